@@ -1,0 +1,77 @@
+"""Log ingest, durable: lines/s from HTTP clients that have their appends ready, beside plain SQLite."""
+
+import json
+import sqlite3
+import tempfile
+import threading
+import time
+
+LINE = "x" * 99 + "\n"
+CHUNK_LINES = 650  # just under 64 KiB
+CHUNKS = 16  # about 1 MiB an append
+APPEND_LINES = CHUNK_LINES * CHUNKS
+
+
+def bodies(count):
+    chunk = {"stream_type": "STDOUT", "log_chunk": LINE * CHUNK_LINES,
+             "times": [[CHUNK_LINES, int(time.time() * 1000)]]}
+    chunks = json.dumps([chunk] * CHUNKS)
+    return [f'{{"epoch": 1, "n": {n}, "chunks": {chunks}}}'.encode() for n in range(1, count + 1)]
+
+
+def start_jobs(server, api, tendril, count):
+    jobs = []
+    for number in range(count):
+        vine = server.make_vine(api, "", f"ingest-{count}-{number}-{time.time_ns()}")
+        api.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})
+        jobs.append(tendril.post("/api/jobs/claim", {})["job_id"])
+        tendril.put(f"/api/jobs/{jobs[-1]}/status", {
+            "epoch": 1, "status": "PROCESSING", "run_root": "/bench",
+            "engine": {"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}})
+    return jobs
+
+
+def run(server, api, tendril, jobs_count, appends):
+    jobs = start_jobs(server, api, tendril, jobs_count)
+    ready = bodies(appends)
+    barrier = threading.Barrier(jobs_count + 1)
+
+    def write(job):
+        connection = tendril.again()
+        barrier.wait()
+        for body in ready:
+            connection.send("POST", f"/api/jobs/{job}/logs", body)
+
+    threads = [threading.Thread(target=write, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - begin
+    for job in jobs:  # every line once, in order
+        window = api.get(f"/api/jobs/{job}/logs/lines?from={appends * APPEND_LINES}&count=10")
+        notes = window["total"] - appends * APPEND_LINES
+        assert 0 < notes < 10, window["total"]
+    return jobs_count * appends * APPEND_LINES / seconds
+
+
+def baseline(appends):
+    """One connection that inserts the same rows in the same commits."""
+    with tempfile.NamedTemporaryFile(prefix="vintner-bench-") as file:
+        base = sqlite3.connect(file.name, isolation_level=None)
+        base.execute("PRAGMA journal_mode = WAL")
+        base.execute("PRAGMA synchronous = FULL")
+        base.execute("CREATE TABLE logs (id INTEGER PRIMARY KEY, job TEXT, epoch INTEGER, seq INTEGER, first INTEGER,"
+                     " count INTEGER, stream TEXT, text TEXT, at INTEGER, UNIQUE (job, seq), UNIQUE (job, first))")
+        text, seq = LINE * CHUNK_LINES, 0
+        begin = time.perf_counter()
+        for _ in range(appends):
+            base.execute("BEGIN IMMEDIATE")
+            for _ in range(CHUNKS):
+                seq += 1
+                base.execute("INSERT INTO logs (job, epoch, seq, first, count, stream, text, at) VALUES (?,?,?,?,?,?,?,?)",
+                             ("job", 1, seq, seq * CHUNK_LINES, CHUNK_LINES, "STDOUT", text, 0))
+            base.execute("COMMIT")
+        return appends * APPEND_LINES / (time.perf_counter() - begin)

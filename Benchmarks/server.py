@@ -1,0 +1,89 @@
+"""A Vintner of the benchmark's own: a release build, a folder of its own, loopback."""
+
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARY = os.environ.get("VINTNER_BIN", str(ROOT / ".build/release/vintner"))
+
+
+class Server:
+    def __init__(self, tendrils: int):
+        self.data = tempfile.mkdtemp(prefix="vintner-bench-")
+        environment = dict(os.environ, PATH=f"{os.environ['PATH']}:{ROOT}/.tools/bin")
+        self.process = subprocess.Popen(
+            [BINARY, "up", "--data", self.data, "--port", "0", "--tendrils", str(tendrils)],
+            stdout=subprocess.PIPE, env=environment, text=True)
+        for line in self.process.stdout:
+            if "/sign-in#token=" in line:
+                self.link = line.split()[-1]
+                break
+        else:
+            raise SystemExit("vintner ended before it was ready")
+        self.url = pathlib.Path(self.data, "address").read_text().strip()
+        self.token = pathlib.Path(self.data, "admin.token").read_text().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def connect(self, headers=None):
+        return Connection(self.url, headers or {"Authorization": f"Bearer {self.token}"})
+
+    def make_vine(self, api, main, name="bench"):
+        return api.post("/api/vines", {
+            "project_name": name, "environment_stage": "bench",
+            "source": {"type": "inline", "files": {"main.tf": main}}})["id"]
+
+    def make_tendril(self, api, name, slots):
+        """A Tendril that is only a client: it says what a real one would."""
+        worker = api.post("/api/workers", {"name": name})
+        tendril = self.connect({"X-Worker-ID": worker["worker_id"], "X-Worker-Token": worker["worker_token"]})
+        tendril.post("/api/workers/heartbeat", {
+            "version": "bench", "slots": slots, "draining": False, "run_root": "/bench", "leases": [],
+            "engines": [{"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}]})
+        return tendril
+
+
+class Connection:
+    def __init__(self, url, headers):
+        self.url, self.headers = url, headers
+        host, port = url.removeprefix("http://").split(":")
+        self.connection = http.client.HTTPConnection(host, int(port), timeout=120)
+
+    def again(self):
+        """Another connection with the same credentials."""
+        return Connection(self.url, self.headers)
+
+    def send(self, method, path, body=None):
+        self.connection.request(method, path, body=body, headers=self.headers)
+        response = self.connection.getresponse()
+        data = response.read()
+        if response.status >= 300:
+            raise SystemExit(f"{method} {path}: {response.status} {data[:300]!r}")
+        return json.loads(data) if data else None
+
+    def get(self, path):
+        return self.send("GET", path)
+
+    def post(self, path, value):
+        return self.send("POST", path, json.dumps(value).encode())
+
+    def put(self, path, value):
+        return self.send("PUT", path, json.dumps(value).encode())
+
+    def finished(self, job):
+        """Waits for the end of the job's stream."""
+        self.connection.request("GET", f"/api/jobs/{job}/logs/stream", headers=self.headers)
+        self.connection.getresponse().read()
+        self.connection.close()
+        return self.get(f"/api/jobs/{job}")

@@ -1,0 +1,86 @@
+"""The job's page, as tests speak of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+
+class JobPage:
+    def __init__(self, page: Page, job: str) -> None:
+        self.page = page
+        self.job = job
+        self.log = page.get_by_role("log")
+        self.badge = page.locator("[data-job-status]")
+        self.banner = page.locator("[data-banner]")
+        self.duration = page.locator("[data-duration]")
+        self.feed = page.locator("[data-feed-text]")
+        self.pill = page.locator("[data-pill]")
+        self.follow = page.get_by_role("button", name="Follow", exact=True)
+        self.find = page.get_by_role("searchbox", name="Search the whole log")
+        self.hits = page.locator("[data-find-count]")
+
+    def open(self, lines: str = "") -> "JobPage":
+        self.page.goto(f"/dashboard/jobs/{self.job}{lines}")
+        return self
+
+    def shows(self, status: str, timeout: float = 60_000) -> "JobPage":
+        expect(self.badge).to_have_attribute("data-job-status", status, timeout=timeout)
+        return self
+
+    def is_complete(self) -> "JobPage":
+        expect(self.feed).to_contain_text("Complete", timeout=30_000)
+        return self
+
+    def line(self, number: int) -> Locator:
+        return self.log.locator(f'[data-line="{number}"]')
+
+    def with_text(self, text: str) -> Locator:
+        return self.log.locator("[data-line]", has_text=text)
+
+    def printed(self, number: int, timeout: float = 30_000) -> None:
+        """Until the log shows `row-N` with N at least `number`: of a log that grows only the end is mounted."""
+        self.page.wait_for_function(
+            "n => [...document.querySelectorAll('[data-line] .tx')].some(tx => Number(/\\): row-(\\d+)/.exec(tx.textContent)?.[1]) >= n)",
+            arg=number, timeout=timeout)
+
+    def details(self, name: str) -> Locator:
+        return self.page.locator("details", has=self.page.locator("summary", has_text=name))
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def scroll(self) -> dict[str, Any]:
+        """Where the log is: top, the most it can be, first and last mounted line, and how many rows are mounted."""
+        return self.log.evaluate(
+            """log => {
+              const rows = [...log.querySelectorAll('[data-line]')];
+              return { top: log.scrollTop, max: log.scrollHeight - log.clientHeight, mounted: rows.length,
+                       first: Number(rows[0]?.dataset.line ?? 0), last: Number(rows.at(-1)?.dataset.line ?? 0) };
+            }""")
+
+    def is_at_end(self) -> bool:
+        where = self.scroll()
+        return where["max"] - where["top"] <= 4
+
+    def wait_at_end(self) -> None:
+        self.page.wait_for_function(
+            "() => { const l = document.querySelector('[role=log]'); return l.scrollHeight - l.clientHeight - l.scrollTop <= 4; }")
+
+    def line_under(self, y: float) -> int:
+        """The line that is drawn `y` pixels below the log's top."""
+        return self.log.evaluate(
+            """(log, y) => { const box = log.getBoundingClientRect();
+              return Number(document.elementFromPoint(box.x + box.width / 3, box.y + y)?.closest('[data-line]')?.dataset.line ?? 0); }""", y)
+
+    def point_at_log(self) -> None:
+        box = self.log.bounding_box()
+        assert box
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    def clipboard(self) -> str:
+        return self.page.evaluate("navigator.clipboard.readText()")
+
+    def announced(self) -> Locator:
+        return self.page.locator("[data-announce]")

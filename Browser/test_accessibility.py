@@ -1,0 +1,92 @@
+"""WCAG 2.2 AA as far as axe-core can tell, in both themes and at both ends of the widths."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from conftest import Api, shell
+from job_page import JobPage
+
+TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+LOOKS = [
+    {"color_scheme": "light"}, {"color_scheme": "dark"},
+    {"color_scheme": "light", "viewport": {"width": 360, "height": 740}},
+    {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}},
+]
+IDS = ["light-1280", "dark-1280", "light-360", "dark-360"]
+
+
+def check(page: Page) -> None:
+    results = Axe().run(page, options=TAGS).response
+    found = [
+        f"{v['id']} ({v['impact']}): {v['help']}\n" + "\n".join(f"    {' '.join(map(str, n['target']))}: {n['failureSummary']}" for n in v["nodes"][:3])
+        for v in results["violations"]
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
+@pytest.mark.parametrize("ending", ["planned", "deployed", "failed"])
+def test_L9_job_page_that_has_ended(page: Page, request: pytest.FixtureRequest, ending: str, options) -> None:
+    record = request.getfixturevalue(ending)
+    JobPage(page, record["job"]["id"]).open().is_complete()
+    check(page)
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
+def test_L9_job_page_at_work(page: Page, api: Api, gate, options) -> None:
+    go = gate()
+    vine = api.vine(shell(f"for i in $(seq 1 200); do echo row-$i; done; {go.wait}"))
+    job = api.deploy(vine["id"])
+    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    expect(view.with_text("): row-200")).to_be_visible(timeout=30_000)
+    page.evaluate("location.hash = '#L60-L64'")
+    expect(view.log.locator("[data-sel]").first).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("row-5")
+    expect(view.hits).to_have_text(re.compile(" of "))
+    check(page)
+    JobPage(page, api.job("PLAN", vine["id"])["id"]).open().shows("QUEUED")
+    check(page)
+    go.open()
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
+def test_A4_popover(page: Page, planned, options) -> None:
+    view = JobPage(page, planned["job"]["id"]).open().is_complete()
+    view.button("Apply").click()
+    expect(page.get_by_role("button", name="Start DEPLOY")).to_be_visible()
+    check(page)
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
+def test_D_details_open(page: Page, deployed, options) -> None:
+    view = JobPage(page, deployed["job"]["id"]).open().is_complete()
+    for name in ("Job Details", "Config Snapshot", "Execution Metadata"):
+        view.details(name).locator("summary").click()
+    check(page)
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
+@pytest.mark.parametrize("path", ["/dashboard/jobs", "/dashboard/vines", "/dashboard/tendrils", "/sign-in"])
+def test_other_pages(page: Page, planned, path: str, options) -> None:
+    page.goto(path)
+    expect(page.locator("main")).to_be_visible()
+    check(page)
+
+
+@pytest.mark.parametrize("options", LOOKS[:2], ids=IDS[:2])
+def test_vine_form_and_dialogs(page: Page, planned, options) -> None:
+    page.goto("/dashboard/vines")
+    page.get_by_role("button", name="New vine").click()
+    page.get_by_role("button", name="Add a variable").click()
+    page.get_by_role("button", name="Add a sensitive variable").click()
+    page.get_by_role("button", name="Create vine").click()
+    expect(page.locator("[data-form-error]")).to_be_visible()
+    check(page)
+    page.locator("[data-form-close]").click()
+    page.get_by_role("button", name="Destroy").first.click()
+    expect(page.get_by_role("dialog", name=re.compile("Destroy"))).to_be_visible()
+    check(page)

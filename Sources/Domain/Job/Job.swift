@@ -1,0 +1,75 @@
+/// One operation on a vine, from the moment somebody asked for it.
+public struct Job: Hashable, Sendable, Identifiable {
+    public var id: JobID
+    public var type: JobType
+    public var vine: VineID
+    public var state: JobState
+    /// The Tendril that the user asked for; nil for any.
+    public var assignedWorker: TendrilID?
+    /// The PLAN that a DEPLOY applies.
+    public var plan: JobID?
+    /// The job that this one repeats.
+    public var rerunOf: JobID?
+    /// The vine as it was when the job was made.
+    public var snapshot: Snapshot
+    /// What a Tendril must have to run it.
+    public var requirement: EngineRequirement
+    public var createdBy: String
+    public var cancelledBy: String?
+    public var errorMessage: String?
+    public var outcome: Outcome?
+    /// What the job brought to light: outputs, counts, timing. An object.
+    public var metadata: JSONValue
+    public var createdAt: Timestamp
+    public var claimedAt: Timestamp?
+    public var startedAt: Timestamp?
+    /// When the status became terminal.
+    public var completedAt: Timestamp?
+
+    public init(
+        id: JobID,
+        type: JobType,
+        vine: VineID,
+        state: JobState = JobState(),
+        assignedWorker: TendrilID? = nil,
+        plan: JobID? = nil,
+        rerunOf: JobID? = nil,
+        snapshot: Snapshot,
+        requirement: EngineRequirement = EngineRequirement(),
+        createdBy: String,
+        cancelledBy: String? = nil,
+        errorMessage: String? = nil,
+        outcome: Outcome? = nil,
+        metadata: JSONValue = .object([:]),
+        createdAt: Timestamp,
+        claimedAt: Timestamp? = nil,
+        startedAt: Timestamp? = nil,
+        completedAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.type = type
+        self.vine = vine
+        self.state = state
+        self.assignedWorker = assignedWorker
+        self.plan = plan
+        self.rerunOf = rerunOf
+        self.snapshot = snapshot
+        self.requirement = requirement
+        self.createdBy = createdBy
+        self.cancelledBy = cancelledBy
+        self.errorMessage = errorMessage
+        self.outcome = outcome
+        self.metadata = metadata
+        self.createdAt = createdAt
+        self.claimedAt = claimedAt
+        self.startedAt = startedAt
+        self.completedAt = completedAt
+    }
+
+    public var status: JobStatus { state.status }
+
+    /// The lease of the last claim, held or not.
+    public var lease: Lease? {
+        state.worker.map { Lease(job: id, worker: $0, epoch: state.epoch) }
+    }
+}

@@ -1,0 +1,46 @@
+/// What the engine did in the end, whatever the status says: an apply may finish after its cancel.
+public struct Outcome: Hashable, Codable, Sendable {
+    /// How the work on the vine ended.
+    public enum Result: String, Codable, Sendable {
+        case succeeded = "SUCCEEDED"
+        case failed = "FAILED"
+        case interrupted = "INTERRUPTED"
+        /// No exit status was to be found.
+        case unknown = "UNKNOWN"
+    }
+
+    public var result: Result
+    /// The phase in which it ended: `init`, `plan`, `show`, `apply`.
+    public var phase: String?
+    /// The engine's exit status, where it exited by itself.
+    public var exitCode: Int?
+    /// The signal that ended the engine, where one did.
+    public var signal: Int?
+    /// The state's serial when the job began, and at its end; nil where there is none or it can't be known.
+    public var serialBefore: Int64?
+    public var serialAfter: Int64?
+    /// Whether the vine's lock was given back.
+    public var lockReleased: Bool?
+    /// One sentence for people.
+    public var summary: String
+
+    public init(
+        result: Result,
+        phase: String? = nil,
+        exitCode: Int? = nil,
+        signal: Int? = nil,
+        serialBefore: Int64? = nil,
+        serialAfter: Int64? = nil,
+        lockReleased: Bool? = nil,
+        summary: String
+    ) {
+        self.result = result
+        self.phase = phase
+        self.exitCode = exitCode
+        self.signal = signal
+        self.serialBefore = serialBefore
+        self.serialAfter = serialAfter
+        self.lockReleased = lockReleased
+        self.summary = summary
+    }
+}

@@ -1,0 +1,15 @@
+/// What a queued job waits for, so that nobody has to guess.
+public enum WaitReason: Hashable, Sendable {
+    /// Another job works on the vine.
+    case job(JobID)
+    /// Somebody holds the vine's state lock.
+    case lock(holder: String)
+    /// The Tendril that was asked for can't take it now, for this reason.
+    case tendril(TendrilID, name: String, reason: String)
+    /// No Tendril that could run it is ONLINE, for this reason.
+    case noTendril(reason: String)
+    /// Every Tendril that could run it is busy.
+    case slot
+    /// Nothing: it is about to be claimed.
+    case nothing
+}

@@ -1,0 +1,59 @@
+/// When each line of a chunk was printed: runs of lines that were seen at the same moment.
+public struct LineTimes: Hashable, Sendable {
+    public struct Run: Hashable, Sendable {
+        /// How many lines; at least 1.
+        public var lines: Int
+        public var at: Timestamp
+
+        public init(lines: Int, at: Timestamp) {
+            self.lines = lines
+            self.at = at
+        }
+    }
+
+    public private(set) var runs: [Run]
+
+    public init(_ runs: [Run] = []) { self.runs = runs }
+
+    /// Every one of `lines` lines at the same moment.
+    public init(lines: Int, at moment: Timestamp) { self.runs = [Run(lines: lines, at: moment)] }
+
+    /// Adds `lines` lines printed at `moment`.
+    public mutating func append(lines: Int, at moment: Timestamp) {
+        if let last = runs.last, last.at == moment {
+            runs[runs.count - 1].lines += lines
+        } else {
+            runs.append(Run(lines: lines, at: moment))
+        }
+    }
+
+    /// How many lines have a time.
+    public var lineCount: Int { runs.reduce(0) { $0 + $1.lines } }
+
+    /// The time of the line at `index` (from 0); the last known one where there are fewer times than lines.
+    public func time(ofLine index: Int) -> Timestamp? {
+        var before = 0
+        for run in runs {
+            before += run.lines
+            if index < before { return run.at }
+        }
+        return runs.last?.at
+    }
+
+    /// The same times for exactly `lines` lines, never decreasing, and none before `floor`.
+    ///
+    /// What comes from outside may lie: too many times are dropped, missing ones take the last known, else `floor`.
+    public func normalised(lines: Int, notBefore floor: Timestamp) -> LineTimes {
+        var result = LineTimes()
+        var left = lines
+        var latest = floor
+        for run in runs where run.lines > 0 && left > 0 {
+            latest = max(latest, run.at)
+            let taken = min(left, run.lines)
+            result.append(lines: taken, at: latest)
+            left -= taken
+        }
+        if left > 0 { result.append(lines: left, at: latest) }
+        return result
+    }
+}

@@ -1,0 +1,61 @@
+/// One stored version of a vine's Terraform state.
+public struct StateVersion: Hashable, Sendable {
+    public var vine: VineID
+    /// Counts the vine's versions, from 1.
+    public var number: Int
+    public var position: StatePosition
+    /// The job that wrote it; nil for a version that a user's own Terraform wrote.
+    public var job: JobID?
+    public var createdAt: Timestamp
+    /// SHA-256 of the state's bytes, in hexadecimal digits.
+    public var sha256: String
+    /// Came from a holder whose lock had been broken: kept, but not the newest state.
+    public var aside: Bool
+
+    public init(
+        vine: VineID, number: Int, position: StatePosition, job: JobID?, createdAt: Timestamp, sha256: String,
+        aside: Bool
+    ) {
+        self.vine = vine
+        self.number = number
+        self.position = position
+        self.job = job
+        self.createdAt = createdAt
+        self.sha256 = sha256
+        self.aside = aside
+    }
+}
+
+/// Where a state stands in its history, as Terraform itself counts: plans are checked against it.
+public struct StatePosition: Hashable, Codable, Sendable {
+    public var lineage: String
+    public var serial: Int64
+
+    public init(lineage: String, serial: Int64) {
+        self.lineage = lineage
+        self.serial = serial
+    }
+}
+
+/// The lock on a vine's state. Once granted, it outlives the lease of the job that took it.
+public struct StateLock: Hashable, Sendable {
+    public var vine: VineID
+    /// The holder's own id for it; given back with it.
+    public var id: String
+    /// The job that holds it; nil for a user's own Terraform.
+    public var job: JobID?
+    /// Who holds it, for people.
+    public var holder: String
+    /// Terraform's lock information, as it was sent (JSON).
+    public var info: String
+    public var createdAt: Timestamp
+
+    public init(vine: VineID, id: String, job: JobID?, holder: String, info: String, createdAt: Timestamp) {
+        self.vine = vine
+        self.id = id
+        self.job = job
+        self.holder = holder
+        self.info = info
+        self.createdAt = createdAt
+    }
+}

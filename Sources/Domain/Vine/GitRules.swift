@@ -1,0 +1,45 @@
+/// Which git sources are allowed: nothing that runs a helper, asks for a password or carries one.
+public struct GitRules: Sendable {
+    public var allowsFileURLs: Bool
+
+    public init(allowsFileURLs: Bool = false) { self.allowsFileURLs = allowsFileURLs }
+
+    public func check(_ url: String, _ ref: String, _ path: String?) throws(Refusal) {
+        try checkURL(url)
+        try checkRef(ref)
+        if let path { try VineRules.checkPath(path) }
+    }
+
+    private func checkURL(_ url: String) throws(Refusal) {
+        guard url.utf8.count <= 2048, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw invalid("A git URL has at most 2048 visible ASCII characters.")
+        }
+        let schemes = allowsFileURLs ? ["https://", "ssh://", "file://"] : ["https://", "ssh://"]
+        guard let scheme = schemes.first(where: url.hasPrefix) else {
+            throw invalid("A git URL begins with https:// or ssh://.")
+        }
+        let authority = url.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard scheme == "file://" || !authority.isEmpty, authority.first != "-" else {
+            throw invalid("The git URL names no host.")
+        }
+        // `git@` is how ssh is spoken; anything with a password, or a token as the user, is a secret in clear.
+        if let at = authority.lastIndex(of: "@") {
+            let user = authority[..<at]
+            guard scheme == "ssh://", !user.contains(":"), user.first != "-" else {
+                throw invalid("The git URL carries credentials; keep them out of it.")
+            }
+        }
+    }
+
+    private func checkRef(_ ref: String) throws(Refusal) {
+        // git-check-ref-format(1), and nothing that could be read as an option.
+        let forbidden: Set<Character> = [" ", "~", "^", ":", "?", "*", "[", "\\"]
+        let isFine =
+            !ref.isEmpty && ref.utf8.count <= 255 && ref.first != "-" && ref.first != "/" && ref.last != "/"
+            && ref.last != "." && !ref.contains("..") && !ref.contains("@{") && !ref.contains("//")
+            && ref.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f } && !ref.contains(where: forbidden.contains)
+        guard isFine else { throw invalid("The git ref is not a valid branch, tag or commit.") }
+    }
+
+    private func invalid(_ reason: String) -> Refusal { Refusal(.invalid, reason) }
+}

@@ -1,0 +1,96 @@
+/// One infrastructure configuration: source, variables, environment.
+public struct Vine: Hashable, Sendable, Identifiable {
+    public var id: VineID
+    public var settings: VineSettings
+    public var createdBy: String
+    public var createdAt: Timestamp
+    public var updatedAt: Timestamp
+    /// Grows with every change of the settings, from 1.
+    public var revision: Int
+
+    public init(
+        id: VineID, settings: VineSettings, createdBy: String, createdAt: Timestamp, updatedAt: Timestamp,
+        revision: Int = 1
+    ) {
+        self.id = id
+        self.settings = settings
+        self.createdBy = createdBy
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+        self.revision = revision
+    }
+
+    /// `project / stage`: how people call it.
+    public var title: String { "\(settings.projectName) / \(settings.environmentStage)" }
+}
+
+/// What a user says of a vine. Sensitive values are not in here: only their names are.
+public struct VineSettings: Hashable, Codable, Sendable {
+    public var projectName: String
+    public var environmentStage: String
+    public var region: String?
+    /// Terraform variables, by name; any JSON value.
+    public var variables: [String: JSONValue]
+    /// The names of the sensitive variables, sorted.
+    public var sensitiveVariables: [String]
+    /// The engine's environment, by name.
+    public var environment: [String: String]
+    /// The names of the sensitive entries of the environment, sorted.
+    public var sensitiveEnvironment: [String]
+    public var engine: Engine.Name?
+    public var source: VineSource
+
+    public init(
+        projectName: String, environmentStage: String, region: String? = nil, variables: [String: JSONValue] = [:],
+        sensitiveVariables: [String] = [], environment: [String: String] = [:], sensitiveEnvironment: [String] = [],
+        engine: Engine.Name? = nil, source: VineSource
+    ) {
+        self.projectName = projectName
+        self.environmentStage = environmentStage
+        self.region = region
+        self.variables = variables
+        self.sensitiveVariables = sensitiveVariables
+        self.environment = environment
+        self.sensitiveEnvironment = sensitiveEnvironment
+        self.engine = engine
+        self.source = source
+    }
+}
+
+/// The values that are never shown again: stored encrypted, handed only to the holder of a lease.
+public struct VineSecrets: Hashable, Codable, Sendable {
+    /// Values of sensitive variables: text, or any JSON value.
+    public var variables: [String: JSONValue]
+    public var environment: [String: String]
+
+    public init(variables: [String: JSONValue] = [:], environment: [String: String] = [:]) {
+        self.variables = variables
+        self.environment = environment
+    }
+
+    public var isEmpty: Bool { variables.isEmpty && environment.isEmpty }
+
+    /// The shortest secret that can be masked without masking half of every log, in characters.
+    public static let minimumLength = 6
+}
+
+/// A vine as it was when a job was made, with the digest that tells whether two are the same.
+public struct Snapshot: Hashable, Codable, Sendable {
+    public var vine: VineID
+    public var revision: Int
+    public var settings: VineSettings
+    /// SHA-256 over source, variables (sensitive ones through a keyed hash), environment, engine and region.
+    public var digest: String
+    /// The commit that a git ref stood for when the job's first phase resolved it.
+    public var resolvedCommit: String?
+
+    public init(
+        vine: VineID, revision: Int, settings: VineSettings, digest: String, resolvedCommit: String? = nil
+    ) {
+        self.vine = vine
+        self.revision = revision
+        self.settings = settings
+        self.digest = digest
+        self.resolvedCommit = resolvedCommit
+    }
+}

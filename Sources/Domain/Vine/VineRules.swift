@@ -1,0 +1,176 @@
+/// What a vine may look like. Everything that reaches a file name, a command line or an environment is checked here.
+public struct VineRules: Hashable, Sendable {
+    /// Bytes of all inline files together.
+    public var sourceBytes: Int
+    /// Inline files of one vine.
+    public var fileCount: Int
+    /// Bytes of all values of variables and environment together.
+    public var valueBytes: Int
+    /// Whether `file://` git sources are allowed (for tests).
+    public var allowsFileURLs: Bool
+
+    public init(
+        sourceBytes: Int = 4 << 20, fileCount: Int = 500, valueBytes: Int = 1 << 20, allowsFileURLs: Bool = false
+    ) {
+        self.sourceBytes = sourceBytes
+        self.fileCount = fileCount
+        self.valueBytes = valueBytes
+        self.allowsFileURLs = allowsFileURLs
+    }
+
+    public func check(_ settings: VineSettings, secrets: VineSecrets) throws(Refusal) {
+        try checkName(settings.projectName, called: "project_name")
+        try checkName(settings.environmentStage, called: "environment_stage")
+        if let region = settings.region { try checkRegion(region) }
+        switch settings.source {
+        case .inline(let files): try checkFiles(files)
+        case .git(let url, let ref, let path): try GitRules(allowsFileURLs: allowsFileURLs).check(url, ref, path)
+        }
+        try checkVariables(settings, secrets)
+        try checkEnvironment(settings, secrets)
+        for value in secrets.variables.values { try checkSecret(value) }
+        for value in secrets.environment.values { try checkSecret(.string(value)) }
+    }
+
+    // MARK: - Names
+
+    private func checkName(_ name: String, called field: String) throws(Refusal) {
+        guard !name.isEmpty, name.count <= 100 else { throw invalid("\"\(field)\" has 1 to 100 characters.") }
+        guard name.unicodeScalars.allSatisfy({ !$0.properties.isControl }), name.first != " ", name.last != " " else {
+            throw invalid("\"\(field)\" has no control characters, and no space at its ends.")
+        }
+    }
+
+    private func checkRegion(_ region: String) throws(Refusal) {
+        guard !region.isEmpty, region.utf8.count <= 64, region.utf8.allSatisfy(Self.isPathByte), !region.contains("/")
+        else { throw invalid("\"region\" has 1 to 64 letters, digits, dashes, dots or underscores.") }
+    }
+
+    // MARK: - Inline files
+
+    private func checkFiles(_ files: [String: String]) throws(Refusal) {
+        guard !files.isEmpty else { throw invalid("An inline source needs at least one file.") }
+        guard files.count <= fileCount else {
+            throw Refusal(.tooLarge, "An inline source has at most \(fileCount) files; this one has \(files.count).")
+        }
+        var total = 0
+        for (path, text) in files {
+            try Self.checkPath(path)
+            total += text.utf8.count
+        }
+        guard total <= sourceBytes else {
+            throw Refusal(.tooLarge, "An inline source has at most \(sourceBytes) bytes; this one has \(total).")
+        }
+        for path in files.keys where files.keys.contains(where: { $0.hasPrefix(path + "/") }) {
+            throw invalid("\"\(path)\" can't be both a file and a folder.")
+        }
+    }
+
+    /// Checks a path inside the working folder: relative, without `..`, without anything a shell or Terraform reads
+    /// in its own way.
+    public static func checkPath(_ path: String) throws(Refusal) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard !path.isEmpty, path.utf8.count <= 255, parts.count <= 16 else {
+            throw Refusal(.invalid, "A file name has 1 to 255 bytes and at most 16 folders.")
+        }
+        let isClean = parts.allSatisfy { part in
+            !part.isEmpty && part != "." && part != ".." && part.first != "-" && part.utf8.allSatisfy(isPathByte)
+        }
+        guard isClean else {
+            throw Refusal(
+                .invalid,
+                "File name \"\(path.prefix(80))\" is not allowed: names are relative, of letters, digits, dots, dashes, "
+                    + "underscores and blanks, without \"..\".")
+        }
+        guard parts[0] != ".terraform", parts[0] != ".git", !path.hasSuffix(".tfstate") else {
+            throw Refusal(.invalid, "File name \"\(path)\" is not allowed: it belongs to the engine, not to a source.")
+        }
+    }
+
+    private static func isPathByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+            UInt8(ascii: " "), UInt8(ascii: "/"):
+            true
+        default: false
+        }
+    }
+
+    // MARK: - Variables and environment
+
+    private func checkVariables(_ settings: VineSettings, _ secrets: VineSecrets) throws(Refusal) {
+        var bytes = 0
+        for (name, value) in settings.variables.merging(secrets.variables, uniquingKeysWith: { first, _ in first }) {
+            guard Self.isIdentifier(name, extra: "-") else {
+                throw invalid("Variable name \"\(name.prefix(80))\" is not a Terraform identifier.")
+            }
+            bytes += value.textBytes
+        }
+        if let both = settings.variables.keys.first(where: { secrets.variables[$0] != nil }) {
+            throw invalid("Variable \"\(both)\" can't be both in the clear and sensitive.")
+        }
+        guard bytes <= valueBytes else {
+            throw Refusal(.tooLarge, "Variables have at most \(valueBytes) bytes together; these have \(bytes).")
+        }
+    }
+
+    private func checkEnvironment(_ settings: VineSettings, _ secrets: VineSecrets) throws(Refusal) {
+        let all = settings.environment.merging(secrets.environment) { first, _ in first }
+        for (name, value) in all {
+            guard Self.isIdentifier(name, extra: ""), !value.utf8.contains(0) else {
+                throw invalid("Environment name \"\(name.prefix(80))\" is not a valid one.")
+            }
+            let isReserved = name.hasPrefix("TENDRIL_") || name.hasPrefix("TRELLIS_") || name.hasPrefix("VINTNER_")
+            guard !isReserved, !name.hasPrefix("LD_"), name != "PATH", name != "HOME" else {
+                throw invalid("Environment name \"\(name)\" is reserved.")
+            }
+        }
+        if let both = settings.environment.keys.first(where: { secrets.environment[$0] != nil }) {
+            throw invalid("Environment entry \"\(both)\" can't be both in the clear and sensitive.")
+        }
+        let bytes = all.values.reduce(0) { $0 + $1.utf8.count }
+        guard bytes <= valueBytes else {
+            throw Refusal(.tooLarge, "The environment has at most \(valueBytes) bytes; this one has \(bytes).")
+        }
+    }
+
+    private func checkSecret(_ value: JSONValue) throws(Refusal) {
+        for text in value.strings where text.count < VineSecrets.minimumLength {
+            throw invalid(
+                "A sensitive value needs at least \(VineSecrets.minimumLength) characters: a shorter one can't be masked "
+                    + "in the log without masking half of it.")
+        }
+    }
+
+    private static func isIdentifier(_ name: String, extra: String) -> Bool {
+        guard let first = name.utf8.first, name.utf8.count <= 128, !(0x30...0x39).contains(first) else { return false }
+        return name.unicodeScalars.allSatisfy { scalar in
+            scalar.isASCII
+                && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_"
+                    || extra.unicodeScalars.contains(scalar))
+        }
+    }
+
+    private func invalid(_ reason: String) -> Refusal { Refusal(.invalid, reason) }
+}
+
+extension Unicode.Scalar.Properties {
+    fileprivate var isControl: Bool { generalCategory == .control }
+}
+
+extension JSONValue {
+    /// Every text that stands in the value, numbers and keys included.
+    public var strings: [String] {
+        switch self {
+        case .null, .bool: []
+        case .integer(let value): [String(value)]
+        case .number(let value): [String(value)]
+        case .string(let text): [text]
+        case .array(let items): items.flatMap(\.strings)
+        case .object(let members): members.values.flatMap(\.strings)
+        }
+    }
+
+    fileprivate var textBytes: Int { strings.reduce(0) { $0 + $1.utf8.count } }
+}

@@ -1,0 +1,91 @@
+public import Domain
+
+/// The job's log: lines in one total order, numbered in the commit that stores them.
+public protocol LogStore: Sendable {
+    /// Stores one append of a lease holder. `seq` and line numbers go on where the job's log ended.
+    ///
+    /// The key `(job, epoch, n)` makes it idempotent: the same bytes again are acknowledged and not stored again.
+    /// Times are normalised: never decreasing within the job, missing ones are `now`.
+    ///
+    /// - Throws: ``Refusal``: `.conflict` "diverged…" for other bytes under a known `n`; `.conflict` naming the
+    ///   expected `n` for a hole; `.leaseLost` where `epoch` is not the job's last one, or the job never started;
+    ///   `.conflict` where the log is closed as COMPLETE; `.notFound` without the job;
+    ///   `.invalid` without text.
+    func append(_ append: LogAppend, at now: Timestamp) async throws -> LogReceipt
+
+    /// Adds SYSTEM lines of Trellis itself (epoch 0), at any time while the log is OPEN; ignored afterwards.
+    func appendNotes(_ lines: [String], to job: JobID, at now: Timestamp) async throws
+
+    /// Where the epoch's writer stands. - Throws: ``Refusal`` `.notFound` without the job.
+    func logCursor(of job: JobID, epoch: Int) async throws -> LogCursor
+
+    /// How long the job's log is. - Throws: ``Refusal`` `.notFound` without the job.
+    func logSize(of job: JobID) async throws -> LogSize
+
+    /// The chunks with `seq` > `after`, in order: as many as fit in `maxBytes` of text (at least one, if there is
+    /// any), `maxRows` at most. Reads by index; never the whole log.
+    func chunks(of job: JobID, after: Int64, maxBytes: Int, maxRows: Int) async throws -> [LogChunk]
+
+    /// The lines `from ..< from + count`, as far as there are any. Reads by index; never the whole log.
+    func lines(of job: JobID, from: Int64, count: Int) async throws -> [LogLine]
+
+    /// The digest of all that the epoch has stored. Reads the whole epoch, in pages.
+    func logDigest(of job: JobID, epoch: Int) async throws -> LogDigest
+}
+
+/// One append of a lease holder, checked against ``LogLimits`` already.
+public struct LogAppend: Sendable {
+    public var job: JobID
+    public var epoch: Int
+    /// Counts the epoch's appends, from 1.
+    public var n: Int64
+    public var chunks: [DraftChunk]
+
+    public init(job: JobID, epoch: Int, n: Int64, chunks: [DraftChunk]) {
+        self.job = job
+        self.epoch = epoch
+        self.n = n
+        self.chunks = chunks
+    }
+}
+
+/// The acknowledgement of an append: it is durable.
+public struct LogReceipt: Hashable, Sendable {
+    /// The number that the epoch's next append must carry.
+    public var nextN: Int64
+    /// The job's last `seq` after the append.
+    public var seq: Int64
+
+    public init(nextN: Int64, seq: Int64) {
+        self.nextN = nextN
+        self.seq = seq
+    }
+}
+
+/// Where the writer of an epoch stands.
+public struct LogCursor: Hashable, Sendable {
+    public var nextN: Int64
+    /// The job's last `seq`.
+    public var seq: Int64
+    /// Bytes of text that the epoch has stored, by stream.
+    public var storedBytes: [LogStream: Int64]
+
+    public init(nextN: Int64, seq: Int64, storedBytes: [LogStream: Int64]) {
+        self.nextN = nextN
+        self.seq = seq
+        self.storedBytes = storedBytes
+    }
+}
+
+/// The length of a log: its last `seq`, and its lines in all and by stream.
+public struct LogSize: Hashable, Sendable {
+    public var seq: Int64
+    public var lines: Int64
+    public var linesByStream: [LogStream: Int64]
+
+    public init(seq: Int64, lines: Int64, linesByStream: [LogStream: Int64]) {
+        self.seq = seq
+        self.lines = lines
+        self.linesByStream = linesByStream
+    }
+}

@@ -1,0 +1,82 @@
+internal import Domain
+internal import Foundation
+
+/// A job as it is stored, without its documents (snapshot and metadata, which may be large and are left as text until
+/// somebody wants them).
+struct JobRecord: Hashable, Sendable {
+    var id: JobID
+    var type: JobType
+    var vine: VineID
+    var state: JobState
+    var assignedWorker: TendrilID?
+    var plan: JobID?
+    var rerunOf: JobID?
+    var snapshotRevision: Int
+    var snapshotDigest: String
+    var resolvedCommit: String?
+    var requirement: EngineRequirement
+    /// What it ran with.
+    var engine: Engine?
+    var runRoot: String?
+    var plannedState: StatePosition??
+    var createdBy: String
+    var cancelledBy: String?
+    var errorMessage: String?
+    var outcome: Outcome?
+    var createdAt: Timestamp
+    var claimedAt: Timestamp?
+    var startedAt: Timestamp?
+    var completedAt: Timestamp?
+    var tail = LogTail()
+}
+
+extension JobRecord {
+    /// The record of a new job.
+    init(_ job: Job) {
+        self.init(
+            id: job.id, type: job.type, vine: job.vine, state: job.state, assignedWorker: job.assignedWorker,
+            plan: job.plan, rerunOf: job.rerunOf, snapshotRevision: job.snapshot.revision,
+            snapshotDigest: job.snapshot.digest, resolvedCommit: job.snapshot.resolvedCommit,
+            requirement: job.requirement, engine: nil, runRoot: nil, plannedState: nil, createdBy: job.createdBy,
+            cancelledBy: job.cancelledBy, errorMessage: job.errorMessage, outcome: job.outcome,
+            createdAt: job.createdAt, claimedAt: job.claimedAt, startedAt: job.startedAt,
+            completedAt: job.completedAt)
+    }
+}
+
+/// A record with its documents as they are stored, still to be parsed.
+struct StoredJob: Sendable {
+    var record: JobRecord
+    var snapshot: String
+    var metadata: String
+
+    /// The job. Costs the parsing of its documents, so it is not for the one writer to do.
+    func job() throws -> Job {
+        var snapshot = try StoredJSON.decode(Snapshot.self, from: snapshot)
+        snapshot.resolvedCommit = record.resolvedCommit
+        return Job(
+            id: record.id, type: record.type, vine: record.vine, state: record.state,
+            assignedWorker: record.assignedWorker, plan: record.plan, rerunOf: record.rerunOf, snapshot: snapshot,
+            requirement: record.requirement, createdBy: record.createdBy, cancelledBy: record.cancelledBy,
+            errorMessage: record.errorMessage, outcome: record.outcome,
+            metadata: try StoredJSON.decode(JSONValue.self, from: metadata), createdAt: record.createdAt,
+            claimedAt: record.claimedAt, startedAt: record.startedAt, completedAt: record.completedAt)
+    }
+}
+
+/// Values that are stored as JSON text.
+enum StoredJSON {
+    static func encode(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    static func decode<Value: Decodable>(_: Value.Type, from text: String) throws -> Value {
+        do {
+            return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
+        } catch {
+            throw StorageError(.corrupt, "A stored \(Value.self) can't be read.")
+        }
+    }
+}

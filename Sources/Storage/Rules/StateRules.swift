@@ -1,0 +1,58 @@
+internal import Domain
+
+/// A lock that the vine no longer has.
+enum PastLock: Hashable, Sendable {
+    case released
+    /// Taken from its holder by an operator.
+    case broken
+}
+
+/// Who may lock a state.
+enum LockRules {
+    /// Whether `wanted` is held already (true) or may be granted (false).
+    static func isHeld(_ wanted: StateLock, current: StateLock?, past: PastLock?) throws(Refusal) -> Bool {
+        if let current {
+            guard current.id == wanted.id, current.job == wanted.job else { throw .locked(by: current.holder) }
+            return true
+        }
+        // Versions under a broken lock are kept aside; granting its id again would make them look like news.
+        guard past != .broken else { throw Refusal(.locked, "This lock was broken by an operator; take a new one.") }
+        return false
+    }
+}
+
+/// Where a version of a state goes.
+enum StatePlacement: Hashable, Sendable {
+    /// It is stored already.
+    case stored(StateVersion)
+    /// It becomes the vine's newest state.
+    case newest
+    /// It is kept, but is not the vine's state.
+    case aside
+
+    /// - Parameters:
+    ///   - newest: the newest version that is not aside.
+    ///   - past: what became of the lock `lockID`, where the vine once had it.
+    static func decide(
+        position: StatePosition, sha256: String, lockID: String?, newest: StateVersion?, lock: StateLock?,
+        past: PastLock?
+    ) throws(Refusal) -> StatePlacement {
+        if lock == nil || lock?.id != lockID {
+            // A late version must never overwrite what came after it, nor be lost.
+            if past == .broken || past == .released && lock != nil { return .aside }
+            if let lock { throw .locked(by: lock.holder) }
+        }
+        guard let newest else { return .newest }
+        if newest.sha256 == sha256 { return .stored(newest) }
+        guard newest.position.lineage == position.lineage else {
+            throw Refusal(.conflict, "The state has another lineage than the vine's (\(newest.position.lineage)).")
+        }
+        guard position.serial >= newest.position.serial else {
+            throw Refusal(
+                .conflict,
+                "The state's serial \(position.serial) is lower than the newest one's "
+                    + "(\(newest.position.serial)).")
+        }
+        return .newest
+    }
+}

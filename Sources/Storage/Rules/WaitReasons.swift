@@ -1,0 +1,56 @@
+internal import Domain
+
+/// Says what a queued job waits for, from what the store knows.
+enum WaitReasons {
+    struct Candidate: Sendable {
+        var agent: TendrilAgent
+        /// Slots in use.
+        var busy: Int
+
+        var hasFreeSlot: Bool { busy < agent.offer.slots }
+    }
+
+    /// - Parameters:
+    ///   - holder: another job that works on the vine.
+    ///   - lock: the vine's lock.
+    static func judge(
+        assigned: TendrilID?, requirement: EngineRequirement, holder: JobID?, lock: StateLock?,
+        tendrils: [Candidate], at now: Timestamp
+    ) -> WaitReason {
+        if let holder { return .job(holder) }
+        if let lock { return .lock(holder: lock.holder) }
+        if let assigned {
+            guard let candidate = tendrils.first(where: { $0.agent.id == assigned }) else {
+                return .noTendril(reason: "The Tendril that it was assigned to is gone.")
+            }
+            let reason = obstacle(candidate, requirement, at: now)
+            return reason.map { .tendril(assigned, name: candidate.agent.name, reason: $0) } ?? .nothing
+        }
+        let online = tendrils.filter { $0.agent.status(at: now) == .online }
+        guard !online.isEmpty else { return .noTendril(reason: "No Tendril is ONLINE.") }
+        let able = online.filter { $0.agent.offer.meets(requirement) }
+        guard !able.isEmpty else {
+            return .noTendril(reason: "No Tendril that is ONLINE has \(wanted(requirement)).")
+        }
+        return able.contains(where: \.hasFreeSlot) ? .nothing : .slot
+    }
+
+    private static func obstacle(
+        _ candidate: Candidate, _ requirement: EngineRequirement, at now: Timestamp
+    ) -> String? {
+        let status = candidate.agent.status(at: now)
+        guard status == .online else { return "It is \(status.rawValue)." }
+        guard candidate.agent.offer.meets(requirement) else { return "It does not have \(wanted(requirement))." }
+        guard candidate.hasFreeSlot else { return "It is busy." }
+        return nil
+    }
+
+    /// The requirement in words: `tofu 1.9.0 for linux_amd64 under /srv/runs`.
+    private static func wanted(_ requirement: EngineRequirement) -> String {
+        var words = requirement.name?.rawValue ?? "an engine"
+        if let version = requirement.version { words += " \(version)" }
+        if let platform = requirement.platform { words += " for \(platform)" }
+        if let runRoot = requirement.runRoot { words += " under \(runRoot)" }
+        return words
+    }
+}

@@ -1,0 +1,130 @@
+internal import GRDB
+
+/// The tables, as a list of migrations that only ever grows.
+///
+/// Times are whole milliseconds since 1970, ids are UUIDs as text, JSON is text. The CHECKs repeat what the domain
+/// guarantees, so that a defect of the program fails here instead of being stored.
+enum SQLiteSchema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 first tables") { db in
+            for script in [store, workers, vines, jobs, logs, states, artifacts, access] {
+                try db.execute(sql: script)
+            }
+        }
+        return migrator
+    }
+
+    private static let store = """
+        CREATE TABLE store (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            checks INTEGER NOT NULL,
+            key_mark BLOB
+        ) STRICT;
+        INSERT INTO store VALUES (1, 0, NULL);
+        """
+
+    private static let workers = """
+        CREATE TABLE workers (
+            id TEXT PRIMARY KEY NOT NULL,
+            name TEXT NOT NULL UNIQUE,
+            name_folded TEXT NOT NULL,
+            token_hash BLOB NOT NULL,
+            created_at INTEGER NOT NULL,
+            last_seen_at INTEGER,
+            draining INTEGER NOT NULL CHECK (draining IN (0, 1)),
+            version TEXT NOT NULL,
+            slots INTEGER NOT NULL CHECK (slots >= 1),
+            run_root TEXT NOT NULL
+        ) STRICT;
+
+        CREATE TABLE worker_engines (
+            worker_id TEXT NOT NULL REFERENCES workers (id),
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL CHECK (name IN ('terraform', 'tofu')),
+            version TEXT NOT NULL,
+            platform TEXT NOT NULL,
+            PRIMARY KEY (worker_id, position)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let vines = """
+        CREATE TABLE vines (
+            id TEXT PRIMARY KEY NOT NULL,
+            project_folded TEXT NOT NULL,
+            stage_folded TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            secrets BLOB NOT NULL,
+            created_by TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            revision INTEGER NOT NULL CHECK (revision >= 1),
+            deleted_at INTEGER
+        ) STRICT;
+        CREATE INDEX vines_newest ON vines (created_at, id) WHERE deleted_at IS NULL;
+        """
+
+    private static let states = """
+        CREATE TABLE vine_locks (
+            vine_id TEXT PRIMARY KEY NOT NULL REFERENCES vines (id),
+            lock_id TEXT NOT NULL,
+            job_id TEXT REFERENCES provision_jobs (id),
+            holder TEXT NOT NULL,
+            info TEXT NOT NULL,
+            created_at INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE vine_past_locks (
+            vine_id TEXT NOT NULL REFERENCES vines (id),
+            lock_id TEXT NOT NULL,
+            broken INTEGER NOT NULL CHECK (broken IN (0, 1)),
+            PRIMARY KEY (vine_id, lock_id)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE vine_state_versions (
+            vine_id TEXT NOT NULL REFERENCES vines (id),
+            number INTEGER NOT NULL CHECK (number >= 1),
+            lineage TEXT NOT NULL,
+            serial INTEGER NOT NULL,
+            job_id TEXT REFERENCES provision_jobs (id),
+            lock_id TEXT,
+            created_at INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            aside INTEGER NOT NULL CHECK (aside IN (0, 1)),
+            sealed BLOB NOT NULL,
+            PRIMARY KEY (vine_id, number)
+        ) STRICT;
+        CREATE UNIQUE INDEX vine_state_versions_newest ON vine_state_versions (vine_id, number) WHERE aside = 0;
+        """
+
+    private static let artifacts = """
+        CREATE TABLE plan_artifacts (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id),
+            sha256 TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            sealed BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX plan_artifacts_age ON plan_artifacts (created_at);
+        """
+
+    private static let access = """
+        CREATE TABLE api_tokens (
+            hash BLOB PRIMARY KEY NOT NULL,
+            name TEXT NOT NULL,
+            created_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX api_tokens_name ON api_tokens (name);
+
+        CREATE TABLE sign_in_links (
+            hash BLOB PRIMARY KEY NOT NULL,
+            user_name TEXT NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE sessions (
+            hash BLOB PRIMARY KEY NOT NULL,
+            user_name TEXT NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT;
+        """
+}

@@ -1,0 +1,108 @@
+public import Domain
+internal import Foundation
+internal import GRDB
+
+extension SQLiteStore {
+    public func createJob(_ job: Job, secrets: VineSecrets, notes: [String]) async throws {
+        guard job.state == JobState() else { throw Refusal(.invalid, "A new job is QUEUED and nothing else.") }
+        guard job.type != .deploy || job.plan != nil else {
+            throw Refusal(.invalid, "A DEPLOY applies a saved plan; name the plan.")
+        }
+        let stored = StoredJob(
+            record: JobRecord(job), snapshot: try StoredJSON.encode(job.snapshot),
+            metadata: try StoredJSON.encode(job.metadata))
+        let sealed = try seal(secrets, for: .jobSecrets(job.id))
+        try await write { db, changes in
+            var stored = stored
+            try Self.checkReferences(of: stored.record, db)
+            if let plan = stored.record.plan { try Self.take(plan, into: &stored.record, db) }
+            try stored.insert(db, secrets: sealed)
+            changes.append(.job(job.id))
+            try LogWriter.append(notes, to: job.id, &stored.record.tail, at: job.createdAt, db, &changes)
+        }
+    }
+
+    private static func checkReferences(of job: JobRecord, _ db: Database) throws {
+        guard try !db.finds("SELECT 1 FROM provision_jobs WHERE id = ?", job.id.rawValue) else {
+            throw Refusal(.conflict, "There is a job \(job.id) already.")
+        }
+        try VineRecord.require(job.vine, db)
+        if let worker = job.assignedWorker { try TendrilRecord.require(worker, db) }
+        if let first = job.rerunOf, try !db.finds("SELECT 1 FROM provision_jobs WHERE id = ?", first.rawValue) {
+            throw Refusal.noJob(first)
+        }
+    }
+
+    /// Ties `job` to the plan it applies: refused where the plan is taken, and asking for what the plan ran with.
+    private static func take(_ plan: JobID, into job: inout JobRecord, _ db: Database) throws {
+        let plan = try JobRecord.require(plan, db)
+        guard plan.vine == job.vine else { throw Refusal(.invalid, "The plan is another vine's.") }
+        guard job.type == .deploy else { return }
+        if let first = try deploy(of: plan.id, db) {
+            throw Refusal(.conflict, "This plan has a DEPLOY already: job \(first).")
+        }
+        let asked = job.requirement
+        job.requirement = EngineRequirement(
+            name: asked.name ?? plan.engine?.name, version: asked.version ?? plan.engine?.version,
+            platform: asked.platform ?? plan.engine?.platform, runRoot: asked.runRoot ?? plan.runRoot)
+    }
+
+    /// The DEPLOY of `plan` that reached, or may reach, the engine.
+    static func deploy(of plan: JobID, _ db: Database) throws -> JobID? {
+        try db.row(
+            """
+            SELECT id FROM provision_jobs INDEXED BY provision_jobs_deploy
+            WHERE plan_job_id = ? AND job_type = 'DEPLOY' AND NOT (status = 'CANCELLED' AND engine_state = 'NONE')
+            """, plan.rawValue
+        )?.id("id")
+    }
+
+    public func job(_ id: JobID) async throws -> Job? {
+        try await read { db in try StoredJob.find(id, db) }?.job()
+    }
+
+    public func activeJobs(of worker: TendrilID) async throws -> [Job] {
+        try await read { db in
+            try db.rows(
+                StoredJob.select + "WHERE job.holds_vine = 1 AND job.worker_id = ? ORDER BY job.created_at, job.id",
+                worker.rawValue, make: StoredJob.init)
+        }.map { try $0.job() }
+    }
+
+    public func activeJobs() async throws -> [Job] {
+        try await read { db in
+            try db.rows(
+                StoredJob.select + "WHERE job.holds_vine = 1 ORDER BY job.created_at, job.id", make: StoredJob.init)
+        }.map { try $0.job() }
+    }
+
+    public func assign(_ id: JobID, to worker: TendrilID?, at now: Timestamp) async throws {
+        try await write { db, changes in
+            var record = try JobRecord.require(id, db)
+            guard record.state.status == .queued else {
+                throw Refusal(.conflict, "The job is \(record.state.status.rawValue); only a QUEUED one can be moved.")
+            }
+            if let worker { try TendrilRecord.require(worker, db) }
+            guard record.assignedWorker != worker else { return }
+            record.assignedWorker = worker
+            try record.update(db)
+            changes.append(.job(id))
+        }
+    }
+
+    public func secrets(of id: JobID) async throws -> VineSecrets {
+        let sealed = try await read { db in
+            try db.row("SELECT secrets FROM provision_job_documents WHERE job_id = ?", id.rawValue)?.blob("secrets")
+        }
+        guard let sealed else { throw Refusal.noJob(id) }
+        return try openSecrets(sealed, for: .jobSecrets(id))
+    }
+
+    public func reruns(of id: JobID) async throws -> [JobID] {
+        try await read { db in
+            try db.rows("SELECT id FROM provision_jobs WHERE rerun_of = ? ORDER BY created_at, id", id.rawValue) {
+                try $0.id("id")
+            }
+        }
+    }
+}

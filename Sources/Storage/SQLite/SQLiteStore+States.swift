@@ -1,0 +1,59 @@
+internal import Crypto
+public import Domain
+public import Foundation
+internal import GRDB
+
+extension SQLiteStore {
+    public func saveState(
+        _ bytes: Data, of vine: VineID, position: StatePosition, sha256: String, job: JobID?, lockID: String?,
+        at now: Timestamp
+    ) async throws -> StateVersion {
+        guard SHA256.hash(data: bytes).hexadecimal == sha256 else { throw Refusal.badDigest() }
+        let sealed = try seal(bytes, for: .state(vine, sha256: sha256))
+        return try await write(cost: bytes.count) { db, changes in
+            try Self.checkExistence(vine, job, db)
+            let placement = try StatePlacement.decide(
+                position: position, sha256: sha256, lockID: lockID, newest: try StateVersion.newest(of: vine, db),
+                lock: try StateLock.find(vine, db), past: try PastLock.find(vine, lockID, db))
+            if case .stored(let version) = placement { return version }
+            let aside = placement == .aside
+            if aside, let version = try StateVersion.aside(of: vine, sha256: sha256, lockID: lockID, db) {
+                return version
+            }
+            let version = StateVersion(
+                vine: vine, number: try StateVersion.nextNumber(of: vine, db), position: position, job: job,
+                createdAt: now, sha256: sha256, aside: aside)
+            try version.insert(db, lockID: lockID, sealed: sealed)
+            changes.append(.vine(vine))
+            return version
+        }
+    }
+
+    /// A deleted vine still takes states: what a run has done must not be lost.
+    private static func checkExistence(_ vine: VineID, _ job: JobID?, _ db: Database) throws {
+        guard try db.finds("SELECT 1 FROM vines WHERE id = ?", vine.rawValue) else { throw Refusal.noVine(vine) }
+        if let job, try !db.finds("SELECT 1 FROM provision_jobs WHERE id = ?", job.rawValue) {
+            throw Refusal.noJob(job)
+        }
+    }
+
+    public func currentState(of vine: VineID) async throws -> (version: StateVersion, bytes: Data)? {
+        let found = try await read { db -> (version: StateVersion, sealed: Data)? in
+            guard let version = try StateVersion.newest(of: vine, db) else { return nil }
+            let row = try db.row(
+                "SELECT sealed FROM vine_state_versions WHERE vine_id = ? AND number = ?", vine.rawValue,
+                version.number)
+            return try row.map { (version, try $0.blob("sealed")) }
+        }
+        return try found.map { version, sealed in
+            (version, try open(sealed, for: .state(vine, sha256: version.sha256)))
+        }
+    }
+
+    public func stateVersions(of vine: VineID) async throws -> [StateVersion] {
+        try await read { db in
+            try db.rows(
+                StateVersion.select + "WHERE vine_id = ? ORDER BY number DESC", vine.rawValue, make: StateVersion.init)
+        }
+    }
+}

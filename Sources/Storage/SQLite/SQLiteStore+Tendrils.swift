@@ -1,0 +1,58 @@
+public import Domain
+public import Foundation
+internal import GRDB
+
+extension SQLiteStore {
+    public func createTendril(_ tendril: TendrilAgent, tokenHash: Data) async throws {
+        try Self.check(tendril.offer)
+        try await write { db, changes in
+            guard try !db.finds("SELECT 1 FROM workers WHERE id = ?", tendril.id.rawValue) else {
+                throw Refusal(.conflict, "There is a Tendril \(tendril.id) already.")
+            }
+            guard try !db.finds("SELECT 1 FROM workers WHERE name = ?", tendril.name) else {
+                throw Refusal(.conflict, "There is a Tendril named \(tendril.name) already.")
+            }
+            try TendrilRecord.insert(tendril, tokenHash: tokenHash, db)
+            changes.append(.tendril(tendril.id))
+        }
+    }
+
+    public func tendril(_ id: TendrilID) async throws -> TendrilAgent? {
+        try await read { db in try TendrilRecord.find(id, db)?.agent(db) }
+    }
+
+    public func tendrils() async throws -> [TendrilAgent] {
+        try await read { db in try TendrilRecord.all(db) }
+    }
+
+    public func tendrilTokenHash(_ id: TendrilID) async throws -> Data? {
+        try await read { db in
+            try db.row("SELECT token_hash FROM workers WHERE id = ?", id.rawValue)?.blob("token_hash")
+        }
+    }
+
+    public func setTendrilTokenHash(_ id: TendrilID, _ hash: Data) async throws {
+        try await write { db, changes in
+            try TendrilRecord.require(id, db)
+            try db.run("UPDATE workers SET token_hash = ? WHERE id = ?", hash, id.rawValue)
+            changes.append(.tendril(id))
+        }
+    }
+
+    public func heartbeat(_ id: TendrilID, offer: TendrilOffer, draining: Bool, at now: Timestamp) async throws {
+        try Self.check(offer)
+        try await write { db, changes in
+            let record = try TendrilRecord.require(id, db)
+            try TendrilRecord.beat(id, offer: offer, draining: draining, at: now, db)
+            // Engines change once in a blue moon; a heartbeat comes every few seconds.
+            if try record.agent(db).offer.engines != offer.engines {
+                try TendrilRecord.replaceEngines(of: id, with: offer.engines, db)
+            }
+            changes.append(.tendril(id))
+        }
+    }
+
+    private static func check(_ offer: TendrilOffer) throws(Refusal) {
+        guard offer.slots >= 1 else { throw Refusal(.invalid, "A Tendril has at least one slot.") }
+    }
+}

@@ -1,0 +1,80 @@
+public import Domain
+internal import Foundation
+internal import GRDB
+
+extension SQLiteStore {
+    public func createVine(_ vine: Vine, secrets: VineSecrets) async throws {
+        let record = try VineRecord(vine, secrets: seal(secrets, for: .vineSecrets(vine.id)))
+        try await write { db, changes in
+            guard try !db.finds("SELECT 1 FROM vines WHERE id = ?", vine.id.rawValue) else {
+                throw Refusal(.conflict, "There is a vine \(vine.id) already.")
+            }
+            try record.insert(db)
+            changes.append(.vine(vine.id))
+        }
+    }
+
+    public func vine(_ id: VineID) async throws -> Vine? {
+        try await read { db in try VineRecord.find(id, db) }?.vine()
+    }
+
+    public func vineSecrets(_ id: VineID) async throws -> VineSecrets {
+        let sealed = try await read { db in try VineRecord.require(id, db).secrets }
+        return try openSecrets(sealed, for: .vineSecrets(id))
+    }
+
+    public func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine> {
+        let limit = PageLimit.clamped(limit)
+        let cursor = try cursor.map { try PageCursor($0) }
+        let text = text?.lowercased() ?? ""
+        let found = try await read { db in
+            try db.rows(
+                """
+                SELECT * FROM vines WHERE deleted_at IS NULL
+                AND (?1 = '' OR instr(project_folded, ?1) > 0 OR instr(stage_folded, ?1) > 0)
+                AND (created_at, id) < (?2, ?3)
+                ORDER BY created_at DESC, id DESC LIMIT ?4
+                """, text, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1,
+                make: VineRecord.init)
+        }
+        return Page(try found.map { try $0.vine() }, limit: limit) {
+            PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
+        }
+    }
+
+    public func updateVine(_ vine: Vine, secrets: VineSecrets) async throws -> Vine {
+        var changed = try VineRecord(vine, secrets: seal(secrets, for: .vineSecrets(vine.id)))
+        changed.revision += 1
+        return try await write { [changed] db, changes in
+            var changed = changed
+            let stored = try VineRecord.require(vine.id, db)
+            guard stored.revision == vine.revision else {
+                throw Refusal(
+                    .conflict, "The vine has changed meanwhile (revision \(stored.revision)); read it again.")
+            }
+            changed.createdBy = stored.createdBy
+            changed.createdAt = stored.createdAt
+            try changed.update(db)
+            changes.append(.vine(vine.id))
+            return changed
+        }.vine()
+    }
+
+    public func deleteVine(_ id: VineID, at now: Timestamp) async throws {
+        try await write { db, changes in
+            try VineRecord.require(id, db)
+            let unfinished = try db.row(
+                "SELECT id FROM provision_jobs WHERE vine_id = ? AND (status = 'QUEUED' OR holds_vine = 1) LIMIT 1",
+                id.rawValue)
+            if let unfinished {
+                let job: JobID = try unfinished.id("id")
+                throw Refusal(.conflict, "Job \(job) of this vine is not over yet.")
+            }
+            if let lock = try StateLock.find(id, db) {
+                throw Refusal(.conflict, "The vine's state is locked by \(lock.holder).")
+            }
+            try db.run("UPDATE vines SET deleted_at = ? WHERE id = ?", now.milliseconds, id.rawValue)
+            changes.append(.vine(id))
+        }
+    }
+}

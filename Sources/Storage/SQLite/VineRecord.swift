@@ -1,0 +1,75 @@
+internal import Domain
+internal import Foundation
+internal import GRDB
+
+/// A vine as it is stored.
+struct VineRecord: Sendable {
+    var id: VineID
+    var settings: String
+    var projectFolded: String
+    var stageFolded: String
+    /// Sealed.
+    var secrets: Data
+    var createdBy: String
+    var createdAt: Timestamp
+    var updatedAt: Timestamp
+    var revision: Int
+
+    init(_ vine: Vine, secrets: Data) throws {
+        id = vine.id
+        settings = try StoredJSON.encode(vine.settings)
+        projectFolded = vine.settings.projectName.lowercased()
+        stageFolded = vine.settings.environmentStage.lowercased()
+        self.secrets = secrets
+        createdBy = vine.createdBy
+        createdAt = vine.createdAt
+        updatedAt = vine.updatedAt
+        revision = vine.revision
+    }
+
+    init(_ row: Row) throws {
+        id = try row.id("id")
+        settings = try row.text("settings")
+        projectFolded = try row.text("project_folded")
+        stageFolded = try row.text("stage_folded")
+        secrets = try row.blob("secrets")
+        createdBy = try row.text("created_by")
+        createdAt = try row.time("created_at")
+        updatedAt = try row.time("updated_at")
+        revision = try row.int("revision")
+    }
+
+    func vine() throws -> Vine {
+        Vine(
+            id: id, settings: try StoredJSON.decode(VineSettings.self, from: settings), createdBy: createdBy,
+            createdAt: createdAt, updatedAt: updatedAt, revision: revision)
+    }
+
+    /// The vine; nil where there is none, or it was deleted.
+    static func find(_ id: VineID, _ db: Database) throws -> VineRecord? {
+        try db.row("SELECT * FROM vines WHERE id = ? AND deleted_at IS NULL", id.rawValue).map(VineRecord.init)
+    }
+
+    @discardableResult
+    static func require(_ id: VineID, _ db: Database) throws -> VineRecord {
+        guard let record = try find(id, db) else { throw Refusal.noVine(id) }
+        return record
+    }
+
+    func insert(_ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO vines (id, settings, project_folded, stage_folded, secrets, created_by, created_at,
+                updated_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, id.rawValue, settings, projectFolded, stageFolded, secrets, createdBy, createdAt.milliseconds,
+            updatedAt.milliseconds, revision)
+    }
+
+    func update(_ db: Database) throws {
+        try db.run(
+            """
+            UPDATE vines SET settings = ?, project_folded = ?, stage_folded = ?, secrets = ?, updated_at = ?,
+                revision = ? WHERE id = ?
+            """, settings, projectFolded, stageFolded, secrets, updatedAt.milliseconds, revision, id.rawValue)
+    }
+}

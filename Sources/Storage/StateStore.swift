@@ -1,0 +1,42 @@
+public import Domain
+public import Foundation
+
+/// Terraform states of vines: all versions, sealed at rest, under a lock.
+public protocol StateStore: Sendable {
+    /// Takes the vine's lock. The same `lock.id` again is acknowledged (its first answer may have been lost).
+    ///
+    /// - Parameter lease: the lease of a job's lock, which must be held by a PROCESSING job of this vine;
+    ///   nil for a user's own Terraform.
+    /// - Throws: ``Refusal`` `.locked` naming the holder, and for an id whose lock was broken; `.leaseLost`;
+    ///   `.notFound` without the vine; `.invalid` where lease and lock are of two jobs.
+    func lockState(_ lock: StateLock, lease: Lease?) async throws
+
+    /// The vine's lock; nil where it is free.
+    func stateLock(of vine: VineID) async throws -> StateLock?
+
+    /// Gives the lock back. Nothing happens where it is free already.
+    /// - Throws: ``Refusal`` `.conflict` where somebody else holds it.
+    func unlockState(of vine: VineID, id: String) async throws
+
+    /// Takes the lock from whoever holds it; an operator's act. Versions of that holder are kept aside from then on.
+    func breakStateLock(of vine: VineID) async throws
+
+    /// Stores the next version of the vine's state. The bytes that are the newest already are not stored again.
+    ///
+    /// With the lock's id it becomes the newest state. A `lockID` whose lock was broken is kept aside
+    /// (``StateVersion/aside``), never dropped; so is one whose lock was given back, while somebody else holds it.
+    ///
+    /// - Throws: ``Refusal`` `.locked` where somebody else holds the lock and `lockID` is nil or was never the vine's;
+    ///   `.conflict` where the lineage is another, or the serial is lower than the newest one's; `.invalid` where
+    ///   `sha256` is not the bytes' own; `.notFound` without the vine or the job.
+    func saveState(
+        _ bytes: Data, of vine: VineID, position: StatePosition, sha256: String, job: JobID?, lockID: String?,
+        at now: Timestamp
+    ) async throws -> StateVersion
+
+    /// The newest state that is not aside; nil where there is none.
+    func currentState(of vine: VineID) async throws -> (version: StateVersion, bytes: Data)?
+
+    /// All versions, newest first, without their bytes.
+    func stateVersions(of vine: VineID) async throws -> [StateVersion]
+}

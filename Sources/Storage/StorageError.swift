@@ -1,0 +1,30 @@
+/// Why the database could not do what it was asked, whatever the engine. What the caller did wrong is a `Refusal`.
+public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Kind: String, Sendable {
+        /// Not reachable or not writable now; the same call may succeed later.
+        case unavailable
+        /// No space is left; the same call may succeed later.
+        case full
+        /// What is stored can't be read.
+        case corrupt
+        /// The database was written by a newer version of the program.
+        case newer
+        /// The database was sealed with another key.
+        case key
+        /// The store was closed.
+        case closed
+        /// Anything else: a defect of the program.
+        case failed
+    }
+
+    public var kind: Kind
+    /// A short sentence for the operator; never a value of a user's.
+    public var reason: String
+
+    public init(_ kind: Kind, _ reason: String) {
+        self.kind = kind
+        self.reason = reason
+    }
+
+    public var description: String { "storage (\(kind.rawValue)): \(reason)" }
+}

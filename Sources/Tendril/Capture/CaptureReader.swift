@@ -1,0 +1,85 @@
+import Domain
+
+/// Reads a capture in the order of its `order` file, as both grow, and feeds a pipeline.
+///
+/// Bounded: it never holds more than one step, however big the capture is.
+struct CaptureReader {
+    private let folder: JobFolder
+    private var files: [LogStream: OpenFile] = [:]
+    private var order: OpenFile?
+    private var orderOffset: Int64 = 0
+    private var parser = OrderParser()
+    /// Records that were read and not yet followed.
+    private var records: ArraySlice<OrderRecord> = []
+    private var offsets: [LogStream: Int64] = [:]
+    private var buffer = [UInt8](repeating: 0, count: 256 << 10)
+    /// Bytes that were recorded and are not there: the machine lost them.
+    private(set) var lost: Int64 = 0
+
+    init(_ folder: JobFolder) { self.folder = folder }
+
+    /// Feeds `pipeline` with up to about `budget` bytes.
+    ///
+    /// - Returns: false where nothing new is there.
+    mutating func step(into pipeline: inout LinePipeline, budget: Int = 1 << 20) throws -> Bool {
+        var left = budget
+        while left > 0 {
+            if records.isEmpty, try !readRecords() { break }
+            guard let record = records.first else { continue }
+            switch record.kind {
+            case .quiet:
+                pipeline.quiet(at: record.at)
+                left -= OrderRecord.size
+                records.removeFirst()
+            case .output(let stream, let end):
+                left -= OrderRecord.size
+                if try follow(stream, to: end, at: record.at, into: &pipeline, left: &left) { records.removeFirst() }
+            }
+        }
+        return left < budget
+    }
+
+    /// - Returns: whether all up to `end` was read.
+    private mutating func follow(
+        _ stream: LogStream, to end: Int64, at moment: Timestamp, into pipeline: inout LinePipeline, left: inout Int
+    ) throws -> Bool {
+        while left > 0 {
+            let offset = offsets[stream] ?? 0
+            guard offset < end else { return true }
+            let wanted = min(Int(end - offset), buffer.count, left)
+            let file = try open(stream)
+            let count = try buffer.withUnsafeMutableBytes { bytes in
+                try file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted]), at: offset)
+            }
+            guard count > 0 else {
+                // A record is written after its bytes, so they were there once. What follows is told by its place.
+                lost += end - offset
+                offsets[stream] = end
+                return true
+            }
+            buffer.withUnsafeBufferPointer {
+                pipeline.take(UnsafeBufferPointer(rebasing: $0[..<count]), of: stream, at: moment)
+            }
+            offsets[stream] = offset + Int64(count)
+            left -= count
+        }
+        return (offsets[stream] ?? 0) >= end
+    }
+
+    private mutating func readRecords() throws -> Bool {
+        let order = try self.order ?? OpenFile(folder.order, .read)
+        self.order = order
+        let count = try buffer.withUnsafeMutableBytes { try order.read(into: $0, at: orderOffset) }
+        guard count > 0 else { return false }
+        orderOffset += Int64(count)
+        records = parser.take(buffer[..<count])[...]
+        return true
+    }
+
+    private mutating func open(_ stream: LogStream) throws -> OpenFile {
+        if let file = files[stream] { return file }
+        let file = try OpenFile(folder.capture(of: stream), .read)
+        files[stream] = file
+        return file
+    }
+}

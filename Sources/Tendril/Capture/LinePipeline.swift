@@ -1,0 +1,127 @@
+import Domain
+
+/// Makes chunks of captured bytes: repairs UTF-8, hides secrets, splits lines, in this order.
+///
+/// Pure: no I/O and no clock. The text of each stream and the order of the lines depend on nothing but the order
+/// records, the bytes and the secrets; how the bytes were batched only shows in where chunks begin.
+struct LinePipeline: Sendable {
+    private var lanes: [Lane]
+    private var builder: ChunkBuilder
+    /// The latest moment seen: lines' times never decrease.
+    private var latest = Timestamp(milliseconds: 0)
+    /// Scratch space, kept for its capacity.
+    private var repaired: [UInt8] = []
+    private var masked: [UInt8] = []
+
+    init(masker: Masker, limits: LogLimits = .standard) {
+        lanes = LogStream.allCases.map { Lane(stream: $0, masker: masker, limit: limits.chunkBytes) }
+        builder = ChunkBuilder(limit: limits.chunkBytes)
+    }
+
+    /// Takes the next bytes of `stream`, seen at `moment`.
+    mutating func take(_ bytes: UnsafeBufferPointer<UInt8>, of stream: LogStream, at moment: Timestamp) {
+        latest = max(latest, moment)
+        let lane = Self.lane(of: stream)
+        repaired.removeAll(keepingCapacity: true)
+        masked.removeAll(keepingCapacity: true)
+        lanes[lane].repair.take(bytes, into: &repaired)
+        repaired.withUnsafeBufferPointer { lanes[lane].masking.take($0, into: &masked) }
+        masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
+    }
+
+    /// Nothing came for a while: shows what stands in unfinished lines, except what could begin a secret.
+    mutating func quiet(at moment: Timestamp) {
+        latest = max(latest, moment)
+        for lane in lanes.indices { lanes[lane].cutLine(at: latest, into: &builder) }
+    }
+
+    /// Nothing more comes: gives out all that is left.
+    mutating func finish() {
+        for lane in lanes.indices {
+            repaired.removeAll(keepingCapacity: true)
+            masked.removeAll(keepingCapacity: true)
+            lanes[lane].repair.finish(into: &repaired)
+            repaired.withUnsafeBufferPointer { lanes[lane].masking.take($0, into: &masked) }
+            lanes[lane].masking.finish(into: &masked)
+            masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
+            lanes[lane].cutLine(at: latest, into: &builder)
+        }
+    }
+
+    /// The chunks that are there by now, in order.
+    mutating func takeChunks() -> [DraftChunk] { builder.takeChunks() }
+
+    private static func lane(of stream: LogStream) -> Int {
+        switch stream {
+        case .stdout: 0
+        case .stderr: 1
+        case .system: 2
+        }
+    }
+}
+
+/// What the pipeline remembers about one stream.
+private struct Lane: Sendable {
+    let stream: LogStream
+    /// Bytes of a line, its line feed counted, before it is cut.
+    let limit: Int
+    var repair = UTF8Repair()
+    var masking: MaskingStream
+    /// The beginning of a line, repaired and masked.
+    private var line: [UInt8] = []
+    /// That line goes on where the last chunk was cut.
+    private var isContinued = false
+
+    init(stream: LogStream, masker: Masker, limit: Int) {
+        self.stream = stream
+        self.limit = limit
+        masking = MaskingStream(masker)
+    }
+
+    /// Takes text in whole scalars.
+    mutating func split(_ text: UnsafeBufferPointer<UInt8>, at moment: Timestamp, into builder: inout ChunkBuilder) {
+        var rest = text[...]
+        while let feed = Posix.lineFeed(in: rest) {
+            let piece = rest[...feed]
+            rest = rest[(feed + 1)...]
+            if line.isEmpty, piece.count <= limit {
+                give(piece, isCut: false, at: moment, to: &builder)
+            } else {
+                line.append(contentsOf: piece)
+                cutOverlong(at: moment, into: &builder)
+                give(line[...], isCut: false, at: moment, to: &builder)
+                line.removeAll(keepingCapacity: true)
+            }
+        }
+        guard !rest.isEmpty else { return }
+        line.append(contentsOf: rest)
+        cutOverlong(at: moment, into: &builder)
+    }
+
+    /// Gives out the unfinished line; the rest will be a line of its own.
+    mutating func cutLine(at moment: Timestamp, into builder: inout ChunkBuilder) {
+        guard !line.isEmpty else { return }
+        give(line[...], isCut: true, at: moment, to: &builder)
+        line.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func cutOverlong(at moment: Timestamp, into builder: inout ChunkBuilder) {
+        var start = 0
+        while line.count - start > limit {
+            var end = start + limit
+            // Back to the beginning of a scalar.
+            while line[end] & 0xc0 == 0x80 { end -= 1 }
+            give(line[start..<end], isCut: true, at: moment, to: &builder)
+            start = end
+        }
+        line.removeFirst(start)
+    }
+
+    private mutating func give(
+        _ piece: some RandomAccessCollection<UInt8>, isCut: Bool, at moment: Timestamp,
+        to builder: inout ChunkBuilder
+    ) {
+        builder.append(piece, of: stream, isContinued: isContinued, isCut: isCut, at: moment)
+        isContinued = isCut
+    }
+}

@@ -1,0 +1,15 @@
+import Foundation
+import Wire
+
+extension WorkerSignal {
+    /// What an event of the stream means; nil for one that is not known here.
+    init?(_ event: EventStreamParser.Event) {
+        switch event.name {
+        case WorkerEvent.work: self = .work
+        case WorkerEvent.stop:
+            guard let stop = try? WireJSON.decode(StopEvent.self, from: Data(event.data.utf8)) else { return nil }
+            self = .stop(stop.jobId)
+        default: return nil
+        }
+    }
+}

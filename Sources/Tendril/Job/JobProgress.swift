@@ -1,0 +1,108 @@
+import Domain
+import Foundation
+import Wire
+
+/// What a job has behind it, as its folder keeps it: enough for a Tendril that was killed to go on, and no secrets.
+struct JobProgress: Codable, Hashable, Sendable {
+    var lease: LeaseRecord
+    var type: JobType
+    var vine: VineID
+
+    /// Steps that need not be done again.
+    var done: Set<JobStep> = []
+    /// The phases that were begun, in order.
+    var phases: [PhaseMark] = []
+
+    // What stops the work; see `isStopped`.
+    var isCancelled = false
+    /// Why the lease is lost.
+    var leaseLost: String?
+    /// What went wrong outside of the engine: a masked sentence.
+    var failure: String?
+
+    var engine: FoundEngine?
+    var workingDirectory: String?
+    var resolvedCommit: String?
+    /// Who keeps the state, where it is not Trellis.
+    var backend: String?
+    /// The state at the beginning, and the last version that is known to be stored.
+    var stateBefore: StatePosition?
+    var stateAfter: StatePosition?
+    /// SHA-256 of the last state that Trellis gave or took.
+    var storedState: String?
+    /// Trellis may count the vine's lock as ours.
+    var mayHoldLock = false
+    var lockReleased: Bool?
+
+    var changes: PlannedChanges?
+    var artifact: String?
+    /// The working folder holds a state that is nowhere else.
+    var keepsFolder = false
+    /// Trellis did not find the log whole.
+    var keepsCapture = false
+    /// Masked.
+    var metadata = JSONValue.object([:])
+
+    init(lease: LeaseRecord, type: JobType, vine: VineID) {
+        self.lease = lease
+        self.type = type
+        self.vine = vine
+    }
+
+    init(_ order: WorkOrder) {
+        self.init(lease: LeaseRecord(jobId: order.jobId, epoch: order.epoch), type: order.jobType, vine: order.vineId)
+    }
+
+    func mark(of phase: Phase) -> PhaseMark? { phases.first { $0.phase == phase } }
+
+    /// True once no further phase may begin.
+    var isStopped: Bool {
+        isCancelled || leaseLost != nil || failure != nil || failedPhase != nil
+    }
+
+    /// The phase that did not end well. That the state of another backend can't be read spoils nothing.
+    var failedPhase: PhaseMark? {
+        phases.first { $0.end != nil && !$0.succeeded && $0.phase != .pullBefore && $0.phase != .pullAfter }
+    }
+
+    // MARK: - On disk
+
+    static func load(_ path: String) throws -> JobProgress? {
+        guard let data = try Files.read(path) else { return nil }
+        return try JSONDecoder().decode(JobProgress.self, from: data)
+    }
+
+    func save(_ path: String, durably: Bool) throws {
+        try Files.write(try JSONEncoder().encode(self), to: path, durably: durably)
+    }
+}
+
+/// A phase that was begun.
+struct PhaseMark: Codable, Hashable, Sendable {
+    struct End: Codable, Hashable, Sendable {
+        /// Both nil where nobody saw the end.
+        var code: Int?
+        var signal: Int?
+        var at: Timestamp
+    }
+
+    var phase: Phase
+    /// When the engine's executable took over, as well as that is known.
+    var begunAt: Timestamp
+    /// nil while it may be running.
+    var end: End?
+
+    var succeeded: Bool { end?.code == 0 }
+    /// It is over, and nobody knows how.
+    var isUnknown: Bool { end.map { $0.code == nil && $0.signal == nil } ?? false }
+}
+
+extension PhaseMark.End {
+    init(_ end: PhaseEnd, at moment: Timestamp) {
+        switch end {
+        case .exited(let code): self.init(code: code, signal: nil, at: moment)
+        case .signaled(let signal): self.init(code: nil, signal: signal, at: moment)
+        case .unknown: self.init(code: nil, signal: nil, at: moment)
+        }
+    }
+}

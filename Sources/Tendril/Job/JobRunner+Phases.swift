@@ -1,0 +1,178 @@
+import Domain
+import Foundation
+import Logging
+import Wire
+
+extension JobRunner {
+    /// Runs the phase, or waits for the run that an earlier Tendril began.
+    func run(_ phase: Phase, stdoutFile: String? = nil) async throws {
+        guard let equipment else { throw Failure(description: "The job has no log yet.") }
+        let command = try phaseCommand(phase, stdoutFile: stdoutFile)
+        if progress.mark(of: phase) == nil {
+            await note("Running \(engineName) \(phase.command)" + (progress.phases.isEmpty ? engineDetails : ""))
+            // Durably: what this phase may write must never be taken for an empty folder.
+            try record(durably: true) { progress in
+                progress.phases.append(PhaseMark(phase: phase, begunAt: self.host.ambient.now()))
+            }
+        }
+        let end: PhaseEnd
+        do {
+            end = try await cancellation.handling({ equipment.stopper.stop() }) {
+                try await equipment.phases.run(command, in: folder)
+            }
+        } catch let error where !(error is CancellationError) {
+            // The engine was not run.
+            try record { $0.phases.removeAll { $0.phase == phase } }
+            throw error
+        }
+        let span = await equipment.phases.span(of: command.name, in: folder)
+        try record { progress in
+            guard let index = progress.phases.firstIndex(where: { $0.phase == phase }) else { return }
+            progress.phases[index].end = PhaseMark.End(end, at: span?.endedAt ?? self.host.ambient.now())
+            if let span { progress.phases[index].begunAt = span.execAt }
+        }
+    }
+
+    private var engineDetails: String {
+        progress.engine.map { " (\($0.engine.version), \($0.engine.platform))" } ?? ""
+    }
+
+    private func phaseCommand(_ phase: Phase, stdoutFile: String?) throws -> PhaseCommand {
+        let engine = progress.engine?.path ?? ""
+        guard let order else {
+            // Only to find the run that was begun: without the order none begins.
+            guard progress.mark(of: phase) != nil else {
+                _ = try requireOrder(); return try phaseCommand(phase, stdoutFile: nil)
+            }
+            return PhaseCommand(
+                name: phase.rawValue, executable: engine, arguments: [],
+                workingDirectory: progress.workingDirectory ?? workspace.folder, environment: [:], stdoutFile: nil)
+        }
+        let variables = Files.kind(of: folder.variables) == .file ? folder.variables : nil
+        return PhaseCommand(
+            name: phase.rawValue, executable: engine,
+            arguments: phase.arguments(in: progress.type, plan: folder.plan, variables: variables),
+            workingDirectory: progress.workingDirectory ?? workspace.folder, environment: environment(of: order),
+            stdoutFile: stdoutFile)
+    }
+
+    private func environment(of order: WorkOrder) -> [String: String] {
+        host.environment.forVine(
+            order.snapshot.settings, secrets: order.secrets.environment, metadataFile: folder.metadata)
+    }
+
+    // MARK: - init
+
+    /// Under a lock: two engines that fill one plugin cache at a time spoil it.
+    func initialise() async throws {
+        var lock: FileLock?
+        if progress.mark(of: .initialise) == nil, let order,
+            let cache = environment(of: order)["TF_PLUGIN_CACHE_DIR"]
+        {
+            try Files.makeFolder(cache)
+            let log = equipment?.log
+            lock = try await cancellation.interrupting { [pacing = host.pacing] in
+                try await FileLock.wait(for: "\(cache)/.vintner.lock", pacing: pacing) {
+                    await log?.note("Waiting for the plugin cache, which another init fills")
+                }
+            }
+        }
+        try await run(.initialise)
+        withExtendedLifetime(lock) {}
+    }
+
+    func readBackend() async throws {
+        guard let order, let place = progress.workingDirectory else { return }
+        let keeping = StateKeeping.read(
+            try Files.read("\(place)/.terraform/terraform.tfstate"), environment: environment(of: order),
+            workingDirectory: place)
+        switch keeping {
+        case .trellis: break
+        case .refused(let reason): throw Failure(description: reason)
+        case .backend(let name):
+            try record { $0.backend = name }
+            await note("The state is kept by \(name)")
+        }
+    }
+
+    /// Reads the state of another backend. It spoils nothing where that fails: then the serial is not known.
+    func pull(_ phase: Phase) async throws {
+        let file = folder.pulled(phase)
+        try await run(phase, stdoutFile: file)
+        guard progress.mark(of: phase)?.succeeded == true,
+            let position = try Files.read(file).flatMap(StateFile.position)
+        else { return }
+        try record { progress in
+            if phase == .pullBefore { progress.stateBefore = position } else { progress.stateAfter = position }
+        }
+    }
+
+    // MARK: - The plan
+
+    func readPlan() async throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: folder.planJSON), options: .mappedIfSafe)
+        let summary = try PlanSummary.read(data)
+        try Files.remove(folder.planJSON)
+        let metadata = summary.metadata.mapStrings { mask($0) }
+        try record { progress in
+            progress.changes = summary.changes
+            progress.metadata = progress.metadata.merging(metadata)
+        }
+        if progress.type != .plan { await note("Planned: \(summary.sentence)") }
+    }
+
+    func packPlan() async throws {
+        let place = progress.workingDirectory ?? workspace.folder
+        let packer = try artifact()
+        let digest = try await cancellation.interrupting { [folder] in
+            try await packer.pack(to: folder.artifact, workingDirectory: place)
+        }
+        try record { $0.artifact = digest }
+    }
+
+    func uploadPlan() async throws {
+        guard let digest = progress.artifact else { throw Failure(description: "The plan was not packed.") }
+        do {
+            try await cancellation.interrupting { [self] in
+                try await self.untilAnswered("storing the plan") { [folder, lease, host] in
+                    try await host.trellis.uploadArtifact(folder.artifact, sha256: digest, lease: lease)
+                }
+            }
+        } catch let error as TrellisError where !error.isLeaseLost {
+            throw Failure(description: "The plan could not be stored: \(error.sentence)")
+        }
+        await note("Saved plan: \(progress.changes?.sentence ?? "stored")")
+    }
+
+    // MARK: - apply
+
+    func apply() async throws {
+        guard progress.backend == nil else { return try await run(.apply) }
+        let keeper = stateKeeper()
+        let watching = Task { await keeper.watch() }
+        defer { watching.cancel() }
+        try await run(.apply)
+        watching.cancel()
+        await watching.value
+    }
+
+    func stateKeeper() -> StateKeeper {
+        StateKeeper(
+            folder: progress.workingDirectory ?? workspace.folder, vine: progress.vine, lockID: lockInfo.ID,
+            alreadyStored: progress.storedState, trellis: host.trellis, pacing: host.pacing, ambient: host.ambient,
+            stored: { [weak self] position, digest in await self?.storedState(position, digest) })
+    }
+
+    private func storedState(_ position: StatePosition, _ digest: String) async {
+        await note("State serial \(position.serial) stored")
+        do {
+            try record { progress in
+                progress.stateAfter = position
+                progress.storedState = digest
+            }
+        } catch {
+            // It is stored again by the next process, which is no harm.
+            logger.warning("the progress could not be written: \(error)")
+        }
+    }
+}

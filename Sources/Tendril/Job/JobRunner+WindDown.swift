@@ -1,0 +1,209 @@
+import Domain
+import Foundation
+import Logging
+import Wire
+
+extension JobRunner {
+    // MARK: - State
+
+    func settleState() async throws {
+        let settlement: StateKeeper.Settlement
+        let file = (progress.workingDirectory ?? workspace.folder) + "/terraform.tfstate"
+        do { settlement = try await stateKeeper().settle() } catch let error where !(error is CancellationError) {
+            settlement = .unstored(path: file, reason: "\(error)")
+        }
+        guard case .unstored(let path, let reason) = settlement else { return }
+        // Neither the lock nor the folder is given up: nobody may go on from an older state without knowing.
+        try record { progress in
+            progress.keepsFolder = true
+            progress.mayHoldLock = false
+            progress.lockReleased = false
+        }
+        let kept = (try? keep(path)) ?? path
+        throw Failure(
+            description: "The state could not be stored (\(reason)); it is kept at \(kept) on \(host.name), and the "
+                + "vine stays locked.")
+    }
+
+    /// Copies a file to where it outlives the job; returns the new path.
+    private func keep(_ path: String) throws -> String {
+        let place = host.kept(of: lease.jobId)
+        try Files.makeFolder(place)
+        let copy = "\(place)/\((path as NSString).lastPathComponent)"
+        try Files.write(try Files.read(path) ?? Data(), to: copy, durably: true)
+        return copy
+    }
+
+    // MARK: - Facts
+
+    /// Gathers what the job brought to light, then removes every file that holds a secret: the report may take long.
+    func collect() async throws {
+        var found: [String: JSONValue] = [:]
+        if let engine = progress.engine?.engine {
+            found["engine"] = [
+                "name": .string(engine.name.rawValue), "version": .string(engine.version),
+                "platform": .string(engine.platform),
+            ]
+        }
+        if let changes = progress.changes { found["changes"] = changes.metadata }
+        if let commit = progress.resolvedCommit { found["resolved_commit"] = .string(commit) }
+        found["state_kept_by"] = .string(progress.backend ?? "trellis")
+        found["timing_ms"] = timing
+        if progress.mark(of: .apply)?.succeeded == true, let outputs = try outputs() {
+            found["outputs"] = .object(outputs)
+        }
+        // The job's own words may add, but not contradict.
+        let written = await writtenMetadata()
+        let metadata = written.merging(.object(found)).mapStrings { mask($0) }
+        try record { $0.metadata = $0.metadata.merging(metadata) }
+        try await keepErroredState()
+        for path in folder.confidential { try Files.remove(path) }
+    }
+
+    private var timing: JSONValue {
+        var timing: [String: JSONValue] = [:]
+        for mark in progress.phases {
+            let name = mark.phase.rawValue.replacing("-", with: "_")
+            if let end = mark.end { timing[name] = .integer(end.at.milliseconds(since: mark.begunAt)) }
+        }
+        return .object(timing)
+    }
+
+    private func outputs() throws -> [String: JSONValue]? {
+        let file =
+            progress.backend == nil
+            ? "\(progress.workingDirectory ?? workspace.folder)/terraform.tfstate" : folder.pulled(.pullAfter)
+        return try Files.read(file).flatMap { try? StateFile.outputs(of: $0) }
+    }
+
+    /// What the job wrote to `$VINTNER_METADATA_FILE`: an object, or nothing.
+    private func writtenMetadata() async -> JSONValue {
+        guard Files.kind(of: folder.metadata) == .file else { return .object([:]) }
+        let limit = 64 << 10
+        guard let data = try? Files.read(folder.metadata, limit: limit) else {
+            await note("The metadata file is larger than 64 KiB, and left out")
+            return .object([:])
+        }
+        guard let value = try? JSONDecoder().decode(JSONValue.self, from: data), case .object = value else {
+            await note("The metadata file is no JSON object, and left out")
+            return .object([:])
+        }
+        return value
+    }
+
+    /// The engine could not save its state to a backend of its own: what it left is all there is.
+    private func keepErroredState() async throws {
+        guard let place = progress.workingDirectory, progress.backend != nil,
+            Files.kind(of: "\(place)/errored.tfstate") == .file
+        else { return }
+        let kept = try keep("\(place)/errored.tfstate")
+        await note("\(engineName) could not save the state; what it left is kept at \(kept) on \(host.name)")
+    }
+
+    // MARK: - Unlock and report
+
+    func unlock() async throws {
+        do {
+            try await untilAnswered("giving the lock back") { [info = lockInfo, vine = progress.vine] in
+                try await self.host.trellis.unlock(vine, info)
+            }
+            try record { $0.lockReleased = true }
+            await note("Lock released")
+        } catch let error as TrellisError {
+            // Broken by an operator, or never granted.
+            guard progress.done.contains(.lock) else { return }
+            try record { $0.lockReleased = false }
+            await note("The lock was not ours any more: \(error.sentence)")
+        }
+    }
+
+    func report() async throws {
+        let said = progress.failedPhase == nil ? nil : await equipment?.log.errorSummary
+        let verdict = JobVerdict.of(progress, engineSaid: said)
+        var report = ReportStatus(epoch: lease.epoch)
+        report.status = verdict.status
+        report.engineState = verdict.engineState
+        report.outcome = verdict.outcome
+        report.errorMessage = verdict.errorMessage.map { mask($0) }
+        report.outcome?.summary = mask(verdict.outcome.summary)
+        report.executionMetadata = progress.metadata
+        report.resolvedCommit = progress.resolvedCommit
+        report.engineStartedAt = progress.phases.first?.begunAt
+        if verdict.status == .success, progress.type == .plan, progress.backend == nil {
+            report.plannedState = progress.stateBefore
+        }
+        let closing = await equipment?.log.finish()
+        try Task.checkCancellation()
+        report.log = closing ?? LogClosing(digest: nil, incomplete: "the log could not be opened")
+        guard let reply = try await deliver(report) else { return try keepCapture(nil) }
+        guard reply.logState != "COMPLETE", let log = equipment?.log else { return try keepCapture(reply) }
+        if closing?.incomplete == nil, let second = await log.resend() {
+            var facts = ReportStatus(epoch: lease.epoch)
+            facts.engineState = verdict.engineState
+            facts.log = second
+            return try keepCapture(try await deliver(facts))
+        }
+        try keepCapture(reply)
+    }
+
+    /// Reports until there is an answer; with less where Trellis has decided otherwise before. nil where it takes
+    /// nothing at all from this lease.
+    private func deliver(_ report: ReportStatus) async throws -> ReportReply? {
+        var attempts = [report]
+        if report.status != nil {
+            // Cancelled, or given up on: the facts are still wanted.
+            var facts = report
+            facts.status = nil
+            attempts.append(facts)
+        }
+        var refusal: TrellisError?
+        for attempt in attempts {
+            do { return try await send(attempt) } catch let error as TrellisError {
+                logger.notice("the report was refused: \(error)")
+                refusal = refusal ?? error
+            }
+        }
+        if report.status != .failed, let refusal {
+            // Not cancelled, then, and still no success: it must not stay open for ever.
+            var failed = report
+            failed.status = .failed
+            failed.errorMessage = refusal.sentence
+            failed.plannedState = nil
+            do { return try await send(failed) } catch let error as TrellisError {
+                logger.error("the report was refused: \(error)")
+            }
+        }
+        return nil
+    }
+
+    private func send(_ report: ReportStatus) async throws -> ReportReply {
+        try await untilAnswered("reporting the end") {
+            try await self.host.trellis.report(report, job: self.lease.jobId)
+        }
+    }
+
+    /// A log that is not known to be whole stays here, for a person to look at.
+    private func keepCapture(_ reply: ReportReply?) throws {
+        guard reply?.logState != "COMPLETE" else { return }
+        try record { $0.keepsCapture = true }
+    }
+
+    // MARK: - The end
+
+    func cleanUp() throws {
+        // Now rather than when the next job waits for it.
+        if vineLock != nil, !progress.keepsFolder { try workspace.empty() }
+        vineLock = nil
+        if progress.keepsCapture {
+            let place = host.kept(of: lease.jobId)
+            try Files.makeFolder(place)
+            for path in folder.confidential { try Files.remove(path) }
+            // Commands have the environment in them.
+            try Files.remove(folder.path + "/phases")
+            try Files.remove("\(place)/capture")
+            try Files.move(folder.path, to: "\(place)/capture")
+        } else {
+            try Files.remove(folder.path)
+        }
+    }
+}

@@ -1,0 +1,237 @@
+import Domain
+import Foundation
+import Logging
+import Wire
+
+/// Takes one job from its claim to its end, step by step as ``JobScript`` says.
+///
+/// Each step is recorded in the job's folder once it is done, so another Tendril process goes on where this one was
+/// killed. Cancelling the task of ``run()`` lets go of the job: the engine runs on, the folder stays.
+actor JobRunner {
+    nonisolated let lease: LeaseRecord
+    nonisolated let host: JobHost
+    nonisolated let folder: JobFolder
+    nonisolated let logger: Logger
+    nonisolated let cancellation = JobCancellation()
+
+    /// nil until Trellis has (once more) told what the job is; also where it does not any more.
+    private(set) var order: WorkOrder?
+    private(set) var progress: JobProgress
+    /// nil before the start was acknowledged.
+    private(set) var equipment: JobEquipment?
+    /// The vine's folder is this job's for as long as this is held.
+    var vineLock: FileLock?
+    private var isLeaseLost = false
+
+    /// Why a job ends without a report: Trellis does not know it as ours.
+    struct Abandoned: Error {
+        var sentence: String
+    }
+
+    /// What went wrong, in a sentence for the job's page.
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// For a job that was just claimed. What an earlier claim of it left in the folder is removed.
+    init(_ order: WorkOrder, host: JobHost) throws {
+        self.order = order
+        progress = JobProgress(order)
+        lease = progress.lease
+        self.host = host
+        folder = host.folder(of: order.jobId)
+        logger = host.logger.tagged(order.jobId)
+        if let old = try? JobProgress.load(folder.progress), old.done.contains(.start) {
+            throw Failure(
+                description: "Job \(order.jobId) has started here before, and never moves; it is not begun again.")
+        }
+        try Files.remove(folder.path)
+        try Files.makeFolder(host.jobs)
+        try folder.create()
+        try progress.save(folder.progress, durably: false)
+    }
+
+    /// For a job that an earlier Tendril process left in `folder`; nil where nothing is to be found there.
+    init?(leftIn folder: JobFolder, host: JobHost) throws {
+        guard let progress = try JobProgress.load(folder.progress) else { return nil }
+        self.progress = JobScript.resumed(progress)
+        lease = progress.lease
+        self.host = host
+        self.folder = folder
+        logger = host.logger.tagged(progress.lease.jobId)
+        if progress.isCancelled { cancellation.request() }
+    }
+
+    // MARK: - From outside
+
+    /// The job is to stop. Asking again changes nothing.
+    func cancel() async {
+        guard !cancellation.isRequested else { return }
+        let running = progress.phases.last.flatMap { $0.end == nil ? $0.phase : nil }
+        await note("Cancel requested" + (running.map { "; stopping \(engineName) \($0.command)" } ?? ""))
+        cancellation.request()
+        // At once: this process may end before the phase does.
+        do { try record { $0.isCancelled = true } } catch {
+            logger.warning("the cancel could not be written: \(error)")
+        }
+    }
+
+    /// Trellis does not count the lease as ours any more. What runs goes on; nothing further begins.
+    func loseLease() {
+        guard !isLeaseLost, !progress.done.contains(.report) else { return }
+        isLeaseLost = true
+        logger.warning("Trellis does not count this lease as ours any more")
+    }
+
+    // MARK: - The script
+
+    /// Returns when the job is done with, or let go of.
+    func run() async {
+        do {
+            if order == nil { try await takeUp() }
+            while true {
+                noticeRequests()
+                guard let step = JobScript.next(after: progress) else { return }
+                try Task.checkCancellation()
+                try await take(step)
+            }
+        } catch is CancellationError {
+            await equipment?.log.letGo()
+            logger.info("let go of the job; it will be taken up at the next start")
+        } catch {
+            logger.error("the job can't go on here: \(error)")
+        }
+    }
+
+    private func take(_ step: JobStep) async throws {
+        let isWindDown = JobScript.windDown.contains(step)
+        do {
+            try await perform(step)
+            try record { $0.done.insert(step) }
+        } catch let error as Abandoned {
+            logger.notice("the job is not ours to start: \(error.sentence)")
+            try record { $0.isCancelled = true }
+        } catch is CancellationError {
+            guard cancellation.isRequested, !isWindDown, !Task.isCancelled else { throw CancellationError() }
+            try record { $0.isCancelled = true }
+        } catch let error as TrellisError where error.isLeaseLost && !isWindDown {
+            try record { $0.leaseLost = error.sentence }
+        } catch {
+            if cancellation.isRequested, !isWindDown { return try record { $0.isCancelled = true } }
+            let sentence = mask("\(error)")
+            logger.warning("step \(step.rawValue): \(sentence)")
+            await note(sentence)
+            try record { progress in
+                progress.failure = progress.failure ?? sentence
+                if isWindDown { progress.done.insert(step) }
+            }
+        }
+    }
+
+    private func perform(_ step: JobStep) async throws {
+        switch step {
+        case .start: try await start()
+        case .lock: try await lock()
+        case .fetchState: try await fetchState()
+        case .judge: try judge()
+        case .prepare: try await prepare()
+        case .initialise: try await initialise()
+        case .readBackend: try await readBackend()
+        case .pullBefore: try await pull(.pullBefore)
+        case .plan: try await run(.plan)
+        case .show: try await run(.show, stdoutFile: folder.planJSON)
+        case .readPlan: try await readPlan()
+        case .packPlan: try await packPlan()
+        case .uploadPlan: try await uploadPlan()
+        case .confirm: try await confirm()
+        case .apply: try await apply()
+        case .settleState: try await settleState()
+        case .pullAfter: try await pull(.pullAfter)
+        case .collect: try await collect()
+        case .unlock: try await unlock()
+        case .report: try await report()
+        case .cleanUp: try cleanUp()
+        }
+    }
+
+    private func noticeRequests() {
+        if cancellation.isRequested { progress.isCancelled = true }
+        if isLeaseLost, progress.leaseLost == nil { progress.leaseLost = "Trellis took it away." }
+    }
+
+    /// What a new process must have again before it goes on: the secrets, the log, the vine's folder.
+    private func takeUp() async throws {
+        do {
+            order = try await untilAnswered("asking what the job is") { try await self.host.trellis.work(self.lease) }
+        } catch let error as TrellisError {
+            // Given up on while we were away. What runs is watched to its end, and its state is saved.
+            progress.leaseLost = error.sentence
+        }
+        guard progress.done.contains(.start) else { return }
+        var backoff = Backoff(ambient: host.ambient)
+        while equipment == nil {
+            do { try await openEquipment() } catch let error where !(error is CancellationError) {
+                // The engine may be running: there is nothing to do but to try again.
+                logger.error("the job's log can't be opened: \(error)")
+                try await host.pacing.pause(backoff.next())
+            }
+        }
+        guard progress.done.contains(.prepare) else { return }
+        vineLock = try? FileLock.take("\(host.runRoot)/.locks/\(progress.vine)")
+        if vineLock == nil { logger.warning("the vine's folder can't be locked; it is left alone at the end") }
+    }
+
+    // MARK: - What every step uses
+
+    func record(durably: Bool = false, _ change: (inout JobProgress) -> Void) throws {
+        let before = progress
+        change(&progress)
+        guard progress != before || durably, !progress.done.contains(.cleanUp) else { return }
+        try progress.save(folder.progress, durably: durably)
+    }
+
+    func openEquipment() async throws {
+        guard equipment == nil else { return }
+        equipment = try await host.equipment.open(lease, secrets: order?.secrets, in: folder)
+    }
+
+    func note(_ text: String) async { await equipment?.log.note(text) }
+
+    func mask(_ text: String) -> String { String((equipment?.masker.mask(text) ?? text).prefix(4000)) }
+
+    var engineName: String { progress.engine?.engine.name.rawValue ?? "terraform" }
+
+    var workspace: Workspace { Workspace(runRoot: host.runRoot, vine: progress.vine) }
+
+    /// The order, for steps that can't do without.
+    func requireOrder() throws -> WorkOrder {
+        guard let order else { throw Failure(description: "Trellis no longer tells what this job is.") }
+        return order
+    }
+
+    /// Makes a call to Trellis again and again until it answers, yes or no.
+    func untilAnswered<Result: Sendable>(
+        _ what: String, onWait: (@Sendable () async -> Void)? = nil, _ call: @Sendable () async throws -> Result
+    ) async throws -> Result {
+        var backoff = Backoff(ambient: host.ambient)
+        var hasWaited = false
+        while true {
+            do {
+                return try await call()
+            } catch let error as TrellisError where error.isTransient || error.isUnauthorised {
+                logger.warning("\(what): \(error)")
+                if !hasWaited { await onWait?() }
+                hasWaited = true
+                try await host.pacing.pause(backoff.next())
+            }
+        }
+    }
+}
+
+extension Logger {
+    fileprivate func tagged(_ job: JobID) -> Logger {
+        var logger = self
+        logger[metadataKey: "job"] = "\(job.short)"
+        return logger
+    }
+}

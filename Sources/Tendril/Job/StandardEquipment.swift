@@ -1,0 +1,124 @@
+import Domain
+import Wire
+
+/// The equipment of a real job: supervisors, capture files and the shipper.
+@Sendable func makeEquipment(
+    _ trellis: any TrellisCalling, _ configuration: TendrilConfiguration, _ clock: ServerClock
+) -> any JobEquipping {
+    StandardEquipment(
+        trellis: trellis, clock: clock,
+        timing: CancelLadder.Timing(
+            secondInterrupt: configuration.secondInterruptAfter, kill: configuration.killAfter))
+}
+
+struct StandardEquipment: JobEquipping {
+    var trellis: any TrellisCalling
+    var clock: ServerClock
+    var timing: CancelLadder.Timing
+
+    func open(_ lease: LeaseRecord, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobEquipment {
+        let log = JobLog(
+            folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
+            sink: JobSink(job: lease.jobId, trellis: trellis, clock: clock))
+        let stop = StopRequest()
+        // Without the secrets nothing can be masked: what was captured stays on this machine.
+        guard secrets != nil else {
+            let silent = UnshippedLog(log: log)
+            return JobEquipment(
+                phases: StoppablePhases(stop: stop, timing: timing, log: log), stopper: stop, log: silent,
+                masker: Withheld())
+        }
+        log.start()
+        return JobEquipment(
+            phases: StoppablePhases(stop: stop, timing: timing, log: log), stopper: stop, log: ShippedLog(log: log),
+            masker: log.masker)
+    }
+}
+
+/// Phases that end when the job is to stop.
+struct StoppablePhases: PhaseRunning {
+    var stop: StopRequest
+    var timing: CancelLadder.Timing
+    var log: JobLog
+
+    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
+        try await PhaseRunner().run(command, in: folder, stop: stop, timing: timing) { log.note($0) }
+    }
+
+    func span(of phase: String, in folder: JobFolder) async -> PhaseSpan? {
+        guard let start = try? folder.phase(phase).start(), let execAt = start.execAt,
+            let end = try? folder.phase(phase).end()
+        else { return nil }
+        return PhaseSpan(execAt: Timestamp(milliseconds: execAt), endedAt: Timestamp(milliseconds: end.endedAt))
+    }
+}
+
+/// The log of a job whose secrets nobody tells any more.
+struct UnshippedLog: JobLogging {
+    var log: JobLog
+
+    func note(_ text: String) async { log.note(text) }
+
+    func finish() async -> LogClosing {
+        LogClosing(digest: nil, incomplete: "The lease was lost before the log could be shipped.")
+    }
+
+    var errorSummary: String? { get async { nil } }
+}
+
+/// Lets nothing through.
+struct Withheld: TextMasking {
+    func mask(_ text: String) -> String { "(withheld: the job's secrets are not known any more)" }
+}
+
+extension StopRequest: PhaseStopping {
+    func stop() { make() }
+}
+
+extension Masker: TextMasking {}
+
+/// The log of a job, as the runner sees it.
+struct ShippedLog: JobLogging {
+    var log: JobLog
+
+    func note(_ text: String) async { log.note(text) }
+    func finish() async -> LogClosing { await log.finish() }
+    func letGo() async { await log.stop() }
+    var errorSummary: String? { get async { await log.errorSummary() } }
+}
+
+/// One job's log, on its way to Trellis.
+struct JobSink: LogSink {
+    var job: JobID
+    var trellis: any TrellisCalling
+    var clock: ServerClock
+
+    func append(_ logs: AppendLogs) async throws -> LogCursorRecord {
+        try await judged { try await trellis.append(job, onServerTime(logs)) }
+    }
+
+    func cursor(epoch: Int) async throws -> LogCursorRecord {
+        try await judged { try await trellis.cursor(job, epoch: epoch) }
+    }
+
+    /// Times are told on Trellis' clock. They don't count for an append's identity, so a retry may differ in them.
+    private func onServerTime(_ logs: AppendLogs) -> AppendLogs {
+        let offset = clock.offset
+        guard offset != 0 else { return logs }
+        var logs = logs
+        for index in logs.chunks.indices {
+            logs.chunks[index].times = logs.chunks[index].times?.map { $0.count == 2 ? [$0[0], $0[1] + offset] : $0 }
+        }
+        return logs
+    }
+
+    /// Tells what is worth another try from what is not.
+    private func judged<Value>(_ call: () async throws -> Value) async throws -> Value {
+        do {
+            return try await call()
+        } catch let error as TrellisError where !error.isTransient && !error.isUnauthorised {
+            if error.isLeaseLost { throw LogSinkError.leaseLost }
+            throw error.isConflict ? LogSinkError.diverged(error.sentence) : LogSinkError.refused(error.sentence)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Domain
+import Foundation
+
+/// Where everything about one job's run stands: what was captured, in which order, and the phases.
+///
+/// It belongs to the owner alone: captured output and commands hold secrets in clear.
+struct JobFolder: Hashable, Sendable {
+    /// Absolute.
+    let path: String
+
+    init(path: String) { self.path = path }
+
+    /// The capture files: append-only, all phases of the job one after the other.
+    func capture(of stream: LogStream) -> String {
+        switch stream {
+        case .stdout: path + "/stdout"
+        case .stderr: path + "/stderr"
+        case .system: path + "/system"
+        }
+    }
+
+    /// What was observed, when and in which order: ``OrderRecord`` after ``OrderRecord``.
+    var order: String { path + "/order" }
+
+    var phases: String { path + "/phases" }
+
+    func phase(_ name: String) -> PhaseFolder { PhaseFolder(path: "\(phases)/\(name)", name: name) }
+
+    /// Makes the folder with its empty files, durably; what is there already stays. The parent must exist.
+    func create() throws {
+        try Posix.makeFolder(path)
+        try Posix.makeFolder(phases)
+        for stream in LogStream.allCases { _ = try OpenFile(capture(of: stream), .append) }
+        _ = try OpenFile(order, .append)
+        try SmallFile.syncFolder(of: order)
+        try SmallFile.syncFolder(of: path)
+    }
+
+    var exists: Bool { Posix.exists(order) }
+
+    /// Deletes it with all that was captured.
+    func remove() throws { try FileManager.default.removeItem(atPath: path) }
+}

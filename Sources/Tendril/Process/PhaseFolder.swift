@@ -1,0 +1,84 @@
+import Domain
+import Foundation
+
+/// One phase's files: the command, and what its supervisor wrote about it.
+struct PhaseFolder: Hashable, Sendable {
+    let path: String
+    let name: String
+
+    /// What to run.
+    var command: String { path + "/command.json" }
+    /// Who runs it: written before the engine starts, and again with the engine's process.
+    var started: String { path + "/started.json" }
+    /// How it ended.
+    var exit: String { path + "/exit.json" }
+    /// A FIFO: a line `INT` or `KILL` for the supervisor.
+    var control: String { path + "/control" }
+    /// Locked for as long as the supervisor lives.
+    var alive: String { path + "/alive" }
+    /// What the supervisor had to say.
+    var supervisorLog: String { path + "/supervisor.log" }
+    /// The steps of a cancel that were taken: ``StopJournal``.
+    var stop: String { path + "/stop" }
+
+    func create() throws {
+        try Posix.makeFolder(path)
+        try Posix.makeFIFO(control)
+    }
+
+    /// From here on the phase is never begun again.
+    var hasBegun: Bool { Posix.exists(started) }
+
+    /// It has not begun, and nobody is about to begin it.
+    func isUntouched() throws -> Bool {
+        guard Posix.exists(alive) else { return true }
+        return try OpenFile(alive, .append).lock(wait: false) && !hasBegun
+    }
+
+    /// How it ended; nil where that is not known (yet).
+    func end() throws -> ExitRecord? { try Self.read(ExitRecord.self, exit) }
+
+    /// Who runs it; nil where nobody does yet.
+    func start() throws -> StartRecord? { try Self.read(StartRecord.self, started) }
+
+    private static func read<Record: Decodable>(_ type: Record.Type, _ path: String) throws -> Record? {
+        guard let bytes = try SmallFile.read(path) else { return nil }
+        return try JSONDecoder().decode(type, from: Data(bytes))
+    }
+
+    static func write(_ record: some Encodable, to path: String, durably: Bool) throws {
+        try SmallFile.write([UInt8](try JSONEncoder().encode(record)), to: path, durably: durably)
+    }
+}
+
+/// `started.json`: who runs the phase.
+struct StartRecord: Codable, Hashable, Sendable {
+    var supervisor: ProcessIdentity
+    /// nil while it is about to be started; also, for ever, where the supervisor died just then.
+    var engine: ProcessIdentity?
+    /// When the engine's executable had taken over; milliseconds since 1970.
+    var execAt: Int64?
+}
+
+/// `exit.json`: how the engine ended.
+struct ExitRecord: Codable, Hashable, Sendable {
+    var code: Int?
+    var signal: Int?
+    /// Milliseconds since 1970.
+    var endedAt: Int64
+
+    init(_ end: PhaseEnd, endedAt: Timestamp) {
+        switch end {
+        case .exited(let code): self.code = code
+        case .signaled(let signal): self.signal = signal
+        case .unknown: break
+        }
+        self.endedAt = endedAt.milliseconds
+    }
+
+    var phaseEnd: PhaseEnd {
+        if let code { return .exited(code: code) }
+        if let signal { return .signaled(signal) }
+        return .unknown
+    }
+}

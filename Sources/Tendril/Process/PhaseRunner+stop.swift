@@ -1,0 +1,71 @@
+import Domain
+
+extension PhaseRunner {
+    /// Runs `command` as ``run(_:in:)`` does, and stops it step by step once `stop` is made.
+    ///
+    /// - Parameters:
+    ///   - engine: its name, as people say it.
+    ///   - note: takes the SYSTEM line of each step.
+    /// - Throws: ``PhaseError/stopped(phase:)`` where the request came before the phase began.
+    func run(
+        _ command: PhaseCommand, in folder: JobFolder, stop: StopRequest, timing: CancelLadder.Timing = .init(),
+        engine: String = "Terraform", note: @escaping @Sendable (String) -> Void
+    ) async throws -> PhaseEnd {
+        let phase = folder.phase(command.name)
+        if stop.isMade, try phase.isUntouched() { throw PhaseError.stopped(phase: command.name) }
+        let wasOver = try phase.end() != nil
+        return try await withThrowingTaskGroup(of: PhaseEnd?.self) { group in
+            group.addTask { try await run(command, in: folder) }
+            group.addTask {
+                // Whatever happens to it, the phase goes on and is waited for.
+                try? await stop.wait()
+                try? await climb(phase, in: folder, timing: timing, engine: engine, note: note)
+                return nil
+            }
+            while let result = await group.nextResult() {
+                switch result {
+                case .success(nil): continue
+                case .success(let end?):
+                    group.cancelAll()
+                    let journal = StopJournal(phase)
+                    let ladder = CancelLadder(timing: timing, engine: engine, taken: journal.taken())
+                    let now = Posix.uptimeMilliseconds()
+                    if let sentence = ladder.ended(at: wasOver ? nil : now), !journal.isClosed {
+                        note(sentence)
+                        try? journal.close(at: now)
+                    }
+                    return end
+                case .failure(let error):
+                    group.cancelAll()
+                    throw error
+                }
+            }
+            return .unknown
+        }
+    }
+
+    /// Takes one step after the other until the task is cancelled, because the phase has ended.
+    private func climb(
+        _ phase: PhaseFolder, in folder: JobFolder, timing: CancelLadder.Timing, engine: String,
+        note: @Sendable (String) -> Void
+    ) async throws {
+        let journal = StopJournal(phase)
+        var ladder = CancelLadder(timing: timing, engine: engine, taken: journal.taken())
+        try Task.checkCancellation()
+        func take(_ step: CancelLadder.Step, at now: Int64) async {
+            // On a full disk, too, a job can be stopped.
+            try? journal.note(step.rung, at: now)
+            if await send(step.rung.signal, phase: phase.name, in: folder) { note(step.sentence) }
+        }
+        let now = Posix.uptimeMilliseconds()
+        if let step = ladder.request(at: now) { await take(step, at: now) }
+        while let nextAt = ladder.nextAt {
+            let now = Posix.uptimeMilliseconds()
+            if let step = ladder.advance(to: now) {
+                await take(step, at: now)
+            } else {
+                try await Task.sleep(for: .milliseconds(nextAt - now))
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import Domain
+import Foundation
+import Synchronization
+
+/// Runs phases under supervisors, and finds them again after a restart.
+struct PhaseRunner: Sendable {
+    /// This executable, which is the supervisor too.
+    private let executable: String
+    private let now = Ambient.system.now
+
+    init(executable: String = "/proc/self/exe") { self.executable = executable }
+
+    /// Runs `command` to its end, or waits for the end of the run that an earlier Tendril began.
+    ///
+    /// A phase whose run has begun is never begun again: where the end can't be known, it is `.unknown`. Then, too,
+    /// nothing of the engine is left when this returns. Cancelling the task leaves the engine and its supervisor alone.
+    ///
+    /// - Throws: ``PhaseError`` or ``PosixError`` where the engine was not run; `CancellationError`.
+    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
+        let phase = folder.phase(command.name)
+        if let end = try phase.end() { return end.phaseEnd }
+        try Task.checkCancellation()
+        try phase.create()
+        let lock = try await supervise(command, phase, in: folder)
+        if let end = try phase.end() { return end.phaseEnd }
+        guard phase.hasBegun else {
+            let said = try SmallFile.read(phase.supervisorLog).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            throw PhaseError.supervisorFailed(
+                phase: phase.name, said: said.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+        return try await followOrphan(phase, in: folder, holding: lock)
+    }
+
+    /// Starts a supervisor unless the phase has begun, and waits until none holds the phase any more.
+    ///
+    /// - Returns: the phase's lock, held.
+    private func supervise(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) async throws -> OpenFile
+    {
+        let once = Once<OpenFile>()
+        // A thread of its own, since it blocks; it also reaps the supervisor, whether or not somebody still waits.
+        Thread.detachNewThread {
+            once.resume(
+                Result {
+                    let child = try startUnlessBegun(command, phase, in: folder)
+                    let lock = try OpenFile(phase.alive, .append)
+                    _ = try lock.lock(wait: true)
+                    if let child { _ = Posix.reap(child) }
+                    return lock
+                })
+        }
+        return try await once.wait()
+    }
+
+    private func startUnlessBegun(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) throws -> Int32?
+    {
+        // A supervisor holds this lock from before it starts until it is gone, however it goes: the opening is
+        // shared with it, and ours ends with this function.
+        let lock = try OpenFile(phase.alive, .append)
+        guard try lock.lock(wait: false), !phase.hasBegun, try phase.end() == nil else { return nil }
+        try PhaseFolder.write(command, to: phase.command, durably: false)
+        return try SupervisorMain.spawn(executable, folder: folder, phase: phase, lock: lock)
+    }
+
+    // MARK: - Without a supervisor
+
+    /// The supervisor was killed. Its engine may live on: do what the supervisor would have done until it is gone.
+    /// Nobody will ever know how it ended.
+    private func followOrphan(_ phase: PhaseFolder, in folder: JobFolder, holding lock: OpenFile) async throws
+        -> PhaseEnd
+    {
+        defer { withExtendedLifetime(lock) {} }
+        var recorder = try CaptureRecorder(folder)
+        if let engine = try phase.start()?.engine {
+            var lastOutput = Posix.uptimeMilliseconds()
+            var owesQuiet = false
+            while engine.isAlive {
+                // A full disk must not end the watch; what was not recorded is at the next turn.
+                if (try? recorder.record(at: now())) == true {
+                    lastOutput = Posix.uptimeMilliseconds()
+                    owesQuiet = true
+                } else if owesQuiet, Posix.uptimeMilliseconds() >= lastOutput + Supervisor.quiet {
+                    try? recorder.recordQuiet(at: now())
+                    owesQuiet = false
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            let hadLeftovers = engine.killGroup()
+            let limit = Posix.uptimeMilliseconds() + ProcessGroup.patience
+            while hadLeftovers, ProcessGroup.isAlive(engine.pid), Posix.uptimeMilliseconds() < limit {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+        _ = try? recorder.record(at: now())
+        try? recorder.recordQuiet(at: now())
+        return .unknown
+    }
+
+    // MARK: - Stopping
+
+    /// Passes `signal` on to the phase's engine, through its supervisor where that lives.
+    ///
+    /// - Returns: false where there is nothing (left) to stop.
+    @discardableResult
+    func send(_ signal: StopSignal, phase name: String, in folder: JobFolder) async -> Bool {
+        let phase = folder.phase(name)
+        // The reader of a FIFO may go at any moment, and that must not end this process.
+        Posix.ignoreBrokenPipes()
+        // A supervisor that is just starting reads the FIFO in a moment.
+        for _ in 0..<3000 {
+            if Posix.exists(phase.exit) { return false }
+            // First: while a process dies, its FIFO may still be open and nobody reads it.
+            if let start = try? phase.start(), !start.supervisor.isAlive {
+                return Self.send(signal, to: start.engine)
+            }
+            if let fifo = try? OpenFile(phase.control, .fifoWriter) {
+                return (try? fifo.append(Array("\(signal.rawValue)\n".utf8))) != nil
+            }
+            do { try await Task.sleep(for: .milliseconds(10)) } catch { return false }
+        }
+        return false
+    }
+
+    private static func send(_ signal: StopSignal, to engine: ProcessIdentity?) -> Bool {
+        guard let engine, engine.isAlive else { return false }
+        switch signal {
+        case .interrupt: return Posix.send(.interrupt, to: engine.pid)
+        case .kill: return engine.killGroup()
+        }
+    }
+}

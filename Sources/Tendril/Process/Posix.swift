@@ -1,0 +1,162 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A system call that failed, as a person can read it.
+struct PosixError: Error, Hashable, CustomStringConvertible {
+    var call: String
+    var path: String?
+    var code: Int32
+
+    /// Takes the calling thread's `errno`.
+    init(_ call: String, _ path: String? = nil) { self.init(call, path, code: errno) }
+
+    init(_ call: String, _ path: String? = nil, code: Int32) {
+        self.call = call
+        self.path = path
+        self.code = code
+    }
+
+    /// What the system says about it: `No such file or directory`.
+    var reason: String { strerror(code).map { String(cString: $0) } ?? "error \(code)" }
+
+    var description: String { (path.map { "\(call) \($0)" } ?? call) + ": \(reason)" }
+
+    var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+    var isExisting: Bool { code == EEXIST }
+    /// A FIFO that nobody reads.
+    var hasNoReader: Bool { code == ENXIO || code == EPIPE }
+    /// The permission or the format is wrong, but the file is there: what a shell calls 126.
+    var isNotExecutable: Bool { code == EACCES || code == ENOEXEC || code == EPERM }
+}
+
+/// Thin wrappers over system calls, so that few files deal with C.
+enum Posix {
+    /// Milliseconds since boot, time asleep left out; the same for every process of one boot.
+    static func uptimeMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    static func nap(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }
+
+    /// Where the next line ends; nil where it does not end in `bytes`.
+    static func lineFeed(in bytes: Slice<UnsafeBufferPointer<UInt8>>) -> Int? {
+        guard !bytes.isEmpty, let base = bytes.base.baseAddress else { return nil }
+        let start = base + bytes.startIndex
+        guard let found = memchr(start, 0x0a, bytes.count) else { return nil }
+        return bytes.startIndex + (UnsafeRawPointer(found) - UnsafeRawPointer(start))
+    }
+
+    static var processID: Int32 { getpid() }
+
+    static var environment: [String: String] {
+        var entries: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            let parts = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { entries[String(parts[0])] = String(parts[1]) }
+            next += 1
+        }
+        return entries
+    }
+
+    static func makeFolder(_ path: String, mode: UInt32 = 0o700) throws(PosixError) {
+        guard mkdir(path, mode) == 0 || errno == EEXIST else { throw PosixError("mkdir", path) }
+    }
+
+    static func makeFIFO(_ path: String) throws(PosixError) {
+        guard mkfifo(path, 0o600) == 0 || errno == EEXIST else { throw PosixError("mkfifo", path) }
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    static func move(_ old: String, to new: String) throws(PosixError) {
+        guard rename(old, new) == 0 else { throw PosixError("rename", new) }
+    }
+
+    static func remove(_ path: String) throws(PosixError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw PosixError("unlink", path) }
+    }
+
+    static func changeFolder(_ path: String) throws(PosixError) {
+        guard chdir(path) == 0 else { throw PosixError("chdir", path) }
+    }
+
+    // MARK: - Signals and processes
+
+    enum Signal: Sendable {
+        case interrupt, kill, none
+
+        fileprivate var number: Int32 {
+            switch self {
+            case .interrupt: SIGINT
+            case .kill: SIGKILL
+            case .none: 0
+            }
+        }
+    }
+
+    /// False where there is no such process.
+    @discardableResult
+    static func send(_ signal: Signal, to pid: Int32) -> Bool {
+        guard pid > 1 else { return false }
+        return kill(pid, signal.number) == 0
+    }
+
+    /// To every process of the group. False where it has none.
+    @discardableResult
+    static func send(_ signal: Signal, toGroup group: Int32) -> Bool {
+        // -1 would be everybody.
+        guard group > 1 else { return false }
+        return kill(-group, signal.number) == 0 || errno == EPERM
+    }
+
+    /// What must not end a process that has to outlive the one that started it.
+    static func ignoreStopSignals() {
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU] {
+            signal(number, SIG_IGN)
+        }
+    }
+
+    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+    /// Blocks until the child `pid` has ended, and leaves it unreaped: its number stays taken.
+    static func awaitExit(ofChild pid: Int32) {
+        var info = siginfo_t()
+        while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+    }
+
+    /// Blocks until the child `pid` has ended, and reaps it; nil where it is no child of this process.
+    static func reap(_ pid: Int32) -> PhaseEnd? {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) != pid {
+            guard errno == EINTR else { return nil }
+        }
+        // The macros WIFEXITED and its like are no functions in Swift.
+        let signal = status & 0x7f
+        return signal == 0 ? .exited(code: Int((status >> 8) & 0xff)) : .signaled(Int(signal))
+    }
+
+    /// The names in a folder, without `.` and `..`; none where it can't be read.
+    static func names(in path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Closes what was inherited, from `first` on.
+    static func closeDescriptors(from first: Int32) {
+        for number in names(in: "/proc/self/fd").compactMap({ Int32($0) }) where number >= first { close(number) }
+    }
+}

@@ -1,0 +1,168 @@
+import Domain
+import Foundation
+
+/// Watches over one run of the engine, as a process of its own that outlives the Tendril.
+///
+/// Synchronous on purpose: it waits in `poll` for what the engine writes, for commands, and for the engine's end.
+final class Supervisor {
+    private let folder: JobFolder
+    private let phase: PhaseFolder
+    private let command: PhaseCommand
+    private let now = Ambient.system.now
+    private let control: OpenFile
+    private let inotify: Inotify?
+    private var streams: [Int32: LogStream] = [:]
+    private var recorder: CaptureRecorder
+
+    /// Records come at most this often, in milliseconds: a burst is one record.
+    private static let pace: Int64 = 1
+    /// How often to look where there is no inotify.
+    private static let pollInterval: Int64 = 50
+    /// After how much quiet an unfinished line shall be shown.
+    static let quiet: Int64 = 1000
+
+    init(folder: JobFolder, phase: PhaseFolder) throws {
+        self.folder = folder
+        self.phase = phase
+        guard !phase.hasBegun, try phase.end() == nil else { throw PhaseError.alreadyBegun(phase.name) }
+        guard let text = try SmallFile.read(phase.command) else {
+            throw PosixError("open", phase.command, code: 2)
+        }
+        command = try JSONDecoder().decode(PhaseCommand.self, from: Data(text))
+        control = try OpenFile(phase.control, .fifo)
+        recorder = try CaptureRecorder(folder)
+        inotify = try? Inotify()
+        for stream in [LogStream.stdout, .stderr] {
+            if let watch = try inotify?.watch(folder.capture(of: stream)) { streams[watch] = stream }
+        }
+    }
+
+    func run() throws {
+        guard let identity = ProcessIdentity(pid: Posix.processID) else { throw PosixError("read", "/proc/self/stat") }
+        var start = StartRecord(supervisor: identity)
+        // Before the engine: should this process or the machine die now, the phase is not begun a second time.
+        try PhaseFolder.write(start, to: phase.started, durably: true)
+        try SmallFile.syncFolder(of: phase.path)
+
+        let end: PhaseEnd
+        do {
+            let pid = try spawnEngine()
+            start.execAt = now().milliseconds
+            start.engine = ProcessIdentity(pid: pid)
+            // From here on nothing may stop the watch: errors are told, and the engine goes on.
+            attempt { try PhaseFolder.write(start, to: phase.started, durably: true) }
+            end = watch(pid)
+        } catch let error as PosixError {
+            end = .exited(code: error.isNotExecutable ? 126 : 127)
+            attempt {
+                try tell("Can't run \(command.executable): \(error.call) \(error.path ?? "") failed: \(error.reason)")
+            }
+        }
+        finishRecording()
+        try PhaseFolder.write(ExitRecord(end, endedAt: now()), to: phase.exit, durably: true)
+    }
+
+    private func spawnEngine() throws -> Int32 {
+        let stdout =
+            if let path = command.stdoutFile { try OpenFile(path, .replace) } else {
+                try OpenFile(folder.capture(of: .stdout), .append)
+            }
+        let stderr = try OpenFile(folder.capture(of: .stderr), .append)
+        try Posix.changeFolder(command.workingDirectory)
+        return try Spawn(
+            executable: command.executable, name: command.executable, arguments: command.arguments,
+            environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)]
+        ).start()
+    }
+
+    // MARK: - While the engine runs
+
+    /// Records what the engine writes and passes commands on, until it has ended and nothing of it is left.
+    private func watch(_ pid: Int32) -> PhaseEnd {
+        let ended = Self.awaitExit(of: pid)
+        var lastOutput = Posix.uptimeMilliseconds()
+        var owesQuiet = false
+        var mayRecordAt: Int64 = 0
+        while true {
+            let time = Posix.uptimeMilliseconds()
+            let paused = inotify != nil && mayRecordAt > time
+            let deadlines: [Int64?] = [
+                paused ? mayRecordAt : nil, owesQuiet ? lastOutput + Self.quiet : nil,
+                inotify == nil ? time + Self.pollInterval : nil,
+            ]
+            let timeout = deadlines.compactMap { $0 }.min().map { $0 - time }
+            let ready = Posix.wait(for: [ended, control, paused ? nil : inotify?.file], timeout: timeout)
+            if ready[0] { break }
+            if ready[1] { obey(pid) }
+            if ready[2] || inotify == nil {
+                if record() {
+                    lastOutput = Posix.uptimeMilliseconds()
+                    mayRecordAt = lastOutput + Self.pace
+                    owesQuiet = true
+                }
+            } else if owesQuiet, Posix.uptimeMilliseconds() >= lastOutput + Self.quiet {
+                attempt { try recorder.recordQuiet(at: now()) }
+                owesQuiet = false
+            }
+        }
+        _ = record()
+        // The engine is a zombie, so its number is still its own, and its group's.
+        Posix.send(.kill, toGroup: pid)
+        let end = Posix.reap(pid) ?? .unknown
+        // SIGKILL takes a moment; until then what was left could still write.
+        let limit = Posix.uptimeMilliseconds() + ProcessGroup.patience
+        while ProcessGroup.isAlive(pid), Posix.uptimeMilliseconds() < limit { Posix.nap(milliseconds: 1) }
+        return end
+    }
+
+    /// A file that can be read once the child has ended.
+    private static func awaitExit(of pid: Int32) -> OpenFile {
+        guard let pipe = try? Posix.makePipe() else {
+            // Out of descriptors: wait here; order records come at the end.
+            Posix.awaitExit(ofChild: pid)
+            return OpenFile(adopting: 0, path: "/dev/null")
+        }
+        let writer = pipe.writer
+        Thread.detachNewThread {
+            Posix.awaitExit(ofChild: pid)
+            try? writer.append([0])
+        }
+        return pipe.reader
+    }
+
+    private func obey(_ pid: Int32) {
+        for order in String(decoding: control.readAvailable(), as: UTF8.self).split(separator: "\n") {
+            switch StopSignal(rawValue: String(order)) {
+            case .interrupt: Posix.send(.interrupt, to: pid)
+            case .kill: Posix.send(.kill, toGroup: pid)
+            case nil: break
+            }
+        }
+    }
+
+    // MARK: - What was captured
+
+    private func record() -> Bool {
+        let first = inotify?.events().lazy.compactMap { self.streams[$0] }.first
+        return attempt { try recorder.record(first: first, at: now()) } ?? false
+    }
+
+    /// The end of what the phase wrote, and of its unfinished line.
+    private func finishRecording() {
+        _ = record()
+        attempt { try recorder.recordQuiet(at: now()) }
+    }
+
+    /// A line in the captured stderr, where the engine's own would stand.
+    private func tell(_ sentence: String) throws {
+        try OpenFile(folder.capture(of: .stderr), .append).append(Array("\(sentence)\n".utf8))
+    }
+
+    @discardableResult
+    private func attempt<Value>(_ body: () throws -> Value) -> Value? {
+        do { return try body() } catch {
+            print("\(error)")
+            return nil
+        }
+    }
+}

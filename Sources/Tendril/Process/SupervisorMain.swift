@@ -1,0 +1,50 @@
+/// The hidden subcommand under which this executable watches over one run of the engine.
+public enum SupervisorMain {
+    /// The name of the subcommand.
+    public static let subcommand = "supervise"
+
+    /// Runs one phase to its end. Call it before anything else is set up: it must start fast, and it needs nothing.
+    ///
+    /// - Parameter arguments: what follows the subcommand: the job's folder and the phase's name.
+    /// - Returns: the process's exit status; it says nothing about the engine's.
+    public static func run(arguments: [String]) -> Int32 {
+        guard arguments.count == 2 else { return 64 }
+        Posix.ignoreStopSignals()
+        let folder = JobFolder(path: arguments[0])
+        let phase = folder.phase(arguments[1])
+        // The one who started us holds the lock already and handed it down, so that nobody finds it free between.
+        let alive = OpenFile(adopting: aliveDescriptor, path: phase.alive)
+        Posix.closeDescriptors(from: aliveDescriptor + 1)
+        do {
+            guard alive.closeOnExec(), try alive.lock(wait: false) else {
+                print("not started by a Tendril")
+                return 64
+            }
+            let supervisor = try Supervisor(folder: folder, phase: phase)
+            try supervisor.run()
+            // Not sooner: the lock goes with the last use.
+            withExtendedLifetime(alive) {}
+            return 0
+        } catch {
+            print("\(error)")
+            return 70
+        }
+    }
+
+    /// Under this number the supervisor finds the phase's lock.
+    static let aliveDescriptor: Int32 = 3
+
+    static func spawn(_ executable: String, folder: JobFolder, phase: PhaseFolder, lock: OpenFile) throws -> Int32 {
+        let log = try OpenFile(phase.supervisorLog, .append)
+        return try Spawn(
+            executable: executable, name: "vintner", arguments: [subcommand, folder.path, phase.name],
+            environment: inheritedEnvironment, descriptors: [(log, 1), (log, 2), (lock, aliveDescriptor)]
+        ).start()
+    }
+
+    /// What the executable itself needs to start; not our credentials, which the engine could read there.
+    private static var inheritedEnvironment: [String: String] {
+        let own = Posix.environment
+        return ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"].reduce(into: [:]) { $0[$1] = own[$1] }
+    }
+}

@@ -1,0 +1,197 @@
+import Domain
+import Synchronization
+import Wire
+
+/// Sends a capture to Trellis while it grows.
+///
+/// Clocked by the answers: one append is in flight, and the next takes all that has come since. So a line of a quiet
+/// job leaves at once, and a loud one is sent in large pieces. Nothing here can hold up the engine.
+actor LogShipper {
+    /// How shipping ended.
+    enum End: Hashable, Sendable {
+        /// All that was captured is stored.
+        case complete
+        /// Trellis won't take it.
+        case rejected(LogSinkError)
+        /// The capture can't be read.
+        case unreadable(String)
+        /// It was stopped; a later start goes on.
+        case stopped
+    }
+
+    typealias Pause = @Sendable (Duration) async throws -> Void
+
+    nonisolated let unownedExecutor: UnownedSerialExecutor
+    private let executor = QueueExecutor(label: "vintner.shipper")
+
+    private let folder: JobFolder
+    private let epoch: Int
+    private let masker: Masker
+    private let sink: any LogSink
+    private let limits: LogLimits
+    private let backoff: RetryDelay
+    private let pause: Pause
+    private let news: Signal
+
+    private var reader: CaptureReader
+    private var pipeline: LinePipeline
+    private var stored = StoredPrefix()
+    /// Chunks that wait to be sent.
+    private var ready: ArraySlice<DraftChunk> = []
+    private var nextN: Int64 = 1
+    private var isFlushed = false
+    /// Nothing was sent since the cursor was asked for.
+    private var isFresh = true
+
+    init(
+        folder: JobFolder, epoch: Int, masker: Masker, sink: any LogSink, limits: LogLimits = .standard,
+        backoff: RetryDelay = RetryDelay(), watcher: FileWatcher = .shared,
+        pause: @escaping Pause = { try await Task.sleep(for: $0) }
+    ) {
+        self.folder = folder
+        self.epoch = epoch
+        self.masker = masker
+        self.sink = sink
+        self.limits = limits
+        self.backoff = backoff
+        self.pause = pause
+        news = Signal(order: folder.order, watcher: watcher)
+        reader = CaptureReader(folder)
+        pipeline = LinePipeline(masker: masker, limits: limits)
+        unownedExecutor = executor.asUnownedSerialExecutor()
+    }
+
+    /// Nothing more will be captured: what is there is the whole log.
+    nonisolated func close() { news.close() }
+
+    /// Ships until the end: after ``close()`` once all is stored, else when Trellis refuses or the task is cancelled.
+    func run() async -> End {
+        do {
+            try await resume()
+            while true {
+                // Asked before reading: what was captured before the close is read after it was seen.
+                let isClosed = news.isClosed
+                let batch = try nextBatch(isLast: isClosed)
+                if !batch.isEmpty {
+                    try await ship(batch)
+                } else if isClosed {
+                    return stored.missing == 0
+                        ? .complete
+                        : .rejected(.diverged("\(stored.missing) bytes more are stored than were captured."))
+                } else {
+                    try await news.wait()
+                }
+            }
+        } catch let error as LogSinkError {
+            return .rejected(error)
+        } catch let error as PosixError {
+            return .unreadable("\(error)")
+        } catch {
+            return .stopped
+        }
+    }
+
+    /// Starts over from what is stored: a Tendril that was restarted goes on where its last append was stored.
+    private func resume() async throws {
+        let cursor = try await persist { [sink, epoch] in try await sink.cursor(epoch: epoch) }
+        reader = CaptureReader(folder)
+        pipeline = LinePipeline(masker: masker, limits: limits)
+        stored = StoredPrefix(cursor.stored ?? [:])
+        ready = []
+        nextN = cursor.nextN
+        isFlushed = false
+        isFresh = true
+    }
+
+    // MARK: - One append
+
+    private func ship(_ batch: [DraftChunk]) async throws {
+        let append = AppendLogs(epoch: epoch, n: nextN, chunks: batch.map { AppendLogs.Chunk($0) })
+        do {
+            let reply = try await persist { [sink] in try await sink.append(append) }
+            guard reply.nextN == nextN + 1 else {
+                throw LogSinkError.diverged("append \(nextN) was answered with \(reply.nextN) as the next one.")
+            }
+            nextN = reply.nextN
+            isFresh = false
+        } catch LogSinkError.diverged where isFresh {
+            // An append that was under way when the last Tendril died was stored after the cursor was asked for.
+            try await resume()
+            isFresh = false
+        }
+    }
+
+    /// All that has come, up to the limits of one append.
+    private func nextBatch(isLast: Bool) throws -> [DraftChunk] {
+        var batch: [DraftChunk] = []
+        var bytes = 0
+        while batch.count < limits.appendChunks {
+            if ready.isEmpty, try !refill(isLast: isLast) { break }
+            guard let chunk = ready.first else { continue }
+            bytes += chunk.text.utf8.count
+            if bytes > limits.appendBytes { break }
+            batch.append(chunk)
+            ready.removeFirst()
+        }
+        return batch
+    }
+
+    /// - Returns: false where nothing more is there.
+    private func refill(isLast: Bool) throws -> Bool {
+        // A replay of a long log must not be deaf to being stopped.
+        try Task.checkCancellation()
+        if try reader.step(into: &pipeline, budget: limits.appendBytes / 4) {
+            ready = stored.drop(from: pipeline.takeChunks())[...]
+            return true
+        }
+        guard isLast, !isFlushed else { return false }
+        isFlushed = true
+        pipeline.finish()
+        ready = stored.drop(from: pipeline.takeChunks())[...]
+        return true
+    }
+
+    /// Repeats `call` until it succeeds, Trellis refuses, or the task is cancelled.
+    private func persist<Reply: Sendable>(_ call: @Sendable () async throws -> Reply) async throws -> Reply {
+        var failures = 0
+        while true {
+            do {
+                return try await call()
+            } catch let error as LogSinkError {
+                throw error
+            } catch {
+                try Task.checkCancellation()
+                failures += 1
+                try await pause(backoff.delay(afterFailures: failures, random: .random(in: 0...1)))
+            }
+        }
+    }
+}
+
+/// Wakes the shipper: something was captured, or the capture was closed.
+private final class Signal: Sendable {
+    private let stream: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+    private let closed = Atomic(false)
+    private let listener: FileWatcher.Listener
+
+    init(order: String, watcher: FileWatcher) {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.stream = stream
+        self.continuation = continuation
+        listener = watcher.listen(to: order) { continuation.yield() }
+    }
+
+    var isClosed: Bool { closed.load(ordering: .acquiring) }
+
+    func close() {
+        closed.store(true, ordering: .releasing)
+        continuation.yield()
+    }
+
+    /// Returns when something may have happened since the last call returned.
+    func wait() async throws {
+        for await _ in stream { return }
+        throw CancellationError()
+    }
+}

@@ -1,0 +1,46 @@
+import Domain
+
+/// What of each stream is stored already: a replay leaves that out and goes on with the rest, exactly.
+struct StoredPrefix: Sendable {
+    private var left: [LogStream: Int64]
+
+    /// - Parameter stored: bytes of text by stream, as the cursor names them.
+    init(_ stored: [String: Int64] = [:]) {
+        left = Dictionary(
+            stored.compactMap { name, bytes in
+                LogStream(rawValue: name).flatMap { bytes > 0 ? ($0, bytes) : nil }
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Bytes of text that are stored and were not seen in the replay: not 0 at its end means that more is stored
+    /// than was captured.
+    var missing: Int64 { left.values.reduce(0, +) }
+
+    mutating func drop(from chunks: [DraftChunk]) -> [DraftChunk] {
+        if left.isEmpty { return chunks }
+        return chunks.compactMap { drop(from: $0) }
+    }
+
+    private mutating func drop(from chunk: DraftChunk) -> DraftChunk? {
+        guard let stored = left[chunk.stream] else { return chunk }
+        let bytes = Int64(chunk.text.utf8.count)
+        if stored >= bytes {
+            left[chunk.stream] = stored == bytes ? nil : stored - bytes
+            return nil
+        }
+        left[chunk.stream] = nil
+        // Chunks may have been cut elsewhere the last time, but always between lines or where a line was cut.
+        let text = chunk.text.utf8
+        let cut = text.index(text.startIndex, offsetBy: Int(stored))
+        let dropped = text[..<cut]
+        var rest = DraftChunk(
+            stream: chunk.stream, text: String(chunk.text[cut...]), continued: dropped.last != UInt8(ascii: "\n"),
+            times: LineTimes())
+        let before = dropped.count { $0 == UInt8(ascii: "\n") }
+        for line in 0..<LogText.lineCount(of: rest.text) {
+            guard let time = chunk.times.time(ofLine: before + line) else { break }
+            rest.times.append(lines: 1, at: time)
+        }
+        return rest
+    }
+}

@@ -1,0 +1,99 @@
+import Crypto
+import Domain
+import Foundation
+
+/// A saved plan with all that applying it needs, as one tar file: the vine's folder under the vine's name, and the
+/// plan beside it.
+///
+/// Not in it: providers (the lock file names them, and `init` brings them) and state (in clear; the newest is put in
+/// place anyway).
+struct Artifact: Sendable {
+    /// The plan file's name in the job's folder and in the tar.
+    static let planName = "plan.tfplan"
+
+    let workspace: Workspace
+    /// Where the plan file is.
+    let planFolder: String
+    let tar: Tool
+    /// Bytes.
+    let limit: Int
+
+    struct Problem: Error, Hashable, CustomStringConvertible {
+        var description: String
+    }
+
+    /// Packs into the file at `path` and returns its SHA-256.
+    func pack(to path: String, workingDirectory: String) async throws -> String {
+        let sizes = "\(limit >> 20) MiB"
+        guard try folderSize(without: excluded(workingDirectory), upTo: limit) <= limit else {
+            throw Problem(description: "The working folder is larger than what can be saved with a plan (\(sizes)).")
+        }
+        try Files.remove(path)
+        let below = "\(workspace.vine)" + workingDirectory.dropFirst(workspace.folder.count)
+        let result = try await tar.run(
+            [
+                "--create", "--file=\(path)", "--format=posix", "--sort=name", "--numeric-owner", "--owner=0",
+                "--group=0",
+            ]
+                + ["--anchored", "--no-wildcards"]
+                + Self.left.map { "--exclude=\(below)/\($0)" }
+                + ["--directory=\(workspace.runRoot)", workspace.vine.rawValue]
+                + ["--directory=\(planFolder)", Self.planName])
+        guard result.status == 0 else {
+            throw Problem(description: "The plan could not be packed: \(result.complaint)")
+        }
+        guard Files.size(of: path) <= limit else {
+            throw Problem(description: "The saved plan is larger than the limit of \(sizes).")
+        }
+        return try Self.digest(of: path)
+    }
+
+    /// Puts the packed folder into the empty one, and the plan file into its folder.
+    ///
+    /// - Throws: ``Problem`` where the bytes are not those with `sha256`.
+    func unpack(_ path: String, sha256: String) async throws {
+        guard try Self.digest(of: path) == sha256 else {
+            throw Problem(description: "The saved plan was altered: its digest is not the one that was recorded.")
+        }
+        for (folder, member) in [(workspace.runRoot, workspace.vine.rawValue), (planFolder, Self.planName)] {
+            let result = try await tar.run([
+                "--extract", "--file=\(path)", "--no-same-owner", "--directory=\(folder)", member,
+            ])
+            guard result.status == 0 else {
+                throw Problem(description: "The saved plan can't be unpacked: \(result.complaint)")
+            }
+        }
+    }
+
+    /// SHA-256 of the file's bytes, in hexadecimal digits.
+    static func digest(of path: String) throws -> String {
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? file.close() }
+        var hash = SHA256()
+        while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty { hash.update(data: piece) }
+        return hash.finalize().hex
+    }
+
+    /// What of the working directory is left out.
+    private static let left = Workspace.stateFiles + [".terraform/providers", ".terraform/terraform.tfstate"]
+
+    private func excluded(_ workingDirectory: String) -> Set<String> {
+        Set(Self.left.map { "\(workingDirectory)/\($0)" })
+    }
+
+    /// The bytes of all files in the folder; stops counting above `bound`.
+    private func folderSize(without excluded: Set<String>, upTo bound: Int) throws -> Int {
+        guard let walk = FileManager.default.enumerator(atPath: workspace.folder) else { return 0 }
+        var total = 0
+        for case let path as String in walk {
+            let full = "\(workspace.folder)/\(path)"
+            switch Files.kind(of: full) {
+            case .folder where excluded.contains(full): walk.skipDescendants()
+            case .file where !excluded.contains(full): total += Files.size(of: full)
+            default: break
+            }
+            if total > bound { break }
+        }
+        return total
+    }
+}

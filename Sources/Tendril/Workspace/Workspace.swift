@@ -1,0 +1,95 @@
+import Domain
+import Foundation
+
+/// The folder in which a vine's jobs run, one after the other: `RUN_ROOT/VINE`.
+///
+/// Always the same path: a plan that was made under one fails under another.
+struct Workspace: Sendable {
+    let runRoot: String
+    let vine: VineID
+
+    var folder: String { "\(runRoot)/\(vine)" }
+
+    /// Where the engine runs: the folder itself, or the source's path in it.
+    func workingDirectory(path: String?) throws -> String {
+        guard let path, !path.isEmpty, path != "." else { return folder }
+        return ([folder] + (try SafePath.components(path))).joined(separator: "/")
+    }
+
+    /// Takes the vine's folder for one job. Other Tendrils may share the run root.
+    func take(pacing: Pacing, onWait: () async -> Void) async throws -> FileLock {
+        let locks = "\(runRoot)/.locks"
+        try Files.makeFolder(locks)
+        return try await FileLock.wait(for: "\(locks)/\(vine)", pacing: pacing, onWait: onWait)
+    }
+
+    /// Removes whatever an earlier job left, and makes the folder anew.
+    func empty() throws {
+        try Files.remove(folder)
+        try Files.makeFolder(folder)
+    }
+
+    /// Writes the files of an inline source into the empty folder. Nothing is followed, nothing replaced.
+    func write(_ files: [String: String]) throws {
+        for (path, text) in files.sorted(by: { $0.key < $1.key }) {
+            var parents = try SafePath.components(path)
+            let name = parents.removeLast()
+            var place = folder
+            for parent in parents {
+                place += "/\(parent)"
+                switch Files.kind(of: place) {
+                case nil: try Files.makeFolder(place)
+                case .folder: break
+                default:
+                    throw SafePath.Unsafe(path: path, reason: "goes through \"\(parent)\", which is a file")
+                }
+            }
+            place += "/\(name)"
+            guard Files.kind(of: place) == nil else {
+                throw SafePath.Unsafe(path: path, reason: "is a folder as well as a file")
+            }
+            try Files.create(Data(text.utf8), at: place, mode: 0o644)
+        }
+    }
+
+    /// What an engine leaves in its working folder and reads again: never taken from a source, never part of an
+    /// artifact. `.terraform` itself may be: its modules are.
+    static let stateFiles = [
+        "terraform.tfstate", "terraform.tfstate.backup", "terraform.tfstate.d", "errored.tfstate",
+        ".terraform.tfstate.lock.info",
+    ]
+
+    /// Removes state that came with the source, which would pass for the vine's own; returns the names of what it was.
+    func removeForeignState(in workingDirectory: String) throws -> [String] {
+        let found = (Self.stateFiles + [".terraform"]).filter { Files.kind(of: "\(workingDirectory)/\($0)") != nil }
+        for name in found { try Files.remove("\(workingDirectory)/\(name)") }
+        return found
+    }
+
+    /// Refuses links that lead out of the folder, at any depth, and a working directory that is none.
+    func checkTree(workingDirectory: String) throws {
+        guard let root = Files.real(folder) else { throw FileProblem(path: folder, reason: "it is gone") }
+        let manager = FileManager.default
+        guard let walk = manager.enumerator(atPath: folder) else {
+            throw FileProblem(path: folder, reason: "it can't be read")
+        }
+        for case let path as String in walk where Files.kind(of: "\(folder)/\(path)") == .link {
+            let parents = path.split(separator: "/").dropLast().map(String.init)
+            let target = (try? manager.destinationOfSymbolicLink(atPath: "\(folder)/\(path)")) ?? "/"
+            let real = Files.real("\(folder)/\(path)")
+            // A link that leads nowhere is judged by its text: something may be put there later.
+            let isInside =
+                real.map { $0 == root || $0.hasPrefix(root + "/") }
+                ?? (SafePath.resolve(link: target, in: parents) != nil)
+            guard isInside, !target.hasPrefix("/") else {
+                throw SafePath.Unsafe(path: path, reason: "is a link that leads out of the source")
+            }
+        }
+        guard Files.kind(of: workingDirectory) == .folder,
+            let real = Files.real(workingDirectory), real == root || real.hasPrefix(root + "/")
+        else {
+            let path = workingDirectory.dropFirst(folder.count + 1)
+            throw SafePath.Unsafe(path: String(path), reason: "is no folder of the source")
+        }
+    }
+}

@@ -1,0 +1,80 @@
+internal import Domain
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Storage
+internal import Wire
+
+/// Finds out who sent a request. It lets everybody through: what a route needs, the route asks for.
+struct Authentication: RouterMiddleware {
+    static let sessionCookie = "vintner_session"
+    static let csrfHeader = headerName("X-CSRF-Token")
+    private static let workerID = headerName(WorkerHeader.id)
+    private static let workerToken = headerName(WorkerHeader.token)
+    private static let fetchSite = headerName("Sec-Fetch-Site")
+
+    var access: any AccessStore
+    var tendrils: any TendrilStore
+    var origins: AllowedOrigins
+    var ambient: Ambient
+
+    func handle(
+        _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.principal = try await principal(of: request)
+        return try await next(request, context)
+    }
+
+    private func principal(of request: Request) async throws -> Principal? {
+        if let id = request.headers[Self.workerID] {
+            return try await tendril(id: id, token: request.headers[Self.workerToken] ?? "")
+        }
+        if let authorization = request.headers[.authorization] {
+            return try await tokenUser(authorization)
+        }
+        if let cookie = request.cookies[Self.sessionCookie] {
+            return try await sessionUser(cookie.value, request: request)
+        }
+        return nil
+    }
+
+    private func tendril(id: String, token: String) async throws -> Principal {
+        guard let id = TendrilID(id), let hash = try await tendrils.tendrilTokenHash(id),
+            Credentials.isSame(hash, Credentials.hash(token))
+        else { throw HTTPError(.unauthorized, message: "The Tendril's id and token do not belong together.") }
+        return .tendril(id)
+    }
+
+    /// `Bearer TOKEN`; or `Basic`, whose password is the token, as Terraform's `http` backend sends it.
+    private func tokenUser(_ authorization: String) async throws -> Principal {
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        var token = parts.count == 2 ? String(parts[1]) : ""
+        if parts.first?.lowercased() == "basic" {
+            let pair = Data(base64Encoded: token).flatMap { String(bytes: $0, encoding: .utf8) } ?? ""
+            token = pair.split(separator: ":", maxSplits: 1).last.map(String.init) ?? ""
+        }
+        guard let name = try await access.tokenName(hash: Credentials.hash(token)) else {
+            throw HTTPError(.unauthorized, message: "The API token is not valid.")
+        }
+        return .user(.init(name: name, csrfToken: nil))
+    }
+
+    /// A cookie is sent by the browser whoever made the request, so whatever changes something must also show that it
+    /// comes from one of our pages.
+    private func sessionUser(_ secret: String, request: Request) async throws -> Principal? {
+        guard let name = try await access.sessionUser(hash: Credentials.hash(secret), at: ambient.now()) else {
+            return nil
+        }
+        let csrfToken = Credentials.csrfToken(forSession: secret)
+        if request.method != .get, request.method != .head {
+            let isOwnSite = request.headers[Self.fetchSite].map { $0 == "same-origin" } ?? true
+            let isOwnOrigin = request.headers[.origin].map(origins.allows(origin:)) ?? true
+            let sent = Data((request.headers[Self.csrfHeader] ?? "").utf8)
+            guard isOwnSite, isOwnOrigin, Credentials.isSame(sent, Data(csrfToken.utf8)) else {
+                throw HTTPError(.forbidden, message: "This page is out of date or not ours; reload it and try again.")
+            }
+        }
+        return .user(.init(name: name, csrfToken: csrfToken))
+    }
+}

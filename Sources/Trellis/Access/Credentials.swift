@@ -1,0 +1,50 @@
+internal import Crypto
+internal import Domain
+internal import Foundation
+
+/// Secrets that are handed out: random, shown once, stored as a hash.
+///
+/// 256 random bits need no slow hash: there is nothing to guess.
+struct Credentials: Sendable {
+    var ambient: Ambient
+
+    /// A new secret: 43 characters of base64url after a prefix that says what it is (so that scanners find leaks).
+    func make(_ kind: Kind) -> String {
+        kind.rawValue + Data(ambient.randomBytes(32)).base64URL
+    }
+
+    enum Kind: String {
+        case apiToken = "vnt_"
+        case tendrilToken = "vnw_"
+        case signInLink = "vnl_"
+        case session = "vns_"
+    }
+
+    /// What is stored of a secret.
+    static func hash(_ secret: String) -> Data { Data(SHA256.hash(data: Data(secret.utf8))) }
+
+    /// Compares without telling by its time how much was right.
+    static func isSame(_ left: Data, _ right: Data) -> Bool {
+        guard left.count == right.count else { return false }
+        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
+    /// A session's CSRF token: derived, so that it needs no storage, and useless without the cookie.
+    static func csrfToken(forSession secret: String) -> String {
+        let code = HMAC<SHA256>.authenticationCode(
+            for: Data("csrf".utf8), using: SymmetricKey(data: Data(secret.utf8)))
+        return Data(code).base64URL
+    }
+}
+
+extension Data {
+    /// base64url without padding (RFC 4648, section 5).
+    var base64URL: String {
+        base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    /// Lower-case hexadecimal digits.
+    var hex: String {
+        map { byte in String(byte >> 4, radix: 16) + String(byte & 15, radix: 16) }.joined()
+    }
+}

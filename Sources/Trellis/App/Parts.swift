@@ -1,0 +1,85 @@
+internal import Domain
+internal import Foundation
+internal import Hummingbird
+internal import HummingbirdCore
+internal import HummingbirdTLS
+internal import LiveFeed
+internal import NIOSSL
+internal import Storage
+
+/// The parts of the server and how they hang together.
+struct Parts {
+    var configuration: TrellisConfiguration
+    var store: any Store
+    var vault: Vault
+    var bell: FeedBell
+    var ambient: Ambient
+    var credentials: Credentials
+
+    /// True where browsers reach us over TLS.
+    var isSecure: Bool { configuration.tls != nil || configuration.publicURL?.hasPrefix("https://") == true }
+
+    var origins: AllowedOrigins {
+        AllowedOrigins(
+            host: configuration.host, port: configuration.port, isTLS: configuration.tls != nil,
+            publicURL: configuration.publicURL)
+    }
+
+    var publicURL: String {
+        if let url = configuration.publicURL { return url }
+        let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        return "\(isSecure ? "https" : "http")://\(host):\(configuration.port)"
+    }
+
+    func router() async throws -> Router<TrellisContext> {
+        let resources = Bundle.module.bundlePath + "/Resources"
+        let renderer = try await PageRenderer(folder: resources + "/templates")
+        let router = Router(context: TrellisContext.self)
+        router.addMiddleware {
+            SecurityHeaders(isSecure: isSecure)
+            ErrorMiddleware()
+            HostCheck(origins: origins)
+            FileMiddleware(resources + "/assets", urlBasePath: "/assets", cacheControl: Self.assetCaching)
+            Authentication(access: store, tendrils: store, origins: origins, ambient: ambient)
+        }
+        HealthRoutes(store: store).add(to: router)
+        let records = JobRecords(store: store, ambient: ambient)
+        let vines = VineService(store: store, ambient: ambient, rules: configuration.rules)
+        let jobs = JobService(
+            store: store, vines: vines, vault: vault, bell: bell, ambient: ambient)
+        addAPI(to: router, vines: vines, jobs: jobs, records: records)
+        PageRoutes(renderer: renderer, jobs: jobs, records: records).add(to: router)
+        return router
+    }
+
+    private func addAPI(to router: Router<TrellisContext>, vines: VineService, jobs: JobService, records: JobRecords) {
+        let signIn = SignIn(
+            access: store, credentials: credentials, origins: origins, publicURL: publicURL, isSecure: isSecure)
+        router.post("sign-in", use: signIn.signIn)
+        router.post("sign-out", use: signIn.signOut)
+        let api = router.group("api")
+        api.post("sign-in-links", use: signIn.makeLink)
+        VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
+        StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
+        JobRoutes(service: jobs, records: records).add(to: api)
+        LogRoutes(store: store, bell: bell).add(to: api)
+        WorkerRoutes(
+            service: WorkerService(store: store, credentials: credentials, ambient: ambient), bell: bell,
+            limits: configuration.limits
+        ).add(to: api)
+    }
+
+    /// Asked for again each time (304 by its ETag): an upgrade is seen at once.
+    private static let assetCaching = CacheControl([
+        (.textCss, [.noCache]), (.textJavascript, [.noCache]), (.imageSvg, [.noCache]),
+    ])
+
+    /// HTTP/1.1, over TLS where certificates are given.
+    func server() throws -> HTTPServerBuilder {
+        guard let tls = configuration.tls else { return .http1() }
+        let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map(NIOSSLCertificateSource.certificate)
+        let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
+        return try .tls(
+            .http1(), tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+    }
+}

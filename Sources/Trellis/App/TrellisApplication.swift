@@ -1,0 +1,95 @@
+public import Domain
+internal import Foundation
+internal import Hummingbird
+internal import HummingbirdTLS
+internal import LiveFeed
+public import Logging
+internal import NIOCore
+internal import NIOSSL
+public import ServiceLifecycle
+internal import Storage
+
+/// The composition root of the control plane: opens the store, builds routes over services, and runs them.
+public struct TrellisApplication: Service {
+    private let application: any ApplicationProtocol
+    private let store: any Store
+    private let bell: FeedBell
+
+    /// Opens everything that can fail, so that errors come before the first request.
+    ///
+    /// - Parameter onListening: called with the port once the server takes connections.
+    /// - Throws: ``TrellisError`` for settings that can't be; what the database and the files throw.
+    public init(
+        _ configuration: TrellisConfiguration, ambient: Ambient = .system, logger: Logger,
+        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) async throws {
+        guard configuration.isLoopback || configuration.tls != nil || configuration.publicURL != nil else {
+            throw TrellisError.openHost(configuration.host)
+        }
+        let folder = try DataFolder(configuration.dataFolder)
+        let vault = try folder.vault(ambient)
+        let bell = FeedBell()
+        let store = try await Self.openStore(configuration.database, vault: vault, bell: bell)
+        let credentials = Credentials(ambient: ambient)
+        try await store.setToken(
+            hash: Credentials.hash(folder.adminToken(credentials)), name: "admin", at: ambient.now())
+        let parts = Parts(
+            configuration: configuration, store: store, vault: vault, bell: bell, ambient: ambient,
+            credentials: credentials)
+        let router = try await parts.router()
+        var application = Application(
+            router: router, server: try parts.server(),
+            configuration: .init(
+                address: .hostname(configuration.host, port: configuration.port), serverName: "vintner", backlog: 1024),
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
+            logger: logger)
+        application.addServices(Housekeeping(store: store, ambient: ambient, logger: logger))
+        self.application = application
+        self.store = store
+        self.bell = bell
+    }
+
+    /// Serves until the service group is asked to stop; open streams end at once.
+    public func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await application.run()
+        } onGracefulShutdown: {
+            bell.close()
+        }
+        try await store.close()
+    }
+
+    private static func openStore(_ url: String, vault: Vault, bell: FeedBell) async throws -> any Store {
+        guard url.hasPrefix("sqlite:") else { throw TrellisError.unknownDatabase }
+        return try await SQLiteStore.open(path: String(url.dropFirst("sqlite:".count)), vault: vault) { changes in
+            bell.ring(Set(changes.flatMap(\.topics)))
+        }
+    }
+}
+
+extension StoreChange {
+    /// Who must look again after this change.
+    var topics: [FeedTopic] {
+        switch self {
+        case .job(let id): [.job(id), .queue]
+        case .log(let id, _): [.job(id)]
+        case .vine: [.queue]
+        case .tendril: []
+        }
+    }
+}
+
+/// Why Trellis did not start.
+public enum TrellisError: Error, CustomStringConvertible {
+    case openHost(String)
+    case unknownDatabase
+
+    public var description: String {
+        switch self {
+        case .openHost(let host):
+            "listening on \(host) sends passwords in clear: give --tls-cert and --tls-key, or --behind-proxy URL"
+        case .unknownDatabase:
+            "the database is given as sqlite:PATH"
+        }
+    }
+}

@@ -1,0 +1,68 @@
+public import Domain
+
+/// Everything that Trellis can be told.
+public struct TrellisConfiguration: Sendable {
+    /// What to listen on. A host that is not loopback needs TLS or a proxy in front.
+    public var host: String
+    /// 0 lets the system choose.
+    public var port: Int
+    /// PEM files; nil for plain HTTP.
+    public var tls: TLSFiles?
+    /// How a proxy in front is reached: `https://vintner.example.com`.
+    public var publicURL: String?
+    /// `sqlite:PATH`.
+    public var database: String
+    /// The folder for the key, the admin token and the address, mode 0700.
+    public var dataFolder: String
+    public var limits: TrellisLimits
+    public var rules: VineRules
+
+    public struct TLSFiles: Sendable {
+        public var certificate: String
+        public var key: String
+
+        public init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    public init(
+        host: String = "127.0.0.1", port: Int = 8080, tls: TLSFiles? = nil, publicURL: String? = nil,
+        database: String, dataFolder: String, limits: TrellisLimits = TrellisLimits(), rules: VineRules = VineRules()
+    ) {
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.publicURL = publicURL
+        self.database = database
+        self.dataFolder = dataFolder
+        self.limits = limits
+        self.rules = rules
+    }
+
+    /// True for an address that only this machine reaches.
+    public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+}
+
+/// The bounds of what clients may send, in bytes.
+public struct TrellisLimits: Sendable {
+    public var log: LogLimits
+    /// A vine with its inline files.
+    public var vineBytes: Int
+    public var stateBytes: Int
+    public var artifactBytes: Int
+    /// A report of a Tendril, metadata included.
+    public var metadataBytes: Int
+
+    public init(
+        log: LogLimits = .standard, vineBytes: Int = 8 << 20, stateBytes: Int = 64 << 20,
+        artifactBytes: Int = 64 << 20, metadataBytes: Int = 1 << 20
+    ) {
+        self.log = log
+        self.vineBytes = vineBytes
+        self.stateBytes = stateBytes
+        self.artifactBytes = artifactBytes
+        self.metadataBytes = metadataBytes
+    }
+}

@@ -1,0 +1,88 @@
+internal import Domain
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import NIOFoundationCompat
+internal import Wire
+
+extension Request {
+    /// The whole body. - Throws: ``Refusal`` `.tooLarge` above `limit` bytes, without reading on.
+    func bytes(upTo limit: Int) async throws -> Data {
+        if let announced = headers[.contentLength].flatMap(Int.init), announced > limit {
+            throw Self.tooLarge(limit)
+        }
+        do {
+            let buffer = try await body.collect(upTo: limit)
+            return Data(buffer: buffer)
+        } catch is NIOTooManyBytesError {
+            throw Self.tooLarge(limit)
+        }
+    }
+
+    /// The body as a message of the API. An absent body reads as `{}`.
+    func message<Message: Decodable>(_ type: Message.Type, upTo limit: Int) async throws -> Message {
+        let data = try await bytes(upTo: limit)
+        return try WireJSON.decode(type, from: data.isEmpty ? Data("{}".utf8) : data)
+    }
+
+    /// A query parameter as a whole number within `range`; `fallback` where it is absent.
+    func number<Number: FixedWidthInteger>(
+        _ name: String, in range: ClosedRange<Number>, fallback: Number
+    ) throws -> Number {
+        guard let text = uri.queryParameters[Substring(name)] else { return fallback }
+        guard let number = Number(String(text)), range.contains(number) else {
+            throw Refusal(.invalid, "\"\(name)\" is a number from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return number
+    }
+
+    /// A query parameter as text; nil where it is absent or empty.
+    func text(_ name: String, upTo limit: Int = 200) throws -> String? {
+        guard let text = uri.queryParameters[Substring(name)], !text.isEmpty else { return nil }
+        guard text.utf8.count <= limit else { throw Refusal(.invalid, "\"\(name)\" has at most \(limit) bytes.") }
+        return String(text)
+    }
+
+    /// A query parameter as one of the cases of `type`; nil where it is absent or empty.
+    func choice<Choice: RawRepresentable & CaseIterable>(_ name: String, of type: Choice.Type) throws -> Choice?
+    where Choice.RawValue == String {
+        guard let text = try text(name) else { return nil }
+        guard let choice = Choice(rawValue: text.uppercased()) else {
+            let names = type.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Refusal(.invalid, "\"\(name)\" is one of \(names).")
+        }
+        return choice
+    }
+
+    /// True where the client prefers `text/plain`.
+    var wantsPlainText: Bool { headers[.accept]?.contains("text/plain") == true }
+
+    private static func tooLarge(_ limit: Int) -> Refusal {
+        Refusal(.tooLarge, "The body is larger than the limit of \(limit) bytes.")
+    }
+}
+
+extension Response {
+    /// `value` as JSON.
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        let data = try WireJSON.encode(value)
+        return Response(
+            status: status, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(data: data)))
+    }
+
+    /// `text` as plain text.
+    static func text(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    /// Raw bytes, never to be guessed at by a browser.
+    static func bytes(_ data: Data, contentType: String = "application/octet-stream") -> Response {
+        Response(
+            status: .ok, headers: [.contentType: contentType, .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(data: data)))
+    }
+}

@@ -1,0 +1,85 @@
+internal import Domain
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import Storage
+internal import Wire
+
+/// An error as the client is told of it. Nothing else ever leaves: no types, paths, SQL or secrets.
+struct ErrorReport {
+    var status: HTTPResponse.Status
+    var message: String
+    /// Only for errors that are our own fault.
+    var isOurs: Bool = false
+
+    init(_ error: any Error) {
+        switch error {
+        case let refusal as Refusal:
+            status = refusal.kind.status
+            message = refusal.reason
+        case let error as WireError:
+            status = .badRequest
+            message = error.description
+        case let error as HTTPError:
+            status = error.status
+            message = error.body ?? Self.sentence(for: error.status)
+        case let error as StorageError where [.unavailable, .full, .closed].contains(error.kind):
+            status = .serviceUnavailable
+            message = "The database can't take this at the moment; try again."
+            isOurs = true
+        default:
+            status = .internalServerError
+            message = "Something broke on the server; its log says what."
+            isOurs = true
+        }
+    }
+
+    static func sentence(for status: HTTPResponse.Status) -> String {
+        switch status {
+        case .notFound: "There is nothing here."
+        case .methodNotAllowed: "This can't be done here."
+        default: "\(status.reasonPhrase)."
+        }
+    }
+}
+
+extension Refusal.Kind {
+    /// The HTTP status of the kind, as the API promises.
+    var status: HTTPResponse.Status {
+        switch self {
+        case .invalid: .badRequest
+        case .notFound: .notFound
+        case .conflict: .conflict
+        case .leaseLost: .gone
+        case .tooLarge: .contentTooLarge
+        case .locked: .init(code: 423, reasonPhrase: "Locked")
+        case .tooMany: .tooManyRequests
+        }
+    }
+}
+
+/// Turns errors into `{"error": …}`, or into a page for people.
+struct ErrorMiddleware: RouterMiddleware {
+    /// Draws the page; nil for JSON.
+    var page: (@Sendable (ErrorReport, Request) -> Response)?
+
+    func handle(
+        _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            let report = ErrorReport(error)
+            if report.isOurs {
+                // The path only: a query may hold what must not be logged.
+                context.logger.error(
+                    "request failed",
+                    metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            }
+            if let page { return page(report, request) }
+            return try .json(ErrorBody(error: report.message), status: report.status)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+internal import Domain
+internal import Storage
+internal import Wire
+
+/// Puts together what the API shows of a job.
+struct JobRecords: Sendable {
+    var store: any Store
+    var ambient: Ambient
+
+    /// A job with everything that is known of it.
+    func record(_ job: Job) async throws -> JobRecord {
+        let now = ambient.now()
+        var record = JobRecord(job, configSnapshot: Self.shown(job.snapshot), serverNow: now)
+        record.workerName = try await workerName(of: job)
+        record.reruns = try await store.reruns(of: job.id)
+        if job.status == .queued, let reason = try await store.waitReason(of: job.id, at: now) {
+            record.waitingFor = WaitRecord(reason)
+        }
+        return record
+    }
+
+    /// A row of a list: without snapshot and metadata.
+    func row(_ job: Job, names: [TendrilID: String]) -> JobListRow {
+        var record = JobRecord(job, configSnapshot: .object([:]), serverNow: ambient.now())
+        record.executionMetadata = .object([:])
+        record.workerName = (job.state.worker ?? job.assignedWorker).flatMap { names[$0] }
+        let settings = job.snapshot.settings
+        return JobListRow(job: record, vineTitle: "\(settings.projectName) / \(settings.environmentStage)")
+    }
+
+    private func workerName(of job: Job) async throws -> String? {
+        guard let id = job.state.worker ?? job.assignedWorker else { return nil }
+        return try await store.tendril(id)?.name
+    }
+
+    /// The snapshot as people see it: sensitive entries by their names only.
+    static func shown(_ snapshot: Snapshot) -> JSONValue {
+        let settings = snapshot.settings
+        var variables = settings.variables
+        for name in settings.sensitiveVariables { variables[name] = .string(sensitive) }
+        var environment = settings.environment.mapValues(JSONValue.string)
+        for name in settings.sensitiveEnvironment { environment[name] = .string(sensitive) }
+        var shown: [String: JSONValue] = [
+            "vine_id": .string(snapshot.vine.rawValue), "revision": .integer(Int64(snapshot.revision)),
+            "project_name": .string(settings.projectName), "environment_stage": .string(settings.environmentStage),
+            "source": source(settings.source, commit: snapshot.resolvedCommit), "variables": .object(variables),
+            "environment": .object(environment), "digest": .string("sha256:\(snapshot.digest)"),
+        ]
+        if let region = settings.region { shown["region"] = .string(region) }
+        if let engine = settings.engine { shown["engine"] = .string(engine.rawValue) }
+        return .object(shown)
+    }
+
+    /// What stands where a sensitive value would.
+    static let sensitive = "(sensitive)"
+
+    private static func source(_ source: VineSource, commit: String?) -> JSONValue {
+        switch source {
+        case .inline(let files):
+            return ["type": "inline", "files": .object(files.mapValues(JSONValue.string))]
+        case .git(let url, let ref, let path):
+            var shown: [String: JSONValue] = ["type": "git", "url": .string(url), "ref": .string(ref)]
+            if let path { shown["path"] = .string(path) }
+            if let commit { shown["commit"] = .string(commit) }
+            return .object(shown)
+        }
+    }
+}
+
+/// A job in a list, with its vine's name.
+struct JobListRow: Codable, Sendable {
+    var job: JobRecord
+    var vineTitle: String
+
+    private enum CodingKeys: String, CodingKey { case vineTitle }
+
+    init(job: JobRecord, vineTitle: String) {
+        self.job = job
+        self.vineTitle = vineTitle
+    }
+
+    init(from decoder: any Decoder) throws {
+        job = try JobRecord(from: decoder)
+        vineTitle = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .vineTitle)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try job.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(vineTitle, forKey: .vineTitle)
+    }
+}
+
+extension WaitRecord {
+    /// The reason in a sentence.
+    init(_ reason: WaitReason) {
+        switch reason {
+        case .job(let id): self.init(kind: "job", message: "Waiting for job \(id.short) on the same vine", jobId: id)
+        case .lock(let holder): self.init(kind: "lock", message: "Waiting for the state lock held by \(holder)")
+        case .tendril(let id, let name, let reason):
+            self.init(kind: "tendril", message: "Waiting for \(name): \(reason)", workerId: id)
+        case .noTendril(let reason): self.init(kind: "no_tendril", message: reason)
+        case .slot: self.init(kind: "slot", message: "Waiting for a free Tendril: all of them are busy")
+        case .nothing: self.init(kind: "nothing", message: "About to be claimed")
+        }
+    }
+}

@@ -1,0 +1,122 @@
+internal import Domain
+internal import LiveFeed
+internal import Storage
+internal import Wire
+
+/// What users can do with jobs. Every rule is the domain's; here they meet the store.
+struct JobService: Sendable {
+    var store: any Store
+    var vines: VineService
+    var vault: Vault
+    var bell: FeedBell
+    var ambient: Ambient
+
+    func find(_ id: JobID) async throws -> Job {
+        guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
+        return job
+    }
+
+    func create(_ request: CreateJob, by user: String) async throws -> Job {
+        if request.jobType == .deploy {
+            guard let plan = request.planJobId else {
+                throw Refusal(.invalid, "A DEPLOY applies a saved plan: name it as \"plan_job_id\".")
+            }
+            let job = try await find(plan)
+            guard job.vine == request.vineId else { throw Refusal(.invalid, "The plan belongs to another vine.") }
+            return try await apply(plan, to: request.assignedWorkerId, by: user)
+        }
+        guard request.planJobId == nil else {
+            throw Refusal(.invalid, "Only a DEPLOY takes a \"plan_job_id\".")
+        }
+        let vine = try await vines.find(request.vineId)
+        let secrets = try await store.vineSecrets(vine.id)
+        let snapshot = Snapshot(
+            vine: vine.id, revision: vine.revision, settings: vine.settings,
+            digest: try vault.configurationDigest(of: vine.settings, secrets: secrets))
+        let job = Job(
+            id: ambient.makeID(), type: request.jobType, vine: vine.id, assignedWorker: request.assignedWorkerId,
+            snapshot: snapshot, requirement: EngineRequirement(name: vine.settings.engine), createdBy: user,
+            createdAt: ambient.now())
+        return try await insert(job, secrets: secrets, note: "\(job.type.rawValue) queued by \(user)")
+    }
+
+    /// Makes the DEPLOY that applies exactly the saved plan `id`.
+    func apply(
+        _ id: JobID, to worker: TendrilID?, by user: String, rerunOf: JobID? = nil
+    ) async throws -> Job {
+        let plan = try await find(id)
+        if let reason = try await validity(of: id).reason { throw Refusal(.conflict, reason) }
+        let job = Job(
+            id: ambient.makeID(), type: .deploy, vine: plan.vine, assignedWorker: worker, plan: plan.id,
+            rerunOf: rerunOf, snapshot: plan.snapshot, createdBy: user, createdAt: ambient.now())
+        let secrets = try await store.secrets(of: plan.id)
+        return try await insert(job, secrets: secrets, note: "DEPLOY of plan \(plan.id.short) queued by \(user)")
+    }
+
+    /// Makes a new job of the same configuration; what kind, ``RerunPolicy`` says.
+    func rerun(_ id: JobID, by user: String) async throws -> Job {
+        let old = try await find(id)
+        guard old.status.isTerminal else {
+            throw Refusal(.conflict, "The job is \(old.status.rawValue); only an ended job can be run again.")
+        }
+        let policy = try await rerunPolicy(of: old)
+        if case .deploy(let plan) = policy {
+            return try await apply(plan, to: old.assignedWorker, by: user, rerunOf: old.id)
+        }
+        let type: JobType = policy == .destroy ? .destroy : .plan
+        let job = Job(
+            id: ambient.makeID(), type: type, vine: old.vine, assignedWorker: old.assignedWorker, rerunOf: old.id,
+            snapshot: old.snapshot, requirement: EngineRequirement(name: old.snapshot.settings.engine),
+            createdBy: user, createdAt: ambient.now())
+        let secrets = try await store.secrets(of: old.id)
+        return try await insert(
+            job, secrets: secrets, note: "\(type.rawValue) queued by \(user), a re-run of \(old.id.short)")
+    }
+
+    /// Stops the job; a second time changes nothing.
+    func cancel(_ id: JobID, by user: String) async throws -> Job {
+        let before = try await find(id)
+        if before.status == .cancelled { return before }
+        let change = try await store.change(
+            id, [.cancel], facts: JobFacts(cancelledBy: user, notes: ["Cancelled by \(user)"]), at: ambient.now())
+        for case .stopEngine(let worker) in change.actions { bell.ring([.tendril(worker)]) }
+        return change.job
+    }
+
+    func validity(of plan: JobID) async throws -> PlanValidity {
+        guard let facts = try await store.planFacts(plan) else { throw Refusal(.notFound, "There is no such job.") }
+        return PlanValidity.judge(facts)
+    }
+
+    func rerunPolicy(of job: Job) async throws -> RerunPolicy {
+        guard job.type == .deploy, let plan = job.plan else {
+            return job.type == .destroy ? .destroy : .plan(because: nil)
+        }
+        let validity = try await validity(of: plan)
+        return validity == .valid ? .deploy(plan) : .plan(because: validity.reason)
+    }
+
+    private func insert(_ job: Job, secrets: VineSecrets, note: String) async throws -> Job {
+        try await store.createJob(job, secrets: secrets, notes: [note])
+        return job
+    }
+}
+
+/// What a re-run makes.
+enum RerunPolicy: Equatable {
+    /// A PLAN of the same configuration; `because` says why it is not a DEPLOY again.
+    case plan(because: String?)
+    /// The same plan again.
+    case deploy(JobID)
+    case destroy
+
+    /// What the page says before the click.
+    var note: String {
+        switch self {
+        case .plan(nil): "Plans again with the same configuration."
+        case .plan(let reason?): "Plans again with the same configuration, instead of applying: \(reason)"
+        case .deploy(let plan): "Applies plan \(plan.short) again; it is still valid."
+        case .destroy: "Plans the destruction anew, and applies exactly that."
+        }
+    }
+}

@@ -1,0 +1,120 @@
+internal import Domain
+internal import HTTPTypes
+internal import Hummingbird
+internal import LiveFeed
+internal import NIOCore
+internal import Storage
+internal import Wire
+
+/// Reading a job's log: `/api/jobs/{id}/logs…`.
+struct LogRoutes: Sendable {
+    var store: any Store
+    var bell: FeedBell
+
+    func add(to group: RouterGroup<TrellisContext>) {
+        group.get("jobs/:id/logs", use: page)
+        group.get("jobs/:id/logs/lines", use: lines)
+        group.get("jobs/:id/logs/stream", use: stream)
+    }
+
+    /// Bytes of text in one answer.
+    private static let pageBytes = 1 << 20
+
+    private func page(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let job = try await find(context)
+        // A browser's download asks for text/html: naming "ansi" is asking for text.
+        if try request.wantsPlainText || request.text("format") == "text" || request.text("ansi") != nil {
+            return try text(of: job, request: request)
+        }
+        let after: Int64 = try request.number("after", in: 0...Int64.max, fallback: 0)
+        let limit = try request.number("limit", in: 1...10_000, fallback: 1000)
+        let chunks = try await store.chunks(of: job.id, after: after, maxBytes: Self.pageBytes, maxRows: limit)
+        return try .json(
+            LogPage(
+                chunks: chunks.map(LogRow.init), next: chunks.last?.seq ?? after, logState: job.state.log.name))
+    }
+
+    private func lines(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let job = try await find(context)
+        let from: Int64 = try request.number("from", in: 1...Int64.max, fallback: 1)
+        let count = try request.number("count", in: 1...5000, fallback: 300)
+        let total = try await store.logSize(of: job.id).lines
+        let lines = try await store.lines(of: job.id, from: from, count: count)
+        return try .json(LineWindow(from: from, total: total, lines: lines.map(LineWindow.Line.init)))
+    }
+
+    /// The whole log as text, page by page: never in memory as a whole.
+    private func text(of job: Job, request: Request) throws -> Response {
+        let keepsANSI = try request.number("ansi", in: 0...1, fallback: 1) == 1
+        var headers: HTTPFields = [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"]
+        if try request.text("download") != nil {
+            headers[.contentDisposition] = "attachment; filename=\"job-\(job.id.short).log\""
+        }
+        let store = store
+        let body = ResponseBody { writer in
+            var joiner = LogTextJoiner(keepsANSI: keepsANSI)
+            var after: Int64 = 0
+            while true {
+                let chunks = try await store.chunks(
+                    of: job.id, after: after, maxBytes: LogFollower.pageBytes, maxRows: 10_000)
+                guard let last = chunks.last else { break }
+                after = last.seq
+                try await writer.write(ByteBuffer(string: chunks.map { joiner.add($0) }.joined()))
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    private func find(_ context: TrellisContext) async throws -> Job {
+        guard let job = try await store.job(context.id("id", of: "job")) else {
+            throw Refusal(.notFound, "There is no such job.")
+        }
+        return job
+    }
+
+    // MARK: - Server-Sent Events
+
+    private func stream(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let job = try await find(context)
+        let last = request.headers[Self.lastEventID].flatMap { Int64($0) }
+        let after: Int64 = try last ?? request.number("after", in: 0...Int64.max, fallback: 0)
+        let (store, bell) = (store, bell)
+        return EventStream.response(to: request) { writer in
+            let listener = bell.listen(to: [.job(job.id)])
+            defer { listener.cancel() }
+            var follower = LogFollower(
+                job.id, after: after, log: StoredLog(store: store), listener: listener,
+                heartbeat: EventStream.heartbeat)
+            let records = JobRecords(store: store, ambient: .system)
+            try await writer.open()
+            while true {
+                switch try await follower.next() {
+                case .chunks(let chunks): try await writer.send(chunks)
+                case .job(let job): try await writer.send("job", records.record(job))
+                case .idle: try await writer.heartbeat()
+                case .ended(let job):
+                    try await writer.send("end", JobStatusRecord(status: job.status, errorMessage: job.errorMessage))
+                    return
+                case .closed: return
+                }
+            }
+        }
+    }
+
+    private static let lastEventID = headerName("Last-Event-ID")
+}
+
+/// The store as a follower sees it.
+struct StoredLog: FollowedLog {
+    var store: any Store
+
+    func followedJob(_ id: JobID) async throws -> Job? { try await store.job(id) }
+
+    func followedChunks(of id: JobID, after: Int64, maxBytes: Int) async throws -> [LogChunk] {
+        try await store.chunks(of: id, after: after, maxBytes: maxBytes, maxRows: 1000)
+    }
+}

@@ -1,0 +1,37 @@
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Mustache
+internal import NIOCore
+
+/// Draws the pages. The templates are checked at the start: a missing one would otherwise render as nothing.
+struct PageRenderer: Sendable {
+    private let library: MustacheLibrary
+
+    static let templates = ["job", "jobs", "vines", "tendrils", "sign-in", "error"]
+
+    init(folder: String) async throws {
+        library = try await MustacheLibrary(directory: folder)
+        for name in Self.templates where library.getTemplate(named: name) == nil {
+            throw PageError.missingTemplate(name)
+        }
+    }
+
+    func page(_ name: String, _ model: [String: Any], status: HTTPResponse.Status = .ok) -> Response {
+        let html = library.render(model, withTemplate: name) ?? ""
+        return Response(
+            status: status, headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(string: html)))
+    }
+
+    /// `value` as JSON that can stand in a `<script type="application/json">`: no `<` ends the element.
+    static func dataBlock(_ data: Data) -> String {
+        String(decoding: data, as: UTF8.self)
+            .replacing("<", with: "\\u003c").replacing("\u{2028}", with: "\\u2028")
+            .replacing("\u{2029}", with: "\\u2029")
+    }
+}
+
+enum PageError: Error {
+    case missingTemplate(String)
+}

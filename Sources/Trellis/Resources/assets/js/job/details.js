@@ -1,0 +1,125 @@
+// The three collapsibles: all that is known of the job, as it changes.
+
+import { copyFrom } from "../lib/copy.js";
+import { all, badge, h, one } from "../lib/dom.js";
+import { exact, shortId, span } from "../lib/format.js";
+import { jsonText, jsonView } from "../lib/json-view.js";
+import { pref, setPref } from "../lib/prefs.js";
+
+const WIDE = matchMedia("(min-width: 100em)");
+
+/** @param {import("./model.js").JobModel} model */
+export function startDetails(model) {
+  openAsRemembered();
+  const drawn = new Map();
+  const draw = () => {
+    const { job } = model;
+    /** @type {[string, any, () => Node][]} */
+    const panes = [
+      ["job", { ...job, server_now: null, config_snapshot: null, execution_metadata: null }, () => jobList(model)],
+      ["config", job.config_snapshot, () => jsonView(job.config_snapshot ?? {})],
+      ["metadata", job.execution_metadata, () => metadata(job)],
+    ];
+    for (const [name, value, make] of panes) {
+      // A pane that is being read is not drawn anew for nothing.
+      const key = JSON.stringify(value ?? null);
+      if (drawn.get(name) === key) continue;
+      drawn.set(name, key);
+      const pane = one(`[data-pane="${name}"]`);
+      const { scrollTop } = pane;
+      pane.replaceChildren(make());
+      pane.scrollTop = scrollTop;
+    }
+  };
+  model.onChange(draw);
+  draw();
+  for (const button of all("[data-copy-json]")) {
+    button.addEventListener("click", () => {
+      const { config_snapshot: config, execution_metadata: found } = model.job;
+      copyFrom(button, jsonText(button.dataset.copyJson === "config" ? config : found), "Copied JSON");
+    });
+  }
+}
+
+// Beside the log they are open unless closed before; under it they are closed.
+function openAsRemembered() {
+  const closed = new Set((pref("details.closed") ?? "").split(",").filter(Boolean));
+  const place = () => {
+    for (const details of all("[data-details]")) details.open = WIDE.matches && !closed.has(details.dataset.details);
+  };
+  place();
+  WIDE.addEventListener("change", place);
+  for (const details of all("[data-details]")) {
+    details.addEventListener("toggle", () => {
+      if (!WIDE.matches) return;
+      details.open ? closed.delete(details.dataset.details) : closed.add(details.dataset.details);
+      setPref("details.closed", [...closed].join(","));
+    });
+  }
+}
+
+function metadata(job) {
+  const value = job.execution_metadata;
+  if (value && Object.keys(value).length) return jsonView(value);
+  return h("p", { class: "dim" }, "Nothing yet. Outputs, change counts and timing appear here when the job reports them.");
+}
+
+/** @param {import("./model.js").JobModel} model */
+function jobList(model) {
+  const { job, vine } = model;
+  const none = (text) => h("span", { class: "dim" }, text);
+  const jobLink = (id) => h("a", { class: "mono", href: `/dashboard/jobs/${id}`, title: id }, shortId(id));
+  const list = (...rows) => {
+    const dl = h("dl", { class: "kv" });
+    for (const row of rows) if (row) dl.append(h("dt", {}, row[0]), h("dd", {}, ...[row[1]].flat()));
+    return dl;
+  };
+  const time = (value, since) => {
+    if (!value) return none(model.isTerminal ? "never" : "not yet");
+    const ms = Date.parse(value);
+    const parts = [h("time", { datetime: value }, exact(ms))];
+    if (since) parts.push(" ", h("span", { class: "delta" }, `+${span(ms - Date.parse(since))}`));
+    return parts;
+  };
+  const held = model.isTerminal ? "returned" : "held";
+  const { outcome } = job;
+  const box = h("div", {});
+  box.append(
+    list(
+      ["Job ID", h("code", {}, job.id)],
+      ["Type", job.job_type],
+      ["Status", badge(job.status)],
+      job.error_message ? ["Error", h("span", { class: "pre" }, job.error_message)] : null,
+      ["Engine", job.engine_state],
+      ["Log", [job.log_state, job.log_state_reason ? `: ${job.log_state_reason}` : null].filter(Boolean).join("")],
+      ["Vine", [h("a", { href: `/dashboard/vines#${job.vine_id}` }, vine.title), job.config_snapshot?.settings?.region ? `, ${job.config_snapshot.settings.region}` : ""]],
+      ["Started by", job.created_by],
+      job.cancelled_by ? ["Cancelled by", job.cancelled_by] : null,
+    ),
+    list(
+      ["Tendril", job.worker_id ? job.worker_name ?? job.worker_id : none("none yet")],
+      ["Asked for", job.assigned_worker_id ? (job.worker_id === job.assigned_worker_id || !job.worker_id ? job.worker_name : null) ?? job.assigned_worker_id : "Any available"],
+      ["Lease", job.epoch ? `epoch ${job.epoch}, ${held}` : none("none yet")],
+      ["From plan", job.plan_job_id ? jobLink(job.plan_job_id) : none(job.job_type === "DEPLOY" ? "none" : "does not apply")],
+      ["Re-run of", job.rerun_of ? jobLink(job.rerun_of) : none("none")],
+      ["Re-runs", job.reruns?.length ? job.reruns.flatMap((id, i) => (i ? [", ", jobLink(id)] : [jobLink(id)])) : none("none")],
+      job.waiting_for && job.status === "QUEUED" ? ["Waits for", job.waiting_for.message] : null,
+    ),
+    outcome ? list(
+      ["Outcome", `${outcome.result}${outcome.phase ? ` in ${outcome.phase}` : ""}`],
+      outcome.summary ? ["Summary", outcome.summary] : null,
+      Number.isFinite(outcome.exit_code) ? ["Exit status", String(outcome.exit_code)] : null,
+      Number.isFinite(outcome.signal) ? ["Signal", String(outcome.signal)] : null,
+      Number.isFinite(outcome.serial_before) || Number.isFinite(outcome.serial_after)
+        ? ["State serial", `${outcome.serial_before ?? "none"} → ${outcome.serial_after ?? "none"}`] : null,
+      typeof outcome.lock_released === "boolean" ? ["Lock", outcome.lock_released ? "released" : "still held"] : null,
+    ) : "",
+    list(
+      ["Created", time(job.created_at)],
+      ["Claimed", time(job.claimed_at, job.created_at)],
+      ["Started", time(job.started_at, job.claimed_at ?? job.created_at)],
+      ["Completed", time(job.completed_at, job.started_at ?? job.created_at)],
+    ),
+  );
+  return box;
+}

@@ -1,0 +1,111 @@
+// Staying at the end. Any upward intent lets go at once; coming back to the end takes hold again; nothing else
+// moves the log.
+
+// Within this of the end is at the end: zoom makes scroll positions fractional.
+const NEAR = 4;
+// A scroll is made against the end as it was painted; a loud job has moved it on since.
+const PAINTED = 500;
+
+export class Follow {
+  #scroller;
+  #top = 0;
+  #touch = 0;
+  #since = 0;
+  /** Where the end was, and when. @type {{at: number, max: number}[]} */
+  #ends = [];
+  #listeners = new Set();
+  pinned = true;
+
+  /**
+   * @param {HTMLElement} scroller
+   * @param {{count: number}} store
+   */
+  constructor(scroller, store) {
+    this.#scroller = scroller;
+    this.store = store;
+    scroller.addEventListener("wheel", (event) => {
+      if (event.ctrlKey || event.shiftKey) return; // zoom; sideways
+      if (event.deltaY < 0) this.unpin();
+      else if (event.deltaY > 0 && this.isAtEnd) this.pin();
+    }, { passive: true });
+    scroller.addEventListener("touchstart", (event) => { this.#touch = event.touches[0].clientY; }, { passive: true });
+    scroller.addEventListener("touchmove", (event) => {
+      const y = event.touches[0].clientY;
+      if (y > this.#touch + 1) this.unpin();
+      this.#touch = y;
+    }, { passive: true });
+    scroller.addEventListener("keydown", (event) => {
+      if (["ArrowUp", "PageUp", "Home"].includes(event.key) || event.key === " " && event.shiftKey) this.unpin();
+    }, { capture: true });
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    document.addEventListener("selectionchange", () => {
+      const selection = getSelection();
+      if (selection && !selection.isCollapsed && scroller.contains(selection.anchorNode)) this.unpin();
+    });
+  }
+
+  get #max() {
+    return this.#scroller.scrollHeight - this.#scroller.clientHeight;
+  }
+
+  get isAtEnd() {
+    return this.#max - this.#scroller.scrollTop <= NEAR;
+  }
+
+  /** The log is about to change: where its end is now is where a scroll under way is going. */
+  remember() {
+    if (this.pinned) return;
+    const now = performance.now();
+    while (this.#ends.length && this.#ends[0].at < now - PAINTED) this.#ends.shift();
+    this.#ends.push({ at: now, max: this.#max });
+  }
+
+  /** Lines that have come since it let go. */
+  get newLines() {
+    return this.pinned ? 0 : Math.max(0, this.store.count - this.#since);
+  }
+
+  /** @param {(pinned: boolean) => void} listener */
+  onChange(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /** The page itself has scrolled: that says nothing about the reader. */
+  moved() {
+    this.#top = this.#scroller.scrollTop;
+  }
+
+  /** All that is here counts as seen. */
+  rebase() {
+    this.#since = this.store.count;
+  }
+
+  pin() {
+    this.#set(true);
+  }
+
+  unpin() {
+    this.#set(false);
+  }
+
+  #scrolled() {
+    const top = this.#scroller.scrollTop;
+    const before = this.#top;
+    this.#top = top;
+    if (top < before - 1 && !this.isAtEnd) this.unpin();
+    else if (top > before && (this.isAtEnd || this.#wasEnd(top))) this.pin();
+  }
+
+  #wasEnd(top) {
+    const since = performance.now() - PAINTED;
+    return this.#ends.some(({ at, max }) => at >= since && max - top <= NEAR);
+  }
+
+  #set(pinned) {
+    if (this.pinned === pinned) return;
+    this.pinned = pinned;
+    this.#since = this.store.count;
+    this.#ends = [];
+    for (const listener of this.#listeners) listener(pinned);
+  }
+}

@@ -1,0 +1,48 @@
+// The keyboard map. Letters work anywhere on the page but in fields; arrows and Enter only in the log.
+
+import { isField, one } from "../lib/dom.js";
+
+/**
+ * @param {import("./log-panel.js").LogPanel} panel
+ * @param {{copy: () => void, error: (by: 1|-1) => void}} page
+ */
+export function startKeys(panel, page) {
+  const sheet = /** @type {HTMLDialogElement} */ (one("#keys"));
+  const letters = {
+    "/": () => panel.find.focus(),
+    n: () => panel.find.step(1),
+    N: () => panel.find.step(-1),
+    f: () => panel.toEnd(),
+    t: () => panel.setTimes(!panel.showsTimes),
+    w: () => panel.setWrap(!panel.wraps),
+    c: () => page.copy(),
+    e: () => page.error(1),
+    E: () => page.error(-1),
+    "?": () => sheet.showModal(),
+  };
+  const inLog = {
+    ArrowDown: (event) => panel.moveCursor(1, { select: event.shiftKey }),
+    ArrowUp: (event) => panel.moveCursor(-1, { select: event.shiftKey }),
+    Enter: () => panel.pickCursor(),
+    End: () => panel.toEnd(),
+    Home: () => panel.toStart(),
+  };
+
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
+    if (isField(event.target) || document.querySelector("dialog[open], [popover]:popover-open")) return;
+    const onPage = event.target === document.body || event.target instanceof Element && event.target.closest(".log-panel, main") !== null;
+    if (event.key === "Escape") {
+      if (panel.escape()) event.preventDefault();
+      return;
+    }
+    // With the log, or nothing, in focus the keys that scroll a page scroll the log.
+    const forLog = panel.hasFocus || event.target === document.body || event.target === document.querySelector("main");
+    const run = forLog && inLog[event.key] && !(event.key === "Enter" && !panel.hasFocus) ? inLog[event.key] : onPage ? letters[event.key] : null;
+    if (!run) return;
+    if (event.shiftKey && /^[a-z]$/.test(event.key)) return;
+    event.preventDefault();
+    run(event);
+  });
+  return { showSheet: () => sheet.showModal() };
+}

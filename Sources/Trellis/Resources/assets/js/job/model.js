@@ -1,0 +1,70 @@
+// The job as this page knows it. Several sources tell of it (the feed, the status poll, a fetch after a click), in
+// any order; an older record never replaces a newer one.
+
+/** @typedef {"QUEUED"|"CLAIMED"|"PROCESSING"|"SUCCESS"|"FAILED"|"CANCELLED"} Status */
+/** @typedef {{valid: boolean, reason: string|null, changes: {add: number, change: number, destroy: number}|null, rerun_note: string|null}} Apply */
+
+const TERMINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
+
+export class JobModel {
+  #listeners = new Set();
+
+  /** @param {{job: any, vine: any, apply: Apply|null}} data */
+  constructor({ job, vine, apply }) {
+    this.job = job;
+    this.vine = vine;
+    /** @type {Apply|null} */
+    this.apply = apply ?? null;
+    /** The Tendril that has the job, as the list of Tendrils shows it. @type {any} */
+    this.worker = null;
+  }
+
+  get isTerminal() {
+    return TERMINAL.has(this.job.status);
+  }
+
+  /** True once nothing about the job changes any more. */
+  get isFinal() {
+    return this.isTerminal && this.job.log_state !== "OPEN" && this.job.engine_state !== "STOPPING";
+  }
+
+  /** @param {(model: JobModel, before: any) => void} listener called with the job before */
+  onChange(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /** @param {any} job a JobRecord */
+  take(job) {
+    if (!job || job.id !== this.job.id) return;
+    if (Date.parse(job.server_now) < Date.parse(this.job.server_now)) return;
+    if (this.isTerminal && !TERMINAL.has(job.status)) return;
+    const before = this.job;
+    // What a feed leaves out (snapshot, metadata, names) stays; what is gone from a whole record goes.
+    this.job = "config_snapshot" in job ? job : { ...before, waiting_for: undefined, ...job };
+    this.#tell(before);
+  }
+
+  /** What `getJobStatus` answers: two fields, and no time. @param {{status: Status, error_message?: string|null}} record */
+  takeStatus({ status, error_message }) {
+    const { job } = this;
+    if (job.status === status || this.isTerminal) return;
+    this.job = { ...job, status, error_message: error_message ?? job.error_message };
+    this.#tell(job);
+  }
+
+  /** @param {Apply} apply */
+  takeApply(apply) {
+    this.apply = apply;
+    this.#tell(this.job);
+  }
+
+  /** @param {any} worker */
+  takeWorker(worker) {
+    this.worker = worker;
+    this.#tell(this.job);
+  }
+
+  #tell(before) {
+    for (const listener of this.#listeners) listener(this, before);
+  }
+}

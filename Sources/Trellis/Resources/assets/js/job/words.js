@@ -1,0 +1,177 @@
+// What the strip says of a job: one line of verdict, one of facts.
+
+import { count, shortId, span, ticking } from "../lib/format.js";
+
+/** @typedef {{icon: string, text: string, long?: boolean}} Fact */
+
+const at = (time) => (time ? Date.parse(time) : Number.NaN);
+
+/** The numbers that a job's metadata or its plan gives. @returns {{add: number, change: number, destroy: number}|null} */
+export function changesOf({ job, apply }) {
+  const found = job.execution_metadata?.changes ?? job.execution_metadata?.planned_changes ?? apply?.changes;
+  return found && typeof found.add === "number" ? found : null;
+}
+
+/** `12 to add, 2 to change, 1 to destroy` */
+function plannedText({ add, change, destroy }) {
+  return `${count(add)} to add, ${count(change)} to change, ${count(destroy)} to destroy`;
+}
+
+/** @param {import("./model.js").JobModel} model @returns {string} */
+export function verdict(model) {
+  const { job } = model;
+  const changes = changesOf(model);
+  switch (job.status) {
+    case "SUCCESS":
+      if (job.job_type === "PLAN") {
+        if (!changes) return "Plan complete";
+        return changes.add + changes.change + changes.destroy === 0 ? "Plan: no changes" : `Plan: ${plannedText(changes)}`;
+      }
+      if (job.job_type === "DESTROY") return changes ? `Destroy complete: ${count(changes.destroy)} destroyed` : "Destroy complete";
+      return changes
+        ? `Apply complete: ${count(changes.add)} added, ${count(changes.change)} changed, ${count(changes.destroy)} destroyed`
+        : "Apply complete";
+    case "FAILED":
+      return firstLine(job.error_message) || "Failed";
+    case "CANCELLED": {
+      const who = job.cancelled_by ? `Cancelled by ${job.cancelled_by}` : "Cancelled by user";
+      if (job.engine_state === "STOPPING") return `${who}; Terraform is still stopping`;
+      if (job.engine_state === "UNKNOWN") return `${who}; whether Terraform has stopped is not known`;
+      return who;
+    }
+    default:
+      return "";
+  }
+}
+
+/** The facts of a job that has ended. @param {import("./model.js").JobModel} model @returns {Fact[]} */
+export function facts(model) {
+  const { job, apply } = model;
+  const { outcome } = job;
+  const list = [];
+  const add = (icon, text) => { if (text) list.push({ icon, text }); };
+
+  if (job.status === "FAILED") add("file", otherLines(job.error_message));
+  if (job.status === "CANCELLED" && job.engine_state === "NONE") add("exit", "Terraform never started: nothing was changed");
+  if (job.status === "CANCELLED" && job.engine_state === "STOPPING") {
+    add("signal", "It was asked to stop and finishes what it has begun; the vine is held until it is gone");
+  }
+  if (job.job_type === "PLAN" && job.status === "SUCCESS" && apply) {
+    add(apply.valid ? "disk" : "warn", apply.valid ? "Not applied yet; the saved plan is current" : apply.reason);
+  }
+  if (outcome) {
+    // A verdict on top says it already, but for a cancel, and for a failure without details.
+    const isNews = job.status === "CANCELLED" || job.status === "FAILED" && !otherLines(job.error_message);
+    if (isNews && outcome.summary && !sameText(outcome.summary, job.error_message)) add("exit", stop(outcome.summary));
+    const { serial_before: before, serial_after: after } = outcome;
+    if (Number.isFinite(after)) {
+      add("disk", Number.isFinite(before) && before !== after ? `state serial ${before} → ${after} written`
+        : before === after ? `state serial ${after}, unchanged` : `state serial ${after} written`);
+    }
+    if (outcome.lock_released !== undefined && outcome.lock_released !== null && job.job_type !== "PLAN") {
+      add(outcome.lock_released ? "unlock" : "lock", outcome.lock_released ? "lock released" : "lock still held");
+    }
+  }
+  const phases = phaseTimes(job).filter(([name]) => name !== "Queue");
+  if (job.status === "SUCCESS" && phases.length) add("time", phases.map(([name, ms]) => `${name.toLowerCase()} ${span(ms)}`).join(", "));
+  if (apply?.rerun_note) list.push({ icon: "rerun", text: stop(apply.rerun_note), long: true });
+  return list;
+}
+
+/**
+ * How long each phase took, as the job's metadata has it.
+ * @returns {[string, number][]}
+ */
+function phaseTimes(job) {
+  const times = job.execution_metadata?.timing_ms ?? job.execution_metadata?.timing;
+  if (!times || typeof times !== "object") return [];
+  return Object.entries(times).filter(([, ms]) => typeof ms === "number")
+    .sort(([a], [b]) => order(a) - order(b))
+    .map(([name, ms]) => [capital(name.replace(/_ms$/, "")), ms]);
+}
+
+const ORDER = ["queue", "checkout", "init", "plan", "show", "apply", "upload"];
+const order = (name) => (ORDER.indexOf(name.replace(/_ms$/, "")) + ORDER.length + 1) % (ORDER.length + 1);
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
+
+// The platform's own line at the start of each phase.
+const PHASE = /\b(?:terraform|tofu)\s+(init|plan|show|apply|destroy)\b/;
+
+/** Finds phases by the platform's lines, while the job's metadata does not tell yet. */
+export class PhaseWatch {
+  /** @type {{name: string, at: number}[]} */
+  phases = [];
+
+  /** @param {{stream: string, text: string, t: number}} line @returns {boolean} whether a phase began */
+  take(line) {
+    if (line.stream !== "SYSTEM") return false;
+    const name = PHASE.exec(line.text)?.[1];
+    if (!name || this.phases.some((phase) => phase.name === name)) return false;
+    this.phases.push({ name, at: line.t });
+    return true;
+  }
+}
+
+/**
+ * The phases of a running job: done ones with their time, the last one still going on.
+ * @param {any} job
+ * @param {PhaseWatch} watch
+ * @param {number} now
+ * @returns {{name: string, text: string, done: boolean}[]}
+ */
+export function livePhases(job, watch, now) {
+  const list = [{ name: "Queue", text: span(at(job.claimed_at ?? job.started_at) - at(job.created_at)), done: true }];
+  const known = watch.phases;
+  if (!known.length) {
+    list.push({ name: "Running", text: ticking(now - at(job.started_at)), done: false });
+    return list;
+  }
+  known.forEach((phase, i) => {
+    const next = known[i + 1];
+    list.push({ name: capital(phase.name), text: next ? span(next.at - phase.at) : ticking(now - phase.at), done: Boolean(next) });
+  });
+  return list;
+}
+
+/** How the Tendril of a running job is heard of. @returns {{lost: boolean, text: string, more: string}} */
+export function contact(job, worker, now) {
+  const name = job.worker_name ?? "its Tendril";
+  if (!worker?.last_seen_at) return { lost: false, text: `Running on ${name}`, more: "" };
+  const silent = Math.max(0, now - at(worker.last_seen_at));
+  if (worker.status === "OFFLINE" || silent >= 30_000) {
+    return {
+      lost: true, text: `Lost contact with ${name} ${ticking(silent)} ago, can still resume`,
+      more: "Terraform may still be running there; nothing is applied again on its own.",
+    };
+  }
+  return { lost: false, text: `Running on ${name}, heartbeat ${ticking(silent)} ago`, more: "" };
+}
+
+/** H3: what the duration says. */
+export function durationText(job, now) {
+  const ended = at(job.completed_at);
+  const started = at(job.started_at);
+  if (Number.isNaN(started)) {
+    const waited = (Number.isNaN(ended) ? now : ended) - at(job.created_at);
+    return Number.isNaN(ended) ? `waiting ${ticking(waited)}` : `waited ${ticking(waited)}`;
+  }
+  return { from: started, to: Number.isNaN(ended) ? now : ended };
+}
+
+/** One sentence for people who listen, when the status changes. */
+export function statusSentence(model) {
+  const { job } = model;
+  const said = verdict(model);
+  return `${job.job_type} ${job.status.toLowerCase()}${said ? `. ${said}` : ""}`;
+}
+
+export function waitText(job) {
+  const wait = job.waiting_for;
+  if (!wait || wait.kind === "nothing") return { text: "Waiting for a Tendril to take it", id: null };
+  return { text: stop(wait.message), id: wait.job_id ?? null, short: wait.job_id ? shortId(wait.job_id) : null };
+}
+
+const firstLine = (text) => (text ?? "").trim().split("\n")[0].trim();
+const otherLines = (text) => (text ?? "").trim().split("\n").slice(1).map((line) => line.trim()).filter(Boolean).join(" ");
+const stop = (text) => text.trim().replace(/\.$/, "");
+const sameText = (a, b) => stop(a ?? "") === stop(b ?? "") || stop(firstLine(b)) === stop(a ?? "");

@@ -1,0 +1,76 @@
+// Calls to the API. Every call that changes something carries the session's CSRF token.
+
+import { sync } from "./clock.js";
+
+/** An answer that is an error, with the server's own sentence. */
+export class ApiError extends Error {
+  /** @param {number} status 0 where no answer came @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+
+  /** True where asking again later may help. */
+  get isPassing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {any} [body] sent as JSON
+ * @param {{signal?: AbortSignal, timeout?: number}} [options]
+ * @returns {Promise<any>} the decoded answer; null where it has no body
+ */
+export async function call(method, path, body, { signal, timeout = 20_000 } = {}) {
+  const headers = { Accept: "application/json" };
+  if (method !== "GET") headers["X-CSRF-Token"] = csrf();
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const limit = AbortSignal.timeout(timeout);
+  let response;
+  let text;
+  try {
+    response = await fetch(path, {
+      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit, cache: "no-store", credentials: "same-origin",
+    });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, "Trellis did not answer. Check the connection and try again.");
+  }
+  let data = null;
+  try { data = text ? JSON.parse(text) : null; } catch { /* a proxy's page, perhaps */ }
+  if (!response.ok) throw new ApiError(response.status, data?.error ?? sentence(response.status));
+  sync(data?.server_now);
+  return data;
+}
+
+function sentence(status) {
+  if (status === 401) return "You are signed out. Sign in again to go on.";
+  if (status === 403) return "That is not allowed.";
+  if (status === 404) return "That no longer exists.";
+  if (status >= 500) return "Trellis could not do that now. Try again.";
+  return `Trellis refused that (${status}).`;
+}
+
+export const get = (path, options) => call("GET", path, undefined, options);
+export const post = (path, body, options) => call("POST", path, body, options);
+export const patch = (path, body, options) => call("PATCH", path, body, options);
+export const remove = (path, options) => call("DELETE", path, undefined, options);
+
+/** A query string of what has a value. @param {Record<string, any>} values */
+export function query(values) {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null && value !== undefined && value !== "") params.set(name, String(value));
+  }
+  const text = params.toString();
+  return text ? `?${text}` : "";
+}
+
+/** Where to sign in again and come back to this page. */
+export const signInPath = () => `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;

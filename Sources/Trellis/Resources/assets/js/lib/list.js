@@ -1,0 +1,122 @@
+// A list of the API on a page: its first page is in the page, more are fetched, all of it is kept fresh.
+
+import { ApiError, get, query } from "./api.js";
+import { one } from "./dom.js";
+import { pollWhileVisible } from "./poll.js";
+import { showProblem } from "./problem.js";
+
+// One answer is at most this long; what is older than that stays as it was fetched.
+const MAX = 200;
+const PAGE = 50;
+
+export class LiveList {
+  #path;
+  #filter = () => ({});
+  #run = 0;
+  #failed = false;
+  /** @type {any[]} */
+  items = [];
+  cursor = null;
+  /** True until the first answer. */
+  isLoading = true;
+  /** @type {() => void} */
+  onChange = () => {};
+
+  /**
+   * @param {string} path
+   * @param {{first?: any, every: number, filter?: () => Record<string, any>}} options first: a page that is here already
+   */
+  constructor(path, { first, every, filter }) {
+    this.#path = path;
+    if (filter) this.#filter = filter;
+    if (first) {
+      this.items = first.items;
+      this.cursor = first.next_cursor ?? null;
+      this.isLoading = false;
+    }
+    this.poll = pollWhileVisible(every, () => this.refresh());
+    const more = document.querySelector("[data-more]");
+    more?.addEventListener("click", () => this.more(more));
+  }
+
+  /** Fetches what is shown again. @param {{anew?: boolean}} [options] anew: other filters, so from the start */
+  async refresh({ anew = false } = {}) {
+    const run = this.#run += 1;
+    const want = anew ? PAGE : Math.min(MAX, Math.max(PAGE, this.items.length));
+    try {
+      const page = await get(`${this.#path}${query({ ...this.#filter(), limit: want })}`);
+      if (run !== this.#run) return; // a later question is under way
+      const fresh = new Set(page.items.map((item) => item.id));
+      const older = anew || this.items.length <= want ? [] : this.items.slice(want).filter((item) => !fresh.has(item.id));
+      this.items = [...page.items, ...older];
+      if (!older.length) this.cursor = page.next_cursor ?? null;
+      this.isLoading = false;
+      this.#failed = false;
+      this.onChange();
+    } catch (error) {
+      // Once is enough; the list says that it is old by standing still.
+      if (run === this.#run && !this.#failed) {
+        this.#failed = true;
+        showProblem(error);
+      }
+      if (error instanceof ApiError && error.status === 401) this.poll.stop();
+    }
+  }
+
+  async more(button) {
+    if (!this.cursor) return;
+    button.disabled = true;
+    this.#run += 1;
+    try {
+      const page = await get(`${this.#path}${query({ ...this.#filter(), cursor: this.cursor, limit: PAGE })}`);
+      const known = new Set(this.items.map((item) => item.id));
+      this.items.push(...page.items.filter((item) => !known.has(item.id)));
+      this.cursor = page.next_cursor ?? null;
+      this.onChange();
+    } catch (error) {
+      showProblem(error);
+    } finally {
+      button.disabled = false;
+    }
+  }
+}
+
+/**
+ * Keeps table rows in step with items, touching only what changed.
+ * @param {HTMLElement} body
+ * @param {any[]} items
+ * @param {(item: any) => string} keyOf a row is made anew when its key's text changes
+ * @param {(item: any) => HTMLElement} make
+ */
+export function drawRows(body, items, keyOf, make) {
+  const old = new Map([...body.children].map((row) => [row.dataset.id, row]));
+  let at = body.firstElementChild;
+  for (const item of items) {
+    const key = keyOf(item);
+    let row = old.get(item.id);
+    if (!row || row.dataset.key !== key) {
+      const made = make(item);
+      made.dataset.id = item.id;
+      made.dataset.key = key;
+      if (row) {
+        const focus = row.contains(document.activeElement) ? [...row.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
+        if (row === at) at = made;
+        row.replaceWith(made);
+        if (focus >= 0) made.querySelectorAll("a, button")[focus]?.focus();
+      }
+      row = made;
+    }
+    old.delete(item.id);
+    if (row === at) at = at.nextElementSibling;
+    else body.insertBefore(row, at);
+  }
+  for (const row of old.values()) row.remove();
+}
+
+/** Shows or hides what stands in an empty list's place. @param {boolean} isEmpty @param {Node[]} content */
+export function drawNothing(isEmpty, content) {
+  const host = one("[data-nothing]");
+  host.hidden = !isEmpty;
+  one(".table-wrap").hidden = isEmpty;
+  if (isEmpty) host.replaceChildren(...content);
+}

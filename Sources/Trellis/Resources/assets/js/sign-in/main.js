@@ -1,0 +1,55 @@
+// Signing in: by the link's token, which stands in the fragment so that no log sees it, or by an API token.
+
+import { post } from "../lib/api.js";
+import { one, setText } from "../lib/dom.js";
+import { messageOf } from "../lib/problem.js";
+
+const form = /** @type {HTMLFormElement} */ (one("[data-sign-in]"));
+const problem = one("[data-error]");
+const intro = one("[data-intro]");
+const said = intro.textContent;
+
+/** Only a path of this site: `next` comes from the address. */
+function next() {
+  const path = new URLSearchParams(location.search).get("next");
+  if (!path?.startsWith("/") || /^\/[/\\]/.test(path)) return "/dashboard/jobs";
+  const url = new URL(path, location.origin);
+  return url.origin === location.origin ? url.pathname + url.search + url.hash : "/dashboard/jobs";
+}
+
+async function signIn(body) {
+  const button = one("button[type=submit]", form);
+  problem.hidden = true;
+  button.disabled = true;
+  try {
+    await post("/sign-in", body);
+    location.replace(next());
+  } catch (error) {
+    setText(intro, said);
+    problem.hidden = false;
+    problem.textContent = messageOf(error);
+    button.disabled = false;
+    form.elements.token.focus();
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const token = form.elements.token.value.trim();
+  if (token) signIn({ token });
+  else form.elements.token.focus();
+});
+
+/** Takes a link's token out of the address, and signs in with it. False where there is none. */
+function useLink() {
+  const link = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+  if (!link) return false;
+  setText(intro, "Signing in…");
+  signIn({ link });
+  return true;
+}
+
+// A link that is opened where this page stands already only changes the fragment.
+addEventListener("hashchange", useLink);
+if (!useLink()) form.elements.token.focus();

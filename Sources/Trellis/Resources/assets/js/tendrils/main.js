@@ -1,0 +1,83 @@
+// The Tendrils: how they are, and how to add one.
+
+import { announce } from "../lib/announce.js";
+import { post } from "../lib/api.js";
+import { copyFrom } from "../lib/copy.js";
+import { all, dot, h, icon, one, pageData } from "../lib/dom.js";
+import { shortId } from "../lib/format.js";
+import { drawNothing, drawRows, LiveList } from "../lib/list.js";
+import { messageOf } from "../lib/problem.js";
+import { agoTime, setAgo, startTimes } from "../lib/times.js";
+
+const list = new LiveList("/api/workers", { first: pageData("page-data"), every: 3000 });
+
+function makeRow(worker) {
+  const jobs = worker.active_jobs ?? [];
+  return h("tr", {},
+    h("td", { class: "c-name" }, h("b", {}, worker.name), h("code", { class: "dim", title: worker.id }, shortId(worker.id))),
+    h("td", {}, h("span", { class: "worker-status" }, dot(worker.status), worker.status)),
+    h("td", {}, `${jobs.length} of ${worker.slots}`, ...jobs.flatMap((id, i) => [i ? ", " : " ", h("a", { class: "mono", href: `/dashboard/jobs/${id}` }, shortId(id))])),
+    h("td", {}, worker.engines?.length ? worker.engines.map((engine) => `${engine.name} ${engine.version}`).join(", ") : h("span", { class: "dim" }, "none reported")),
+    h("td", {}, worker.version || h("span", { class: "dim" }, "–")),
+    h("td", {}, worker.last_seen_at ? agoTime(worker.last_seen_at) : h("span", { class: "dim" }, "never")));
+}
+
+function draw() {
+  drawRows(one("[data-rows]"), list.items, (worker) => JSON.stringify({ ...worker, last_seen_at: Boolean(worker.last_seen_at) }), makeRow);
+  for (const row of one("[data-rows]").children) {
+    const worker = list.items.find((item) => item.id === row.dataset.id);
+    const time = row.querySelector("time");
+    if (time && worker) {
+      time.title = "";
+      setAgo(time, worker.last_seen_at);
+    }
+  }
+  drawNothing(!list.items.length && !list.isLoading, [icon("tendril"), h("p", {}, "No Tendrils yet."),
+    h("p", { class: "dim" }, "Without one, jobs wait. Register the first one below.")]);
+}
+
+const form = /** @type {HTMLFormElement} */ (one("[data-register]"));
+const problem = one("[data-register-error]");
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const name = form.elements.name.value.trim();
+  fail("");
+  if (!name) return fail("Give the Tendril a name.");
+  const button = one("button[type=submit]", form);
+  button.disabled = true;
+  try {
+    show(name, await post("/api/workers", { name }));
+    form.reset();
+    list.refresh();
+  } catch (error) {
+    fail(messageOf(error));
+  } finally {
+    button.disabled = false;
+  }
+});
+
+function fail(text) {
+  problem.hidden = !text;
+  problem.textContent = text;
+  form.elements.name.setAttribute("aria-invalid", String(Boolean(text)));
+  if (text) form.elements.name.focus();
+}
+
+function show(name, { worker_id: id, worker_token: token }) {
+  const once = one("[data-once]");
+  const command = `TRELLIS_URL=${location.origin} TENDRIL_ID=${id} TENDRIL_TOKEN=${token} vintner tendril`;
+  one("[data-once-name]").textContent = name;
+  one("[data-once-id]").textContent = id;
+  one("[data-once-token]").textContent = token;
+  one("[data-once-command]").textContent = command;
+  const texts = { id, token, command };
+  for (const button of all("[data-copy]", once)) button.onclick = () => copyFrom(button, texts[button.dataset.copy]);
+  once.hidden = false;
+  once.focus();
+  announce(`${name} is registered. Its token is shown once.`, { urgent: true });
+}
+
+list.onChange = draw;
+if (list.isLoading) list.refresh();
+draw();
+startTimes();

@@ -1,0 +1,139 @@
+internal import Crypto
+internal import Domain
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Storage
+internal import Wire
+
+/// A vine's state and its lock, in the form of Terraform's `http` backend: for Tendrils, and for users' own Terraform.
+struct StateRoutes: Sendable {
+    var store: any Store
+    var ambient: Ambient
+    /// Bytes of one state.
+    var stateLimit: Int
+
+    func add(to group: RouterGroup<TrellisContext>) {
+        group.get("vines/:id/state", use: read)
+        group.post("vines/:id/state", use: write)
+        for path in ["vines/:id/lock", "vines/:id/state"] as [RouterPath] {
+            group.on(path, method: Self.lockMethod, use: lock)
+            group.on(path, method: Self.unlockMethod, use: unlock)
+        }
+        group.post("vines/:id/lock", use: lock)
+        group.delete("vines/:id/lock", use: unlock)
+    }
+
+    /// What the `http` backend sends unless it is told otherwise.
+    private static let lockMethod = method("LOCK")
+    private static let unlockMethod = method("UNLOCK")
+
+    private static func method(_ name: String) -> HTTPRequest.Method {
+        guard let method = HTTPRequest.Method(rawValue: name) else { preconditionFailure("not a method: \(name)") }
+        return method
+    }
+
+    private func read(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id: VineID = try context.id("id", of: "vine")
+        try await requireAccess(to: id, context: context)
+        guard let state = try await store.currentState(of: id) else { return Response(status: .noContent) }
+        return .bytes(state.bytes, contentType: "application/json")
+    }
+
+    private func write(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id: VineID = try context.id("id", of: "vine")
+        let job = try await requireAccess(to: id, context: context)
+        let bytes = try await request.bytes(upTo: stateLimit)
+        let position = try StateFile.position(of: bytes)
+        let version = try await store.saveState(
+            bytes, of: id, position: position, sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
+            lockID: request.text("ID"), at: ambient.now())
+        return try .json(["version": version.number])
+    }
+
+    private func lock(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id: VineID = try context.id("id", of: "vine")
+        let body = try await request.bytes(upTo: 64 << 10)
+        let info = try LockInfo.decoded(from: body)
+        guard !info.ID.isEmpty, info.ID.utf8.count <= 200 else {
+            throw Refusal(.invalid, "A lock's \"ID\" has 1 to 200 bytes.")
+        }
+        let lease = try lease(in: info.ID, context: context)
+        try await requireAccess(to: id, context: context, lease: lease)
+        let lock = StateLock(
+            vine: id, id: info.ID, job: lease?.job, holder: info.Who ?? "somebody",
+            info: String(decoding: body, as: UTF8.self),
+            createdAt: ambient.now())
+        do {
+            try await store.lockState(lock, lease: lease)
+        } catch let refusal as Refusal where refusal.kind == .locked {
+            // Terraform reads the holder out of the body.
+            guard let held = try await store.stateLock(of: id) else { throw refusal }
+            return Response(
+                status: Refusal.Kind.locked.status, headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: .init(string: held.info)))
+        }
+        return Response(status: .ok)
+    }
+
+    private func unlock(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id: VineID = try context.id("id", of: "vine")
+        let info = try LockInfo.decoded(from: try await request.bytes(upTo: 64 << 10))
+        try await requireAccess(to: id, context: context, lease: lease(in: info.ID, context: context))
+        try await store.unlockState(of: id, id: info.ID)
+        return Response(status: .ok)
+    }
+
+    /// A Tendril's lock id is its lease, `JOB:EPOCH`; a user's is anything else.
+    private func lease(in lockID: String, context: TrellisContext) throws -> Lease? {
+        guard case .tendril(let worker) = context.principal else { return nil }
+        let parts = lockID.split(separator: ":")
+        guard parts.count == 2, let job = JobID(String(parts[0])), let epoch = Int(parts[1]) else {
+            throw Refusal(.invalid, "A Tendril's lock id is \"JOB:EPOCH\".")
+        }
+        return Lease(job: job, worker: worker, epoch: epoch)
+    }
+
+    /// Users may see every state; a Tendril that of a vine on which it has a job. Returns that job.
+    @discardableResult
+    private func requireAccess(
+        to vine: VineID, context: TrellisContext, lease: Lease? = nil
+    ) async throws -> JobID? {
+        guard case .tendril(let worker) = context.principal else {
+            _ = try context.requireUser()
+            guard try await store.vine(vine) != nil else { throw Refusal(.notFound, "There is no such vine.") }
+            return nil
+        }
+        if let lease {
+            // A job whose lease was taken away still saves what it did: the lock outlives the lease.
+            guard let job = try await store.job(lease.job), job.vine == vine, job.state.worker == worker else {
+                throw Refusal(.leaseLost, "This Tendril has no job on the vine.")
+            }
+            return job.id
+        }
+        if let lock = try await store.stateLock(of: vine), let id = lock.job, let job = try await store.job(id),
+            job.state.worker == worker
+        {
+            return id
+        }
+        guard let job = try await store.activeJobs(of: worker).first(where: { $0.vine == vine }) else {
+            throw Refusal(.leaseLost, "This Tendril has no job on the vine.")
+        }
+        return job.id
+    }
+}
+
+/// What Trellis reads of a state file; the rest is the engine's.
+enum StateFile {
+    private struct Head: Decodable {
+        var lineage: String
+        var serial: Int64
+    }
+
+    /// - Throws: ``Refusal`` `.invalid` for what is no Terraform state.
+    static func position(of bytes: Data) throws -> StatePosition {
+        guard let head = try? JSONDecoder().decode(Head.self, from: bytes), !head.lineage.isEmpty, head.serial >= 0
+        else { throw Refusal(.invalid, "The body is not a Terraform state: it needs a lineage and a serial.") }
+        return StatePosition(lineage: head.lineage, serial: head.serial)
+    }
+}

@@ -1,0 +1,158 @@
+internal import Crypto
+internal import Domain
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import LiveFeed
+internal import Storage
+internal import Wire
+
+/// The calls of Tendrils, and the users' view of them.
+struct WorkerRoutes: Sendable {
+    var service: WorkerService
+    var bell: FeedBell
+    var limits: TrellisLimits
+
+    func add(to group: RouterGroup<TrellisContext>) {
+        group.get("workers", use: list)
+        group.post("workers", use: register)
+        group.post("workers/heartbeat", use: heartbeat)
+        group.get("workers/stream", use: stream)
+        group.post("jobs/claim", use: claim)
+        group.get("jobs/:id/work", use: work)
+        group.put("jobs/:id/status", use: report)
+        group.post("jobs/:id/logs", use: append)
+        group.get("jobs/:id/logs/cursor", use: cursor)
+        group.put("jobs/:id/artifact", use: saveArtifact)
+        group.get("jobs/:id/artifact", use: artifact)
+    }
+
+    private static let contentDigest = headerName("X-Content-SHA256")
+
+    private func list(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let now = service.ambient.now()
+        let active = Dictionary(grouping: try await service.store.activeJobs()) { $0.state.worker }
+        let items = try await service.store.tendrils().map { tendril in
+            WorkerRecord(tendril, activeJobs: (active[tendril.id] ?? []).map(\.id), now: now)
+        }
+        return try .json(ListPage(items: items, nextCursor: nil))
+    }
+
+    private func register(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let message = try await request.message(RegisterWorker.self, upTo: 4096)
+        return try .json(await service.register(message.name), status: .created)
+    }
+
+    private func heartbeat(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id = try context.requireTendril()
+        let beat = try await request.message(Heartbeat.self, upTo: 256 << 10)
+        return try .json(await service.heartbeat(beat, from: id))
+    }
+
+    private func claim(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id = try context.requireTendril()
+        guard let order = try await service.claim(by: id) else { return Response(status: .noContent) }
+        return try .json(order)
+    }
+
+    private func work(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id = try context.requireTendril()
+        return try .json(
+            await service.order(of: context.id("id", of: "job"), epoch: epoch(of: request), for: id))
+    }
+
+    private func report(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id = try context.requireTendril()
+        let report = try await request.message(ReportStatus.self, upTo: limits.metadataBytes)
+        return try .json(await service.report(report, on: context.id("id", of: "job"), from: id))
+    }
+
+    private func append(_ request: Request, context: TrellisContext) async throws -> Response {
+        let worker = try context.requireTendril()
+        let id: JobID = try context.id("id", of: "job")
+        // Escaping may double the text, and times come on top.
+        let message = try await request.message(AppendLogs.self, upTo: 4 * limits.log.appendBytes)
+        let append = LogAppend(job: id, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
+        try limits.log.check(append.chunks)
+        _ = try await service.requireLastLease(id, epoch: message.epoch, worker: worker)
+        let receipt = try await service.store.append(append, at: service.ambient.now())
+        return try .json(LogCursorRecord(nextN: receipt.nextN, seq: receipt.seq))
+    }
+
+    private func cursor(_ request: Request, context: TrellisContext) async throws -> Response {
+        let worker = try context.requireTendril()
+        let id: JobID = try context.id("id", of: "job")
+        let epoch = try epoch(of: request)
+        _ = try await service.requireLastLease(id, epoch: epoch, worker: worker)
+        let cursor = try await service.store.logCursor(of: id, epoch: epoch)
+        let stored = Dictionary(uniqueKeysWithValues: cursor.storedBytes.map { ($0.key.rawValue, $0.value) })
+        return try .json(LogCursorRecord(nextN: cursor.nextN, seq: cursor.seq, stored: stored))
+    }
+
+    private func saveArtifact(_ request: Request, context: TrellisContext) async throws -> Response {
+        let worker = try context.requireTendril()
+        let id: JobID = try context.id("id", of: "job")
+        let epoch = try epoch(of: request)
+        _ = try await service.requireLastLease(id, epoch: epoch, worker: worker)
+        let bytes = try await request.bytes(upTo: limits.artifactBytes)
+        let digest = Data(SHA256.hash(data: bytes)).hex
+        guard request.headers[Self.contentDigest] == digest else {
+            throw Refusal(.invalid, "The artifact's bytes do not have the digest in X-Content-SHA256.")
+        }
+        try await service.store.saveArtifact(
+            bytes, sha256: digest, of: id, epoch: epoch, at: service.ambient.now())
+        return Response(status: .noContent)
+    }
+
+    /// Only the holder of a DEPLOY that names the plan may read its artifact: it holds sensitive values in clear.
+    private func artifact(_ request: Request, context: TrellisContext) async throws -> Response {
+        let worker = try context.requireTendril()
+        let plan: JobID = try context.id("id", of: "job")
+        guard let deploy = try request.text("for").flatMap(JobID.init) else {
+            throw Refusal(.invalid, "\"for\" names the DEPLOY that needs the artifact.")
+        }
+        let job = try await service.requireLastLease(deploy, epoch: epoch(of: request), worker: worker)
+        guard job.state.leaseHeld, job.type == .deploy, job.plan == plan else {
+            throw Refusal(.leaseLost, "This lease does not give the right to read the plan.")
+        }
+        guard let artifact = try await service.store.artifact(of: plan) else {
+            throw Refusal(.notFound, "The plan file is gone.")
+        }
+        var response = Response.bytes(artifact.bytes)
+        response.headers[Self.contentDigest] = artifact.sha256
+        return response
+    }
+
+    private func epoch(of request: Request) throws -> Int {
+        try request.number("epoch", in: 1...Int(Int32.max), fallback: 0)
+    }
+
+    // MARK: - What a Tendril is told at once
+
+    private func stream(_ request: Request, context: TrellisContext) async throws -> Response {
+        let id = try context.requireTendril()
+        let (service, bell) = (service, bell)
+        return EventStream.response(to: request) { writer in
+            let listener = bell.listen(to: [.tendril(id), .queue])
+            defer { listener.cancel() }
+            var told: Set<JobID> = []
+            try await writer.open()
+            while true {
+                let stopping = try await service.store.activeJobs(of: id).filter { $0.state.engine == .stopping }
+                for job in stopping where told.insert(job.id).inserted {
+                    try await writer.send(WorkerEvent.stop, StopEvent(jobId: job.id))
+                }
+                if try await service.store.hasWork(for: id, at: service.ambient.now()) {
+                    try await writer.send(WorkerEvent.work, [String: String]())
+                }
+                switch await listener.next(timeout: EventStream.heartbeat) {
+                case .rang: continue
+                case .timedOut: try await writer.heartbeat()
+                case .closed: return
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+internal import Domain
+internal import Foundation
+internal import Storage
+internal import Wire
+
+/// The Tendrils' side of the job: what they are handed, and what they report.
+struct WorkerService: Sendable {
+    var store: any Store
+    var credentials: Credentials
+    var ambient: Ambient
+
+    /// How long the answer to a claim may be lost before the job is queued again, in milliseconds.
+    static let claimGrace: Int64 = 15_000
+
+    func register(_ name: String) async throws -> RegisteredWorker {
+        let isFine =
+            !name.isEmpty && name.count <= 64
+            && name.unicodeScalars.allSatisfy {
+                $0.properties.generalCategory != .control
+            }
+        guard isFine else { throw Refusal(.invalid, "\"name\" has 1 to 64 characters.") }
+        let token = credentials.make(.tendrilToken)
+        let tendril = TendrilAgent(id: ambient.makeID(), name: name, createdAt: ambient.now())
+        try await store.createTendril(tendril, tokenHash: Credentials.hash(token))
+        return RegisteredWorker(workerId: tendril.id, workerToken: token)
+    }
+
+    /// Notes the sign of life and compares the leases of both sides.
+    func heartbeat(_ beat: Heartbeat, from id: TendrilID) async throws -> HeartbeatReply {
+        let now = ambient.now()
+        let offer = TendrilOffer(
+            version: String(beat.version.prefix(64)), slots: min(max(beat.slots, 1), 256),
+            engines: Array(beat.engines.prefix(16)), runRoot: String(beat.runRoot.prefix(4096)))
+        try await store.heartbeat(id, offer: offer, draining: beat.draining, at: now)
+        let active = try await store.activeJobs(of: id)
+        let named = Set(beat.leases)
+        for job in active
+        where job.status == .claimed && !named.contains(LeaseRecord(jobId: job.id, epoch: job.state.epoch)) {
+            // A claim whose answer never arrived: nobody works on it.
+            guard let claimedAt = job.claimedAt, now.milliseconds(since: claimedAt) > Self.claimGrace else { continue }
+            _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFacts(), at: now)
+        }
+        var lost: [LeaseRecord] = []
+        for lease in beat.leases where try await !isKnown(lease, to: id) { lost.append(lease) }
+        return HeartbeatReply(
+            serverNow: now, work: try await store.hasWork(for: id, at: now),
+            stop: active.filter { $0.state.engine == .stopping }.map(\.id), lost: lost)
+    }
+
+    /// A lease is known while it is held, or its engine's end is still to be told.
+    private func isKnown(_ lease: LeaseRecord, to id: TendrilID) async throws -> Bool {
+        guard let job = try await store.job(lease.jobId), job.state.worker == id, job.state.epoch == lease.epoch else {
+            return false
+        }
+        return job.state.leaseHeld || job.status == .cancelled
+    }
+
+    func claim(by id: TendrilID) async throws -> WorkOrder? {
+        guard let job = try await store.claim(by: id, at: ambient.now()) else { return nil }
+        return try await order(for: job)
+    }
+
+    /// The order of a lease that is held already, for a Tendril that came back.
+    func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> WorkOrder {
+        let job = try await requireLastLease(id, epoch: epoch, worker: worker)
+        return try await order(for: job)
+    }
+
+    /// Takes a report in. See ``ReportStatus``.
+    func report(_ report: ReportStatus, on id: JobID, from worker: TendrilID) async throws -> ReportReply {
+        let job = try await requireLastLease(id, epoch: report.epoch, worker: worker)
+        var events: [JobEvent] = []
+        switch report.status {
+        case .processing: events.append(.start(epoch: report.epoch))
+        case .success: events.append(.succeed(epoch: report.epoch, artifactStored: false))
+        case .failed: events.append(.fail(epoch: report.epoch, engineKnown: report.engineState != .unknown))
+        case nil:
+            if report.engineState == .gone || report.engineState == .unknown, job.state.engine != .none {
+                events.append(.engineEnded(epoch: report.epoch, known: report.engineState == .gone))
+            }
+        case .queued, .claimed, .cancelled:
+            throw Refusal(.invalid, "A Tendril reports PROCESSING, SUCCESS or FAILED, or no status.")
+        }
+        if let closing = report.log {
+            events.append(.closeLog(epoch: report.epoch, try await verdict(on: closing, of: id, epoch: report.epoch)))
+        }
+        let change = try await store.change(id, events, facts: facts(of: report, on: job), at: ambient.now())
+        let state = change.job.state
+        return ReportReply(status: state.status, engineState: state.engine, logState: state.log.name)
+    }
+
+    /// Compares what was captured with what is stored.
+    private func verdict(on closing: LogClosing, of id: JobID, epoch: Int) async throws -> LogState {
+        if let reason = closing.incomplete { return .incomplete(reason: String(reason.prefix(500))) }
+        guard let captured = closing.digest else {
+            return .incomplete(reason: "The Tendril could not read its capture.")
+        }
+        let stored = try await store.logDigest(of: id, epoch: epoch)
+        return stored == captured
+            ? .complete : .incomplete(reason: "What is stored differs from what the engine wrote.")
+    }
+
+    private func facts(of report: ReportStatus, on job: Job) -> JobFacts {
+        var facts = JobFacts(
+            errorMessage: report.errorMessage.map { String($0.prefix(8192)) }, outcome: report.outcome,
+            resolvedCommit: report.resolvedCommit)
+        var metadata = report.executionMetadata ?? .object([:])
+        if let engine = report.engine, let runRoot = report.runRoot {
+            facts.engine = engine
+            facts.runRoot = runRoot
+            metadata = metadata.merging([
+                "engine": [
+                    "name": .string(engine.name.rawValue), "version": .string(engine.version),
+                    "platform": .string(engine.platform),
+                ]
+            ])
+        }
+        if report.status == .processing, let claimedAt = job.claimedAt {
+            metadata = metadata.merging(
+                ["timing_ms": ["queue": .integer(claimedAt.milliseconds(since: job.createdAt))]])
+        }
+        if let execAt = report.engineStartedAt {
+            metadata = metadata.merging(["dispatch_ms": .integer(execAt.milliseconds(since: job.createdAt))])
+        }
+        if metadata != .object([:]) { facts.metadata = metadata }
+        if report.status == .success, job.type == .plan { facts.plannedState = .some(report.plannedState) }
+        return facts
+    }
+
+    private func order(for job: Job) async throws -> WorkOrder {
+        let settings = job.snapshot.settings
+        return WorkOrder(
+            jobId: job.id, epoch: job.state.epoch, jobType: job.type, vineId: job.vine,
+            vineTitle: "\(settings.projectName) / \(settings.environmentStage)", snapshot: job.snapshot,
+            secrets: try await store.secrets(of: job.id), requirement: job.requirement,
+            plan: try await planRecord(of: job), createdAt: job.createdAt)
+    }
+
+    /// nil where the artifact is gone: the Tendril then refuses, and never applies anything else.
+    private func planRecord(of job: Job) async throws -> PlanRecord? {
+        guard let id = job.plan, let plan = try await store.job(id), let facts = try await store.planFacts(id),
+            let digest = try await store.artifactDigest(of: id)
+        else { return nil }
+        return PlanRecord(
+            jobId: id, artifactSha256: digest, state: facts.plannedState,
+            changes: PlannedChanges(metadata: plan.metadata))
+    }
+
+    /// The job, where `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.
+    func requireLastLease(_ id: JobID, epoch: Int, worker: TendrilID) async throws -> Job {
+        guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
+        guard job.state.worker == worker, job.state.epoch == epoch else {
+            throw Refusal(.leaseLost, "This Tendril does not hold the job's lease (the job is \(job.status.rawValue)).")
+        }
+        return job
+    }
+}

@@ -1,0 +1,110 @@
+public import Domain
+
+/// `POST /api/jobs`.
+public struct CreateJob: Codable, Sendable {
+    public var jobType: JobType
+    public var vineId: VineID
+    public var assignedWorkerId: TendrilID?
+    public var planJobId: JobID?
+
+    public init(jobType: JobType, vineId: VineID, assignedWorkerId: TendrilID? = nil, planJobId: JobID? = nil) {
+        self.jobType = jobType
+        self.vineId = vineId
+        self.assignedWorkerId = assignedWorkerId
+        self.planJobId = planJobId
+    }
+}
+
+/// `POST /api/jobs/{id}/apply`.
+public struct ApplyPlan: Codable, Sendable {
+    public var assignedWorkerId: TendrilID?
+
+    public init(assignedWorkerId: TendrilID? = nil) { self.assignedWorkerId = assignedWorkerId }
+}
+
+/// `GET /api/jobs/{id}/status`: nothing more than these two.
+public struct JobStatusRecord: Codable, Sendable {
+    public var status: JobStatus
+    public var errorMessage: String?
+
+    public init(status: JobStatus, errorMessage: String?) {
+        self.status = status
+        self.errorMessage = errorMessage
+    }
+}
+
+/// What a queued job waits for.
+public struct WaitRecord: Codable, Sendable {
+    /// `job`, `lock`, `tendril`, `no_tendril`, `slot` or `nothing`.
+    public var kind: String
+    /// One sentence for people.
+    public var message: String
+    public var jobId: JobID?
+    public var workerId: TendrilID?
+
+    public init(kind: String, message: String, jobId: JobID? = nil, workerId: TendrilID? = nil) {
+        self.kind = kind
+        self.message = message
+        self.jobId = jobId
+        self.workerId = workerId
+    }
+}
+
+/// A job as the API shows it.
+public struct JobRecord: Codable, Sendable {
+    public var id: JobID
+    public var jobType: JobType
+    public var status: JobStatus
+    public var engineState: EngineState
+    public var logState: String
+    /// Why the log is INCOMPLETE.
+    public var logStateReason: String?
+    public var outcome: Outcome?
+    public var waitingFor: WaitRecord?
+    public var vineId: VineID
+    public var assignedWorkerId: TendrilID?
+    public var workerId: TendrilID?
+    /// The name of `worker_id`, else of `assigned_worker_id`.
+    public var workerName: String?
+    public var planJobId: JobID?
+    public var rerunOf: JobID?
+    /// Jobs that repeat this one, oldest first.
+    public var reruns: [JobID]?
+    public var epoch: Int
+    public var createdBy: String
+    public var cancelledBy: String?
+    public var configSnapshot: JSONValue
+    public var executionMetadata: JSONValue
+    public var errorMessage: String?
+    public var createdAt: Timestamp
+    public var claimedAt: Timestamp?
+    public var startedAt: Timestamp?
+    public var completedAt: Timestamp?
+    public var serverNow: Timestamp
+
+    public init(_ job: Job, configSnapshot: JSONValue, serverNow: Timestamp) {
+        id = job.id
+        jobType = job.type
+        status = job.status
+        engineState = job.state.engine
+        logState = job.state.log.name
+        logStateReason = job.state.log.reason
+        outcome = job.outcome
+        vineId = job.vine
+        assignedWorkerId = job.assignedWorker
+        workerId = job.state.worker
+        planJobId = job.plan
+        rerunOf = job.rerunOf
+        epoch = job.state.epoch
+        createdBy = job.createdBy
+        cancelledBy = job.cancelledBy
+        self.configSnapshot = configSnapshot
+        executionMetadata = job.metadata
+        errorMessage = job.errorMessage
+        createdAt = job.createdAt
+        claimedAt = job.claimedAt
+        startedAt = job.startedAt
+        completedAt = job.completedAt
+        self.serverNow = serverNow
+    }
+}

@@ -1,0 +1,145 @@
+public import Domain
+
+/// Times of a chunk's lines on the wire: `[[lines, milliseconds since 1970], …]`.
+public typealias WireTimes = [[Int64]]
+
+extension LineTimes {
+    /// Reads wire times; pairs that are none are left out.
+    public init(wire: WireTimes) {
+        self.init(
+            wire.compactMap { pair in
+                guard pair.count == 2, pair[0] > 0, pair[0] <= Int64(Int32.max) else { return nil }
+                return Run(lines: Int(pair[0]), at: Timestamp(milliseconds: pair[1]))
+            })
+    }
+
+    public var wire: WireTimes { runs.map { [Int64($0.lines), $0.at.milliseconds] } }
+}
+
+/// `POST /api/jobs/{id}/logs`: one append of the lease holder.
+public struct AppendLogs: Codable, Sendable {
+    public struct Chunk: Codable, Sendable {
+        public var streamType: LogStream
+        public var logChunk: String
+        public var continued: Bool?
+        public var times: WireTimes?
+
+        public init(streamType: LogStream, logChunk: String, continued: Bool?, times: WireTimes?) {
+            self.streamType = streamType
+            self.logChunk = logChunk
+            self.continued = continued
+            self.times = times
+        }
+
+        public init(_ draft: DraftChunk) {
+            self.init(
+                streamType: draft.stream, logChunk: draft.text, continued: draft.continued ? true : nil,
+                times: draft.times.wire)
+        }
+
+        public var draft: DraftChunk {
+            DraftChunk(
+                stream: streamType, text: logChunk, continued: continued ?? false,
+                times: LineTimes(wire: times ?? []))
+        }
+    }
+
+    public var epoch: Int
+    /// Counts the appends of this epoch, from 1.
+    public var n: Int64
+    public var chunks: [Chunk]
+
+    public init(epoch: Int, n: Int64, chunks: [Chunk]) {
+        self.epoch = epoch
+        self.n = n
+        self.chunks = chunks
+    }
+}
+
+/// The answer to an append, and to `GET /api/jobs/{id}/logs/cursor?epoch=E`.
+public struct LogCursorRecord: Codable, Sendable {
+    /// The number that the next append of this epoch must carry.
+    public var nextN: Int64
+    /// The job's last `seq`.
+    public var seq: Int64
+    /// How many bytes of text this epoch has stored, by stream: where a restarted Tendril goes on.
+    public var stored: [String: Int64]?
+
+    public init(nextN: Int64, seq: Int64, stored: [String: Int64]? = nil) {
+        self.nextN = nextN
+        self.seq = seq
+        self.stored = stored
+    }
+}
+
+/// A row of `provision_job_logs`.
+public struct LogRow: Codable, Sendable {
+    public var id: Int64
+    public var jobId: JobID
+    public var epoch: Int
+    public var seq: Int64
+    public var firstLine: Int64
+    public var lineCount: Int
+    public var streamType: LogStream
+    public var logChunk: String
+    public var continued: Bool?
+    public var times: WireTimes
+    public var createdAt: Timestamp
+
+    public init(_ chunk: LogChunk) {
+        id = chunk.id
+        jobId = chunk.job
+        epoch = chunk.epoch
+        seq = chunk.seq
+        firstLine = chunk.firstLine
+        lineCount = chunk.lineCount
+        streamType = chunk.stream
+        logChunk = chunk.text
+        continued = chunk.continued ? true : nil
+        times = chunk.times.wire
+        createdAt = chunk.createdAt
+    }
+}
+
+/// `GET /api/jobs/{id}/logs?after=SEQ`. `next` is the `after` of the next page.
+public struct LogPage: Codable, Sendable {
+    public var chunks: [LogRow]
+    public var next: Int64
+    public var logState: String
+
+    public init(chunks: [LogRow], next: Int64, logState: String) {
+        self.chunks = chunks
+        self.next = next
+        self.logState = logState
+    }
+}
+
+/// `GET /api/jobs/{id}/logs/lines?from=N&count=M`.
+public struct LineWindow: Codable, Sendable {
+    public struct Line: Codable, Sendable {
+        public var n: Int64
+        public var stream: LogStream
+        public var t: Timestamp
+        /// The visible text: no control sequences.
+        public var text: String
+        public var continued: Bool
+
+        public init(_ line: LogLine) {
+            n = line.number
+            stream = line.stream
+            t = line.time
+            text = VisibleText.of(line.raw)
+            continued = line.continued
+        }
+    }
+
+    public var from: Int64
+    public var total: Int64
+    public var lines: [Line]
+
+    public init(from: Int64, total: Int64, lines: [Line]) {
+        self.from = from
+        self.total = total
+        self.lines = lines
+    }
+}

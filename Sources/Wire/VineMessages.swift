@@ -1,0 +1,100 @@
+public import Domain
+
+/// `POST /api/vines`.
+public struct CreateVine: Codable, Sendable {
+    public var projectName: String
+    public var environmentStage: String
+    public var region: String?
+    public var variables: [String: JSONValue]?
+    /// Write-only values, by name.
+    public var sensitiveVariables: [String: JSONValue]?
+    public var environment: [String: String]?
+    /// Write-only values, by name.
+    public var sensitiveEnvironment: [String: String]?
+    public var engine: Engine.Name?
+    public var source: VineSource
+
+    public init(
+        projectName: String, environmentStage: String, region: String? = nil, variables: [String: JSONValue]? = nil,
+        sensitiveVariables: [String: JSONValue]? = nil, environment: [String: String]? = nil,
+        sensitiveEnvironment: [String: String]? = nil, engine: Engine.Name? = nil, source: VineSource
+    ) {
+        self.projectName = projectName
+        self.environmentStage = environmentStage
+        self.region = region
+        self.variables = variables
+        self.sensitiveVariables = sensitiveVariables
+        self.environment = environment
+        self.sensitiveEnvironment = sensitiveEnvironment
+        self.engine = engine
+        self.source = source
+    }
+}
+
+/// `PATCH /api/vines/{id}`: absent fields stay as they are. In the two sensitive maps a name given null is
+/// removed, a name not given stays.
+public struct PatchVine: Codable, Sendable {
+    public var projectName: String?
+    public var environmentStage: String?
+    public var region: String?
+    public var variables: [String: JSONValue]?
+    public var sensitiveVariables: [String: JSONValue?]?
+    public var environment: [String: String]?
+    public var sensitiveEnvironment: [String: String?]?
+    public var engine: Engine.Name?
+    public var source: VineSource?
+
+    public init() {}
+}
+
+/// A vine as the API shows it. Of sensitive entries it shows the names.
+public struct VineRecord: Codable, Sendable {
+    public var id: VineID
+    public var projectName: String
+    public var environmentStage: String
+    public var region: String?
+    public var variables: [String: JSONValue]
+    public var sensitiveVariables: [String]
+    public var environment: [String: String]
+    public var sensitiveEnvironment: [String]
+    public var engine: Engine.Name?
+    public var source: VineSource
+    public var revision: Int
+    public var createdBy: String
+    public var createdAt: Timestamp
+    public var updatedAt: Timestamp
+    /// Present while somebody holds the vine's state lock.
+    public var lock: LockRecord?
+
+    public init(_ vine: Vine, lock: StateLock? = nil) {
+        let settings = vine.settings
+        id = vine.id
+        projectName = settings.projectName
+        environmentStage = settings.environmentStage
+        region = settings.region
+        variables = settings.variables
+        sensitiveVariables = settings.sensitiveVariables
+        environment = settings.environment
+        sensitiveEnvironment = settings.sensitiveEnvironment
+        engine = settings.engine
+        source = settings.source
+        revision = vine.revision
+        createdBy = vine.createdBy
+        createdAt = vine.createdAt
+        updatedAt = vine.updatedAt
+        self.lock = lock.map(LockRecord.init)
+    }
+}
+
+/// Who holds a vine's state.
+public struct LockRecord: Codable, Sendable {
+    public var holder: String
+    public var jobId: JobID?
+    public var since: Timestamp
+
+    public init(_ lock: StateLock) {
+        holder = lock.holder
+        jobId = lock.job
+        since = lock.createdAt
+    }
+}

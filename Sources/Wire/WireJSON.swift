@@ -1,0 +1,82 @@
+public import Foundation
+
+/// JSON as the API speaks it: `snake_case` names (`vineId` ↔ `vine_id`), RFC 3339 times, nil fields left out.
+public enum WireJSON {
+    public static func encode(_ value: some Encodable) throws -> Data {
+        try makeEncoder().encode(value)
+    }
+
+    /// - Throws: ``WireError`` with a sentence that says which field is wrong.
+    public static func decode<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+        do {
+            return try makeDecoder().decode(type, from: data)
+        } catch let error as DecodingError {
+            throw WireError(error)
+        }
+    }
+
+    public static func makeEncoder() -> JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+
+    public static func makeDecoder() -> JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return decoder
+    }
+}
+
+/// A body that is not what the call takes.
+public struct WireError: Error, CustomStringConvertible {
+    /// A sentence for the one who sent it.
+    public let description: String
+
+    public init(_ error: DecodingError) {
+        func field(_ path: [any CodingKey]) -> String {
+            path.isEmpty ? "The body" : "\"" + path.map(Self.snakeCase).joined(separator: ".") + "\""
+        }
+        switch error {
+        case .keyNotFound(let key, let context):
+            description = "\(field(context.codingPath + [key])) is missing."
+        case .typeMismatch(_, let context):
+            description = "\(field(context.codingPath)) has the wrong type."
+        case .valueNotFound(_, let context):
+            description = "\(field(context.codingPath)) must not be null."
+        case .dataCorrupted(let context) where context.codingPath.isEmpty:
+            description = "The body is not valid JSON."
+        case .dataCorrupted(let context):
+            description = "\(field(context.codingPath)) is not valid: \(context.debugDescription)."
+        @unknown default:
+            description = "The body is not what this call takes."
+        }
+    }
+
+    /// The name as it was sent; an array's index as it is.
+    private static func snakeCase(_ key: any CodingKey) -> String {
+        if let index = key.intValue { return String(index) }
+        return key.stringValue.reduce(into: "") { name, character in
+            if character.isUppercase { name += "_" + character.lowercased() } else { name.append(character) }
+        }
+    }
+}
+
+/// Every error of the API: `{"error": "a sentence that helps"}`.
+public struct ErrorBody: Codable, Sendable {
+    public var error: String
+
+    public init(error: String) { self.error = error }
+}
+
+/// One page of a list; `nextCursor` asks for the next one, and is absent on the last.
+public struct ListPage<Item: Codable & Sendable>: Codable, Sendable {
+    public var items: [Item]
+    public var nextCursor: String?
+
+    public init(items: [Item], nextCursor: String?) {
+        self.items = items
+        self.nextCursor = nextCursor
+    }
+}

@@ -1,0 +1,237 @@
+public import Domain
+
+/// `POST /api/workers`.
+public struct RegisterWorker: Codable, Sendable {
+    public var name: String
+
+    public init(name: String) { self.name = name }
+}
+
+/// The answer: the only time the token is shown.
+public struct RegisteredWorker: Codable, Sendable {
+    public var workerId: TendrilID
+    public var workerToken: String
+
+    public init(workerId: TendrilID, workerToken: String) {
+        self.workerId = workerId
+        self.workerToken = workerToken
+    }
+}
+
+/// A Tendril as the API shows it.
+public struct WorkerRecord: Codable, Sendable {
+    public var id: TendrilID
+    public var name: String
+    public var status: TendrilAgent.Status
+    public var version: String
+    public var slots: Int
+    public var engines: [Engine]
+    public var runRoot: String
+    /// Jobs it holds a lease for now.
+    public var activeJobs: [JobID]
+    public var lastSeenAt: Timestamp?
+    public var createdAt: Timestamp
+
+    public init(_ agent: TendrilAgent, activeJobs: [JobID], now: Timestamp) {
+        id = agent.id
+        name = agent.name
+        status = agent.status(at: now)
+        version = agent.offer.version
+        slots = agent.offer.slots
+        engines = agent.offer.engines
+        runRoot = agent.offer.runRoot
+        self.activeJobs = activeJobs
+        lastSeenAt = agent.lastSeenAt
+        createdAt = agent.createdAt
+    }
+}
+
+/// A lease as both sides list it.
+public struct LeaseRecord: Codable, Hashable, Sendable {
+    public var jobId: JobID
+    public var epoch: Int
+
+    public init(jobId: JobID, epoch: Int) {
+        self.jobId = jobId
+        self.epoch = epoch
+    }
+}
+
+/// `POST /api/workers/heartbeat`, every 10 s and at the start.
+public struct Heartbeat: Codable, Sendable {
+    public var version: String
+    public var slots: Int
+    public var draining: Bool
+    public var engines: [Engine]
+    public var runRoot: String
+    /// The leases that the Tendril believes it holds.
+    public var leases: [LeaseRecord]
+
+    public init(
+        version: String, slots: Int, draining: Bool, engines: [Engine], runRoot: String, leases: [LeaseRecord]
+    ) {
+        self.version = version
+        self.slots = slots
+        self.draining = draining
+        self.engines = engines
+        self.runRoot = runRoot
+        self.leases = leases
+    }
+}
+
+/// The answer: what Trellis believes, so that both can reconcile.
+public struct HeartbeatReply: Codable, Sendable {
+    public var serverNow: Timestamp
+    /// There may be a job to claim.
+    public var work: Bool
+    /// Jobs of this Tendril whose engine must stop.
+    public var stop: [JobID]
+    /// Leases of the heartbeat that are not, or no longer, held.
+    public var lost: [LeaseRecord]
+
+    public init(serverNow: Timestamp, work: Bool, stop: [JobID], lost: [LeaseRecord]) {
+        self.serverNow = serverNow
+        self.work = work
+        self.stop = stop
+        self.lost = lost
+    }
+}
+
+/// The events of `GET /api/workers/stream` (Server-Sent Events): hints that spare the Tendril a poll.
+/// What counts is the store; the heartbeat carries the same.
+public enum WorkerEvent {
+    /// There may be a job to claim. Data: `{}`.
+    public static let work = "work"
+    /// A job's engine must stop. Data: ``StopEvent``.
+    public static let stop = "stop"
+}
+
+/// The data of a `stop` event.
+public struct StopEvent: Codable, Sendable {
+    public var jobId: JobID
+
+    public init(jobId: JobID) { self.jobId = jobId }
+}
+
+/// The answer to `POST /api/jobs/claim` (200; 204 with no body where there is nothing to claim), and to
+/// `GET /api/jobs/{id}/work?epoch=E` for a Tendril that comes back: all that the lease holder needs.
+public struct WorkOrder: Codable, Sendable {
+    public var jobId: JobID
+    public var epoch: Int
+    public var jobType: JobType
+    public var vineId: VineID
+    public var vineTitle: String
+    public var snapshot: Snapshot
+    /// The sensitive values; never to be logged, nor written where others can read.
+    public var secrets: VineSecrets
+    public var requirement: EngineRequirement
+    /// For a DEPLOY: the plan to apply.
+    public var plan: PlanRecord?
+    public var createdAt: Timestamp
+
+    public init(
+        jobId: JobID, epoch: Int, jobType: JobType, vineId: VineID, vineTitle: String, snapshot: Snapshot,
+        secrets: VineSecrets, requirement: EngineRequirement, plan: PlanRecord?, createdAt: Timestamp
+    ) {
+        self.jobId = jobId
+        self.epoch = epoch
+        self.jobType = jobType
+        self.vineId = vineId
+        self.vineTitle = vineTitle
+        self.snapshot = snapshot
+        self.secrets = secrets
+        self.requirement = requirement
+        self.plan = plan
+        self.createdAt = createdAt
+    }
+}
+
+/// The saved plan that a DEPLOY applies. Its artifact: `GET /api/jobs/{job_id}/artifact?for=DEPLOY_JOB&epoch=E`.
+public struct PlanRecord: Codable, Sendable {
+    public var jobId: JobID
+    /// SHA-256 of the artifact's bytes, in hexadecimal digits.
+    public var artifactSha256: String
+    /// The state that was planned against; nil for none.
+    public var state: StatePosition?
+    /// Resources to add, change and destroy, as planned.
+    public var changes: PlannedChanges?
+
+    public init(jobId: JobID, artifactSha256: String, state: StatePosition?, changes: PlannedChanges?) {
+        self.jobId = jobId
+        self.artifactSha256 = artifactSha256
+        self.state = state
+        self.changes = changes
+    }
+}
+
+/// Counts of resources.
+public struct PlannedChanges: Codable, Hashable, Sendable {
+    public var add: Int
+    public var change: Int
+    public var destroy: Int
+
+    public init(add: Int, change: Int, destroy: Int) {
+        self.add = add
+        self.change = change
+        self.destroy = destroy
+    }
+}
+
+/// `PUT /api/jobs/{id}/status`: what the lease holder reports. Fields that are absent stay as they are.
+public struct ReportStatus: Codable, Sendable {
+    public var epoch: Int
+    /// PROCESSING (the start, acknowledged before anything runs), SUCCESS or FAILED; absent for a report of facts
+    /// only, as after a cancel.
+    public var status: JobStatus?
+    /// GONE or UNKNOWN, once the engine is no more.
+    public var engineState: EngineState?
+    public var outcome: Outcome?
+    public var errorMessage: String?
+    /// Merged into the job's metadata.
+    public var executionMetadata: JSONValue?
+    /// The engine that runs the job, with the start.
+    public var engine: Engine?
+    public var runRoot: String?
+    /// When the job's first engine process was executed, on the Tendril's clock.
+    public var engineStartedAt: Timestamp?
+    /// The commit that the snapshot's git ref stands for, once.
+    public var resolvedCommit: String?
+    /// With the SUCCESS of a PLAN: the state that was planned against; absent for none.
+    public var plannedState: StatePosition?
+    /// Ends the log: what was captured, for Trellis to compare with what it stored.
+    public var log: LogClosing?
+
+    public init(epoch: Int) { self.epoch = epoch }
+}
+
+/// The answer to a report: what stands now.
+public struct ReportReply: Codable, Sendable {
+    public var status: JobStatus
+    public var engineState: EngineState
+    public var logState: String
+
+    public init(status: JobStatus, engineState: EngineState, logState: String) {
+        self.status = status
+        self.engineState = engineState
+        self.logState = logState
+    }
+}
+
+/// How a log ends.
+public struct LogClosing: Codable, Sendable {
+    /// What the whole capture hashes to.
+    public var digest: LogDigest?
+    /// Why something is missing, where the Tendril knows that it is.
+    public var incomplete: String?
+
+    public init(digest: LogDigest?, incomplete: String? = nil) {
+        self.digest = digest
+        self.incomplete = incomplete
+    }
+}
+
+/// Headers of the Tendril's calls.
+public enum WorkerHeader {
+    public static let id = "X-Worker-ID"
+    public static let token = "X-Worker-Token"
+}

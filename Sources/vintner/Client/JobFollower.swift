@@ -1,0 +1,66 @@
+internal import Domain
+internal import Foundation
+internal import Wire
+
+/// Prints a job's log from its first line until it has ended, whatever happens to the connection meanwhile.
+struct JobFollower {
+    var client: VintnerClient
+    var id: String
+    /// Keeps colours; otherwise the visible text is printed.
+    var keepsANSI: Bool
+
+    /// Cuts in a row after which it gives up.
+    static let patience = 60
+
+    /// - Returns: the job's status in the end.
+    func follow() async throws -> JobStatusRecord {
+        var last: Int64 = 0
+        var failures = 0
+        var end: JobStatusRecord?
+        while end == nil {
+            do {
+                try await client.events("/api/jobs/\(id)/logs/stream?after=\(last)") { event in
+                    failures = 0
+                    switch event.name {
+                    case "chunk":
+                        let row = try WireJSON.decode(LogRow.self, from: Data(event.data.utf8))
+                        guard row.seq > last else { return }
+                        last = row.seq
+                        show(row)
+                    case "end":
+                        end = try WireJSON.decode(JobStatusRecord.self, from: Data(event.data.utf8))
+                    default: break
+                    }
+                }
+            } catch let error as ClientError {
+                if case .refused(let status, _) = error, status < 500 { throw error }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // The connection was cut: go on after the last chunk.
+            }
+            if end == nil {
+                failures += 1
+                guard failures < Self.patience else { throw ClientError.unreachable(client.url) }
+                try await Task.sleep(for: .milliseconds(min(200 * failures, 3000)))
+            }
+        }
+        return end ?? JobStatusRecord(status: .failed, errorMessage: nil)
+    }
+
+    private func show(_ row: LogRow) {
+        if row.streamType == .system {
+            for line in LogText.lines(of: row.logChunk) {
+                write(keepsANSI ? "\u{1b}[34m● \(line)\u{1b}[0m\n" : "● \(VisibleText.of(line))\n")
+            }
+        } else if keepsANSI {
+            write(row.logChunk)
+        } else {
+            write(LogText.lines(of: row.logChunk).map { VisibleText.of($0) + "\n" }.joined())
+        }
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+}

@@ -1,0 +1,73 @@
+internal import ArgumentParser
+internal import Domain
+internal import Foundation
+internal import ServiceLifecycle
+internal import UnixSignals
+internal import Wire
+
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Run everything on this machine: Trellis, Tendrils and an SQLite database in one folder.")
+
+    @OptionGroup var server: ServerOptions
+    @Option(help: "How many local Tendrils.") var tendrils = 1
+    @Option(help: "A folder with Terraform files: planned at the start, where there is no vine yet.") var example:
+        [String] = []
+    @OptionGroup var logging: LoggingOptions
+
+    mutating func validate() throws {
+        guard (0...32).contains(tendrils) else { throw ValidationError("--tendrils is 0 to 32.") }
+    }
+
+    func run() async throws {
+        // Children and engines work in other folders.
+        var server = server
+        server.data = URL(fileURLWithPath: server.data).standardizedFileURL.path
+        try FileManager.default.createDirectory(
+            atPath: server.data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        guard let lock = FolderLock(server.data + "/up.lock") else {
+            throw ValidationError("Another \"vintner up\" uses \(server.data).")
+        }
+        let logger = logging.makeLogger("up")
+        let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
+        let examples = example
+        let conductor = Conductor(
+            options: server, port: port, tendrils: tendrils, logLevel: logging.logLevel, logger: logger
+        ) { client in
+            try await Self.welcome(client, examples: examples)
+        }
+        var group = ServiceGroupConfiguration(
+            services: [.init(service: conductor, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(20)
+        try await ServiceGroup(configuration: group).run()
+        lock.release()
+    }
+
+    /// Plans the first example where nothing is there yet, and prints the way in.
+    @Sendable
+    private static func welcome(_ client: VintnerClient, examples: [String]) async throws {
+        let vines: ListPage<VineRecord> = try await client.get("/api/vines?limit=1")
+        if vines.items.isEmpty {
+            var first: VineRecord?
+            for folder in examples {
+                let vine = try await VineFolder(folder).upload(to: client)
+                first = first ?? vine
+            }
+            if let first {
+                let _: JobRecord = try await client.post("/api/jobs", CreateJob(jobType: .plan, vineId: first.id))
+            }
+        }
+        let link: SignInURLCommand.Reply = try await client.post("/api/sign-in-links", [String: String]())
+        // Not print: what it writes to a pipe would wait in a buffer.
+        let welcome = """
+
+            Vintner runs at \(client.url)
+            Sign in (one use, 10 minutes): \(link.url)
+            Another link: vintner sign-in-url. To stop: Ctrl-C.
+
+            """
+        FileHandle.standardOutput.write(Data((welcome + "\n").utf8))
+    }
+}

@@ -1,0 +1,131 @@
+import Domain
+import Testing
+
+@Suite struct IdentifierTests {
+    @Test func aUUIDIsTakenInEitherCase() {
+        let id = JobID("5C1E90B7-4F0E-4F6B-9D53-2A7BE1C8D904")
+        #expect(id?.rawValue == "5c1e90b7-4f0e-4f6b-9d53-2a7be1c8d904")
+        #expect(id?.short == "5c1e90b7")
+    }
+
+    @Test(arguments: [
+        "", "5c1e90b7", "../../../../etc/passwd-5c1e90b7-4f0e-4f", "5c1e90b7-4f0e-4f6b-9d53-2a7be1c8d90g",
+        "5c1e90b7_4f0e_4f6b_9d53_2a7be1c8d904", "5c1e90b7-4f0e-4f6b-9d53-2a7be1c8d904 ",
+        "{c1e90b7-4f0e-4f6b-9d53-2a7be1c8d904}",
+    ])
+    func anythingElseIsNot(text: String) {
+        #expect(JobID(text) == nil)
+    }
+
+    @Test func aMadeOneIsAVersion4UUID() throws {
+        let id = JobID(randomBytes: [UInt8](repeating: 0xff, count: 16))
+        #expect(id.rawValue == "ffffffff-ffff-4fff-bfff-ffffffffffff")
+        #expect(JobID(id.rawValue) == id)
+    }
+}
+
+@Suite struct TimestampTests {
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (1_789_387_198_204, "2026-09-14T11:59:58.204Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
+            (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
+        ] as [(Int64, String)])
+    func textAndNumberAgree(milliseconds: Int64, text: String) {
+        #expect(Timestamp(milliseconds: milliseconds).description == text)
+        #expect(Timestamp(text)?.milliseconds == milliseconds)
+    }
+
+    @Test(arguments: [
+        "", "2026-09-14", "2026-09-14T11:59:58.204", "2026-13-14T11:59:58Z", "2026-09-14T25:59:58Z", "now",
+    ])
+    func whatIsNoTimeIsRefused(text: String) {
+        #expect(Timestamp(text) == nil)
+    }
+
+    @Test func aFractionIsOptionalAndCut() {
+        #expect(Timestamp("1970-01-01T00:00:01Z")?.milliseconds == 1000)
+        #expect(Timestamp("1970-01-01T00:00:01.5Z")?.milliseconds == 1500)
+        #expect(Timestamp("1970-01-01T00:00:01.123456789Z")?.milliseconds == 1123)
+    }
+}
+
+@Suite struct VisibleTextTests {
+    @Test(arguments: [
+        ("plain", "plain"), ("\u{1b}[1mbold\u{1b}[0m", "bold"),
+        ("Plan: \u{1b}[1m10\u{1b}[0m to add", "Plan: 10 to add"),
+        ("10%\r50%\r100%", "100%"), ("long text\rab", "abng text"), ("a\u{08}b", "b"),
+        ("\u{1b}]8;;javascript:alert(1)\u{07}link\u{1b}]8;;\u{07}", "link"), ("\u{1b}]0;title\u{1b}\\x", "x"),
+        ("\u{1b}(Bx", "x"), ("tab\there", "tab\there"), ("\u{9b}31mred", "red"), ("\u{1b}[31", ""), ("a\u{00}b", "ab"),
+        ("Ünïcødé 日本", "Ünïcødé 日本"),
+    ])
+    func onlyWhatATerminalShowsIsLeft(raw: String, visible: String) {
+        #expect(VisibleText.of(raw) == visible)
+    }
+}
+
+@Suite struct LogTextTests {
+    @Test(
+        arguments: [
+            ("", []), ("a", ["a"]), ("a\n", ["a"]), ("a\nb", ["a", "b"]), ("\n", [""]), ("\n\n", ["", ""]),
+            ("a\r\nb\n", ["a\r", "b"]),
+        ] as [(String, [String])])
+    func linesAndTheirCountAgree(text: String, lines: [String]) {
+        #expect(LogText.lines(of: text).map(String.init) == lines)
+        #expect(LogText.lineCount(of: text) == lines.count)
+    }
+
+    @Test func timesAreMadeToFitWhateverComes() {
+        let times = LineTimes([
+            .init(lines: 2, at: Timestamp(milliseconds: 50)), .init(lines: 9, at: Timestamp(milliseconds: 40)),
+        ])
+        let fitted = times.normalised(lines: 4, notBefore: Timestamp(milliseconds: 45))
+        #expect(fitted.lineCount == 4)
+        #expect((0..<4).map { fitted.time(ofLine: $0)?.milliseconds } == [50, 50, 50, 50])
+        let missing = LineTimes().normalised(lines: 3, notBefore: Timestamp(milliseconds: 7))
+        #expect(missing.runs == [.init(lines: 3, at: Timestamp(milliseconds: 7))])
+    }
+
+    @Test func limitsHoldAtTheirEdges() throws {
+        let limits = LogLimits(chunkBytes: 4, appendBytes: 8, appendChunks: 3)
+        func chunks(_ texts: String...) -> [DraftChunk] {
+            texts.map { DraftChunk(stream: .stdout, text: $0, times: LineTimes()) }
+        }
+        try limits.check(chunks("abcd", "efgh"))
+        #expect(throws: Refusal.self) { try limits.check([]) }
+        #expect(throws: Refusal.self) { try limits.check(chunks("")) }
+        #expect(throws: Refusal.self) { try limits.check(chunks("abcde")) }
+        #expect(throws: Refusal.self) { try limits.check(chunks("abcd", "efgh", "i")) }
+        #expect(throws: Refusal.self) { try limits.check(chunks("a", "b", "c", "d")) }
+    }
+}
+
+@Suite struct PlanValidityTests {
+    static let position = StatePosition(lineage: "l", serial: 41)
+    static let fine = PlanValidity.Facts(
+        planType: .plan, planStatus: .success, plannedDigest: "d", currentDigest: "d", plannedState: position,
+        currentState: position, artifactStored: true, deploy: nil)
+
+    @Test func aFreshPlanIsValid() {
+        #expect(PlanValidity.judge(Self.fine) == .valid)
+    }
+
+    @Test(arguments: [
+        ("type", "Only a PLAN"), ("status", "FAILED"), ("digest", "configuration has changed"), ("vine", "deleted"),
+        ("state", "from serial 41 to 43"), ("artifact", "plan file is gone"), ("deploy", "applied before"),
+    ])
+    func everyFactCanMakeItStale(fact: String, says: String) throws {
+        var facts = Self.fine
+        switch fact {
+        case "type": facts.planType = .destroy
+        case "status": facts.planStatus = .failed
+        case "digest": facts.currentDigest = "e"
+        case "vine": facts.currentDigest = nil
+        case "state": facts.currentState = StatePosition(lineage: "l", serial: 43)
+        case "artifact": facts.artifactStored = false
+        default: facts.deploy = JobID(randomBytes: [UInt8](repeating: 3, count: 16))
+        }
+        let reason = try #require(PlanValidity.judge(facts).reason)
+        #expect(reason.contains(says))
+    }
+}

@@ -1,0 +1,63 @@
+import Domain
+import Foundation
+import Storage
+import Testing
+
+/// Tendrils.
+@Suite struct TendrilTests {
+    @Test(arguments: StoreUnderTest.all) func storesEveryField(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let tofu = Engine(name: .tofu, version: "1.9.0", platform: "linux_arm64")
+            let tendril = try await bench.tendril("rose", slots: 3, engines: [tofu, Bench.terraform])
+            let fresh = TendrilAgent(id: Bench.newID(), name: "anemone", createdAt: Bench.at(1))
+            try await bench.store.createTendril(fresh, tokenHash: Data([7]))
+            #expect(try await bench.store.tendril(tendril.id) == tendril)
+            #expect(try await bench.store.tendril(fresh.id) == fresh)
+            #expect(try await bench.store.tendrils() == [fresh, tendril])
+            #expect(try await bench.store.tendril(Bench.newID()) == nil)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func namesAreUnique(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let tendril = try await bench.tendril("rose")
+            await expectRefusal(.conflict, saying: "rose") { _ = try await bench.tendril("rose") }
+            await expectRefusal(.conflict) { try await bench.store.createTendril(tendril, tokenHash: Data()) }
+            #expect(try await bench.store.tendrils().count == 1)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func tokensAreReplaced(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let tendril = try await bench.tendril()
+            #expect(try await bench.store.tendrilTokenHash(tendril.id) == Data([1, 2, 3]))
+            try await bench.store.setTendrilTokenHash(tendril.id, Data([4]))
+            #expect(try await bench.store.tendrilTokenHash(tendril.id) == Data([4]))
+            #expect(try await bench.store.tendrilTokenHash(Bench.newID()) == nil)
+            await expectRefusal(.notFound) { try await bench.store.setTendrilTokenHash(Bench.newID(), Data()) }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func heartbeatsRenewTheOffer(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let tendril = try await bench.tendril()
+            let tofu = Engine(name: .tofu, version: "1.9.0", platform: "linux_amd64")
+            let offer = TendrilOffer(version: "2.0", slots: 4, engines: [tofu, Bench.terraform], runRoot: "/new")
+            try await bench.store.heartbeat(tendril.id, offer: offer, draining: true, at: Bench.at(50))
+            var expected = tendril
+            expected.offer = offer
+            expected.draining = true
+            expected.lastSeenAt = Bench.at(50)
+            #expect(try await bench.store.tendril(tendril.id) == expected)
+            try await bench.store.heartbeat(tendril.id, offer: offer, draining: false, at: Bench.at(60))
+            #expect(try await bench.store.tendril(tendril.id)?.status(at: Bench.at(61)) == .online)
+            await expectRefusal(.notFound) {
+                try await bench.store.heartbeat(Bench.newID(), offer: offer, draining: false, at: Bench.at(60))
+            }
+            await expectRefusal(.invalid) {
+                try await bench.store.heartbeat(
+                    tendril.id, offer: TendrilOffer(slots: 0), draining: false, at: Bench.at(60))
+            }
+        }
+    }
+}

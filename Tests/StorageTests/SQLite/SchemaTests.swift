@@ -1,0 +1,196 @@
+import Crypto
+import Domain
+import Foundation
+import Testing
+
+@testable import Storage
+
+/// The database's own guards: they hold even where the program is wrong.
+@Suite struct SchemaTests {
+    private struct Undo: Error {}
+
+    private func run(_ body: (SQLiteStore, Bench) async throws -> Void) async throws {
+        try await StoreUnderTest.sqlite.run { bench in
+            try await body(#require(bench.store as? SQLiteStore), bench)
+        }
+    }
+
+    /// Whether the database takes a job like this. Nothing stays of it.
+    private func takes(_ record: JobRecord, in store: SQLiteStore) async throws -> Bool {
+        do {
+            try await store.write { db, _ in
+                try StoredJob(record: record, snapshot: "{}", metadata: "{}").insert(db, secrets: Data())
+                throw Undo()
+            }
+            return false
+        } catch let error as StorageError {
+            if error.reason == "Undo" { return true }
+            guard error.reason.contains("CHECK") else { throw error }
+            return false
+        }
+    }
+
+    /// Every state that can be written down, 1,440 of them: the CHECKs take those that `isConsistent` takes.
+    @Test func checksAgreeWithTheStateMachine() async throws {
+        try await run { store, bench in
+            let tendril = try await bench.tendril()
+            let draft = try await bench.draft(of: bench.vine())
+            var taken = 0
+            for state in allStates(worker: tendril.id) {
+                var record = JobRecord(draft)
+                record.state = state
+                record.claimedAt = state.status == .queued ? nil : Bench.at(2)
+                record.startedAt = state.engine == .none ? nil : Bench.at(3)
+                record.completedAt = state.status.isTerminal ? Bench.at(4) : nil
+                let isTaken = try await takes(record, in: store)
+                #expect(isTaken == state.isConsistent, "\(state)")
+                taken += isTaken ? 1 : 0
+            }
+            #expect(taken > 10)
+        }
+    }
+
+    private func allStates(worker: TendrilID) -> [JobState] {
+        var states: [JobState] = []
+        for status in JobStatus.allCases {
+            for engine in [EngineState.none, .running, .stopping, .gone, .unknown] {
+                for log in [LogState.open, .complete, .incomplete(reason: "x")] {
+                    for worker in [nil, worker] {
+                        for epoch in [0, 1] {
+                            for held in [false, true] {
+                                states.append(
+                                    JobState(
+                                        status: status, engine: engine, log: log, worker: worker, epoch: epoch,
+                                        leaseHeld: held))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return states
+    }
+
+    @Test func timesStandWhereTheStatusImpliesThem() async throws {
+        try await run { store, bench in
+            let tendril = try await bench.tendril()
+            var queued = JobRecord(try await bench.draft(of: bench.vine()))
+            #expect(try await takes(queued, in: store))
+            queued.claimedAt = Bench.at(1)
+            #expect(try await !takes(queued, in: store))
+
+            var failed = JobRecord(try await bench.draft(of: bench.vine()))
+            failed.state = JobState(status: .failed, engine: .gone, log: .open, worker: tendril.id, epoch: 1)
+            (failed.claimedAt, failed.startedAt, failed.completedAt) = (Bench.at(1), Bench.at(2), Bench.at(3))
+            #expect(try await takes(failed, in: store))
+            for missing in [\JobRecord.claimedAt, \.startedAt, \.completedAt] {
+                var record = failed
+                record[keyPath: missing] = nil
+                #expect(try await !takes(record, in: store))
+            }
+            var claimed = JobRecord(try await bench.draft(of: bench.vine()))
+            claimed.state = JobState(status: .claimed, worker: tendril.id, epoch: 1, leaseHeld: true)
+            claimed.claimedAt = Bench.at(1)
+            #expect(try await takes(claimed, in: store))
+            claimed.completedAt = Bench.at(2)
+            #expect(try await !takes(claimed, in: store))
+        }
+    }
+
+    @Test(
+        arguments: [
+            "UPDATE provision_jobs SET status = 'DONE'", "UPDATE provision_jobs SET job_type = 'DEPLOY'",
+            "UPDATE provision_jobs SET job_type = 'plan'", "UPDATE provision_jobs SET log_lines = 7",
+            "UPDATE provision_jobs SET epoch = -1", "UPDATE provision_jobs SET epoch = 'one'",
+            "UPDATE provision_jobs SET log_reason = 'x'", "UPDATE provision_jobs SET vine_id = 'nobody'",
+            "UPDATE provision_jobs SET worker_id = 'nobody'", "UPDATE vines SET revision = 0",
+            "DELETE FROM vines", "DELETE FROM workers", "UPDATE workers SET slots = 0",
+            "UPDATE worker_engines SET name = 'pulumi'", "DELETE FROM provision_jobs",
+            "UPDATE provision_job_logs SET line_count = 0", "UPDATE provision_job_logs SET seq = 0",
+            "UPDATE provision_job_logs SET stream_type = 'STDIN'", "UPDATE provision_job_logs SET first_line = 0",
+            "UPDATE provision_job_logs SET continued = 2", "UPDATE provision_job_logs SET job_id = 'nobody'",
+            "UPDATE provision_job_log_appends SET digest = x'00'",
+            "INSERT INTO provision_job_logs SELECT id + 10, job_id, epoch, seq, first_line + 10, line_count, "
+                + "stream_type, continued, created_at, times, log_chunk FROM provision_job_logs",
+            "INSERT INTO provision_job_logs SELECT id + 10, job_id, epoch, seq + 10, first_line, line_count, "
+                + "stream_type, continued, created_at, times, log_chunk FROM provision_job_logs",
+        ]) func refuses(_ sql: String) async throws
+    {
+        try await run { store, bench in
+            let job = try await bench.running()
+            try await bench.append(1, [.stdout("x\n")], to: job)
+            await #expect(throws: StorageError.self) { try await store.write { db, _ in try db.run(sql) } }
+        }
+    }
+
+    @Test func twoJobsNeverHoldOneVine() async throws {
+        try await run { store, bench in
+            let vine = try await bench.vine()
+            _ = try await bench.running(of: vine)
+            let tendril = try await bench.tendril()
+            let second = try await bench.job(of: vine)
+            let error = await #expect(throws: StorageError.self) {
+                try await store.write { db, _ in
+                    var record = try JobRecord.require(second.id, db)
+                    record.state = try JobLifecycle.decide(.claim(by: tendril.id), on: record.state, type: .plan).state
+                    record.claimedAt = Bench.at(3)
+                    try record.update(db)
+                }
+            }
+            #expect(error?.reason.contains("UNIQUE") == true)
+        }
+    }
+
+    @Test func onePlanNeverHasTwoDeploys() async throws {
+        try await run { store, bench in
+            let vine = try await bench.vine()
+            let plan = try await bench.plan(of: vine)
+            _ = try await bench.job(.deploy, of: vine, plan: plan.id)
+            let second = JobRecord(bench.draft(.deploy, of: vine, plan: plan.id))
+            let error = await #expect(throws: StorageError.self) {
+                try await store.write { db, _ in
+                    try StoredJob(record: second, snapshot: "{}", metadata: "{}").insert(db, secrets: Data())
+                }
+            }
+            #expect(error?.reason.contains("UNIQUE") == true)
+        }
+    }
+
+    /// The queries that run all day go by index, however long the tables are: no scan, and no sorting.
+    @Test(arguments: [
+        (StoredChunk.pageSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
+        (
+            StoredChunk.coveringSQL,
+            [
+                "provision_job_logs_line (job_id=? AND first_line>? AND first_line<?)",
+                "provision_job_logs_line (job_id=? AND first_line<?)",
+            ]
+        ),
+        (
+            SQLiteStore.oldestEligibleSQL,
+            [
+                "SCAN job USING COVERING INDEX provision_jobs_queue", "provision_jobs_holder (vine_id=?)",
+                "engine USING PRIMARY KEY (worker_id=?)",
+            ]
+        ),
+        ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND vine_id = ?", ["jobs_holder (vine_id=?)"]),
+        ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ?", ["jobs_active (worker_id=?)"]),
+        (
+            StoredJob.select + "WHERE job.vine_id = ? ORDER BY job.created_at DESC, job.id DESC",
+            ["provision_jobs_by_vine (vine_id=?)"]
+        ),
+        (
+            StoredJob.select + "WHERE job.tendril_id = ? ORDER BY job.created_at DESC, job.id DESC",
+            ["provision_jobs_by_tendril (tendril_id=?)"]
+        ),
+        (StoredJob.select + "ORDER BY job.created_at DESC, job.id DESC LIMIT 9", ["provision_jobs_newest"]),
+    ]) func goesByIndex(_ sql: String, _ steps: [String]) async throws {
+        try await run { store, _ in
+            let plan = try await store.read { db in
+                try db.rows("EXPLAIN QUERY PLAN " + sql.replacing(#/\?\d?/#, with: "1")) { try $0.text("detail") }
+            }
+            for step in steps { #expect(plan.contains { $0.contains(step) }, "\(plan)") }
+            #expect(!plan.contains { $0.contains("TEMP B-TREE") }, "\(plan)")
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Crypto
+import Domain
+import Testing
+import Wire
+
+@testable import Tendril
+
+@Suite struct JobLogTests {
+    private let scratch: Scratch
+    private let folder: JobFolder
+    private let sink = FakeSink()
+
+    init() throws {
+        scratch = try Scratch()
+        folder = try scratch.job()
+    }
+
+    private func log(secrets: [String] = []) -> JobLog {
+        JobLog(folder: folder, epoch: 3, secrets: secrets, sink: sink, now: { Timestamp(milliseconds: 42) })
+    }
+
+    private func stored(_ stream: LogStream) -> LogDigest.Part? {
+        let text = Array(sink.text(of: stream).utf8)
+        guard !text.isEmpty else { return nil }
+        let hash = SHA256.hash(data: text).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+        return LogDigest.Part(bytes: Int64(text.count), sha256: hash.joined())
+    }
+
+    @Test func theClosingNamesWhatIsStored() async throws {
+        let log = log(secrets: ["password authentication"])
+        log.note("Assuming IAM role…")
+        log.start()
+        try Captured.recorded("failing-apply.jsonl").write(to: folder)
+        log.note("Terraform failed with password authentication.\nSecond line\n")
+        let closing = await log.finish()
+        #expect(closing.incomplete == nil)
+        #expect(sink.text(of: .system) == "Assuming IAM role…\nTerraform failed with (sensitive).\nSecond line\n")
+        #expect(sink.chunks.lines.first == Line(stream: .system, text: "Assuming IAM role…", at: 42))
+        let digest = try #require(closing.digest)
+        for stream in LogStream.allCases { #expect(digest.streams[stream] == stored(stream)) }
+        #expect(digest.streams.count == 3)
+        #expect(try #require(await log.errorSummary()).contains("FATAL:  (sensitive) failed"))
+    }
+
+    @Test func bytesThatNobodyRecordedAreShippedAtTheEnd() async throws {
+        let log = log()
+        log.start()
+        try OpenFile(folder.capture(of: .stdout), .append).append(Array("unrecorded".utf8))
+        let closing = await log.finish()
+        #expect(closing.incomplete == nil)
+        #expect(sink.text(of: .stdout) == "unrecorded")
+    }
+
+    @Test func anEmptyLogIsComplete() async throws {
+        let closing = await log().finish()
+        #expect(closing.incomplete == nil && closing.digest == LogDigest())
+    }
+
+    @Test func aRefusedLogIsIncompleteAndSaysWhy() async throws {
+        let log = log()
+        log.note("a")
+        sink.fail(with: [LogSinkError.leaseLost])
+        let closing = await log.finish()
+        #expect(closing.incomplete?.contains("lease") == true)
+        #expect(closing.digest != nil)
+    }
+
+    @Test func lostBytesAreTold() async throws {
+        try OpenFile(folder.order, .append).append(
+            OrderRecord(at: Timestamp(milliseconds: 1), .output(.stderr, end: 7)).encoded)
+        let closing = await log().finish()
+        #expect(closing.incomplete == "7 bytes of the engine's output were lost on the Tendril's machine.")
+    }
+
+    @Test func aLineThatCouldNotBeWrittenIsTold() async throws {
+        try Posix.remove(folder.capture(of: .system))
+        try Posix.makeFolder(folder.capture(of: .system))
+        let log = log()
+        log.note("a")
+        #expect(await log.finish().incomplete?.contains("could not be written") == true)
+    }
+
+    @Test func aStoppedLogGoesOnInTheNextProcess() async throws {
+        let first = log()
+        first.note("one")
+        first.start()
+        try await eventually("the first line") { sink.appends.count == 1 }
+        await first.stop()
+        #expect(await first.finish().incomplete != nil)
+        let second = log()
+        second.note("two")
+        #expect(await second.finish().incomplete == nil)
+        #expect(sink.text(of: .system) == "one\ntwo\n")
+    }
+}

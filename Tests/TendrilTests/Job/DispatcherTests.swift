@@ -1,0 +1,181 @@
+import Domain
+import Foundation
+import Synchronization
+import Testing
+import Wire
+
+@testable import Tendril
+
+@Suite struct DispatcherTests {
+    private let place: Place
+    private let trellis = FakeTrellis()
+
+    init() throws { place = try Place() }
+
+    private func configuration(slots: Int = 1) -> TendrilConfiguration {
+        var configuration = TendrilConfiguration(
+            trellisURL: "http://nowhere", id: Fixtures.worker, token: "never-shown", version: "1",
+            workDir: place.path + "/work", runRoot: place.path + "/run")
+        configuration.slots = slots
+        return configuration
+    }
+
+    private func dispatcher(_ equipment: FakeEquipment, slots: Int = 1) -> Dispatcher {
+        Dispatcher(configuration: configuration(slots: slots), host: Fixtures.host(place, trellis, equipment))
+    }
+
+    /// Waits for something that is about to come true.
+    private func eventually(_ condition: @Sendable () async -> Bool) async throws {
+        for _ in 0..<20_000 {
+            if await condition() { return }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        Issue.record("it never came true")
+    }
+
+    @Test func claimsWhileSlotsAreFreeAndAgainWhenOneIs() async throws {
+        try Fixtures.putEngine(in: place)
+        let orders = (0..<3).map { _ in Fixtures.order() }
+        for order in orders { await trellis.offer(order) }
+        let gate = Gate()
+        let running = Mutex((now: 0, most: 0))
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { command in
+                guard command.name == "plan" else { return nil }
+                running.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+                await gate.pass()
+                running.withLock { $0.now -= 1 }
+                return nil
+            }).run)
+        let dispatcher = dispatcher(equipment, slots: 2)
+        let task = Task { await dispatcher.run() }
+        try await eventually { running.withLock { $0.now } == 2 }
+        let waiting = await trellis.queue.count
+        #expect(waiting == 1, "\(equipment.notes) \(equipment.phases)")
+        gate.open()
+        try await eventually { [trellis] in
+            for order in orders where await trellis.status(of: order.jobId) != .success { return false }
+            return true
+        }
+        #expect(running.withLock { $0.most } == 2)
+        task.cancel()
+        await task.value
+        #expect(await trellis.heartbeats.last?.draining == true)
+        #expect(await trellis.heartbeats.first?.engines.first?.version == "9.9.9")
+    }
+
+    @Test func withoutAnEngineNothingIsClaimed() async throws {
+        let empty = place.path + "/none"
+        try Files.makeFolder(empty)
+        await trellis.offer(Fixtures.order())
+        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        var host = Fixtures.host(place, trellis, equipment)
+        host.engines = EngineFinder(folders: [empty], environment: ["PATH": empty])
+        let dispatcher = Dispatcher(configuration: configuration(), host: host)
+        let task = Task { await dispatcher.run() }
+        try await eventually { [trellis] in await trellis.heartbeats.count > 3 }
+        #expect(await !trellis.calls.contains("claim"))
+        task.cancel()
+        await task.value
+    }
+
+    @Test(arguments: [true, false])
+    func aStopReachesItsJob(byEvent: Bool) async throws {
+        try Fixtures.putEngine(in: place)
+        let gate = Gate()
+        let equipment = FakeEquipment(
+            onStop: { gate.open() },
+            engine: ScriptedEngine(hook: { command in
+                guard command.name == "plan" else { return nil }
+                await gate.pass()
+                return .exited(code: 1)
+            }).run)
+        let order = Fixtures.order()
+        await trellis.offer(order)
+        let dispatcher = dispatcher(equipment)
+        let task = Task { await dispatcher.run() }
+        await gate.someone()
+        await trellis.cancel(order.jobId)
+        if byEvent {
+            await trellis.send(.stop(order.jobId))
+        } else {
+            await trellis.answer(
+                HeartbeatReply(
+                    serverNow: Timestamp(milliseconds: 0), work: false, stop: [order.jobId],
+                    lost: [LeaseRecord(jobId: order.jobId, epoch: 1)]))
+        }
+        try await eventually { [trellis] in await trellis.lastReport?.outcome?.result == .interrupted }
+        #expect(equipment.stops == 1)
+        task.cancel()
+        await task.value
+    }
+
+    @Test func leftoversAreTakenUpAndNamedInTheFirstHeartbeat() async throws {
+        try Fixtures.putEngine(in: place)
+        let gate = Gate()
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { command in
+                if command.name == "plan" { await gate.pass() }
+                return nil
+            }).run)
+        let order = Fixtures.order()
+        await trellis.offer(order)
+        let first = Task { [dispatcher = dispatcher(equipment)] in await dispatcher.run() }
+        await gate.someone()
+        first.cancel()
+        await first.value
+        #expect(await trellis.status(of: order.jobId) == .processing)
+
+        try Files.makeFolder(place.path + "/work/jobs/not-a-job")
+        try Files.makeFolder(place.path + "/work/jobs/\(Ambient.system.makeID(Job.self))")
+        let before = await trellis.heartbeats.count
+        let second = Task { [dispatcher = dispatcher(equipment)] in await dispatcher.run() }
+        try await eventually { [trellis] in await trellis.heartbeats.count > before }
+        #expect(await trellis.heartbeats[before].leases == [LeaseRecord(jobId: order.jobId, epoch: 1)])
+        gate.open()
+        try await eventually { [trellis] in await trellis.status(of: order.jobId) == .success }
+        #expect(equipment.phases == ["init", "plan", "show"])
+        second.cancel()
+        await second.value
+    }
+
+    @Test func aHeartbeatNeverMissesALeaseThatIsJustBeingGranted() async throws {
+        try Fixtures.putEngine(in: place)
+        let order = Fixtures.order()
+        await trellis.offer(order)
+        let claiming = Gate()
+        await trellis.guarding { if $0 == "claim" { await claiming.pass() } }
+        let hold = Gate()
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { _ in
+                await hold.pass()
+                return nil
+            }).run)
+        let dispatcher = dispatcher(equipment)
+        let task = Task { await dispatcher.run() }
+        await claiming.someone()
+        let during = await trellis.heartbeats.count
+        for _ in 0..<50 { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(await trellis.heartbeats.count == during)
+        claiming.open()
+        try await eventually { [trellis] in await trellis.heartbeats.count > during }
+        #expect(await trellis.heartbeats[during].leases == [LeaseRecord(jobId: order.jobId, epoch: 1)])
+        hold.open()
+        task.cancel()
+        await task.value
+    }
+
+    @Test func aSecondTendrilInTheSameFolderDoesNotStart() async throws {
+        let lock = try TendrilService.claim(place.path + "/work")
+        let service = TendrilService(configuration: configuration(), logger: Fixtures.logger)
+        let error = await #expect(throws: TendrilStartError.self) { try await service.run() }
+        #expect(error?.description.contains("Another Tendril") == true)
+        withExtendedLifetime(lock) {}
+    }
+
+    @Test func theTokenDoesNotShow() {
+        var text = "\(configuration())" + String(reflecting: configuration())
+        dump(configuration(), to: &text)
+        #expect(!text.contains("never-shown"))
+    }
+}

@@ -1,0 +1,162 @@
+import Domain
+import Foundation
+import Wire
+
+@testable import Tendril
+
+/// A Trellis in memory, as far as one Tendril can see it.
+actor FakeTrellis: TrellisCalling {
+    struct Stored: Equatable {
+        var position: StatePosition?
+        var lockID: String
+    }
+
+    private(set) var calls: [String] = []
+    var queue: [WorkOrder] = []
+    private(set) var orders: [JobID: WorkOrder] = [:]
+    private(set) var statuses: [JobID: JobStatus] = [:]
+    private(set) var reports: [ReportStatus] = []
+    private(set) var heartbeats: [Heartbeat] = []
+    private var holders: [VineID: String] = [:]
+    /// Holds every vine.
+    private var stranger: String?
+    var holder: String? { stranger ?? holders.values.first }
+    private(set) var states: [Data] = []
+    private(set) var stored: [Stored] = []
+    private(set) var artifacts: [JobID: Data] = [:]
+    var reply = HeartbeatReply(serverNow: Timestamp(milliseconds: 0), work: false, stop: [], lost: [])
+    /// What the log of a report that closes it is found to be.
+    var logState = "COMPLETE"
+    /// Asked before each call, by its name; may throw, or wait.
+    private var gate: @Sendable (String) async throws -> Void = { _ in }
+    private var signals: [AsyncStream<WorkerSignal>.Continuation] = []
+
+    // MARK: - For tests
+
+    func guarding(_ gate: @escaping @Sendable (String) async throws -> Void) { self.gate = gate }
+
+    func offer(_ order: WorkOrder) {
+        queue.append(order)
+        orders[order.jobId] = order
+        statuses[order.jobId] = .queued
+    }
+
+    /// As if the job had been claimed.
+    func grant(_ order: WorkOrder) {
+        orders[order.jobId] = order
+        statuses[order.jobId] = .claimed
+    }
+
+    func cancel(_ job: JobID) { statuses[job] = .cancelled }
+    func giveUp(_ job: JobID) { statuses[job] = .failed }
+    func answer(_ reply: HeartbeatReply) { self.reply = reply }
+    func hold(_ id: String?) { stranger = id }
+    func put(state: Data) { states.append(state) }
+    func put(artifact: Data, of job: JobID) { artifacts[job] = artifact }
+    func find(log: String) { logState = log }
+    func send(_ signal: WorkerSignal) { for continuation in signals { continuation.yield(signal) } }
+
+    var lastReport: ReportStatus? { reports.last }
+    func status(of job: JobID) -> JobStatus? { statuses[job] }
+
+    // MARK: - Calls
+
+    private func enter(_ call: String) async throws {
+        calls.append(call)
+        try await gate(call)
+    }
+
+    static func refused(_ status: Int, _ sentence: String = "No.") -> TrellisError {
+        TrellisError(kind: .refused(status: status), call: "TEST", sentence: sentence)
+    }
+
+    static let unreachable = TrellisError(kind: .unreachable, call: "TEST", sentence: "Trellis can't be reached.")
+
+    func heartbeat(_ heartbeat: Heartbeat) async throws -> HeartbeatReply {
+        heartbeats.append(heartbeat)
+        try await enter("heartbeat")
+        return reply
+    }
+
+    func claim() async throws -> WorkOrder? {
+        try await enter("claim")
+        guard !queue.isEmpty else { return nil }
+        let order = queue.removeFirst()
+        statuses[order.jobId] = .claimed
+        return order
+    }
+
+    func work(_ lease: LeaseRecord) async throws -> WorkOrder {
+        try await enter("work")
+        guard let order = orders[lease.jobId] else { throw Self.refused(410, "This lease is not the job's any more.") }
+        return order
+    }
+
+    func report(_ report: ReportStatus, job: JobID) async throws -> ReportReply {
+        try await enter("report \(report.status?.rawValue ?? "facts")")
+        let stands = statuses[job] ?? .queued
+        if let status = report.status {
+            if stands.isTerminal, stands != status {
+                throw Self.refused(stands == .failed ? 410 : 409, "The job is \(stands.rawValue).")
+            }
+            statuses[job] = status
+        }
+        reports.append(report)
+        return ReportReply(
+            status: statuses[job] ?? stands, engineState: report.engineState ?? .running,
+            logState: report.log == nil ? "OPEN" : logState)
+    }
+
+    func append(_ job: JobID, _ logs: AppendLogs) async throws -> LogCursorRecord {
+        LogCursorRecord(nextN: logs.n + 1, seq: logs.n)
+    }
+
+    func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorRecord { LogCursorRecord(nextN: 1, seq: 0) }
+
+    func uploadArtifact(_ path: String, sha256: String, lease: LeaseRecord) async throws {
+        try await enter("upload")
+        artifacts[lease.jobId] = try Data(contentsOf: URL(fileURLWithPath: path))
+    }
+
+    func downloadArtifact(of plan: JobID, for lease: LeaseRecord, to path: String, limit: Int) async throws {
+        try await enter("download")
+        guard let data = artifacts[plan] else { throw Self.refused(404, "The plan file is gone. Plan again.") }
+        try data.write(to: URL(fileURLWithPath: path))
+    }
+
+    func lock(_ vine: VineID, _ info: LockInfo) async throws {
+        try await enter("lock")
+        if let holder = stranger ?? holders[vine], holder != info.ID {
+            throw TrellisError(kind: .locked(holder: holder), call: "TEST", sentence: "The state is locked.")
+        }
+        holders[vine] = info.ID
+    }
+
+    func unlock(_ vine: VineID, _ info: LockInfo) async throws {
+        try await enter("unlock")
+        guard stranger == nil, holders[vine] == info.ID else {
+            throw Self.refused(409, "Somebody else holds the lock.")
+        }
+        holders[vine] = nil
+    }
+
+    func state(of vine: VineID) async throws -> Data? {
+        try await enter("state")
+        return states.last
+    }
+
+    func storeState(_ state: Data, of vine: VineID, lockID: String) async throws {
+        try await enter("store")
+        states.append(state)
+        stored.append(Stored(position: StateFile.position(of: state), lockID: lockID))
+    }
+
+    func follow(_ receive: @escaping @Sendable (WorkerSignal) -> Void) async throws {
+        try await enter("follow")
+        let (stream, continuation) = AsyncStream.makeStream(of: WorkerSignal.self)
+        signals.append(continuation)
+        receive(.connected)
+        for await signal in stream { receive(signal) }
+        try Task.checkCancellation()
+    }
+}

@@ -1,0 +1,201 @@
+import Domain
+import Foundation
+import Synchronization
+import Testing
+import Wire
+
+@testable import Tendril
+
+/// The real Terraform, where this machine has one.
+enum RealTerraform {
+    static let folder: String? = {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        return path.split(separator: ":").map(String.init).first { Files.isExecutable($0 + "/terraform") }
+    }()
+}
+
+@Suite(.enabled(if: RealTerraform.folder != nil, "needs terraform on the PATH"))
+struct TerraformJobTests {
+    private let place: Place
+    private let trellis = FakeTrellis()
+    private let vine = Ambient.system.makeID(Vine.self)
+
+    init() throws { place = try Place() }
+
+    private let main = """
+        variable "size" { type = number }
+        variable "password" { sensitive = true }
+        resource "terraform_data" "a" { input = var.size }
+        resource "terraform_data" "b" {
+          input = var.password
+          provisioner "local-exec" { command = "printf '{\\"cost\\":%s}' ${var.size} > $VINTNER_METADATA_FILE" }
+        }
+        output "size" { value = terraform_data.a.output }
+        output "password" {
+          value     = terraform_data.b.output
+          sensitive = true
+        }
+        """
+
+    private func order(_ type: JobType, files: [String: String]? = nil, plan: PlanRecord? = nil) -> WorkOrder {
+        Fixtures.order(
+            type, vine: vine, files: files ?? ["main.tf": main], variables: files == nil ? ["size": 3] : [:],
+            secrets: files == nil ? VineSecrets(variables: ["password": "hush-hush"]) : VineSecrets(), plan: plan)
+    }
+
+    private func equipment(
+        errorSummary: String? = nil, onStop: @escaping @Sendable () -> Void = {},
+        started: @escaping @Sendable (PhaseCommand, ChildProcess) -> Void = { _, _ in }
+    ) -> FakeEquipment {
+        FakeEquipment(errorSummary: errorSummary, onStop: onStop) { [place] command in
+            try await DirectEngine.run(command, log: place.path + "/log") { started(command, $0) }
+        }
+    }
+
+    @discardableResult
+    private func run(_ order: WorkOrder, _ equipment: FakeEquipment) async throws -> ReportStatus {
+        await trellis.grant(order)
+        let host = Fixtures.host(
+            place, trellis, equipment, engines: RealTerraform.folder.map { [$0] }, pacing: .system)
+        await (try JobRunner(order, host: host)).run()
+        return try #require(await trellis.lastReport, "\(place.text(of: "log") ?? "")")
+    }
+
+    private func record(_ order: WorkOrder, _ report: ReportStatus) async throws -> PlanRecord {
+        try Files.write(try #require(await trellis.artifacts[order.jobId]), to: place.path + "/artifact")
+        return PlanRecord(
+            jobId: order.jobId, artifactSha256: try Artifact.digest(of: place.path + "/artifact"),
+            state: report.plannedState, changes: nil)
+    }
+
+    @Test func planDeployAndDestroy() async throws {
+        let plan = order(.plan)
+        let planned = try await run(plan, equipment())
+        #expect(planned.status == .success, "\(place.text(of: "log") ?? "")")
+        #expect(planned.executionMetadata?["changes"] == ["add": 2, "change": 0, "destroy": 0])
+        #expect(planned.plannedState == nil)
+
+        let deployed = try await run(order(.deploy, plan: try await record(plan, planned)), equipment())
+        #expect(deployed.status == .success, "\(place.text(of: "log") ?? "")")
+        #expect(deployed.executionMetadata?["outputs"] == ["size": 3, "password": "(sensitive)"])
+        #expect(deployed.executionMetadata?["cost"] == 3)
+        let serial = try #require(deployed.outcome?.serialAfter)
+        #expect(await trellis.stored.last?.position?.serial == serial)
+        #expect(await trellis.holder == nil)
+
+        // The same plan again: the state has moved.
+        let again = try await run(order(.deploy, plan: try await record(plan, planned)), equipment())
+        #expect(again.status == .failed)
+        #expect(again.errorMessage?.contains("The state has moved") == true)
+
+        let destroyed = try await run(order(.destroy), equipment())
+        #expect(destroyed.status == .success, "\(place.text(of: "log") ?? "")")
+        #expect(destroyed.outcome?.serialBefore == serial)
+        #expect(destroyed.executionMetadata?["changes"]?["destroy"] == 2)
+        let reports = String(decoding: try WireJSON.encode(await trellis.reports), as: UTF8.self)
+        #expect(!reports.contains("hush-hush"))
+        #expect(!place.tree.contains { $0.hasPrefix("work/jobs/") || $0.hasSuffix(".tfstate") })
+    }
+
+    @Test func aFailingApplySavesWhatItDid() async throws {
+        let files = [
+            "main.tf": """
+            resource "terraform_data" "good" { input = 1 }
+            resource "terraform_data" "bad" {
+              input = terraform_data.good.id
+              provisioner "local-exec" { command = "exit 7" }
+            }
+            """
+        ]
+        let plan = order(.plan, files: files)
+        let planned = try await run(plan, equipment())
+        let report = try await run(
+            order(.deploy, files: files, plan: try await record(plan, planned)),
+            equipment(errorSummary: "Error: local-exec provisioner error"))
+        #expect(report.status == .failed)
+        #expect(report.errorMessage == "Error: local-exec provisioner error")
+        #expect(report.outcome?.phase == "apply")
+        #expect(report.outcome?.exitCode == 1)
+        let state = try #require(await trellis.states.last)
+        #expect(String(decoding: state, as: UTF8.self).contains("\"good\""))
+        #expect(await trellis.holder == nil)
+    }
+
+    @Test func aCancelledApplySavesItsStateAndGivesTheLockBack() async throws {
+        let files = [
+            "main.tf": """
+            resource "terraform_data" "first" { input = 1 }
+            resource "terraform_data" "slow" {
+              input = terraform_data.first.id
+              provisioner "local-exec" { command = "touch ${path.module}/../../running; exec sleep 600" }
+            }
+            resource "terraform_data" "never" { input = terraform_data.slow.id }
+            """
+        ]
+        let plan = order(.plan, files: files)
+        let planned = try await run(plan, equipment())
+        let applying = Mutex<ChildProcess?>(nil)
+        let equipment = equipment(
+            onStop: { applying.withLock { _ = $0?.interrupt() } },
+            started: { command, child in if command.name == "apply" { applying.withLock { $0 = child } } })
+        let deploy = order(.deploy, files: files, plan: try await record(plan, planned))
+        await trellis.grant(deploy)
+        let runner = try JobRunner(
+            deploy,
+            host: Fixtures.host(
+                place, trellis, equipment, engines: RealTerraform.folder.map { [$0] }, pacing: .system))
+        async let done: Void = runner.run()
+        while place.text(of: "running") == nil { try await Task.sleep(for: .milliseconds(5)) }
+        await trellis.cancel(deploy.jobId)
+        await runner.cancel()
+        await done
+        let report = try #require(await trellis.lastReport)
+        #expect(report.status == nil)
+        #expect(report.outcome?.result == .interrupted)
+        #expect(report.outcome?.serialBefore == nil)
+        #expect(report.outcome?.serialAfter != nil)
+        #expect(report.outcome?.lockReleased == true)
+        let state = String(decoding: try #require(await trellis.states.last), as: UTF8.self)
+        #expect(state.contains("\"first\""))
+        #expect(!state.contains("\"never\""))
+    }
+
+    @Test func anInitThatFailsIsTold() async throws {
+        let report = try await run(order(.plan, files: ["main.tf": "resource \"x"]), equipment())
+        #expect(report.status == .failed)
+        #expect(report.outcome?.phase == "init")
+        #expect(report.errorMessage?.contains("terraform init ended with exit status 1") == true)
+    }
+
+    @Test func aLocalPathOfTheSourcesOwnIsRefusedBeforeAPlan() async throws {
+        let files = ["main.tf": "terraform {\n  backend \"local\" {\n    path = \"mine.tfstate\"\n  }\n}\n"]
+        let equipment = equipment()
+        let report = try await run(order(.plan, files: files), equipment)
+        #expect(report.status == .failed)
+        #expect(equipment.phases == ["init"])
+        #expect(report.errorMessage?.contains("mine.tfstate") == true)
+    }
+
+    @Test func aStateKeptElsewhereIsPulled() async throws {
+        let files = [
+            "main.tf": """
+            terraform {
+              backend "local" {
+                path = "\(place.path)/elsewhere.tfstate"
+              }
+            }
+            resource "terraform_data" "a" { input = 1 }
+            output "a" { value = terraform_data.a.input }
+            """
+        ]
+        let plan = order(.plan, files: files)
+        let planned = try await run(plan, equipment())
+        #expect(planned.status == .success)
+        let report = try await run(order(.deploy, files: files, plan: try await record(plan, planned)), equipment())
+        #expect(report.status == .success, "\(place.text(of: "log") ?? "")")
+        #expect(report.outcome?.serialAfter != nil)
+        #expect(report.executionMetadata?["outputs"] == ["a": 1])
+        #expect(await trellis.stored.isEmpty)
+        #expect(place.text(of: "elsewhere.tfstate") != nil)
+    }
+}

