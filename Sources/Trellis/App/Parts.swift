@@ -4,6 +4,7 @@ internal import Hummingbird
 internal import HummingbirdCore
 internal import HummingbirdTLS
 internal import LiveFeed
+internal import Logging
 internal import NIOSSL
 internal import Storage
 
@@ -39,7 +40,8 @@ struct Parts {
             SecurityHeaders(isSecure: isSecure)
             ErrorMiddleware()
             HostCheck(origins: origins)
-            FileMiddleware(resources + "/assets", urlBasePath: "/assets", cacheControl: Self.assetCaching)
+            FileMiddleware(
+                resources + "/assets", urlBasePath: "/assets", cacheControl: Self.assetCaching, logger: Self.silent)
             Authentication(access: store, tendrils: store, origins: origins, ambient: ambient)
         }
         HealthRoutes(store: store).add(to: router)
@@ -68,6 +70,9 @@ struct Parts {
             limits: configuration.limits
         ).add(to: api)
     }
+
+    /// The asset folder is announced at each start otherwise, on a logger of its own.
+    private static let silent = Logger(label: "assets") { _ in SwiftLogNoOpLogHandler() }
 
     /// Asked for again each time (304 by its ETag): an upgrade is seen at once.
     private static let assetCaching = CacheControl([
