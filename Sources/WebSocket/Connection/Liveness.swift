@@ -1,0 +1,56 @@
+internal import NIOCore
+
+/// Decides when a peer is pinged and when it is given up. Pure: the times are handed in.
+struct Liveness {
+    /// What is to be done now.
+    enum Verdict: Equatable {
+        /// Nothing before this time.
+        case wait(until: NIODeadline)
+        /// Send a ping, and ask again at this time.
+        case ping(askAgainAt: NIODeadline)
+        /// There was no sign of life: cut the connection.
+        case dead
+    }
+
+    private let pingAfter: TimeAmount
+    private let pongWithin: TimeAmount
+    private var lastSign: NIODeadline
+    private var pingedAt: NIODeadline?
+    /// The write side as it was at the last check.
+    private var waiting = 0
+    private var written = 0
+
+    init(limits: WebSocketLimits, now: NIODeadline) {
+        pingAfter = TimeAmount(limits.pingAfter)
+        pongWithin = TimeAmount(limits.pongWithin)
+        lastSign = now
+    }
+
+    /// Something came from the peer.
+    mutating func heard(at now: NIODeadline) {
+        lastSign = now
+        pingedAt = nil
+    }
+
+    /// Looks at the connection.
+    ///
+    /// - Parameters:
+    ///   - waiting: bytes that the socket has not taken yet.
+    ///   - written: bytes written so far, in all.
+    ///   - isDeaf: we are not reading at the moment, so silence says nothing about the peer.
+    mutating func check(at now: NIODeadline, waiting: Int, written: Int, isDeaf: Bool) -> Verdict {
+        // What the socket takes at once only shows that there is room in its buffer. What had to wait and then went shows
+        // that the peer reads.
+        let hasRead = self.waiting > 0 && self.waiting + (written - self.written) > waiting
+        (self.waiting, self.written) = (waiting, written)
+        if hasRead || isDeaf { heard(at: now) }
+
+        if let pingedAt {
+            return now >= pingedAt + pongWithin ? .dead : .wait(until: min(now + pingAfter, pingedAt + pongWithin))
+        }
+        guard now >= lastSign + pingAfter else { return .wait(until: lastSign + pingAfter) }
+        pingedAt = now
+        // A pong may come at once: the next ping is then due before this one's time is over.
+        return .ping(askAgainAt: now + min(pingAfter, pongWithin))
+    }
+}

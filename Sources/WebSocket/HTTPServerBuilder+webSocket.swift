@@ -1,0 +1,23 @@
+public import HummingbirdCore
+
+extension HTTPServerBuilder {
+    /// HTTP/1.1 whose connections may become WebSockets (RFC 6455) with their first request. For TLS, give it to
+    /// `.tls(_:tlsConfiguration:)`.
+    ///
+    /// Differs from `.http1(configuration:)` in nothing else than this: a connection without a first request is closed
+    /// after ``WebSocketLimits/firstRequestWithin`` and on graceful shutdown, and one on which an upgrade to whatever
+    /// protocol was asked for and not granted is closed after the answer.
+    ///
+    /// - Parameters:
+    ///   - configuration: as for `.http1(configuration:)`; it doesn't concern connections that have become WebSockets.
+    ///   - webSocket: says which requests become WebSockets.
+    ///   - limits: what each connection may cost.
+    public static func http1(
+        configuration: HTTP1Channel.Configuration = .init(), webSocket: any WebSocketEndpoint,
+        limits: WebSocketLimits = .init()
+    ) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            WebSocketChannel(responder: responder, configuration: configuration, endpoint: webSocket, limits: limits)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+internal import NIOCore
+internal import NIOWebSocket
+
+/// The payload of a Close frame (RFC 6455, section 5.5.1).
+struct CloseFrame: Equatable {
+    /// The status code; `nil` where the frame is empty.
+    var code: WebSocketErrorCode?
+
+    /// Reads a peer's payload.
+    ///
+    /// - Throws: ``ProtocolViolation/badCloseFrame`` for half a code or one that must not be sent,
+    ///   ``ProtocolViolation/invalidUTF8`` for the reason.
+    init(payload: ByteBuffer) throws(ProtocolViolation) {
+        var payload = payload
+        guard payload.readableBytes > 0 else { return }
+        guard let number = payload.readInteger(as: UInt16.self), Self.maySend(number) else { throw .badCloseFrame }
+        var check = UTF8Check()
+        guard payload.withUnsafeReadableBytes({ check.admits($0) }), check.isComplete else { throw .invalidUTF8 }
+        code = WebSocketErrorCode(codeNumber: Int(number))
+    }
+
+    /// The codes that an endpoint may send (section 7.4 and IANA's registry): 1004–1006 and 1015 are reserved.
+    static func maySend(_ code: UInt16) -> Bool {
+        switch code {
+        case 1000...1003, 1007...1014, 3000...4999: true
+        default: false
+        }
+    }
+
+    /// The payload to send, at most 125 bytes: a longer reason is cut after its last whole character that fits. A code
+    /// that must not be sent becomes 1000.
+    static func payload(_ code: WebSocketErrorCode, reason: String) -> ByteBuffer {
+        var payload = ByteBuffer()
+        payload.write(webSocketErrorCode: maySend(UInt16(webSocketErrorCode: code)) ? code : .normalClosure)
+        var room = FrameHeader.maxControlLength - payload.readableBytes
+        var kept = String.UnicodeScalarView()
+        for scalar in reason.unicodeScalars {
+            room -= UTF8.width(scalar)
+            guard room >= 0 else { break }
+            kept.append(scalar)
+        }
+        payload.writeString(String(kept))
+        return payload
+    }
+
+    /// What answers a peer's Close: its code again, and nothing where it gave none.
+    var echo: ByteBuffer {
+        var payload = ByteBuffer()
+        if let code { payload.write(webSocketErrorCode: code) }
+        return payload
+    }
+}

@@ -1,0 +1,37 @@
+/// What a WebSocket connection may cost the server. Every limit is inclusive: a value equal to it is still allowed.
+public struct WebSocketLimits: Sendable {
+    /// Bytes of one received message, summed over its fragments. A larger one is answered with close code 1009 as soon as
+    /// a frame's header tells, before its payload is read. At least 0.
+    public var messageBytes: Int
+    /// Frames of one received message. More are answered with close code 1009: the message is too big, in frames.
+    public var fragments: Int
+    /// Messages received and not yet taken by the session. At this many the socket is no longer read, which slows the
+    /// peer down by TCP's own means; below half of it reading goes on. At least 1. A connection can so hold up to
+    /// `queuedMessages` × `messageBytes`.
+    public var queuedMessages: Int
+    /// Time without anything from the peer after which it is pinged.
+    public var pingAfter: Duration
+    /// Time for a sign of life after a ping; then the connection is cut. Any bytes from the peer count, and so does
+    /// progress of our own writes where they had been waiting for the peer to read.
+    public var pongWithin: Duration
+    /// Time for the rest of the close handshake, once a Close frame has been sent; then the connection is cut. Also the
+    /// time that a session has for what came before the peer's Close, until that is answered anyway.
+    public var closeWithin: Duration
+    /// Time for the first complete request head on a new connection; then the connection is closed.
+    public var firstRequestWithin: Duration
+    /// Bytes waiting to be sent: above the upper bound ``WebSocketConnection/isWritable`` turns false, below the lower
+    /// bound true again. Both above 0.
+    public var writeBuffer: ClosedRange<Int>
+
+    /// The defaults, to be changed field by field.
+    public init() {
+        messageBytes = 1 << 20
+        fragments = 1024
+        queuedMessages = 16
+        pingAfter = .seconds(20)
+        pongWithin = .seconds(20)
+        closeWithin = .seconds(5)
+        firstRequestWithin = .seconds(30)
+        writeBuffer = (32 << 10)...(128 << 10)
+    }
+}

@@ -1,0 +1,65 @@
+import NIOCore
+import Testing
+
+@testable import WebSocket
+
+/// When peers are pinged and given up, in seconds that nobody waits for.
+@Suite struct LivenessTests {
+    private var liveness = Liveness(limits: .init(), now: .uptimeNanoseconds(0))
+
+    private func at(_ second: Int64) -> NIODeadline { .uptimeNanoseconds(0) + .seconds(second) }
+
+    private mutating func check(
+        _ second: Int64, waiting: Int = 0, written: Int = 0, isDeaf: Bool = false
+    ) -> Liveness.Verdict {
+        liveness.check(at: at(second), waiting: waiting, written: written, isDeaf: isDeaf)
+    }
+
+    @Test mutating func aQuietPeerIsPingedAndThenGivenUp() {
+        #expect(check(19) == .wait(until: at(20)))
+        #expect(check(20) == .ping(askAgainAt: at(40)))
+        #expect(check(39) == .wait(until: at(40)))
+        #expect(check(40) == .dead)
+    }
+
+    @Test mutating func aPeerThatIsHeardStays() {
+        liveness.heard(at: at(15))
+        #expect(check(20) == .wait(until: at(35)))
+        #expect(check(35) == .ping(askAgainAt: at(55)))
+        liveness.heard(at: at(54))
+        #expect(check(55) == .wait(until: at(74)))
+    }
+
+    @Test mutating func aQuickPongDoesNotDelayTheNextPing() {
+        var limits = WebSocketLimits()
+        limits.pongWithin = .seconds(60)
+        liveness = Liveness(limits: limits, now: at(0))
+        #expect(check(20) == .ping(askAgainAt: at(40)))
+        #expect(check(40) == .wait(until: at(60)))
+        liveness.heard(at: at(41))
+        #expect(check(60) == .wait(until: at(61)))
+        #expect(check(61) == .ping(askAgainAt: at(81)))
+        #expect(check(115) == .wait(until: at(121)))
+        #expect(check(121) == .dead)
+    }
+
+    @Test mutating func aSlowReaderIsAlive() {
+        #expect(check(20, waiting: 5_000_000, written: 9_000_000) == .ping(askAgainAt: at(40)))
+        // It read, although more was written than it took.
+        #expect(check(40, waiting: 5_500_000, written: 10_000_000) == .wait(until: at(60)))
+        #expect(check(60, waiting: 5_400_000, written: 10_000_000) == .wait(until: at(80)))
+        #expect(check(80, waiting: 5_400_000, written: 10_000_000) == .ping(askAgainAt: at(100)))
+        #expect(check(100, waiting: 5_400_000, written: 10_000_000) == .dead)
+    }
+
+    @Test mutating func whatTheKernelTakesAtOnceIsNoSignOfLife() {
+        #expect(check(20, waiting: 0, written: 1000) == .ping(askAgainAt: at(40)))
+        #expect(check(40, waiting: 0, written: 3000) == .dead)
+    }
+
+    @Test mutating func ourOwnDeafnessIsNotThePeers() {
+        #expect(check(20, isDeaf: true) == .wait(until: at(40)))
+        #expect(check(40) == .ping(askAgainAt: at(60)))
+        #expect(check(60, isDeaf: true) == .wait(until: at(80)))
+    }
+}
