@@ -14,11 +14,12 @@ run: ## Install, build and start Vintner; the first example's plan runs when you
 	.build/release/vintner up --data $(DATA) --port $(PORT) --example examples/orchard --example examples/frost
 
 .PHONY: test
-test: ## Install, build and run every test: unit, storage, end to end, browser
+test: ## Install, build and run every test: unit, storage, end to end, protocol, browser
 	@scripts/setup.sh test
 	swift build --build-tests
 	swift test --skip-build
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Engine
+	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Protocol
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Browser
 
 .PHONY: unit

@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
-"""Measures what docs/benchmarks.md describes, and prints a table. Bounded: about three minutes."""
+"""Measures what docs/benchmarks.md describes, and prints a table. Bounded: about six minutes.
+
+`bench.py NAME…` runs only the parts of these names: dispatch, glass, feed, ingest.
+"""
 
 import statistics
+import sys
 
 import dispatch
+import followers
 import glass
 import ingest
 from server import Server
@@ -11,8 +16,8 @@ from server import Server
 ROWS = []
 
 
-def row(what, value, limit, met):
-    ROWS.append((what, value, limit, "yes" if met else "NO"))
+def row(what, value, limit="", met=True):
+    ROWS.append((what, value, limit, ("yes" if met else "NO") if limit else ""))
     print(f"  {what}: {value}", flush=True)
 
 
@@ -20,25 +25,69 @@ def percentile(values, share):
     return values[min(len(values) - 1, int(len(values) * share))]
 
 
-def main():
+def delays(what, values, p50, p99):
+    """Two rows: median and 99th percentile of delays in ms, with their limits (None for none)."""
+    for name, share, limit in ("p50", 0.5, p50), ("p99", 0.99, p99):
+        value = percentile(values, share)
+        row(f"{what}, {name}", f"{value:.1f} ms ({len(values)} lines)", f"{limit} ms" if limit else "", not limit or value <= limit)
+
+
+def bench_dispatch():
     with Server(tendrils=1) as server:
+        waits = dispatch.run(server, server.connect(), rounds=20)
+    row("dispatch p50", f"{statistics.median(waits):.0f} ms", "50 ms", statistics.median(waits) <= 50)
+
+
+def bench_glass():
+    for others, p50, p99 in (0, 30, 80), (99, None, None), (999, 60, 120):
+        with Server(tendrils=1) as server:
+            seen, clients = glass.run(server, server.connect(), lines=400, others=others)
+        beside = f" beside {others} protocol clients" if others else ", 1 viewer"
+        delays(f"write-to-glass{beside}", seen, p50, p99)
+        if others:
+            delays(f"write to one of {others} protocol clients", clients, None, None)
+
+
+def bench_feed():
+    with Server(tendrils=0) as server:
         api = server.connect()
-        waits = dispatch.run(server, api, rounds=20)
-        row("dispatch p50", f"{statistics.median(waits):.0f} ms", "50 ms", statistics.median(waits) <= 50)
-        delays = glass.run(server, api, lines=400)
-        p50, p99 = statistics.median(delays), percentile(delays, 0.99)
-        row("write-to-glass p50, 1 viewer", f"{p50:.1f} ms ({len(delays)} lines)", "30 ms", p50 <= 30)
-        row("write-to-glass p99, 1 viewer", f"{p99:.1f} ms", "80 ms", p99 <= 80)
+        tendril = server.make_tendril(api, "bench", slots=200)
+        followers.paced(server, api, tendril, 1, 0, seconds=2)  # warms up
+        for count in 1, 100, 1000:
+            run = followers.paced(server, api, tendril, count, 0, seconds=10)
+            delays(f"append to {count} followers, 20 lines/s", run["delays"], None, None)
+            if count == 1000:
+                row("memory that 1000 followers add", f"{run['memory'] / 2**20:.1f} MiB", "50 MiB", run["memory"] <= 50 << 20)
+                row("server's share of one core meanwhile", f"{run['share']:.2f}")
+        free = followers.paced(server, api, tendril, 1000, 0, seconds=15, size=2000)
+        held = followers.paced(server, api, tendril, 1000, 50, seconds=15, size=2000)
+        delays("1000 followers, 2000 bytes a line", free["delays"], None, None)
+        delays("the same, 50 of whom never read", held["delays"], None, None)
+        row("memory that those add", f"{held['memory'] / 2**20:.1f} MiB")
+        for count in 100, 1000:
+            run = followers.saturated(server, api, tendril, count, seconds=5)
+            row(f"deliveries to {count} followers, at most", f"{run['rate']:,.0f}/s, {run['lag']:.0f} ms late at most")
+
+
+def bench_ingest():
     with Server(tendrils=0) as server:
         api = server.connect()
         tendril = server.make_tendril(api, "bench", slots=200)
         base = statistics.median(ingest.baseline(60) for _ in range(3))
         one = statistics.median(ingest.run(server, api, tendril, 1, 60) for _ in range(3))
         many = statistics.median(ingest.run(server, api, tendril, 32, 6) for _ in range(3))
-        row("plain SQLite, same rows and commits", f"{base:,.0f} lines/s", "", True)
-        row("ingest, 1 job", f"{one:,.0f} lines/s", "300,000 lines/s", one >= 300_000)
-        row("ingest, 32 jobs", f"{many:,.0f} lines/s", "500,000 lines/s", many >= 500_000)
-        row("ingest, 1 job : plain SQLite", f"{one / base:.2f}", "0.50", one >= base / 2)
+    row("plain SQLite, same rows and commits", f"{base:,.0f} lines/s")
+    row("ingest, 1 job", f"{one:,.0f} lines/s", "300,000 lines/s", one >= 300_000)
+    row("ingest, 32 jobs", f"{many:,.0f} lines/s", "500,000 lines/s", many >= 500_000)
+    row("ingest, 1 job : plain SQLite", f"{one / base:.2f}", "0.50", one >= base / 2)
+
+
+PARTS = {"dispatch": bench_dispatch, "glass": bench_glass, "feed": bench_feed, "ingest": bench_ingest}
+
+
+def main():
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
     print()
     widths = [max(len(line[column]) for line in ROWS) for column in range(4)]
     for line in [("what", "measured", "limit", "met")] + ROWS:

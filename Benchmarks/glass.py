@@ -2,6 +2,7 @@
 
 import shutil
 
+from followers import Crowd
 from playwright.sync_api import sync_playwright
 
 # A line of 100 bytes that carries the moment of its printing, 20 times a second.
@@ -36,7 +37,8 @@ new MutationObserver((records) => {
 """
 
 
-def run(server, api, lines):
+def run(server, api, lines, others=0):
+    """How late each line was in the browser, and in some of `others` protocol clients beside it; in ms, sorted."""
     vine = server.make_vine(api, MAIN.replace("LINES_TO_PRINT", str(lines)), "glass")
     plan = api.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})["id"]
     assert api.finished(plan)["status"] == "SUCCESS"
@@ -47,9 +49,11 @@ def run(server, api, lines):
         page.wait_for_url("**/dashboard/jobs")
         page.add_init_script(OBSERVE)
         deploy = api.post(f"/api/jobs/{plan}/apply", {})["id"]
+        crowd = Crowd(server, deploy, others) if others else None
         page.goto(f"{server.url}/dashboard/jobs/{deploy}")
         page.wait_for_selector('[data-job-status="SUCCESS"]', timeout=lines * 200 + 60_000)
         seen = page.evaluate("window.glass")
+        crowd = crowd.result() if crowd else {"delays": []}
         browser.close()
     # What was printed before the first row stood there is backlog, not live. Everything else counts, the slowest too.
     ready = min(mounted for _, _, mounted in seen)
@@ -58,4 +62,4 @@ def run(server, api, lines):
         if printed > ready:
             first.setdefault(line, mounted - printed)
     assert len(first) > lines / 2, f"only {len(first)} of {lines} lines were live"
-    return sorted(first.values())
+    return sorted(first.values()), crowd["delays"]

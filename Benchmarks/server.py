@@ -27,6 +27,19 @@ class Server:
             raise SystemExit("vintner ended before it was ready")
         self.url = pathlib.Path(self.data, "address").read_text().strip()
         self.token = pathlib.Path(self.data, "admin.token").read_text().strip()
+        self.trellis = self.child("trellis")
+
+    def child(self, command):
+        """The process id of one of the processes that `vintner up` started."""
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                arguments = (folder / "cmdline").read_bytes().split(b"\0")
+                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue
+            if parent == self.process.pid and command.encode() in arguments[:2]:
+                return int(folder.name)
+        raise SystemExit(f"there is no vintner {command}")
 
     def __enter__(self):
         return self
@@ -48,10 +61,13 @@ class Server:
         """A Tendril that is only a client: it says what a real one would."""
         worker = api.post("/api/workers", {"name": name})
         tendril = self.connect({"X-Worker-ID": worker["worker_id"], "X-Worker-Token": worker["worker_token"]})
+        self.beat(tendril, slots)
+        return tendril
+
+    def beat(self, tendril, slots=200):
         tendril.post("/api/workers/heartbeat", {
             "version": "bench", "slots": slots, "draining": False, "run_root": "/bench", "leases": [],
             "engines": [{"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}]})
-        return tendril
 
 
 class Connection:

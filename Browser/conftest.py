@@ -279,7 +279,7 @@ class Watcher:
     def console(self, message: Any) -> None:
         if message.type != "error":
             return
-        if "Failed to load resource" in message.text or "net::ERR" in message.text:
+        if re.search("Failed to load resource|net::ERR|WebSocket connection to", message.text):
             if not self.network_may_fail:
                 self.problems.append(f"request failed: {message.text} {message.location.get('url', '')}")
             return

@@ -7,6 +7,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from conftest import Api, Gate, Watcher, shell
 from job_page import JobPage
+from realtime import SOCKETS
 
 
 def test_H1_type_icon_and_label(page: Page, planned, deployed) -> None:
@@ -163,10 +164,13 @@ def test_P1_ends_right_without_a_live_feed(context: BrowserContext, api: Api, ga
     go = gate()
     job = api.deploy(api.vine(shell(f"{go.wait}; echo last-$((1 + 1))"))["id"])
     api.wait(job["id"], "PROCESSING")
-    context.route("**/logs/stream**", lambda route: route.abort())
-    context.route("**/realtime/**", lambda route: route.abort())
+    context.route_web_socket(SOCKETS, lambda socket: socket.close(code=1011))
+    blocked = True
+    context.route("**/logs?after=**", lambda route: route.abort() if blocked else route.continue_())
     view = JobPage(context.new_page(), job["id"]).open().shows("PROCESSING")
     expect(view.feed).to_contain_text("Reconnecting")
+    blocked = False
+    expect(view.feed).to_have_text("Live, by polling", timeout=20_000)
     go.open()
     view.shows("SUCCESS")
     expect(view.banner).to_have_attribute("data-banner", "SUCCESS")

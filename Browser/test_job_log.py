@@ -7,6 +7,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from conftest import Api, Watcher, shell
 from job_page import JobPage
+from realtime import SOCKETS
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_L5_survives_a_network_that_goes_away(context: BrowserContext, api: Api,
     view = JobPage(context.new_page(), job).open()
     view.printed(310)
     context.set_offline(True)
-    # A stream that stands may outlive the emulated cut: what counts is that nothing is lost or doubled.
+    # A connection that stands may outlive the emulated cut: what counts is that nothing is lost or doubled.
     view.page.evaluate("dispatchEvent(new Event('offline'))")
     go.open()
     api.wait(job, "SUCCESS", log=True)
@@ -145,35 +146,6 @@ def test_L5_survives_a_network_that_goes_away(context: BrowserContext, api: Api,
     rows = [int(n) for n in re.findall(r"\): row-(\d+)", view.clipboard())]
     assert rows == list(range(1, len(rows) + 1))
     expect(view.feed).to_contain_text(f"{total:,} lines")
-
-
-def test_L5_resumes_after_the_last_row_without_repeating(context: BrowserContext, growing, watcher: Watcher) -> None:
-    watcher.network_may_fail = True
-    job, go = growing
-    page = context.new_page()
-    asked: list[int] = []
-
-    def cut_short(route) -> None:
-        # The first connection answers like a proxy that gives up: some rows, then the end of the answer.
-        after = int(re.search(r"after=(\d+)", route.request.url).group(1))
-        asked.append(after)
-        if len(asked) > 1:
-            return route.continue_()
-        answer = context.request.get(f"/api/jobs/{job}/logs?after={after}&limit=5").json()
-        import json
-        body = "".join(f"event: chunk\nid: {row['seq']}\ndata: {json.dumps(row)}\n\n" for row in answer["chunks"])
-        route.fulfill(status=200, content_type="text/event-stream", body=body)
-
-    context.route("**/logs/stream**", cut_short)
-    view = JobPage(page, job).open()
-    view.printed(380)
-    assert len(asked) > 1 and asked[0] == 0 and asked[1] >= 5, asked
-    go.open()
-    view.is_complete()
-    page.keyboard.press("c")
-    expect(view.announced()).to_have_text("Copied the log")
-    rows = [int(n) for n in re.findall(r"\): row-(\d+)", view.clipboard())]
-    assert rows == list(range(1, len(rows) + 1))
 
 
 def test_L6_only_a_window_is_mounted(page: Page, api: Api) -> None:
@@ -377,7 +349,7 @@ def test_L10_disconnected_is_said_and_retried(context: BrowserContext, growing, 
     job, go = growing
     page = context.new_page()
     cut = True
-    context.route("**/logs/stream**", lambda route: route.abort() if cut else route.continue_())
+    context.route_web_socket(SOCKETS, lambda socket: socket.close(code=1011) if cut else socket.connect_to_server())
     context.route("**/logs?after=**", lambda route: route.abort() if cut else route.continue_())
     view = JobPage(page, job).open()
     expect(view.feed).to_contain_text("Reconnecting")

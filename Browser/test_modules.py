@@ -108,22 +108,24 @@ def test_L8_addresses_of_lines(at_home: Page) -> None:
         assert read(text) is None
 
 
-def test_L5_events_are_read_wherever_they_are_cut(at_home: Page) -> None:
-    events = at_home.evaluate(
+def test_L5_what_is_asked_for_in_a_burst_runs_at_once_and_once_more(at_home: Page) -> None:
+    runs = at_home.evaluate(
         """async () => {
-          const { EventParser } = await import('/assets/js/job/sse.js');
-          const text = ': hello\\n\\nevent: chunk\\nid: 1\\ndata: {"a":1}\\n\\nevent: chunk\\r\\ndata: x\\r\\ndata: y\\r\\n\\r\\ndata:z\\n\\n';
+          const { seldom } = await import('/assets/js/lib/seldom.js');
+          const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
+          const begun = performance.now();
           const runs = [];
-          for (let at = 0; at <= text.length; at += 1) {
-            const seen = [];
-            const parser = new EventParser((type, data) => seen.push([type, data]));
-            parser.take(text.slice(0, at));
-            parser.take(text.slice(at));
-            runs.push(JSON.stringify(seen));
-          }
-          return [...new Set(runs)];
+          let busy = 0;
+          const ask = seldom(100, async () => { runs.push([Math.round(performance.now() - begun), busy += 1]); await wait(50); busy -= 1; });
+          for (let i = 0; i < 10; i += 1) { ask(); await wait(1); }
+          await wait(400);
+          ask();
+          await wait(20);
+          return runs;
         }""")
-    assert events == ['[["chunk","{\\"a\\":1}"],["chunk","x\\ny"],["message","z"]]']
+    assert len(runs) == 3, runs
+    assert runs[0][0] < 50 and runs[1][0] >= 150, runs
+    assert [busy for _, busy in runs] == [1, 1, 1], "two at a time"
 
 
 def test_H3_durations(at_home: Page) -> None:

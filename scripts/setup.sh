@@ -59,9 +59,10 @@ if [ "${1:-run}" = test ] || { ! command -v terraform >/dev/null 2>&1 && ! comma
 fi
 if [ "${1:-run}" = test ]; then
   stamp="$venv/requirements.stamp"
-  if [ ! -f "$stamp" ] || ! cmp -s Browser/requirements.txt "$stamp"; then
-    say "Installing the browser tests' packages"
-    pip_install -r Browser/requirements.txt
-    cp Browser/requirements.txt "$stamp"
+  wanted=(Browser/requirements.txt Protocol/requirements.txt)
+  if ! cat "${wanted[@]}" | cmp -s - "$stamp"; then
+    say "Installing the Python tests' packages"
+    pip_install "${wanted[@]/#/--requirement=}"
+    cat "${wanted[@]}" >"$stamp"
   fi
 fi

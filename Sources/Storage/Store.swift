@@ -15,12 +15,12 @@ public protocol Store: JobStore, LogStore, VineStore, TendrilStore, StateStore, 
 
 /// What was committed, for those who watch.
 public enum StoreChange: Hashable, Sendable {
-    /// A job was made, or any of its fields changed.
-    case job(JobID)
+    /// A job was made (`isNew`), or any of its fields changed.
+    case job(JobID, isNew: Bool = false)
     /// A job's log grew up to `seq`.
     case log(JobID, seq: Int64)
-    /// A Tendril came, went or changed.
-    case tendril(TendrilID)
+    /// A Tendril was made (`isNew`), said something of itself, or changed.
+    case tendril(TendrilID, isNew: Bool = false)
     /// A vine or its lock changed.
     case vine(VineID)
 }

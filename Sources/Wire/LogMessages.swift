@@ -82,7 +82,7 @@ public struct LogRow: Codable, Sendable {
     public var lineCount: Int
     public var streamType: LogStream
     public var logChunk: String
-    public var continued: Bool?
+    public var continued: Bool
     public var times: WireTimes
     public var createdAt: Timestamp
 
@@ -95,7 +95,7 @@ public struct LogRow: Codable, Sendable {
         lineCount = chunk.lineCount
         streamType = chunk.stream
         logChunk = chunk.text
-        continued = chunk.continued ? true : nil
+        continued = chunk.continued
         times = chunk.times.wire
         createdAt = chunk.createdAt
     }

@@ -86,6 +86,20 @@ import Testing
         #expect(missing.runs == [.init(lines: 3, at: Timestamp(milliseconds: 7))])
     }
 
+    @Test func storedTimesAreBounded() {
+        func times(_ lines: Int) -> LineTimes {
+            LineTimes((0..<lines).map { LineTimes.Run(lines: 1, at: Timestamp(milliseconds: Int64($0))) })
+                .normalised(lines: lines, notBefore: Timestamp(milliseconds: 0))
+        }
+        #expect(times(LineTimes.maxRuns).runs.count == LineTimes.maxRuns)
+        let many = times(65_536)
+        #expect(many.runs.count == LineTimes.maxRuns)
+        #expect(many.lineCount == 65_536)
+        #expect(many.time(ofLine: 16)?.milliseconds == 16)
+        #expect(many.time(ofLine: 31)?.milliseconds == 16)
+        #expect(times(LineTimes.maxRuns + 1).lineCount == LineTimes.maxRuns + 1)
+    }
+
     @Test func limitsHoldAtTheirEdges() throws {
         let limits = LogLimits(chunkBytes: 4, appendBytes: 8, appendChunks: 3)
         func chunks(_ texts: String...) -> [DraftChunk] {

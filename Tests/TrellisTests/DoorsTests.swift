@@ -22,7 +22,8 @@ import Wire
         (.post, "/api/workers/heartbeat"), (.get, "/api/workers/stream"), (.post, "/api/jobs/claim"),
         (.get, "/api/jobs/\(id)/work"), (.put, "/api/jobs/\(id)/status"), (.post, "/api/jobs/\(id)/logs"),
         (.get, "/api/jobs/\(id)/logs/cursor"), (.put, "/api/jobs/\(id)/artifact"), (.get, "/api/jobs/\(id)/artifact"),
-        (.post, "/api/sign-in-links"), (.post, "/sign-out"),
+        (.post, "/api/sign-in-links"), (.post, "/sign-out"), (.get, "/realtime/v1/websocket"),
+        (.get, "/socket/websocket"),
     ]
 
     @Test func nothingAnswersWithoutACredential() async throws {

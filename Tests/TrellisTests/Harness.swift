@@ -48,17 +48,18 @@ final class Harness: Sendable {
         let folder = FileManager.default.temporaryDirectory.path + "/trellis-\(UUID().uuidString)"
         let data = try DataFolder(folder)
         let vault = try data.vault(ambient)
-        let bell = FeedBell()
-        let store = try await SQLiteStore.open(path: data.file("test.sqlite"), vault: vault) { changes in
-            bell.ring(Set(changes.flatMap(\.topics)))
-        }
+        let observers = ChangeObservers()
+        let store = try await SQLiteStore.open(
+            path: data.file("test.sqlite"), vault: vault, onChange: observers.tell)
+        let feeds = Feeds(store: store, limits: limits.feed, ambient: ambient)
+        observers.add(feeds.told)
         let credentials = Credentials(ambient: ambient)
         let token = try data.adminToken(credentials)
         try await store.setToken(hash: Credentials.hash(token), name: "admin", at: ambient.now())
         let configuration = TrellisConfiguration(
             port: port, database: "sqlite:unused", dataFolder: folder, limits: limits)
         let parts = Parts(
-            configuration: configuration, store: store, vault: vault, bell: bell, ambient: ambient,
+            configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
         return Harness(parts: parts, folder: folder, token: token, clock: clock)
     }

@@ -101,7 +101,7 @@ import Wire
     /// Over a real socket: backlog, live part, end; then a resume, and a shutdown that does not hang on open streams.
     @Test func aStreamHasTheBacklogThenGoesLiveThenEnds() async throws {
         let harness = try await Harness.make()
-        let bell = harness.parts.bell
+        let feeds = harness.parts.feeds
         let application = Application(
             router: try await harness.parts.router(),
             configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: Harness.quiet)
@@ -114,9 +114,9 @@ import Wire
             worker.headers?[headerName("Host")] = "localhost"
             #expect(try await worker.append(order, n: 1, "backlog\n").status == 200)
             let reader = Reader(
-                LogFollower(
-                    order.jobId, after: 0, log: StoredLog(store: harness.store),
-                    listener: bell.listen(to: [.job(order.jobId)]), heartbeat: .seconds(30)))
+                try await LogFollower(
+                    order.jobId, after: 0, in: feeds.logs, jobs: StoredJobs(store: harness.store), bell: feeds.bell,
+                    heartbeat: .seconds(30)))
             try await reader.read(until: "backlog")
             async let live: Void = reader.read(until: "live")
             #expect(try await worker.append(order, n: 2, "live\n").status == 200)
@@ -143,7 +143,7 @@ actor Reader {
         var follower = follower
         while !seen.contains(stop) {
             switch try await follower.next() {
-            case .chunks(let chunks): seen += chunks.map(\.text).joined()
+            case .rows(let rows): seen += rows.compactMap { $0.columns["log_chunk"]?.stringValue }.joined()
             case .job: continue
             case .ended: seen += "<ended>"
             case .idle, .closed: throw CancellationError()

@@ -54,6 +54,20 @@ public struct LineTimes: Hashable, Sendable {
             left -= taken
         }
         if left > 0 { result.append(lines: left, at: latest) }
-        return result
+        return result.coarsened(to: Self.maxRuns)
+    }
+
+    /// A stored chunk has at most so many runs: its times stay small beside its text, whatever was sent.
+    public static let maxRuns = 4096
+
+    /// The same lines in at most `bound` runs: neighbours share the time of the first of them.
+    private func coarsened(to bound: Int) -> LineTimes {
+        guard runs.count > bound else { return self }
+        let group = (runs.count + bound - 1) / bound
+        return LineTimes(
+            stride(from: 0, to: runs.count, by: group).map { start in
+                let members = runs[start..<min(start + group, runs.count)]
+                return Run(lines: members.reduce(0) { $0 + $1.lines }, at: runs[start].at)
+            })
     }
 }

@@ -17,7 +17,7 @@ extension SQLiteStore {
             try Self.checkReferences(of: stored.record, db)
             if let plan = stored.record.plan { try Self.take(plan, into: &stored.record, db) }
             try stored.insert(db, secrets: sealed)
-            changes.append(.job(job.id))
+            changes.append(.job(job.id, isNew: true))
             try LogWriter.append(notes, to: job.id, &stored.record.tail, at: job.createdAt, db, &changes)
         }
     }

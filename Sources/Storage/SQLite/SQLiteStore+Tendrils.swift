@@ -13,7 +13,7 @@ extension SQLiteStore {
                 throw Refusal(.conflict, "There is a Tendril named \(tendril.name) already.")
             }
             try TendrilRecord.insert(tendril, tokenHash: tokenHash, db)
-            changes.append(.tendril(tendril.id))
+            changes.append(.tendril(tendril.id, isNew: true))
         }
     }
 

@@ -13,10 +13,9 @@ struct Authentication: RouterMiddleware {
     private static let workerToken = headerName(WorkerHeader.token)
     private static let fetchSite = headerName("Sec-Fetch-Site")
 
-    var access: any AccessStore
+    var access: AccessCheck
     var tendrils: any TendrilStore
     var origins: AllowedOrigins
-    var ambient: Ambient
 
     func handle(
         _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
@@ -54,7 +53,7 @@ struct Authentication: RouterMiddleware {
             let pair = Data(base64Encoded: token).flatMap { String(bytes: $0, encoding: .utf8) } ?? ""
             token = pair.split(separator: ":", maxSplits: 1).last.map(String.init) ?? ""
         }
-        guard let name = try await access.tokenName(hash: Credentials.hash(token)) else {
+        guard let name = try await access.user(of: .token(token)) else {
             throw HTTPError(.unauthorized, message: "The API token is not valid.")
         }
         return .user(.init(name: name, csrfToken: nil))
@@ -63,7 +62,7 @@ struct Authentication: RouterMiddleware {
     /// A cookie is sent by the browser whoever made the request, so whatever changes something must also show that it
     /// comes from one of our pages.
     private func sessionUser(_ secret: String, request: Request) async throws -> Principal? {
-        guard let name = try await access.sessionUser(hash: Credentials.hash(secret), at: ambient.now()) else {
+        guard let name = try await access.user(of: .session(secret)) else {
             return nil
         }
         let csrfToken = Credentials.csrfToken(forSession: secret)

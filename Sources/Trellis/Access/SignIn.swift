@@ -17,6 +17,8 @@ struct SignIn: Sendable {
     /// Where people reach the server: `http://127.0.0.1:8080`.
     var publicURL: String
     var isSecure: Bool
+    /// Ends what was opened with a session that has ended.
+    var onSignOut: @Sendable (Credential) -> Void
 
     struct LinkRequest: Decodable {
         /// Who will be signed in; the token's own name where it is absent.
@@ -78,6 +80,7 @@ struct SignIn: Sendable {
         _ = try context.requireUser()
         if let secret = request.cookies[Authentication.sessionCookie]?.value {
             try await access.deleteSession(hash: Credentials.hash(secret))
+            onSignOut(.session(secret))
         }
         var response = try Response.json(["signed_out": true])
         response.setCookie(cookie("", maxAge: 0))

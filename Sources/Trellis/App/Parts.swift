@@ -7,18 +7,36 @@ internal import LiveFeed
 internal import Logging
 internal import NIOSSL
 internal import Storage
+internal import WebSocket
 
 /// The parts of the server and how they hang together.
 struct Parts {
     var configuration: TrellisConfiguration
     var store: any Store
     var vault: Vault
-    var bell: FeedBell
+    var feeds: Feeds
     var ambient: Ambient
     var credentials: Credentials
 
     /// True where browsers reach us over TLS.
     var isSecure: Bool { configuration.tls != nil || configuration.publicURL?.hasPrefix("https://") == true }
+
+    /// The open Realtime connections.
+    let connections = RealtimeConnections()
+
+    var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
+
+    private var realtimeDoor: RealtimeDoor {
+        RealtimeDoor(
+            access: access, origins: origins, connections: connections, limit: configuration.limits.realtime.connections
+        )
+    }
+
+    private var realtimeParts: RealtimeParts {
+        RealtimeParts(
+            feeds: feeds, access: access, connections: connections, limits: configuration.limits.realtime,
+            ambient: ambient)
+    }
 
     var origins: AllowedOrigins {
         AllowedOrigins(
@@ -42,13 +60,13 @@ struct Parts {
             HostCheck(origins: origins)
             FileMiddleware(
                 resources + "/assets", urlBasePath: "/assets", cacheControl: Self.assetCaching, logger: Self.silent)
-            Authentication(access: store, tendrils: store, origins: origins, ambient: ambient)
+            Authentication(access: access, tendrils: store, origins: origins)
         }
         HealthRoutes(store: store).add(to: router)
         let records = JobRecords(store: store, ambient: ambient)
         let vines = VineService(store: store, ambient: ambient, rules: configuration.rules)
         let jobs = JobService(
-            store: store, vines: vines, vault: vault, bell: bell, ambient: ambient)
+            store: store, vines: vines, vault: vault, bell: feeds.bell, ambient: ambient)
         addAPI(to: router, vines: vines, jobs: jobs, records: records)
         PageRoutes(renderer: renderer, jobs: jobs, records: records).add(to: router)
         return router
@@ -56,7 +74,9 @@ struct Parts {
 
     private func addAPI(to router: Router<TrellisContext>, vines: VineService, jobs: JobService, records: JobRecords) {
         let signIn = SignIn(
-            access: store, credentials: credentials, origins: origins, publicURL: publicURL, isSecure: isSecure)
+            access: store, credentials: credentials, origins: origins, publicURL: publicURL, isSecure: isSecure,
+            onSignOut: connections.end)
+        RealtimeRoutes(door: realtimeDoor).add(to: router)
         router.post("sign-in", use: signIn.signIn)
         router.post("sign-out", use: signIn.signOut)
         let api = router.group("api")
@@ -64,9 +84,9 @@ struct Parts {
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
         JobRoutes(service: jobs, records: records).add(to: api)
-        LogRoutes(store: store, bell: bell).add(to: api)
+        LogRoutes(store: store, feeds: feeds).add(to: api)
         WorkerRoutes(
-            service: WorkerService(store: store, credentials: credentials, ambient: ambient), bell: bell,
+            service: WorkerService(store: store, credentials: credentials, ambient: ambient), bell: feeds.bell,
             limits: configuration.limits
         ).add(to: api)
     }
@@ -79,12 +99,15 @@ struct Parts {
         (.textCss, [.noCache]), (.textJavascript, [.noCache]), (.imageSvg, [.noCache]),
     ])
 
-    /// HTTP/1.1, over TLS where certificates are given.
+    /// HTTP/1.1 with WebSockets, over TLS where certificates are given.
     func server() throws -> HTTPServerBuilder {
-        guard let tls = configuration.tls else { return .http1() }
+        let plain = HTTPServerBuilder.http1(
+            webSocket: RealtimeEndpoint(door: realtimeDoor, parts: realtimeParts),
+            limits: configuration.limits.webSocket)
+        guard let tls = configuration.tls else { return plain }
         let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map(NIOSSLCertificateSource.certificate)
         let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
         return try .tls(
-            .http1(), tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+            plain, tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
     }
 }

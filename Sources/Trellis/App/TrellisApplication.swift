@@ -13,7 +13,7 @@ internal import Storage
 public struct TrellisApplication: Service {
     private let application: any ApplicationProtocol
     private let store: any Store
-    private let bell: FeedBell
+    private let feeds: Feeds
 
     /// Opens everything that can fail, so that errors come before the first request.
     ///
@@ -26,15 +26,18 @@ public struct TrellisApplication: Service {
         guard configuration.isLoopback || configuration.tls != nil || configuration.publicURL != nil else {
             throw TrellisError.openHost(configuration.host)
         }
+        OpenFiles.raiseLimit()
         let folder = try DataFolder(configuration.dataFolder)
         let vault = try folder.vault(ambient)
-        let bell = FeedBell()
-        let store = try await Self.openStore(configuration.database, vault: vault, bell: bell)
+        let observers = ChangeObservers()
+        let store = try await Self.openStore(configuration.database, vault: vault, observers: observers)
+        let feeds = Feeds(store: store, limits: configuration.limits.feed, ambient: ambient)
+        observers.add(feeds.told)
         let credentials = Credentials(ambient: ambient)
         try await store.setToken(
             hash: Credentials.hash(folder.adminToken(credentials)), name: "admin", at: ambient.now())
         let parts = Parts(
-            configuration: configuration, store: store, vault: vault, bell: bell, ambient: ambient,
+            configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
         let router = try await parts.router()
         var application = Application(
@@ -43,10 +46,13 @@ public struct TrellisApplication: Service {
                 address: .hostname(configuration.host, port: configuration.port), serverName: "vintner", backlog: 1024),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
-        application.addServices(Housekeeping(store: store, ambient: ambient, logger: logger))
+        application.addServices(
+            Housekeeping(store: store, ambient: ambient, logger: logger),
+            TendrilWatch(store: store, feeds: feeds, ambient: ambient),
+            RealtimeSweep(connections: parts.connections, access: parts.access, logger: logger))
         self.application = application
         self.store = store
-        self.bell = bell
+        self.feeds = feeds
     }
 
     /// Serves until the service group is asked to stop; open streams end at once.
@@ -54,28 +60,17 @@ public struct TrellisApplication: Service {
         try await withGracefulShutdownHandler {
             try await application.run()
         } onGracefulShutdown: {
-            bell.close()
+            feeds.bell.close()
         }
         try await store.close()
     }
 
-    private static func openStore(_ url: String, vault: Vault, bell: FeedBell) async throws -> any Store {
+    private static func openStore(
+        _ url: String, vault: Vault, observers: ChangeObservers
+    ) async throws -> any Store {
         guard url.hasPrefix("sqlite:") else { throw TrellisError.unknownDatabase }
-        return try await SQLiteStore.open(path: String(url.dropFirst("sqlite:".count)), vault: vault) { changes in
-            bell.ring(Set(changes.flatMap(\.topics)))
-        }
-    }
-}
-
-extension StoreChange {
-    /// Who must look again after this change.
-    var topics: [FeedTopic] {
-        switch self {
-        case .job(let id): [.job(id), .queue]
-        case .log(let id, _): [.job(id)]
-        case .vine: [.queue]
-        case .tendril: []
-        }
+        return try await SQLiteStore.open(
+            path: String(url.dropFirst("sqlite:".count)), vault: vault, onChange: observers.tell)
     }
 }
 

@@ -1,4 +1,6 @@
 public import Domain
+public import LiveFeed
+public import WebSocket
 
 /// Everything that Trellis can be told.
 public struct TrellisConfiguration: Sendable {
@@ -54,15 +56,22 @@ public struct TrellisLimits: Sendable {
     public var artifactBytes: Int
     /// A report of a Tendril, metadata included.
     public var metadataBytes: Int
+    public var feed: FeedLimits
+    public var realtime: RealtimeLimits
+    public var webSocket: WebSocketLimits
 
     public init(
         log: LogLimits = .standard, vineBytes: Int = 8 << 20, stateBytes: Int = 64 << 20,
-        artifactBytes: Int = 64 << 20, metadataBytes: Int = 1 << 20
+        artifactBytes: Int = 64 << 20, metadataBytes: Int = 1 << 20, feed: FeedLimits = FeedLimits(),
+        realtime: RealtimeLimits = RealtimeLimits(), webSocket: WebSocketLimits = RealtimeLimits.webSocket
     ) {
         self.log = log
         self.vineBytes = vineBytes
         self.stateBytes = stateBytes
         self.artifactBytes = artifactBytes
         self.metadataBytes = metadataBytes
+        self.feed = feed
+        self.realtime = realtime
+        self.webSocket = webSocket
     }
 }

@@ -1,4 +1,3 @@
-internal import Domain
 internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
@@ -50,12 +49,9 @@ enum EventStream {
         }
 
         /// One write for all: a page costs one system call.
-        mutating func send(_ chunks: [LogChunk]) async throws {
+        mutating func send(_ rows: [FeedRow]) async throws {
             var buffer = ByteBuffer()
-            for chunk in chunks {
-                let data = String(decoding: try WireJSON.encode(LogRow(chunk)), as: UTF8.self)
-                ServerSentEvent(name: "chunk", id: String(chunk.seq), data: data).write(to: &buffer)
-            }
+            for row in rows { buffer.writeImmutableBuffer(row.frame(.event)) }
             try await body.write(buffer)
         }
 

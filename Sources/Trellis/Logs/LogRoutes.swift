@@ -9,7 +9,7 @@ internal import Wire
 /// Reading a job's log: `/api/jobs/{id}/logs…`.
 struct LogRoutes: Sendable {
     var store: any Store
-    var bell: FeedBell
+    var feeds: Feeds
 
     func add(to group: RouterGroup<TrellisContext>) {
         group.get("jobs/:id/logs", use: page)
@@ -19,6 +19,8 @@ struct LogRoutes: Sendable {
 
     /// Bytes of text in one answer.
     private static let pageBytes = 1 << 20
+    /// Bytes of text in memory while a whole log goes out.
+    private static let textPageBytes = 256 << 10
 
     private func page(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
@@ -58,7 +60,7 @@ struct LogRoutes: Sendable {
             var after: Int64 = 0
             while true {
                 let chunks = try await store.chunks(
-                    of: job.id, after: after, maxBytes: LogFollower.pageBytes, maxRows: 10_000)
+                    of: job.id, after: after, maxBytes: Self.textPageBytes, maxRows: 10_000)
                 guard let last = chunks.last else { break }
                 after = last.seq
                 try await writer.write(ByteBuffer(string: chunks.map { joiner.add($0) }.joined()))
@@ -82,18 +84,17 @@ struct LogRoutes: Sendable {
         let job = try await find(context)
         let last = request.headers[Self.lastEventID].flatMap { Int64($0) }
         let after: Int64 = try last ?? request.number("after", in: 0...Int64.max, fallback: 0)
-        let (store, bell) = (store, bell)
+        let (store, feeds) = (store, feeds)
         return EventStream.response(to: request) { writer in
-            let listener = bell.listen(to: [.job(job.id)])
-            defer { listener.cancel() }
-            var follower = LogFollower(
-                job.id, after: after, log: StoredLog(store: store), listener: listener,
+            var follower = try await LogFollower(
+                job.id, after: after, in: feeds.logs, jobs: StoredJobs(store: store), bell: feeds.bell,
                 heartbeat: EventStream.heartbeat)
+            defer { follower.leave() }
             let records = JobRecords(store: store, ambient: .system)
             try await writer.open()
             while true {
                 switch try await follower.next() {
-                case .chunks(let chunks): try await writer.send(chunks)
+                case .rows(let rows): try await writer.send(rows)
                 case .job(let job): try await writer.send("job", records.record(job))
                 case .idle: try await writer.heartbeat()
                 case .ended(let job):
@@ -109,12 +110,8 @@ struct LogRoutes: Sendable {
 }
 
 /// The store as a follower sees it.
-struct StoredLog: FollowedLog {
+struct StoredJobs: FollowedJob {
     var store: any Store
 
     func followedJob(_ id: JobID) async throws -> Job? { try await store.job(id) }
-
-    func followedChunks(of id: JobID, after: Int64, maxBytes: Int) async throws -> [LogChunk] {
-        try await store.chunks(of: id, after: after, maxBytes: maxBytes, maxRows: 1000)
-    }
 }

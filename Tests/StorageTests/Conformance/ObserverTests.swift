@@ -15,9 +15,9 @@ import Testing
             let vine = try await bench.vine()
             #expect(bench.seen.take() == [[.vine(vine.id)]])
             let tendril = try await bench.tendril()
-            #expect(bench.seen.take() == [[.tendril(tendril.id)]])
+            #expect(bench.seen.take() == [[.tendril(tendril.id, isNew: true)]])
             let job = try await bench.job(of: vine)
-            #expect(bench.seen.take() == [[.job(job.id)]])
+            #expect(bench.seen.take() == [[.job(job.id, isNew: true)]])
             let claim = try await told { _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2)) }
             #expect(claim == [.job(job.id), .log(job.id, seq: 1)])
             #expect(try await told { try await bench.change(job.id, .start(epoch: 1)) } == [.job(job.id)])

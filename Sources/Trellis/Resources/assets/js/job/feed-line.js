@@ -87,6 +87,12 @@ export class FeedLine {
     if (model.isTerminal && job.engine_state !== "STOPPING") return { ...base, name: "QUEUED", text: "Waiting for the last lines" };
     const age = Math.max(0, now() - store.lastTime);
     const last = store.count ? `last line ${age < 1000 ? `${(Math.max(1, Math.ceil(age / 100)) / 10).toFixed(1)} s` : ticking(age)} ago` : "";
+    if (feed.isPolling) {
+      return {
+        ...base, tone: "live", text: "Live, by polling", last,
+        title: "The live connection does not get through, so this page asks for new lines every second; it goes on trying the connection",
+      };
+    }
     return { ...base, tone: "live", text: "Live", last };
   }
 
@@ -148,7 +154,7 @@ export class FeedLine {
     const before = this.#kind;
     this.#kind = kind;
     if (kind === "lost") announce("Live feed lost, reconnecting");
-    else if (kind === "live" && before === "lost") announce("Live feed is back");
+    else if (kind === "live" && before === "lost") announce(feed.isPolling ? "New lines come by polling" : "Live feed is back");
     else if (kind === "ended" && before) announce(`Log: ${text || `${count(store.count)} lines`}`);
   }
 }

@@ -1,63 +1,80 @@
-// The log as it comes: one stream of events, resumed after the last chunk that arrived, for as long as it takes.
-// Between two tries a page is fetched the plain way, so that a log ends right even where no stream gets through.
-// Another transport stands in its place by offering the same: start, stop, retryNow, state, onChange.
+// The log as it comes: rows over the page's live connection, resumed after the last one that arrived, for as long as
+// it takes. Where the connection fails, pages are read the plain way, so that a log ends right whatever gets through.
 
-import { call } from "../lib/api.js";
+import { Backoff } from "../lib/backoff.js";
 import { now } from "../lib/clock.js";
-import { readEvents } from "./sse.js";
+import { Realtime } from "../lib/realtime.js";
+import { LogPages } from "./log-pages.js";
 
 /** @typedef {"connecting"|"live"|"lost"|"ended"|"refused"} FeedState */
 
-const FIRST_WAIT = 500;
-const MAX_WAIT = 15_000;
-// The server sends a comment at least every 30 s; silence for longer is a dead connection.
-const SILENCE = 50_000;
-const PAGE = 1000;
-// A page that nobody looks at gives its connection back after a while: over HTTP/1.1 a browser has six for all tabs.
-const UNSEEN = 30_000;
-// How far a chunk may lag behind its writing before the feed counts as behind.
+/**
+ * @typedef {object} FeedOptions
+ * @property {string} job its id
+ * @property {import("./store.js").LineStore} store
+ * @property {() => boolean} isClosed whether the job's log is known to get no more rows
+ * @property {() => void} onJob called where the job may have changed
+ * @property {(worker: any) => void} onWorker takes a Tendril's row that has changed
+ */
+
+const LOGS = "provision_job_logs";
+const JOBS = "provision_jobs";
+const WORKERS = "workers";
+// How far a row may lag behind its writing before the feed counts as behind.
 const LAG = 2000;
 const QUIET = 700;
+// Where the live connection needs longer than this, lines are fetched without it.
+const PATIENCE = 4000;
+// As many tries in a row must fail, while the server answers otherwise, for connections to count as blocked.
+const TRIES = 2;
+const POLL = 1000;
+// How often rows that are missing are asked for again.
+const ASKS = 3;
 
 export class Feed {
-  #job;
+  #options;
   #store;
-  #onJob;
+  #realtime = new Realtime();
+  /** @type {import("../lib/realtime-channel.js").Channel|null} */
+  #channel = null;
+  #pages;
+  #backoff = new Backoff();
   #listeners = new Set();
-  #abort = new AbortController();
-  #tries = 0;
+  /** The row up to which the log went when the channel was joined; it is filled when that is here. */
+  #mark = Infinity;
+  #failures = 0;
   #holes = 0;
-  #wake = () => {};
-  #stopped = false;
   #lastLag = 0;
   #lastArrival = -QUIET;
-  #watchdog = 0;
-  #settling = 0;
-  #dozing = 0;
-  #isAsleep = false;
+  #impatience = 0;
+  #isLate = false;
+  #isAsked = false;
+  #isReading = false;
+  #isStopped = false;
+  #wake = () => {};
 
   /** True until the log as it was at the start has come. */
   isFilling = true;
+  /** Live, but by asking again and again. */
+  isPolling = false;
   /** @type {FeedState} */
   state = "connecting";
-  /** When the stream broke off, on the server's clock; 0 while it stands. */
+  /** When the feed broke off, on the server's clock; 0 while it stands. */
   lostAt = 0;
   /** A hole in the numbers that the server could not fill. */
   hasHole = false;
-  /** The status that the server refused the stream with: 401, 403, 404. */
+  /** The status that the server refused the log with: 401, 403, 404. */
   refusal = 0;
 
-  /**
-   * @param {string} job
-   * @param {import("./store.js").LineStore} store
-   * @param {(job: any) => void} onJob takes a JobRecord
-   */
-  constructor(job, store, onJob) {
-    this.#job = job;
-    this.#store = store;
-    this.#onJob = onJob;
-    addEventListener("online", () => this.retryNow());
-    document.addEventListener("visibilitychange", () => this.#seen(!document.hidden));
+  /** @param {FeedOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#pages = new LogPages(options.job, options.store, (row) => this.#take(row));
+    // The connection looks after itself.
+    const readOn = () => { if (!document.hidden && this.state === "lost") this.#read(); };
+    addEventListener("online", readOn);
+    document.addEventListener("visibilitychange", readOn);
   }
 
   /** @param {() => void} listener */
@@ -75,47 +92,23 @@ export class Feed {
     return this.#lastLag;
   }
 
-  async start() {
-    while (!this.#stopped) {
-      try {
-        await this.#stream();
-        if (this.state === "ended" || this.#stopped) return;
-      } catch (error) {
-        if (this.#stopped) return;
-        if ([401, 403, 404].includes(error?.status)) {
-          this.refusal = error.status;
-          this.#set("refused");
-          return;
-        }
-      }
-      if (this.#isAsleep) {
-        await new Promise((resolve) => { this.#wake = resolve; });
-        this.#set("connecting");
-        continue;
-      }
-      if (!this.lostAt) this.lostAt = now();
-      this.#set("lost");
-      if (await this.#catchUp()) {
-        this.#end();
-        return;
-      }
-      await this.#pause();
-    }
+  start() {
+    this.#isStopped = false;
+    if (this.#options.isClosed()) this.#read();
+    else this.#listen();
   }
 
   stop() {
-    this.#stopped = true;
-    clearTimeout(this.#watchdog);
-    this.#abort.abort();
+    this.#isStopped = true;
+    this.#leave();
     this.#wake();
   }
 
   /** Tries at once, where it waits. */
   retryNow() {
-    if (this.state === "lost") {
-      this.#tries = 0;
-      this.#wake();
-    }
+    if (this.state !== "lost") return;
+    this.#realtime.retryNow();
+    this.#read();
   }
 
   /** Starts over, as after a sign-in, or where a log that seemed to have ended went on. */
@@ -125,114 +118,195 @@ export class Feed {
     this.start();
   }
 
-  #seen(isSeen) {
-    clearTimeout(this.#dozing);
-    if (!isSeen) {
-      this.#dozing = setTimeout(() => {
-        if (this.state !== "live" && this.state !== "connecting") return;
-        this.#isAsleep = true;
-        this.#abort.abort();
-      }, UNSEEN);
-    } else if (this.#isAsleep) {
-      this.#isAsleep = false;
-      this.#wake();
-    } else {
-      this.retryNow();
-    }
+  /** The log gets no more rows: reads what is not here yet, and ends. */
+  finish() {
+    if (!this.#isOver) this.#read();
   }
 
-  async #stream() {
-    this.#abort = new AbortController();
-    const { signal } = this.#abort;
-    const alive = () => {
-      clearTimeout(this.#watchdog);
-      this.#watchdog = setTimeout(() => this.#abort.abort(), SILENCE);
-    };
-    alive();
+  get #isOver() {
+    return this.#isStopped || this.state === "ended" || this.state === "refused";
+  }
+
+  get #isJoined() {
+    return this.#channel?.isJoined ?? false;
+  }
+
+  // MARK: over the live connection
+
+  #listen() {
+    const { job, onJob, onWorker } = this.#options;
+    const schema = "public";
+    this.#waitInVain();
+    this.#channel = this.#realtime.channel(`job:${job}`, {
+      bindings: () => [
+        { event: "INSERT", schema, table: LOGS, filter: `job_id=eq.${job},seq=gt.${this.#store.lastSeq}` },
+        { event: "*", schema, table: JOBS, filter: `id=eq.${job}` },
+        { event: "*", schema, table: WORKERS },
+      ],
+      on: {
+        [LOGS]: ({ record }) => { if (!this.#take(record)) this.#channel?.rejoin(); },
+        [JOBS]: onJob,
+        [WORKERS]: ({ record }) => { if (record) onWorker(record); },
+      },
+      onJoin: (bindings) => this.#joined(bindings),
+      onReady: onJob, // what changed before anybody listened
+      onDown: (hasFailed) => this.#down(hasFailed),
+    });
+  }
+
+  #leave() {
+    this.#waitNoMore();
+    this.#channel?.leave();
+    this.#channel = null;
+  }
+
+  #joined(bindings) {
+    this.#waitNoMore();
+    this.#failures = 0;
+    this.#realtime.setBlocked(false);
+    this.#mark = bindings.find(({ table }) => table === LOGS)?.seq ?? 0;
+    this.#fill();
+    this.#goLive(false);
+  }
+
+  #down(hasFailed) {
+    if (this.#isOver) return;
+    if (hasFailed) this.#failures += 1;
+    if (!this.isPolling) this.#lose();
+    this.#waitInVain();
+    this.#read();
+  }
+
+  // From the first failure on, whatever is tried in the meantime.
+  #waitInVain() {
+    this.#impatience ||= setTimeout(() => {
+      this.#isLate = true;
+      this.#read();
+    }, PATIENCE);
+  }
+
+  #waitNoMore() {
+    clearTimeout(this.#impatience);
+    this.#impatience = 0;
+    this.#isLate = false;
+  }
+
+  // MARK: without it
+
+  // Reads what is there; goes on every so often while that is the only way.
+  async #read() {
+    this.#isAsked = true;
+    this.#wake();
+    if (this.#isReading) return;
+    this.#isReading = true;
     try {
-      await readEvents(`/api/jobs/${this.#job}/logs/stream?after=${this.#store.lastSeq}`, {
-        signal,
-        onOpen: () => {
-          this.lostAt = 0;
-          this.#settle();
-          this.#set("live");
-        },
-        onBytes: () => {
-          this.#tries = 0;
-          alive();
-        },
-        onEvent: (type, data) => this.#event(type, data),
-      });
+      while (this.#isAsked && !this.#isOver) {
+        this.#isAsked = false;
+        const outcome = await this.#pages.readOn(() => !this.#options.isClosed() && this.#lastLag < LAG);
+        if (this.#isStopped) return;
+        this.#learn(outcome);
+        if (this.#isOver) return;
+        if (!this.#isAsked && this.#isOnItsOwn) {
+          await this.#pause(outcome === "silent" ? this.#backoff.next() : POLL);
+          this.#isAsked ||= this.#isOnItsOwn;
+        }
+      }
     } finally {
-      clearTimeout(this.#watchdog);
-      this.#abort.abort();
+      this.#isReading = false;
     }
   }
 
-  #event(type, data) {
-    if (this.state === "ended") return;
-    if (type === "chunk") this.#take(JSON.parse(data));
-    else if (type === "job") this.#onJob(JSON.parse(data));
-    else if (type === "end") this.#end();
+  // No connection brings the rest, or makes this read again.
+  get #isOnItsOwn() {
+    return this.isPolling || !this.#channel || this.#options.isClosed();
   }
 
+  /** @param {import("./log-pages.js").Outcome} outcome */
+  #learn(outcome) {
+    switch (outcome) {
+      case "ended":
+        this.#end();
+        break;
+      case "refused":
+        this.#refuse();
+        break;
+      case "silent":
+        if (this.#isJoined) break;
+        // Nothing answers, so nothing is blocked: the connection may be back as soon as the server is.
+        this.#failures = 0;
+        this.#realtime.setBlocked(false);
+        this.#lose();
+        break;
+      case "open":
+        this.#backoff.reset();
+        if (this.#options.isClosed()) this.#options.onJob(); // it is not, or not any more
+        else if (!this.#channel) this.#listen();
+        else if (!this.#isJoined && (this.#isLate || this.#failures >= TRIES)) this.#poll();
+    }
+  }
+
+  #poll() {
+    this.#realtime.setBlocked(this.#failures >= TRIES);
+    this.isFilling = false;
+    this.#goLive(true);
+  }
+
+  // MARK: what comes
+
+  // False where rows before this one are missing, and should be asked for again.
   #take(row) {
-    const { lastSeq } = this.#store;
-    if (row.seq > lastSeq + 1 && !this.hasHole) {
-      // Rows are contiguous, so some are missing: ask again from the last that is whole, a few times.
+    if (this.#isOver) return true;
+    if (row.seq > this.#store.lastSeq + 1 && !this.hasHole) {
       this.#holes += 1;
-      if (this.#holes <= 3) throw new Error(`rows ${lastSeq + 1} to ${row.seq - 1} are missing`);
+      if (this.#holes <= ASKS) return false;
       this.hasHole = true;
     }
-    if (!this.#store.append(row)) return;
+    if (!this.#store.append(row)) return true;
+    if (!this.hasHole) this.#holes = 0;
     this.#lastLag = Math.max(0, now() - Date.parse(row.created_at));
     this.#lastArrival = performance.now();
-    if (this.isFilling) {
-      if (this.#lastLag < LAG) this.isFilling = false;
-      else this.#settle();
-    }
+    this.#fill();
+    return true;
   }
 
-  // Nothing says where the backlog ends; a quiet moment does.
-  #settle() {
-    if (!this.isFilling) return;
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => {
-      this.isFilling = false;
-      this.#tell();
-    }, QUIET);
+  #fill() {
+    if (!this.isFilling || this.#store.lastSeq < this.#mark) return;
+    this.isFilling = false;
+    this.#tell();
   }
 
-  // Reads on in pages. True where the log has ended, and is here.
-  async #catchUp() {
-    try {
-      for (;;) {
-        const after = this.#store.lastSeq;
-        const page = await call("GET", `/api/jobs/${this.#job}/logs?after=${after}&limit=${PAGE}`);
-        for (const row of page.chunks) this.#take(row);
-        if (!page.chunks.length) return page.log_state !== "OPEN";
-        // Up to what is new; from there on a stream is better, and a loud log would keep this going for ever.
-        if (this.#store.lastSeq === after || this.#lastLag < LAG) return false;
-      }
-    } catch {
-      return false;
-    }
+  #goLive(isPolling) {
+    const isNews = this.isPolling !== isPolling;
+    this.isPolling = isPolling;
+    this.lostAt = 0;
+    if (this.state !== "live") this.#set("live");
+    else if (isNews) this.#tell();
+  }
+
+  #lose() {
+    this.isPolling = false;
+    if (!this.lostAt) this.lostAt = now();
+    this.#set("lost");
   }
 
   #end() {
-    clearTimeout(this.#settling);
     this.isFilling = false;
+    this.isPolling = false;
     this.lostAt = 0;
+    this.#leave();
     this.#set("ended");
-    this.#abort.abort();
   }
 
-  async #pause() {
-    const wait = Math.min(MAX_WAIT, FIRST_WAIT * 2 ** Math.min(this.#tries, 10));
-    this.#tries += 1;
-    // Half of it is chance, so that a thousand pages do not come back at once.
+  #refuse() {
+    this.isPolling = false;
+    this.refusal = this.#pages.refusal;
+    this.#leave();
+    this.#set("refused");
+  }
+
+  async #pause(wait) {
     await new Promise((resolve) => {
-      const timer = setTimeout(resolve, wait / 2 + Math.random() * wait / 2);
+      const timer = setTimeout(resolve, wait);
       this.#wake = () => { clearTimeout(timer); resolve(); };
     });
     this.#wake = () => {};

@@ -7,6 +7,7 @@ import { copyFrom } from "../lib/copy.js";
 import { all, one, pageData } from "../lib/dom.js";
 import { bindMenus } from "../lib/menu.js";
 import { showProblem } from "../lib/problem.js";
+import { seldom } from "../lib/seldom.js";
 import { startTimes } from "../lib/times.js";
 import { toast } from "../lib/toast.js";
 import { startActions } from "./actions.js";
@@ -28,11 +29,15 @@ sync(data.job.server_now);
 const model = new JobModel(data);
 const store = new LineStore();
 const panel = new LogPanel(store);
-const feed = new Feed(model.job.id, store, (job) => {
-  sync(job.server_now);
-  model.take(job);
-});
 const watch = new Watch(model);
+// A job's rows change in bursts, as when it is claimed and started; where the fetch fails, the poll says why.
+const refresh = seldom(150, () => watch.refresh().catch(() => {}));
+const feed = new Feed({
+  job: model.job.id, store,
+  isClosed: () => model.job.log_state !== "OPEN",
+  onJob: refresh,
+  onWorker: (worker) => watch.takeWorker(worker),
+});
 const phases = new PhaseWatch();
 
 startHeader(model);
@@ -57,13 +62,14 @@ store.onAppend(({ from, to }) => {
 
 model.onChange((_, before) => {
   if (model.job.status !== before.status) announce(statusSentence(model), { urgent: model.isTerminal });
+  if (model.job.log_state !== "OPEN") feed.finish();
   // A job that goes on after its log seemed to have ended: there is more to read.
-  if (feed.state === "ended" && model.job.log_state === "OPEN" && before.log_state !== "OPEN") feed.restart();
+  else if (feed.state === "ended" && before.log_state !== "OPEN") feed.restart();
 });
 feed.onChange(() => {
   if (feed.state !== "ended") return;
   watch.refresh().then(
-    // The stream said its end, the job says otherwise: ask for the rest.
+    // The log said its end, the job says otherwise: ask for the rest.
     () => { if (model.job.log_state === "OPEN") setTimeout(() => feed.restart(), 1000); },
     () => {},
   );

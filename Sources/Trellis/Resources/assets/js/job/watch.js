@@ -87,6 +87,12 @@ export class Watch {
     return apply;
   }
 
+  /** A Tendril's row, as it changed. @param {any} worker */
+  takeWorker(worker) {
+    const { job } = this.#model;
+    if (worker.id === job.worker_id && !this.#model.isTerminal) this.#model.takeWorker({ ...this.#model.worker, ...worker });
+  }
+
   async #workers() {
     const { status, worker_id: id } = this.#model.job;
     if (!id || status !== "PROCESSING" && status !== "CLAIMED") return;

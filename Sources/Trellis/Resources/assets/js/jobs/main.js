@@ -3,6 +3,7 @@
 import { announce } from "../lib/announce.js";
 import { now, sync } from "../lib/clock.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
+import { followTable } from "../lib/follow-table.js";
 import { clockTime, counted, shortId, ticking } from "../lib/format.js";
 import { drawNothing, drawRows, LiveList } from "../lib/list.js";
 import { agoTime, startTimes } from "../lib/times.js";
@@ -90,5 +91,6 @@ addEventListener("keydown", (event) => {
 list.onChange = draw;
 if (list.isLoading) list.refresh();
 draw();
+followTable(list, "provision_jobs");
 setInterval(() => { if (!document.hidden && list.items.some((job) => !job.completed_at)) draw(); }, 1000);
 startTimes();

@@ -21,6 +21,8 @@ export class LiveList {
   isLoading = true;
   /** @type {() => void} */
   onChange = () => {};
+  /** Called where asking again would change nothing. @type {() => void} */
+  onRefused = () => {};
 
   /**
    * @param {string} path
@@ -59,7 +61,10 @@ export class LiveList {
         this.#failed = true;
         showProblem(error);
       }
-      if (error instanceof ApiError && error.status === 401) this.poll.stop();
+      if (error instanceof ApiError && error.status === 401) {
+        this.poll.stop();
+        this.onRefused();
+      }
     }
   }
 

@@ -3,7 +3,7 @@
 /**
  * @param {number} interval milliseconds between the end of one run and the next
  * @param {() => Promise<any>} run must not throw
- * @returns {{now: () => Promise<void>, stop: () => void}}
+ * @returns {{now: () => Promise<void>, pace: (interval: number) => void, stop: () => void}}
  */
 export function pollWhileVisible(interval, run) {
   let timer = 0;
@@ -23,6 +23,14 @@ export function pollWhileVisible(interval, run) {
   timer = setTimeout(now, interval);
   return {
     now,
+    /** Another interval, from now on. */
+    pace(other) {
+      if (interval === other || stopped) return;
+      interval = other;
+      if (running || document.hidden) return;
+      clearTimeout(timer);
+      timer = setTimeout(now, interval);
+    },
     stop() {
       stopped = true;
       clearTimeout(timer);

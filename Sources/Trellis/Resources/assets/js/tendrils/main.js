@@ -4,6 +4,7 @@ import { announce } from "../lib/announce.js";
 import { post } from "../lib/api.js";
 import { copyFrom } from "../lib/copy.js";
 import { all, dot, h, icon, one, pageData } from "../lib/dom.js";
+import { followTable } from "../lib/follow-table.js";
 import { shortId } from "../lib/format.js";
 import { drawNothing, drawRows, LiveList } from "../lib/list.js";
 import { messageOf } from "../lib/problem.js";
@@ -80,4 +81,5 @@ function show(name, { worker_id: id, worker_token: token }) {
 list.onChange = draw;
 if (list.isLoading) list.refresh();
 draw();
+followTable(list, "workers");
 startTimes();

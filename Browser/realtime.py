@@ -1,0 +1,176 @@
+"""A server of the live connection, and a log, as tests want them: what a page is told, and when it is cut off."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute
+
+SOCKETS = re.compile(r"/realtime/v1/websocket")
+
+
+@dataclass
+class Join:
+    """A page's asking to be told."""
+
+    socket: WebSocketRoute
+    ref: str
+    topic: str
+    bindings: list[dict[str, Any]]
+    # Whether a change says which join it belongs to; servers differ.
+    names_changes: bool = False
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def filter(self) -> str:
+        return self.bindings[0].get("filter", "")
+
+    @property
+    def after(self) -> int:
+        found = re.search(r"seq=gt\.(\d+)", self.filter)
+        assert found, self.filter
+        return int(found.group(1))
+
+    @property
+    def ids(self) -> list[int]:
+        """As the server makes them: equal bindings have equal ones."""
+        return [zlib.crc32(json.dumps(binding, sort_keys=True).encode()) for binding in self.bindings]
+
+    def push(self, event: str, payload: dict[str, Any], is_named: bool = True) -> None:
+        self.socket.send(json.dumps([self.ref if is_named else None, None, self.topic, event, payload]))
+
+    def reply(self, status: str, response: dict[str, Any]) -> None:
+        self.socket.send(json.dumps([self.ref, self.ref, self.topic, "phx_reply", {"status": status, "response": response}]))
+
+    def accept(self, mark: int = 0) -> None:
+        echo = [{**binding, "id": number} for number, binding in zip(self.ids, self.bindings)]
+        for binding in echo:
+            if binding["table"] == "provision_job_logs":
+                binding["seq"] = mark
+        self.reply("ok", {"postgres_changes": echo})
+        self.system("ok", "Subscribed to PostgreSQL")
+
+    def system(self, status: str, message: str) -> None:
+        self.push("system", {
+            "extension": "postgres_changes", "status": status, "message": message, "channel": self.topic.removeprefix("realtime:")})
+
+    def close(self) -> None:
+        self.push("phx_close", {})
+
+    def change(self, table: str, record: dict[str, Any], kind: str = "INSERT") -> None:
+        number = next(n for n, binding in zip(self.ids, self.bindings) if binding["table"] == table)
+        self.push("postgres_changes", {"ids": [number], "data": {
+            "schema": "public", "table": table, "type": kind, "commit_timestamp": now(), "errors": None, "columns": [], "record": record}},
+            is_named=self.names_changes)
+
+    def rows(self, *rows: dict[str, Any]) -> None:
+        for row in rows:
+            self.change("provision_job_logs", row)
+
+
+class Realtime:
+    """Takes the place of the server's WebSocket for all pages of a context."""
+
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+        self.joins: list[Join] = []
+        self.left: list[str] = []
+        self.closed: list[int | None] = []
+        self.heartbeats: list[str] = []
+        self.answers_heartbeats = True
+        self.answers_joins = True
+        self.is_cut = False
+        # Said to a join as its mark, and told at once.
+        self.rows: list[dict[str, Any]] = []
+
+    def serve(self, where: BrowserContext | Page) -> "Realtime":
+        where.route_web_socket(SOCKETS, self._open)
+        return self
+
+    def _open(self, socket: WebSocketRoute) -> None:
+        self.urls.append(socket.url)
+        if self.is_cut:
+            socket.close(code=1011)
+            return
+        socket.on_message(lambda text: self._take(socket, str(text)))
+        socket.on_close(lambda code, reason: self.closed.append(code))
+
+    def _take(self, socket: WebSocketRoute, text: str) -> None:
+        join_ref, ref, topic, event, payload = json.loads(text)
+        if event == "heartbeat":
+            self.heartbeats.append(ref)
+            if self.answers_heartbeats:
+                socket.send(json.dumps([None, ref, topic, "phx_reply", {"status": "ok", "response": {}}]))
+        elif event == "phx_leave":
+            self.left.append(join_ref)
+        elif event == "phx_join":
+            assert join_ref == ref
+            join = Join(socket, ref, topic, payload["config"]["postgres_changes"])
+            self.joins.append(join)
+            if self.answers_joins:
+                join.accept(self.rows[-1]["seq"] if self.rows else 0)
+                if join.bindings[0]["table"] == "provision_job_logs":
+                    join.rows(*(row for row in self.rows if row["seq"] > join.after))
+
+    def joined(self, page: Page, number: int, limit: float = 10) -> Join:
+        """Waits for a join; the first one is number 1."""
+        until(page, lambda: len(self.joins) >= number, f"{number} joins", limit)
+        return self.joins[number - 1]
+
+    def cut(self, code: int = 1012) -> None:
+        self.joins[-1].socket.close(code=code)
+
+
+class PlainLog:
+    """Takes the place of the log's pages: `/api/jobs/ID/logs?after=…`."""
+
+    def __init__(self, job: str, rows: list[dict[str, Any]]) -> None:
+        self.job = job
+        self.rows = rows
+        self.log_state = "OPEN"
+        self.refusal = 0
+        self.asked: list[int] = []
+
+    def serve(self, where: BrowserContext | Page) -> "PlainLog":
+        where.route(f"**/api/jobs/{self.job}/logs?after=*", self._answer)
+        return self
+
+    def _answer(self, route: Route) -> None:
+        after = int(parse_qs(urlsplit(route.request.url).query)["after"][0])
+        self.asked.append(after)
+        if self.refusal:
+            route.fulfill(status=self.refusal, json={"error": "Refused for a test."})
+            return
+        rows = [row for row in self.rows if row["seq"] > after]
+        route.fulfill(json={"chunks": rows, "next": rows[-1]["seq"] if rows else after, "log_state": self.log_state})
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def row(seq: int, text: str = "") -> dict[str, Any]:
+    """A row of one line, whose number is the row's."""
+    return {
+        "seq": seq, "epoch": 1, "first_line": seq, "line_count": 1, "stream_type": "STDOUT",
+        "log_chunk": f"{text or f'told-{seq}'}\n", "times": [[1, int(time.time() * 1000)]], "created_at": now(),
+    }
+
+
+def rows(first: int, last: int) -> list[dict[str, Any]]:
+    return [row(seq) for seq in range(first, last + 1)]
+
+
+def until(page: Page, holds: Any, what: str, limit: float = 10) -> None:
+    """Waits while the browser goes on, until something that the test itself keeps is so."""
+    deadline = time.monotonic() + limit
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {limit} s: {what}"
+        page.wait_for_timeout(20)

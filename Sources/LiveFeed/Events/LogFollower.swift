@@ -1,0 +1,106 @@
+public import Domain
+internal import NIOCore
+
+/// What a follower reads beside the log itself.
+public protocol FollowedJob: Sendable {
+    /// The job as it stands; nil where there is none.
+    func followedJob(_ id: JobID) async throws -> Job?
+}
+
+/// Follows one job and its log, from any `seq` to the log's end: for one reader that waits for what comes next.
+///
+/// Backlog and live part come from the same cursor, so there is no seam. It holds one page at a time.
+public struct LogFollower: Sendable {
+    /// What came next.
+    public enum Step: Sendable {
+        /// The next rows of the log.
+        case rows([FeedRow])
+        /// The job's fields have changed (or this is the first look at them).
+        case job(Job)
+        /// Nothing for a while; say so to whoever listens.
+        case idle
+        /// The log has ended, and everything of it has been delivered.
+        case ended(Job)
+        /// The server is going away, or the reader has gone.
+        case closed
+    }
+
+    /// Bytes of rows in a step, about.
+    private static let stepBytes = 256 << 10
+
+    private let id: JobID
+    private let jobs: any FollowedJob
+    private let source: any FeedSource
+    private let listener: FeedBell.Listener
+    private let reader: LogReader
+    private let heartbeat: Duration
+    private var seen: Job?
+    /// A change of the job that is to be told after the rows that came before it.
+    private var news: Job?
+
+    /// - Parameters:
+    ///   - after: the last `seq` the reader has; 0 for none.
+    ///   - heartbeat: how long to wait before saying ``Step/idle``.
+    /// - Throws: ``Refusal`` `.notFound` without the job; what the store throws.
+    public init(
+        _ id: JobID, after: Int64, in hub: LogHub, jobs: any FollowedJob, bell: FeedBell, heartbeat: Duration
+    ) async throws {
+        let wakeup = Wakeup()
+        self.id = id
+        self.jobs = jobs
+        self.heartbeat = heartbeat
+        source = hub.source
+        listener = bell.listen(to: [.job(id)], waking: wakeup)
+        do {
+            reader = try await hub.follow(id, from: { _ in after }) { wakeup.ring() }
+            news = try await jobs.followedJob(id)
+        } catch {
+            listener.cancel()
+            throw error
+        }
+    }
+
+    /// Gives the places up.
+    public func leave() {
+        listener.cancel()
+        reader.leave()
+    }
+
+    /// Waits for the next step. Rows come before the job change that ended them.
+    public mutating func next() async throws -> Step {
+        while true {
+            if listener.takeRing() {
+                guard let job = try await jobs.followedJob(id) else { return .closed }
+                news = job
+            }
+            switch reader.next(bound: Self.stepBytes) {
+            case .entries(let rows): return .rows(rows)
+            case .behind:
+                let rows = try await reader.page()
+                if !rows.isEmpty { return .rows(rows) }
+            case .atHead: break
+            }
+            if let job = news, job != seen {
+                // The store knows a commit before it is told of: what came before the log's end is here for certain
+                // only when the stored end is.
+                if job.isFinal, try await source.logEnd(of: id) > reader.place {
+                    let rows = try await reader.page()
+                    if !rows.isEmpty { return .rows(rows) }
+                }
+                seen = job
+                return .job(job)
+            }
+            if let seen, seen.isFinal { return .ended(seen) }
+            switch await listener.next(timeout: heartbeat) {
+            case .rang: continue
+            case .timedOut: return .idle
+            case .closed: return .closed
+            }
+        }
+    }
+}
+
+extension Job {
+    /// True once nothing more is added to the log.
+    fileprivate var isFinal: Bool { state.log != .open && status.isTerminal }
+}

@@ -1,0 +1,15 @@
+public import Domain
+public import NIOCore
+
+/// What the feed reads: the store, seen narrowly, its rows encoded.
+public protocol FeedSource: Sendable {
+    /// The job's last `seq`; 0 for an empty log. - Throws: ``Refusal`` `.notFound` without the job.
+    func logEnd(of job: JobID) async throws -> Int64
+
+    /// The log's rows with `seq` > `after`, in order and without gaps: as many as fit in `maxBytes` of text, at least
+    /// one, if there is any.
+    func logRows(of job: JobID, after: Int64, maxBytes: Int) async throws -> [FeedRow]
+
+    /// A row of ``FeedTable/jobs`` or ``FeedTable/workers`` as it stands, in JSON; nil where there is none.
+    func record(of table: FeedTable, id: String) async throws -> ByteBuffer?
+}

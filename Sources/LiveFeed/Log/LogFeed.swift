@@ -1,0 +1,93 @@
+internal import Domain
+internal import Synchronization
+
+/// One followed log: its ring, filled from the store once for all its readers.
+///
+/// The store tells of commits; the feed then reads what is new, so what readers get is what is stored, in its order.
+final class LogFeed: Sendable {
+    private struct Filling {
+        /// The newest `seq` that was committed, as far as we were told.
+        var known: Int64 = 0
+        /// True once the ring has its beginning.
+        var isOpen = false
+        var isRunning = false
+    }
+
+    let job: JobID
+    let ring: SharedRing<FeedRow>
+    private let source: any FeedSource
+    private let limits: FeedLimits
+    private let bound: @Sendable () -> Int
+    private let filling = Mutex(Filling())
+
+    /// - Parameter bound: what the ring may cost, asked for each time.
+    init(_ job: JobID, source: any FeedSource, limits: FeedLimits, bound: @escaping @Sendable () -> Int) {
+        self.job = job
+        self.source = source
+        self.limits = limits
+        self.bound = bound
+        ring = SharedRing(head: 0)
+    }
+
+    /// Looks up where the log ends, and begins the ring there. Does nothing the second time.
+    /// - Throws: what the source throws.
+    func open() async throws {
+        guard !filling.withLock(\.isOpen) else { return }
+        let end = try await source.logEnd(of: job)
+        let isFirst = filling.withLock { filling in
+            defer { filling.isOpen = true }
+            if !filling.isOpen { ring.begin(at: end) }
+            return !filling.isOpen
+        }
+        // What was committed meanwhile.
+        if isFirst { told(end) }
+    }
+
+    /// The newest `seq` that is known of.
+    var end: Int64 { max(ring.head, filling.withLock(\.known)) }
+
+    /// Rows up to `seq` are committed. Returns at once.
+    func told(_ seq: Int64) {
+        let starts = filling.withLock { filling in
+            filling.known = max(filling.known, seq)
+            guard filling.isOpen, !filling.isRunning, filling.known > ring.head else { return false }
+            filling.isRunning = true
+            return true
+        }
+        if starts { Task { await fill() } }
+    }
+
+    private func fill() async {
+        while let after = next() {
+            do {
+                let rows = try await source.logRows(of: job, after: after, maxBytes: limits.pageBytes)
+                ring.append(rows, bound: bound())
+                if rows.isEmpty { forget(after) }
+            } catch {
+                // The store is away; readers wait, and lose nothing.
+                try? await Task.sleep(for: Self.retry)
+            }
+            // Woken readers are busy now: what comes meanwhile goes to them together.
+            if ring.head >= filling.withLock(\.known) { try? await Task.sleep(for: limits.pause(for: ring.readers)) }
+        }
+    }
+
+    private static let retry = Duration.milliseconds(250)
+
+    /// Where to read on; nil, and the filling has ended, where there is nothing to read or nobody to read it for.
+    private func next() -> Int64? {
+        filling.withLock { filling in
+            let head = ring.head
+            guard head < filling.known, ring.readers > 0 else {
+                filling.isRunning = false
+                return nil
+            }
+            return head
+        }
+    }
+
+    /// Nothing is stored after `head`, whatever was said.
+    private func forget(_ head: Int64) {
+        filling.withLock { $0.known = min($0.known, head) }
+    }
+}

@@ -1,0 +1,54 @@
+internal import Domain
+internal import Synchronization
+
+/// One reader's place in a followed log. It costs a number, however slow it is; what the ring has let go of, it reads
+/// from the store. Used by one at a time.
+public final class LogReader: Sendable {
+    /// The log's last `seq` when the cursor was placed.
+    public let end: Int64
+
+    private let id: UInt64
+    private let feed: LogFeed
+    private let hub: LogHub
+    private let pages: PageReader
+    private let hasLeft = Mutex(false)
+
+    init(id: UInt64, end: Int64, feed: LogFeed, hub: LogHub, pages: PageReader) {
+        self.id = id
+        self.end = end
+        self.feed = feed
+        self.hub = hub
+        self.pages = pages
+    }
+
+    deinit { leave() }
+
+    /// The last `seq` that was read.
+    public var place: Int64 { feed.ring.place(of: id) ?? end }
+
+    /// What comes next, as far as the ring has it, in rows of about `bound` bytes; at once.
+    ///
+    /// After `.behind` read ``page()``; after `.atHead` the reader is woken when there is more.
+    public func next(bound: Int) -> RingReading<FeedRow> {
+        feed.ring.read(id, bound: bound)
+    }
+
+    /// The next rows from the store, a page of them; empty at the log's end.
+    /// - Throws: what the store throws; the reader stays where it is.
+    public func page() async throws -> [FeedRow] {
+        let rows = try await pages.page(of: feed.job, after: place)
+        if let last = rows.last { feed.ring.move(id, to: last.position) }
+        return rows
+    }
+
+    /// Gives the place up. The log is followed no more after its last reader.
+    public func leave() {
+        let isFirst = hasLeft.withLock { hasLeft in
+            defer { hasLeft = true }
+            return !hasLeft
+        }
+        guard isFirst else { return }
+        feed.ring.detach(id)
+        hub.leave(feed.job)
+    }
+}

@@ -1,0 +1,61 @@
+internal import Domain
+
+/// Reads pages of stored logs for readers that are behind: a few at once, and each only once for all who ask for it.
+///
+/// Stored rows never change, so a page that was read stays true, and the last ones are kept.
+actor PageReader {
+    private struct Key: Hashable {
+        var job: JobID
+        var after: Int64
+    }
+
+    private let source: any FeedSource
+    private let limits: FeedLimits
+    private var running: [Key: Task<[FeedRow], any Error>] = [:]
+    private var kept: [(key: Key, rows: [FeedRow])] = []
+    private var free: Int
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(source: any FeedSource, limits: FeedLimits) {
+        self.source = source
+        self.limits = limits
+        free = max(1, limits.pageReads)
+    }
+
+    /// The rows after `after`, a page of them; empty where there are none. - Throws: what the source throws.
+    func page(of job: JobID, after: Int64) async throws -> [FeedRow] {
+        let key = Key(job: job, after: after)
+        if let page = kept.first(where: { $0.key == key }) { return page.rows }
+        if let task = running[key] { return try await task.value }
+        // A task of its own: whoever asked first may go away while others wait.
+        let task = Task { try await read(key) }
+        running[key] = task
+        return try await task.value
+    }
+
+    private func read(_ key: Key) async throws -> [FeedRow] {
+        await acquire()
+        defer {
+            release()
+            running[key] = nil
+        }
+        let rows = try await source.logRows(of: key.job, after: key.after, maxBytes: limits.pageBytes)
+        if !rows.isEmpty, limits.cachedPages > 0 {
+            if kept.count >= limits.cachedPages { kept.removeFirst() }
+            kept.append((key, rows))
+        }
+        return rows
+    }
+
+    private func acquire() async {
+        if free > 0 {
+            free -= 1
+        } else {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+    }
+
+    private func release() {
+        if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+    }
+}

@@ -1,0 +1,112 @@
+public import Domain
+
+/// One entry of `config.postgres_changes` in a join: which changes of which table a client asks for.
+public struct ChangeBinding: Hashable, Sendable {
+    /// Named in each message that it matched. Equal bindings share it; never 0.
+    public let id: Int64
+    public let table: FeedTable
+    /// The jobs whose logs it asks for, in the order of the filter; empty for other tables.
+    public let jobs: [JobID]
+    /// Rows after this `seq`; nil for those that come after the join.
+    public let after: Int64?
+    /// Only these columns; nil for all.
+    public let columns: [String]?
+
+    /// nil for every event.
+    private let event: RowEvent?
+    private let filter: RowFilter
+
+    /// Whether it asks for this row.
+    public func matches(_ row: FeedRow) -> Bool {
+        guard row.table == table, event == nil || event == row.event else { return false }
+        return filter.conditions.isEmpty || filter.passes(row.columns)
+    }
+
+    /// True where it may ask for new rows of logs.
+    public var wantsInserts: Bool { event == nil || event == .insert }
+}
+
+extension ChangeBinding {
+    /// Logs of at most so many jobs in one binding.
+    static let maxJobs = RowFilter.maxValues
+
+    /// - Throws: ``BindingError`` with what is wrong, for the `system` message that follows the join.
+    public init(_ request: BindingRequest) throws(BindingError) {
+        guard request.schema == "public" || request.schema == "*" else {
+            throw BindingError("schema \(request.schema) can't be followed; it is public")
+        }
+        guard let name = request.table, let table = FeedTable(rawValue: name) else {
+            throw BindingError(
+                "name a table to follow: " + FeedTable.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        if request.event == "*" {
+            event = nil
+        } else if let event = RowEvent(rawValue: request.event) {
+            self.event = event
+        } else {
+            throw BindingError("the event is INSERT, UPDATE, DELETE or *")
+        }
+        for column in request.select ?? [] where !table.columns.contains(where: { $0.name == column }) {
+            throw BindingError("invalid column for select \(column)")
+        }
+        var filter: RowFilter
+        do { filter = try RowFilter(request.filter ?? "", of: table) } catch { throw BindingError(error.message) }
+        id = request.id
+        self.table = table
+        columns = request.select
+        if table == .logs {
+            jobs = try filter.takeJobs()
+            after = filter.takeStart()
+        } else {
+            jobs = []
+            after = nil
+        }
+        self.filter = filter
+    }
+}
+
+/// Why a binding can't be served.
+public struct BindingError: Error, Hashable {
+    public var message: String
+
+    init(_ message: String) { self.message = message }
+}
+
+extension RowFilter {
+    /// Takes the condition that names the jobs out of the filter.
+    fileprivate mutating func takeJobs() throws(BindingError) -> [JobID] {
+        var names: [String]?
+        for (index, condition) in conditions.enumerated() where condition.column == "job_id" && !condition.isNegated {
+            switch condition.test {
+            case .equal(let name): names = [name]
+            case .oneOf(let all): names = all
+            default: continue
+            }
+            conditions.remove(at: index)
+            break
+        }
+        guard let names else { throw BindingError("provision_job_logs needs the filter job_id=eq.ID") }
+        var jobs: [JobID] = []
+        for name in names {
+            guard let job = JobID(name) else { throw BindingError("there is no job \"\(name.prefix(64))\"") }
+            if !jobs.contains(job) { jobs.append(job) }
+        }
+        return jobs
+    }
+
+    /// Takes a lower bound of `seq` out of the filter: where reading begins.
+    fileprivate mutating func takeStart() -> Int64? {
+        for (index, condition) in conditions.enumerated() where condition.column == "seq" && !condition.isNegated {
+            let start: Int64? =
+                switch condition.test {
+                case .greater(let text): Int64(text)
+                case .greaterOrEqual(let text): Int64(text).map { $0 == .min ? $0 : $0 - 1 }
+                default: nil
+                }
+            guard let start else { continue }
+            conditions.remove(at: index)
+            return max(0, start)
+        }
+        return nil
+    }
+}

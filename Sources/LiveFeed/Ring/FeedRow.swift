@@ -1,0 +1,75 @@
+public import Domain
+internal import Foundation
+public import NIOCore
+internal import Synchronization
+
+/// The tables that can be followed.
+public enum FeedTable: String, CaseIterable, Sendable {
+    case logs = "provision_job_logs"
+    case jobs = "provision_jobs"
+    case workers = "workers"
+}
+
+/// What happened to a row.
+public enum RowEvent: String, Hashable, Sendable {
+    case insert = "INSERT"
+    case update = "UPDATE"
+    case delete = "DELETE"
+}
+
+/// A row as its readers see it: encoded once, whoever reads it by whatever protocol.
+public final class FeedRow: RingEntry {
+    /// The place in its sequence: a log's `seq`, or a counter of changes.
+    public let position: Int64
+    public let table: FeedTable
+    public let event: RowEvent
+    public let committedAt: Timestamp
+    /// The row, an object in JSON.
+    public let record: ByteBuffer
+
+    private struct Derived {
+        var columns: [String: JSONValue]?
+        var frames: [(envelope: FrameEnvelope, frame: ByteBuffer)] = []
+    }
+
+    private let derived = Mutex(Derived())
+
+    /// Nearly all readers of a row ask for the same frame, or one of a few.
+    private static let keptFrames = 4
+
+    public init(position: Int64, table: FeedTable, event: RowEvent, committedAt: Timestamp, record: ByteBuffer) {
+        self.position = position
+        self.table = table
+        self.event = event
+        self.committedAt = committedAt
+        self.record = record
+    }
+
+    /// The record, one frame of it with what goes around that, and the objects.
+    public var cost: Int { 2 * record.readableBytes + 2048 }
+
+    /// The row's columns by name. Decoded at the first call only: most filters do not need them.
+    public var columns: [String: JSONValue] {
+        derived.withLock { derived in
+            if let columns = derived.columns { return columns }
+            var columns: [String: JSONValue] = [:]
+            if case .object(let members)? = try? JSONDecoder().decode(
+                JSONValue.self, from: Data(record.readableBytesView))
+            {
+                columns = members
+            }
+            derived.columns = columns
+            return columns
+        }
+    }
+
+    /// The row in `envelope`, made once for all who ask for it.
+    public func frame(_ envelope: FrameEnvelope) -> ByteBuffer {
+        if let frame = derived.withLock({ $0.frames.first { $0.envelope == envelope }?.frame }) { return frame }
+        let frame = envelope.wrap(self)
+        derived.withLock { derived in
+            if derived.frames.count < Self.keptFrames { derived.frames.append((envelope, frame)) }
+        }
+        return frame
+    }
+}

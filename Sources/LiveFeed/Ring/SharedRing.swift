@@ -1,0 +1,95 @@
+internal import Synchronization
+
+/// A ring and its readers. Nothing is queued per reader: each is a place and a way to wake it.
+final class SharedRing<Entry: RingEntry>: Sendable {
+    typealias ReaderID = UInt64
+
+    private struct Reader {
+        var after: Int64
+        /// True where it found nothing new, and wants to hear when there is.
+        var isWaiting: Bool
+        var wake: @Sendable () -> Void
+    }
+
+    private struct State {
+        var ring: Ring<Entry>
+        var readers: [ReaderID: Reader] = [:]
+        var nextID: ReaderID = 0
+    }
+
+    private let state: Mutex<State>
+
+    init(head: Int64) {
+        state = Mutex(State(ring: Ring(head: head)))
+    }
+
+    /// Lets the ring, still empty, go on after `head`.
+    func begin(at head: Int64) {
+        state.withLock { $0.ring = Ring(head: head) }
+    }
+
+    var head: Int64 { state.withLock { $0.ring.head } }
+    var cost: Int { state.withLock { $0.ring.cost } }
+    var readers: Int { state.withLock { $0.readers.count } }
+
+    /// Adds a reader that has everything up to `after`; nil places it at the head.
+    ///
+    /// - Parameter wake: called once when there is news after a reading that found none; it must not block.
+    func attach(after: Int64?, wake: @escaping @Sendable () -> Void) -> ReaderID {
+        state.withLock { state in
+            state.nextID += 1
+            state.readers[state.nextID] = Reader(after: after ?? state.ring.head, isWaiting: false, wake: wake)
+            return state.nextID
+        }
+    }
+
+    func detach(_ id: ReaderID) {
+        state.withLock { $0.readers[id] = nil }
+    }
+
+    /// Reads on, and moves the reader past what it is given. A reader that has gone finds nothing.
+    func read(_ id: ReaderID, bound: Int) -> RingReading<Entry> {
+        state.withLock { state in
+            guard var reader = state.readers[id] else { return .atHead }
+            let reading = state.ring.read(after: reader.after, bound: bound)
+            if case .entries(let entries) = reading, let last = entries.last { reader.after = last.position }
+            if case .atHead = reading { reader.isWaiting = true }
+            state.readers[id] = reader
+            return reading
+        }
+    }
+
+    /// Where the reader stands; nil where it has gone.
+    func place(of id: ReaderID) -> Int64? {
+        state.withLock { $0.readers[id]?.after }
+    }
+
+    /// Moves a reader on to what it has read elsewhere.
+    func move(_ id: ReaderID, to position: Int64) {
+        state.withLock { state in
+            guard let after = state.readers[id]?.after, after < position else { return }
+            state.readers[id]?.after = position
+        }
+    }
+
+    /// Adds entries and wakes who waits for them. What every reader has passed is let go of; of the rest, what costs
+    /// more than `bound`.
+    func append(_ entries: some Sequence<Entry>, bound: Int) {
+        let woken: [@Sendable () -> Void] = state.withLock { state in
+            let before = state.ring.head
+            // Readers that the ring has lost read elsewhere: nothing is kept for them.
+            let tail = state.ring.tail
+            let slowest = state.readers.values.reduce(before) { $1.after >= tail ? min($0, $1.after) : $0 }
+            state.ring.append(entries)
+            state.ring.trim(upTo: slowest, bound: bound)
+            guard state.ring.head > before else { return [] }
+            var woken: [@Sendable () -> Void] = []
+            for (id, reader) in state.readers where reader.isWaiting {
+                state.readers[id]?.isWaiting = false
+                woken.append(reader.wake)
+            }
+            return woken
+        }
+        for wake in woken { wake() }
+    }
+}

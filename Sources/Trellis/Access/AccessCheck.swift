@@ -1,0 +1,26 @@
+internal import Domain
+internal import Foundation
+internal import Storage
+
+/// Whether a user's credential is good, now.
+struct AccessCheck: Sendable {
+    var access: any AccessStore
+    var ambient: Ambient
+
+    /// The user; nil where the credential is unknown, revoked or has expired.
+    func user(of credential: Credential) async throws -> String? {
+        switch credential {
+        case .tokenHash(let hash): try await access.tokenName(hash: hash)
+        case .sessionHash(let hash): try await access.sessionUser(hash: hash, at: ambient.now())
+        }
+    }
+}
+
+/// What a user came with. Only its hash is kept, so that it can be checked again later.
+enum Credential: Hashable, Sendable {
+    case tokenHash(Data)
+    case sessionHash(Data)
+
+    static func token(_ secret: String) -> Credential { .tokenHash(Credentials.hash(secret)) }
+    static func session(_ secret: String) -> Credential { .sessionHash(Credentials.hash(secret)) }
+}

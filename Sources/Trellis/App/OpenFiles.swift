@@ -1,0 +1,21 @@
+internal import Foundation
+
+/// The limit on this process' open files. Each follower is one, and many systems begin with 1024.
+enum OpenFiles {
+    /// As many as anybody needs here; some systems set no bound, and tables of that size are slow.
+    private static let enough: rlim_t = 65_536
+
+    /// Raises the limit as far as the system lets it. Returns what holds.
+    @discardableResult
+    static func raiseLimit() -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        let wanted = min(limit.rlim_max, enough)
+        if limit.rlim_cur < wanted {
+            limit.rlim_cur = wanted
+            _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            _ = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        }
+        return Int(limit.rlim_cur)
+    }
+}

@@ -1,0 +1,149 @@
+internal import Domain
+internal import LiveFeed
+internal import NIOCore
+internal import Synchronization
+internal import WebSocket
+
+/// A joined topic: its bindings, and a cursor for each log that they name and one for rows of the other tables.
+final class RealtimeChannel: Sendable {
+    let topic: String
+    let joinRef: String?
+
+    private struct State {
+        var deliveries: [Delivery] = []
+        var hasEnded = false
+        var onEnd: @Sendable () -> Void = {}
+    }
+
+    private let join: RealtimeMessage
+    private let version: RealtimeVersion
+    private let connection: WebSocketConnection
+    private let feeds: Feeds
+    private let burst: Int
+    private let state = Mutex(State())
+
+    init(
+        _ join: RealtimeMessage, version: RealtimeVersion, connection: WebSocketConnection, feeds: Feeds, burst: Int
+    ) {
+        topic = join.topic
+        joinRef = join.joinRef ?? join.ref
+        self.join = join
+        self.version = version
+        self.connection = connection
+        self.feeds = feeds
+        self.burst = burst
+    }
+
+    /// Called once, when the channel ends by itself.
+    func onEnd(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onEnd = body }
+    }
+
+    /// Places the cursors, answers the join, says that it stands, and delivers.
+    func start(_ requests: [BindingRequest]) async {
+        var ends: [JobID: Int64] = [:]
+        var problem: String?
+        var bindings: [ChangeBinding] = []
+        do {
+            for request in requests { bindings.append(try ChangeBinding(request)) }
+            ends = try await place(bindings)
+        } catch let error as BindingError {
+            problem = error.message
+        } catch let refusal as Refusal {
+            problem = refusal.reason
+        } catch {
+            problem = "the database can't answer at the moment; join again"
+        }
+        let echoes = requests.enumerated().map { index, request in
+            request.echo(seq: problem == nil && bindings[index].jobs.count == 1 ? ends[bindings[index].jobs[0]] : nil)
+        }
+        send(.reply(to: join, ok: requests.isEmpty ? .object([:]) : ["postgres_changes": .array(echoes)]))
+        if let problem {
+            // As with Supabase the join is answered, and hears nothing but this; clients join again after a while.
+            stop()
+            say(isFine: false, problem)
+            state.withLock(\.onEnd)()
+        } else if !requests.isEmpty {
+            saySubscribed()
+            for delivery in state.withLock(\.deliveries) { delivery.start() }
+        }
+    }
+
+    /// - Returns: where each followed log ended when its cursor was placed.
+    private func place(_ bindings: [ChangeBinding]) async throws -> [JobID: Int64] {
+        var ends: [JobID: Int64] = [:]
+        let ofLogs = bindings.filter { $0.table == .logs && $0.wantsInserts }
+        for job in Set(ofLogs.flatMap(\.jobs)) {
+            let wanted = ofLogs.filter { $0.jobs.contains(job) }
+            let delivery = Delivery(connection: connection, burst: burst)
+            let reader = try await feeds.logs.follow(
+                job, from: { end in wanted.map { $0.after ?? end }.min() ?? end }, wake: { delivery.wake() })
+            let selection = Selection(
+                topic: topic, version: version, bindings: wanted.map { ($0, $0.after ?? reader.end) })
+            delivery.follow(LogDeliverySource(reader: reader, selection: selection))
+            ends[job] = reader.end
+            keep(delivery)
+        }
+        let ofRows = bindings.filter { $0.table != .logs }
+        if !ofRows.isEmpty {
+            let delivery = Delivery(connection: connection, burst: burst)
+            let reader = feeds.rows.follow { delivery.wake() }
+            let selection = Selection(topic: topic, version: version, bindings: ofRows.map { ($0, 0) })
+            delivery.follow(
+                RowDeliverySource(reader: reader, selection: selection) { [weak self] in self?.fail() })
+            keep(delivery)
+        }
+        return ends
+    }
+
+    private func keep(_ delivery: Delivery) {
+        let hasEnded = state.withLock { state in
+            if !state.hasEnded { state.deliveries.append(delivery) }
+            return state.hasEnded
+        }
+        if hasEnded { delivery.stop() }
+    }
+
+    /// Delivers what there is; called on the connection's event loop when it has become writable.
+    func pump() {
+        for delivery in state.withLock(\.deliveries) { delivery.pump() }
+    }
+
+    // MARK: - The end
+
+    /// Gives the cursors up. Nothing is said.
+    func stop() {
+        let deliveries = state.withLock { state in
+            defer { state.deliveries = [] }
+            state.hasEnded = true
+            return state.deliveries
+        }
+        for delivery in deliveries { delivery.stop() }
+    }
+
+    /// Changes were lost to this channel. It says so, and clients join again.
+    private func fail() {
+        let reason = "Changes came faster than they were read; join again and read the tables anew"
+        stop()
+        say(isFine: false, reason)
+        send(.failure(topic, joinRef: joinRef, reason))
+        state.withLock(\.onEnd)()
+    }
+
+    /// Ends the channel for good, and says why.
+    func end(_ reason: String, extension part: String) {
+        stop()
+        say(isFine: false, extension: part, reason)
+        send(.close(topic, joinRef: joinRef))
+        state.withLock(\.onEnd)()
+    }
+
+    func say(isFine: Bool, extension part: String = "postgres_changes", _ message: String) {
+        send(.system(topic, joinRef: joinRef, isFine: isFine, extension: part, message))
+    }
+
+    /// Everything that is committed from now on will be delivered.
+    func saySubscribed() { say(isFine: true, "Subscribed to PostgreSQL") }
+
+    private func send(_ message: RealtimeMessage) { connection.send([message.encoded(version)]) }
+}

@@ -1,0 +1,54 @@
+internal import Logging
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// The open sessions.
+final class RealtimeConnections: Sendable {
+    private let sessions = Mutex<[ObjectIdentifier: RealtimeSession]>([:])
+
+    var count: Int { sessions.withLock(\.count) }
+
+    func add(_ session: RealtimeSession) {
+        sessions.withLock { $0[ObjectIdentifier(session)] = session }
+    }
+
+    func remove(_ session: RealtimeSession) {
+        sessions.withLock { $0[ObjectIdentifier(session)] = nil }
+    }
+
+    /// Ends the sessions that stand on `credential`.
+    func end(_ credential: Credential) {
+        for session in sessions.withLock({ Array($0.values) }) where session.credential == credential {
+            session.expire()
+        }
+    }
+
+    /// Ends the sessions whose credential is no longer good; asks once for each credential, however many use it.
+    func sweep(_ access: AccessCheck) async throws {
+        let byCredential = Dictionary(grouping: sessions.withLock { Array($0.values) }, by: \.credential)
+        for (credential, sessions) in byCredential where try await access.user(of: credential) == nil {
+            for session in sessions { session.expire() }
+        }
+    }
+}
+
+/// Looks at the credentials of open sessions again and again: who was signed out hears nothing more.
+struct RealtimeSweep: Service {
+    var connections: RealtimeConnections
+    var access: AccessCheck
+    var logger: Logger
+
+    /// Between two looks.
+    static let interval = Duration.seconds(15)
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                try await Task.sleep(for: Self.interval)
+                do { try await connections.sweep(access) } catch {
+                    logger.warning("credentials could not be checked", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+internal import Domain
+internal import LiveFeed
+internal import NIOCore
+internal import NIOWebSocket
+internal import Synchronization
+internal import WebSocket
+
+/// One Realtime connection: its channels, and what its client says.
+final class RealtimeSession: WebSocketSession {
+    private struct State {
+        var channels: [String: RealtimeChannel] = [:]
+        var credential: Credential
+        var connection: WebSocketConnection?
+        var joins: TokenBucket
+    }
+
+    private let version: RealtimeVersion
+    private let parts: RealtimeParts
+    private let state: Mutex<State>
+
+    init(caller: RealtimeCaller, parts: RealtimeParts) {
+        version = caller.version
+        self.parts = parts
+        let joins = TokenBucket(
+            capacity: parts.limits.joins, perSecond: parts.limits.joinsPerSecond, at: parts.ambient.now())
+        state = Mutex(State(credential: caller.credential, joins: joins))
+    }
+
+    /// What the session stands on: the newest valid one that it was given.
+    var credential: Credential { state.withLock(\.credential) }
+
+    func run(_ connection: WebSocketConnection) async {
+        state.withLock { $0.connection = connection }
+        parts.connections.add(self)
+        connection.onWritable { [weak self] in self?.channels.forEach { $0.pump() } }
+        for await message in connection.messages {
+            // What is no message is not worth a connection: it is ignored, as Supabase does.
+            guard case .text(let text) = message, let message = RealtimeMessage(text, version: version) else {
+                continue
+            }
+            await take(message, connection)
+        }
+        for channel in channels { channel.stop() }
+        parts.connections.remove(self)
+    }
+
+    func serverIsGoing(_ connection: WebSocketConnection) {
+        for channel in channels {
+            channel.stop()
+            channel.say(isFine: true, extension: "system", "Server requested disconnect")
+        }
+        connection.close(.unknown(1012), reason: "restart")
+    }
+
+    /// Ends the session: its credential was revoked, or has expired.
+    func expire() {
+        for channel in channels { channel.end("Token has expired", extension: "system") }
+        state.withLock(\.connection)?.close(.policyViolation, reason: "the credential is no longer valid")
+    }
+
+    private var channels: [RealtimeChannel] { state.withLock { Array($0.channels.values) } }
+
+    // MARK: - What clients say
+
+    private func take(_ message: RealtimeMessage, _ connection: WebSocketConnection) async {
+        func send(_ message: RealtimeMessage) { connection.send([message.encoded(version)]) }
+        switch (message.event, message.topic) {
+        case ("heartbeat", RealtimeMessage.phoenix): send(.reply(to: message))
+        case ("phx_join", _): await join(message, connection)
+        case ("phx_leave", let topic):
+            let channel = state.withLock { $0.channels.removeValue(forKey: topic) }
+            channel?.stop()
+            send(.reply(to: message))
+            if let channel { send(.close(topic, joinRef: channel.joinRef)) }
+        case ("access_token", let topic):
+            guard let channel = state.withLock({ $0.channels[topic] }) else { return send(unmatched(message)) }
+            await renew(message.payload["access_token"]?.stringValue, of: channel)
+        case ("broadcast", let topic), ("presence", let topic):
+            // Nothing is broadcast here; channels that exist may ask in vain, as anywhere.
+            if state.withLock({ $0.channels[topic] }) == nil { send(unmatched(message)) }
+        case (_, let topic):
+            if topic != RealtimeMessage.phoenix, state.withLock({ $0.channels[topic] }) == nil {
+                send(unmatched(message))
+            }
+        }
+    }
+
+    private func unmatched(_ message: RealtimeMessage) -> RealtimeMessage { .refusal(of: message, "unmatched topic") }
+
+    private func join(_ message: RealtimeMessage, _ connection: WebSocketConnection) async {
+        func refuse(_ reason: String) {
+            connection.send([RealtimeMessage.refusal(of: message, reason).encoded(version)])
+        }
+        let now = parts.ambient.now()
+        guard state.withLock({ $0.joins.take(at: now) }) else {
+            return refuse("ClientJoinRateLimitReached: Too many joins per second")
+        }
+        guard message.topic.hasPrefix(RealtimeMessage.topicPrefix), message.topic != RealtimeMessage.topicPrefix else {
+            return refuse("TopicNameRequired: You must provide a topic name")
+        }
+        // It travels in every frame.
+        guard message.topic.utf8.count <= parts.limits.topicBytes else {
+            return refuse("TopicNameRequired: A topic has at most \(parts.limits.topicBytes) bytes")
+        }
+        // A second join takes the first one's place.
+        if let old = state.withLock({ $0.channels.removeValue(forKey: message.topic) }) {
+            old.stop()
+            connection.send([RealtimeMessage.close(old.topic, joinRef: old.joinRef).encoded(version)])
+        }
+        guard channels.count < parts.limits.channels else {
+            return refuse("ChannelRateLimitReached: Too many channels")
+        }
+        let request: JoinRequest
+        do { request = try JoinRequest(message.payload) } catch {
+            return refuse("MalformedPayload: \(error.message)")
+        }
+        guard await accepts(request.accessToken) else {
+            return refuse("Unauthorized: The access token is not valid")
+        }
+        let channel = RealtimeChannel(
+            message, version: version, connection: connection, feeds: parts.feeds, burst: parts.limits.burstBytes)
+        channel.onEnd { [weak self] in self?.forget(channel) }
+        state.withLock { $0.channels[channel.topic] = channel }
+        await channel.start(request.bindings)
+    }
+
+    private func forget(_ channel: RealtimeChannel) {
+        state.withLock { state in
+            if state.channels[channel.topic] === channel { state.channels[channel.topic] = nil }
+        }
+    }
+
+    // MARK: - Tokens
+
+    /// Takes a new token for the session. Without one, or with Supabase's own kind of key, nothing changes.
+    private func accepts(_ token: String?) async -> Bool {
+        guard let token, !token.isEmpty, !token.hasPrefix("sb_") else { return true }
+        let credential = Credential.token(token)
+        guard credential != self.credential else { return true }
+        guard let user = try? await parts.access.user(of: credential), !user.isEmpty else { return false }
+        state.withLock { $0.credential = credential }
+        return true
+    }
+
+    private func renew(_ token: String?, of channel: RealtimeChannel) async {
+        let before = credential
+        if await !accepts(token) {
+            channel.end("The access token is not valid", extension: "system")
+        } else if credential != before {
+            channel.saySubscribed()
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import LiveFeed
+internal import NIOCore
+
+/// Which rows a channel's bindings ask for, and in which frames they travel.
+struct Selection: Sendable {
+    var topic: String
+    var version: RealtimeVersion
+    /// Each with the position after which it asks.
+    var bindings: [(binding: ChangeBinding, after: Int64)]
+
+    func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { rows.compactMap(frame) }
+
+    private func frame(of row: FeedRow) -> ByteBuffer? {
+        var ids: [Int64] = []
+        var columns: [String]? = []
+        for (binding, after) in bindings where row.position > after && binding.matches(row) {
+            if !ids.contains(binding.id) { ids.append(binding.id) }
+            // Columns that one of them asks for, or all.
+            columns = binding.columns.flatMap { more in columns.map { $0 + more } }
+        }
+        guard !ids.isEmpty else { return nil }
+        return row.frame(.realtime(RealtimeEnvelope(version: version, topic: topic, ids: ids, columns: columns)))
+    }
+}
+
+/// A log for one channel: what the ring has lost comes from the store.
+struct LogDeliverySource: DeliverySource {
+    var reader: LogReader
+    var selection: Selection
+
+    func next(bound: Int) -> RingReading<FeedRow> { reader.next(bound: bound) }
+    func missed() async throws -> [FeedRow]? { try await reader.page() }
+    func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { selection.frames(of: rows) }
+    func leave() { reader.leave() }
+}
+
+/// Changes of rows for one channel: what the ring has lost is lost, and `onLost` says so.
+struct RowDeliverySource: DeliverySource {
+    var reader: RowReader
+    var selection: Selection
+    var onLost: @Sendable () -> Void
+
+    func next(bound: Int) -> RingReading<FeedRow> { reader.next(bound: bound) }
+    func missed() async throws -> [FeedRow]? {
+        onLost()
+        return nil
+    }
+    func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { selection.frames(of: rows) }
+    func leave() { reader.leave() }
+}

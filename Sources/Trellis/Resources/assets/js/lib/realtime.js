@@ -1,0 +1,179 @@
+// One WebSocket for a page, however many of its parts are live. It speaks Supabase Realtime: messages of Phoenix,
+// version 2.0.0. It stands while a channel needs it and comes back by itself; what was missed in between is asked
+// for by the channels when they join again, so nothing is kept here to be sent later.
+
+import { Backoff } from "./backoff.js";
+import { Channel } from "./realtime-channel.js";
+
+const PATH = "/realtime/v1/websocket?vsn=2.0.0";
+const HEARTBEAT = 25_000;
+// No answer for this long, to the handshake or to a heartbeat: the connection is dead, whatever the browser thinks.
+const SILENCE = 10_000;
+// When somebody looks at the page again, or the network is back, an answer is wanted sooner.
+const IMPATIENT = 5000;
+// A connection that stood this long was a good one: the next try comes soon.
+const STABLE = 5000;
+// How often to try where connections seem to be blocked for good.
+const BLOCKED = 30_000;
+
+export class Realtime {
+  /** @type {WebSocket|null} */
+  #socket = null;
+  /** @type {Map<string, Channel>} */
+  #channels = new Map();
+  #backoff = new Backoff();
+  #refs = 0;
+  #openedAt = 0;
+  // One timer: for the next try, for the handshake, or for the heartbeat.
+  #timer = 0;
+  #isHeard = false;
+  #isBlocked = false;
+
+  #wire = {
+    /** @param {any[]} message */
+    send: (message) => this.#send(message),
+    ref: () => this.#ref(),
+    fail: () => this.#fail(),
+    /** @param {Channel} channel */
+    remove: (channel) => this.#remove(channel),
+  };
+
+  constructor() {
+    const wake = () => { if (!document.hidden) this.retryNow(); };
+    addEventListener("online", wake);
+    document.addEventListener("visibilitychange", wake);
+    // A tab that was frozen missed what its timers should have noticed.
+    document.addEventListener("resume", wake);
+  }
+
+  /** Where connections seem to be blocked, tries become few. @param {boolean} yes */
+  setBlocked(yes) {
+    if (this.#isBlocked === yes) return;
+    this.#isBlocked = yes;
+    if (!this.#socket && this.#channels.size) this.#retry();
+  }
+
+  /**
+   * Joins a channel, now and after every break, until it is left.
+   * @param {string} name
+   * @param {import("./realtime-channel.js").ChannelOptions} options
+   */
+  channel(name, options) {
+    const channel = new Channel(this.#wire, name, options);
+    const isFirst = !this.#channels.size;
+    this.#channels.set(channel.topic, channel);
+    if (this.#isOpen) channel.join();
+    else if (isFirst) this.#open();
+    return channel;
+  }
+
+  /** Tries at once where it waits; where it stands, finds out whether it does. */
+  retryNow() {
+    if (!this.#channels.size) return;
+    if (!this.#socket) {
+      this.#backoff.reset();
+      this.#open();
+    } else if (this.#isOpen) {
+      this.#askForAnswer(IMPATIENT);
+      for (const channel of this.#channels.values()) channel.retryNow();
+    }
+  }
+
+  get #isOpen() {
+    return this.#openedAt > 0;
+  }
+
+  #open() {
+    clearTimeout(this.#timer);
+    const url = new URL(PATH, location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    let socket;
+    try {
+      socket = new WebSocket(url);
+    } catch {
+      // Some policies forbid it outright. Told later, as any failure is.
+      this.#timer = setTimeout(() => this.#fail());
+      return;
+    }
+    this.#socket = socket;
+    this.#openedAt = 0;
+    this.#timer = setTimeout(() => this.#fail(), SILENCE);
+    const isCurrent = () => this.#socket === socket;
+    socket.addEventListener("open", () => {
+      if (!isCurrent()) return;
+      this.#openedAt = performance.now();
+      this.#beat();
+      for (const channel of this.#channels.values()) channel.join();
+    });
+    socket.addEventListener("message", (event) => { if (isCurrent()) this.#take(event.data); });
+    socket.addEventListener("close", () => { if (isCurrent()) this.#fail(); });
+  }
+
+  #fail() {
+    const wasOpen = this.#isOpen;
+    if (wasOpen && performance.now() - this.#openedAt > STABLE) this.#backoff.reset();
+    this.#close();
+    if (this.#channels.size) this.#retry();
+    for (const channel of [...this.#channels.values()]) channel.down(wasOpen);
+  }
+
+  #retry() {
+    clearTimeout(this.#timer);
+    const wait = this.#isBlocked ? BLOCKED * (1 + Math.random() / 2) : this.#backoff.next();
+    this.#timer = setTimeout(() => this.#open(), wait);
+  }
+
+  #close() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#openedAt = 0;
+    socket?.close(1000);
+  }
+
+  /** @param {Channel} channel */
+  #remove(channel) {
+    if (this.#channels.get(channel.topic) === channel) this.#channels.delete(channel.topic);
+    if (!this.#channels.size) this.#close();
+  }
+
+  #take(data) {
+    this.#isHeard = true;
+    if (typeof data !== "string") return;
+    let message;
+    try { message = JSON.parse(data); } catch { return; }
+    if (!Array.isArray(message)) return;
+    const [joinRef, ref, topic, event, payload] = message;
+    this.#channels.get(topic)?.take(joinRef, ref, event, payload ?? {});
+  }
+
+  #beat() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#askForAnswer(SILENCE), HEARTBEAT);
+  }
+
+  // The reply to a heartbeat may stand in line behind many rows: whatever comes is a sign of life.
+  #askForAnswer(limit) {
+    clearTimeout(this.#timer);
+    this.#isHeard = false;
+    this.#send([null, this.#ref(), "phoenix", "heartbeat", {}]);
+    const due = Date.now() + limit;
+    const judge = () => { if (this.#isHeard) this.#beat(); else this.#fail(); };
+    this.#timer = setTimeout(() => {
+      // Late: the tab slept, and the answer may be the next thing that it is given.
+      if (!this.#isHeard && Date.now() - due > 2000) this.#timer = setTimeout(judge, 1000);
+      else judge();
+    }, limit);
+  }
+
+  #send(message) {
+    const socket = this.#socket;
+    // It may be closing, and not have told yet.
+    if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  }
+
+  #ref() {
+    this.#refs += 1;
+    return String(this.#refs);
+  }
+}

@@ -1,0 +1,96 @@
+import Domain
+import Foundation
+import NIOCore
+import Storage
+import Testing
+import Wire
+
+@testable import LiveFeed
+@testable import Trellis
+
+/// What followers are shown.
+@Suite struct StoreFeedTests {
+    private func columns(_ record: ByteBuffer?) throws -> [String: JSONValue] {
+        let record = try #require(record)
+        guard case .object(let members) = try WireJSON.decode(JSONValue.self, from: Data(record.readableBytesView))
+        else { return [:] }
+        return members
+    }
+
+    @Test func rowsHaveTheDocumentedColumnsAndNothingElse() async throws {
+        try await Harness.run { harness, api async throws in
+            let feed = StoreFeed(store: harness.store, ambient: harness.parts.ambient)
+            let tendril = try await api.makeTendril()
+            let vine = try await api.makeVine()
+            let job = try await api.makeJob(on: vine.id)
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, API.start).status == 200)
+            let text = try await #require(feed.record(of: .jobs, id: job.id.rawValue))
+            let row = try columns(text)
+            #expect(Set(row.keys) == Set(FeedTable.jobs.columns.map(\.name)))
+            #expect(row["status"] == "PROCESSING")
+            #expect(row["worker_name"] == "tendril-1")
+            #expect(row["vine_title"] == "orchard / dev")
+            #expect(row["completed_at"] == .null)
+            for secret in ["hunter2", "db_password", "main.tf", "terraform_data"] {
+                #expect(!String(buffer: text).contains(secret))
+            }
+            let worker = try await #require(harness.store.tendrils().first)
+            let workerRow = try columns(try await feed.record(of: .workers, id: worker.id.rawValue))
+            #expect(Set(workerRow.keys) == Set(FeedTable.workers.columns.map(\.name)))
+            #expect(workerRow["status"] == "ONLINE")
+            let log = try await feed.logRows(of: job.id, after: 0, maxBytes: 1 << 20)
+            #expect(try await feed.logEnd(of: job.id) == Int64(log.count))
+            #expect(log.map(\.position) == Array(1...Int64(log.count)))
+            for row in log {
+                #expect(Set(row.columns.keys).isSubset(of: FeedTable.logs.columns.map(\.name)))
+                #expect(row.columns["job_id"] == .string(job.id.rawValue))
+            }
+            #expect(try await feed.record(of: .jobs, id: DoorsTests.id) == nil)
+            #expect(try await feed.record(of: .workers, id: "nonsense") == nil)
+        }
+    }
+
+    /// Python's client closes at 1 MiB; we stay below 900 KB.
+    @Test func theLargestChunkStaysBelowTheFrameLimit() async throws {
+        try await Harness.run { harness, api async throws in
+            let feed = StoreFeed(store: harness.store, ambient: harness.parts.ambient)
+            let tendril = try await api.makeTendril()
+            let job = try await api.makeJob(on: try await api.makeVine().id)
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, API.start).status == 200)
+            // A control character is the longest there is in JSON: six bytes for one.
+            let text = String(repeating: "\u{1B}", count: LogLimits.standard.chunkBytes)
+            #expect(try await tendril.append(order, n: 1, text).status == 200)
+            let row = try await #require(feed.logRows(of: job.id, after: 0, maxBytes: 1 << 20).last)
+            let topic = "realtime:" + String(repeating: "t", count: 255)
+            let envelope = RealtimeEnvelope(version: .v1, topic: topic, ids: Array(1...100))
+            #expect(row.frame(.realtime(envelope)).readableBytes < 900_000)
+        }
+    }
+
+    @Test func aTendrilThatFallsSilentIsAChange() async throws {
+        let harness = try await Harness.make()
+        let watch = TendrilWatch(store: harness.store, feeds: harness.parts.feeds, ambient: harness.parts.ambient)
+        let tendril = TendrilAgent(
+            id: harness.parts.ambient.makeID(), name: "t", createdAt: harness.clock.now)
+        try await harness.store.createTendril(tendril, tokenHash: Data(repeating: 1, count: 32))
+        try await harness.store.heartbeat(tendril.id, offer: TendrilOffer(), draining: false, at: harness.clock.now)
+        let wakeup = Wakeup()
+        let reader = harness.parts.feeds.rows.follow { wakeup.ring() }
+        var known = try await watch.look([:])
+        #expect(known == [tendril.id: .online])
+        harness.clock.advance(seconds: 31)
+        known = try await watch.look(known)
+        #expect(known == [tendril.id: .offline])
+        while true {
+            if case .entries(let rows) = reader.next(bound: 1) {
+                #expect(rows.map(\.event) == [.update])
+                #expect(rows.first?.columns["status"] == "OFFLINE")
+                break
+            }
+            #expect(await wakeup.next(timeout: .seconds(30)) == .rang)
+        }
+        try await harness.store.close()
+    }
+}
