@@ -12,12 +12,16 @@ extension HTTPServerBuilder {
     ///   - configuration: as for `.http1(configuration:)`; it doesn't concern connections that have become WebSockets.
     ///   - webSocket: says which requests become WebSockets.
     ///   - limits: what each connection may cost.
+    ///   - closesAfterEachRequest: for servers behind a proxy: those send upgrades on connections that they have used
+    ///     before, and an upgrade must be the first request of its connection.
     public static func http1(
         configuration: HTTP1Channel.Configuration = .init(), webSocket: any WebSocketEndpoint,
-        limits: WebSocketLimits = .init()
+        limits: WebSocketLimits = .init(), closesAfterEachRequest: Bool = false
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
-            WebSocketChannel(responder: responder, configuration: configuration, endpoint: webSocket, limits: limits)
+            WebSocketChannel(
+                responder: responder, configuration: configuration, endpoint: webSocket, limits: limits,
+                closesAfterEachRequest: closesAfterEachRequest)
         }
     }
 }

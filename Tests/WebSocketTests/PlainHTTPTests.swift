@@ -45,6 +45,19 @@ import Testing
         }
     }
 
+    /// A proxy must never hold a used connection, on which its next request could be an upgrade.
+    @Test func behindAProxyNoConnectionIsUsedTwice() async throws {
+        try await withServer(.echo, closesAfterEachRequest: true) { server in
+            let client = try await server.connect()
+            try await client.send(Self.get + Self.get)
+            let answer = try await client.answer()
+            #expect(answer.body == "plain answer")
+            #expect(answer.head.lowercased().contains("connection: close"))
+            try await client.expectEnd()
+            _ = try await server.open()
+        }
+    }
+
     @Test(arguments: ["", get]) func garbageIsABadRequest(after first: String) async throws {
         try await withServer(.echo) { server in
             let client = try await server.connect()

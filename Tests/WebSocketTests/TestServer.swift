@@ -17,7 +17,8 @@ struct TestServer: Sendable {
     /// Starts a server that runs until it is told to stop.
     static func start(
         _ endpoint: any WebSocketEndpoint, limits: WebSocketLimits = .init(),
-        configuration: HTTP1Channel.Configuration = .init(), tls: TLSConfiguration? = nil
+        configuration: HTTP1Channel.Configuration = .init(), tls: TLSConfiguration? = nil,
+        closesAfterEachRequest: Bool = false
     ) async throws -> TestServer {
         let router = Router()
         router.get("plain") { _, _ in "plain answer" }
@@ -26,7 +27,9 @@ struct TestServer: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let (ports, report) = AsyncStream.makeStream(of: Int.self)
-        let http = HTTPServerBuilder.http1(configuration: configuration, webSocket: endpoint, limits: limits)
+        let http = HTTPServerBuilder.http1(
+            configuration: configuration, webSocket: endpoint, limits: limits,
+            closesAfterEachRequest: closesAfterEachRequest)
         let app = try Application(
             router: router, server: tls.map { try .tls(http, tlsConfiguration: $0) } ?? http,
             configuration: .init(address: .hostname("127.0.0.1", port: 0)),
@@ -104,9 +107,10 @@ struct TestSession: WebSocketSession {
 /// Starts a server for `body` and stops it afterwards.
 func withServer(
     _ endpoint: TestEndpoint, limits: WebSocketLimits = .init(), configuration: HTTP1Channel.Configuration = .init(),
-    _ body: (TestServer) async throws -> Void
+    closesAfterEachRequest: Bool = false, _ body: (TestServer) async throws -> Void
 ) async throws {
-    let server = try await TestServer.start(endpoint, limits: limits, configuration: configuration)
+    let server = try await TestServer.start(
+        endpoint, limits: limits, configuration: configuration, closesAfterEachRequest: closesAfterEachRequest)
     do {
         try await body(server)
     } catch {

@@ -103,7 +103,7 @@ struct Parts {
     func server() throws -> HTTPServerBuilder {
         let plain = HTTPServerBuilder.http1(
             webSocket: RealtimeEndpoint(door: realtimeDoor, parts: realtimeParts),
-            limits: configuration.limits.webSocket)
+            limits: configuration.limits.webSocket, closesAfterEachRequest: configuration.publicURL != nil)
         guard let tls = configuration.tls else { return plain }
         let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map(NIOSSLCertificateSource.certificate)
         let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)

@@ -25,6 +25,7 @@ struct WebSocketChannel: HTTPChannelHandler {
     let configuration: HTTP1Channel.Configuration
     let endpoint: any WebSocketEndpoint
     let limits: WebSocketLimits
+    let closesAfterEachRequest: Bool
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -47,7 +48,7 @@ struct WebSocketChannel: HTTPChannelHandler {
     /// Adds what Hummingbird's `HTTP1Channel` has after NIO's coders.
     private func addHTTP(to channel: any Channel, logger: Logger) throws -> Outcome {
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandlers(RefusedUpgrades(), HTTP1ToHTTPServerCodec(secure: false))
+        try pipeline.addHandlers(LastRequest(isEvery: closesAfterEachRequest), HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandlers(configuration.additionalChannelHandlers())
         let idleTimeout = configuration.idleTimeout.map { Duration($0) }
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
