@@ -31,16 +31,11 @@ export function icon(name, size = "") {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", size ? `i ${size}` : "i");
   svg.setAttribute("aria-hidden", "true");
-  const symbol = document.getElementById(`i-${name}`);
-  if (symbol?.querySelector(".spin")) {
-    // What is animated stands in the page itself: not every browser animates inside <use>.
-    svg.setAttribute("viewBox", symbol.getAttribute("viewBox"));
-    for (const part of symbol.children) svg.append(part.cloneNode(true));
-  } else {
-    const use = document.createElementNS(SVG, "use");
-    use.setAttribute("href", `#i-${name}`);
-    svg.append(use);
-  }
+  // The icon turns as a whole: a part of it would have the page laid out and painted for each frame.
+  if (document.getElementById(`i-${name}`)?.hasAttribute("data-spins")) svg.classList.add("spin");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
   return svg;
 }
 
