@@ -19,20 +19,8 @@ def bodies(count):
     return [f'{{"epoch": 1, "n": {n}, "chunks": {chunks}}}'.encode() for n in range(1, count + 1)]
 
 
-def start_jobs(server, api, tendril, count):
-    jobs = []
-    for number in range(count):
-        vine = server.make_vine(api, "", f"ingest-{count}-{number}-{time.time_ns()}")
-        api.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})
-        jobs.append(tendril.post("/api/jobs/claim", {})["job_id"])
-        tendril.put(f"/api/jobs/{jobs[-1]}/status", {
-            "epoch": 1, "status": "PROCESSING", "run_root": "/bench",
-            "engine": {"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}})
-    return jobs
-
-
 def run(server, api, tendril, jobs_count, appends):
-    jobs = start_jobs(server, api, tendril, jobs_count)
+    jobs = [server.start_job(api, tendril, f"ingest-{jobs_count}") for _ in range(jobs_count)]
     ready = bodies(appends)
     barrier = threading.Barrier(jobs_count + 1)
 

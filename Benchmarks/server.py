@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("VINTNER_BIN", str(ROOT / ".build/release/vintner"))
@@ -63,6 +64,16 @@ class Server:
         tendril = self.connect({"X-Worker-ID": worker["worker_id"], "X-Worker-Token": worker["worker_token"]})
         self.beat(tendril, slots)
         return tendril
+
+    def start_job(self, api, tendril, name):
+        """A job of its own vine that `tendril` has claimed and started; its id."""
+        vine = self.make_vine(api, "", f"{name}-{time.time_ns()}")
+        api.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})
+        job = tendril.post("/api/jobs/claim", {})["job_id"]
+        tendril.put(f"/api/jobs/{job}/status", {
+            "epoch": 1, "status": "PROCESSING", "run_root": "/bench",
+            "engine": {"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}})
+        return job
 
     def beat(self, tendril, slots=200):
         tendril.post("/api/workers/heartbeat", {

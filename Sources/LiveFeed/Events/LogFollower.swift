@@ -1,5 +1,4 @@
 public import Domain
-internal import NIOCore
 
 /// What a follower reads beside the log itself.
 public protocol FollowedJob: Sendable {

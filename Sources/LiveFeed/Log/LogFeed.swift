@@ -34,13 +34,10 @@ final class LogFeed: Sendable {
     func open() async throws {
         guard !filling.withLock(\.isOpen) else { return }
         let end = try await source.logEnd(of: job)
-        let isFirst = filling.withLock { filling in
-            defer { filling.isOpen = true }
+        filling.withLock { filling in
             if !filling.isOpen { ring.begin(at: end) }
-            return !filling.isOpen
+            filling.isOpen = true
         }
-        // What was committed meanwhile.
-        if isFirst { told(end) }
     }
 
     /// The newest `seq` that is known of.

@@ -11,10 +11,8 @@ public enum FrameEnvelope: Hashable, Sendable {
         switch self {
         case .event:
             var frame = ByteBuffer()
-            frame.reserveCapacity(row.record.readableBytes + 64)
-            frame.writeString("event: chunk\nid: \(row.position)\ndata: ")
-            frame.writeImmutableBuffer(row.record)
-            frame.writeString("\n\n")
+            let event = ServerSentEvent(name: "chunk", id: String(row.position), data: String(buffer: row.record))
+            event.write(to: &frame)
             return frame
         case .realtime(let envelope):
             return envelope.wrap(row)

@@ -1,4 +1,5 @@
 public import Domain
+internal import NIOCore
 internal import Synchronization
 
 /// Changes of the rows of ``FeedTable/jobs`` and ``FeedTable/workers``, for all who follow them.
@@ -59,19 +60,22 @@ public final class RowHub: Sendable {
 
     private func pass() async {
         while let (key, event) = next() {
-            // A store that is away for a moment is no reason to forget the change.
-            while true {
-                do {
-                    let record = try await source.record(of: key.table, id: key.id)
-                    guard let record else { break }
-                    let row = FeedRow(
-                        position: ring.head + 1, table: key.table, event: event, committedAt: now(), record: record)
-                    ring.append([row], bound: limits.ringBytes)
-                    break
-                } catch {
-                    guard ring.readers > 0 else { break }
-                    try? await Task.sleep(for: Self.retry)
-                }
+            guard let record = await record(of: key) else { continue }
+            let row = FeedRow(
+                position: ring.head + 1, table: key.table, event: event, committedAt: now(), record: record)
+            ring.append([row], bound: limits.ringBytes)
+        }
+    }
+
+    /// The row as it stands; nil where it is gone, or nobody waits for it any more. A store that is away for a moment is
+    /// no reason to forget the change.
+    private func record(of key: Key) async -> ByteBuffer? {
+        while true {
+            do {
+                return try await source.record(of: key.table, id: key.id)
+            } catch {
+                guard ring.readers > 0 else { return nil }
+                try? await Task.sleep(for: Self.retry)
             }
         }
     }

@@ -21,7 +21,7 @@ struct StoreFeed: FeedSource {
         try await store.chunks(of: job, after: after, maxBytes: maxBytes, maxRows: Self.pageRows).map { chunk in
             FeedRow(
                 position: chunk.seq, table: .logs, event: .insert, committedAt: chunk.createdAt,
-                record: ByteBuffer(bytes: try WireJSON.encode(LogRow(chunk))))
+                record: ByteBuffer(data: try WireJSON.encode(LogRow(chunk))))
         }
     }
 
@@ -32,7 +32,7 @@ struct StoreFeed: FeedSource {
         case .workers: columns = try await worker(id)
         case .logs: columns = nil
         }
-        return try columns.map { ByteBuffer(bytes: try WireJSON.encode(JSONValue.object($0))) }
+        return try columns.map { ByteBuffer(data: try WireJSON.encode(JSONValue.object($0))) }
     }
 
     private func job(_ id: String) async throws -> [String: JSONValue]? {

@@ -6,8 +6,8 @@ internal import WebSocket
 
 /// A joined topic: its bindings, and a cursor for each log that they name and one for rows of the other tables.
 final class RealtimeChannel: Sendable {
-    let topic: String
-    let joinRef: String?
+    var topic: String { join.topic }
+    var joinRef: String? { join.joinRef ?? join.ref }
 
     private struct State {
         var deliveries: [Delivery] = []
@@ -25,8 +25,6 @@ final class RealtimeChannel: Sendable {
     init(
         _ join: RealtimeMessage, version: RealtimeVersion, connection: WebSocketConnection, feeds: Feeds, burst: Int
     ) {
-        topic = join.topic
-        joinRef = join.joinRef ?? join.ref
         self.join = join
         self.version = version
         self.connection = connection
@@ -60,9 +58,7 @@ final class RealtimeChannel: Sendable {
         send(.reply(to: join, ok: requests.isEmpty ? .object([:]) : ["postgres_changes": .array(echoes)]))
         if let problem {
             // As with Supabase the join is answered, and hears nothing but this; clients join again after a while.
-            stop()
-            say(isFine: false, problem)
-            state.withLock(\.onEnd)()
+            end(problem)
         } else if !requests.isEmpty {
             saySubscribed()
             for delivery in state.withLock(\.deliveries) { delivery.start() }
@@ -124,17 +120,18 @@ final class RealtimeChannel: Sendable {
     /// Changes were lost to this channel. It says so, and clients join again.
     private func fail() {
         let reason = "Changes came faster than they were read; join again and read the tables anew"
-        stop()
-        say(isFine: false, reason)
-        send(.failure(topic, joinRef: joinRef, reason))
-        state.withLock(\.onEnd)()
+        end(reason, with: .failure(topic, joinRef: joinRef, reason))
     }
 
     /// Ends the channel for good, and says why.
-    func end(_ reason: String, extension part: String) {
+    func close(_ reason: String) {
+        end(reason, extension: "system", with: .close(topic, joinRef: joinRef))
+    }
+
+    private func end(_ reason: String, extension part: String = "postgres_changes", with last: RealtimeMessage? = nil) {
         stop()
         say(isFine: false, extension: part, reason)
-        send(.close(topic, joinRef: joinRef))
+        if let last { send(last) }
         state.withLock(\.onEnd)()
     }
 

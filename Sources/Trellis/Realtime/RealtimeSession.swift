@@ -54,7 +54,7 @@ final class RealtimeSession: WebSocketSession {
 
     /// Ends the session: its credential was revoked, or has expired.
     func expire() {
-        for channel in channels { channel.end("Token has expired", extension: "system") }
+        for channel in channels { channel.close("Token has expired") }
         state.withLock(\.connection)?.close(.policyViolation, reason: "the credential is no longer valid")
     }
 
@@ -63,7 +63,7 @@ final class RealtimeSession: WebSocketSession {
     // MARK: - What clients say
 
     private func take(_ message: RealtimeMessage, _ connection: WebSocketConnection) async {
-        func send(_ message: RealtimeMessage) { connection.send([message.encoded(version)]) }
+        func send(_ message: RealtimeMessage) { self.send(message, connection) }
         switch (message.event, message.topic) {
         case ("heartbeat", RealtimeMessage.phoenix): send(.reply(to: message))
         case ("phx_join", _): await join(message, connection)
@@ -85,12 +85,14 @@ final class RealtimeSession: WebSocketSession {
         }
     }
 
+    private func send(_ message: RealtimeMessage, _ connection: WebSocketConnection) {
+        connection.send([message.encoded(version)])
+    }
+
     private func unmatched(_ message: RealtimeMessage) -> RealtimeMessage { .refusal(of: message, "unmatched topic") }
 
     private func join(_ message: RealtimeMessage, _ connection: WebSocketConnection) async {
-        func refuse(_ reason: String) {
-            connection.send([RealtimeMessage.refusal(of: message, reason).encoded(version)])
-        }
+        func refuse(_ reason: String) { send(.refusal(of: message, reason), connection) }
         let now = parts.ambient.now()
         guard state.withLock({ $0.joins.take(at: now) }) else {
             return refuse("ClientJoinRateLimitReached: Too many joins per second")
@@ -105,7 +107,7 @@ final class RealtimeSession: WebSocketSession {
         // A second join takes the first one's place.
         if let old = state.withLock({ $0.channels.removeValue(forKey: message.topic) }) {
             old.stop()
-            connection.send([RealtimeMessage.close(old.topic, joinRef: old.joinRef).encoded(version)])
+            send(.close(old.topic, joinRef: old.joinRef), connection)
         }
         guard channels.count < parts.limits.channels else {
             return refuse("ChannelRateLimitReached: Too many channels")
@@ -145,7 +147,7 @@ final class RealtimeSession: WebSocketSession {
     private func renew(_ token: String?, of channel: RealtimeChannel) async {
         let before = credential
         if await !accepts(token) {
-            channel.end("The access token is not valid", extension: "system")
+            channel.close("The access token is not valid")
         } else if credential != before {
             channel.saySubscribed()
         }
