@@ -49,10 +49,12 @@ function openAsRemembered() {
   };
   place();
   WIDE.addEventListener("change", place);
+  // At the press, not at `toggle`: that comes a task later, and a reload may come before it.
   for (const details of all("[data-details]")) {
-    details.addEventListener("toggle", () => {
+    one("summary", details).addEventListener("click", () => {
       if (!WIDE.matches) return;
-      details.open ? closed.delete(details.dataset.details) : closed.add(details.dataset.details);
+      const { details: name } = details.dataset;
+      details.open ? closed.add(name) : closed.delete(name);
       setPref("details.closed", [...closed].join(","));
     });
   }
