@@ -26,8 +26,11 @@ public protocol LogStore: Sendable {
     /// any), `maxRows` at most. Reads by index; never the whole log.
     func chunks(of job: JobID, after: Int64, maxBytes: Int, maxRows: Int) async throws -> [LogChunk]
 
-    /// The lines `from ..< from + count`, as far as there are any. Reads by index; never the whole log.
-    func lines(of job: JobID, from: Int64, count: Int) async throws -> [LogLine]
+    /// The segment that holds `place`; nil behind the log's end. Reads by index; never the whole log.
+    func segment(of job: JobID, at place: LogPlace) async throws -> LogSegment?
+
+    /// The lines that name a diagnostic, in order, `limit` at most. Reads what is kept about segments, not their text.
+    func logMarks(of job: JobID, limit: Int) async throws -> [LogMark]
 
     /// The digest of all that the epoch has stored. Reads the whole epoch, in pages.
     func logDigest(of job: JobID, epoch: Int) async throws -> LogDigest

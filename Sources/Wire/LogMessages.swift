@@ -113,33 +113,3 @@ public struct LogPage: Codable, Sendable {
         self.logState = logState
     }
 }
-
-/// `GET /api/jobs/{id}/logs/lines?from=N&count=M`.
-public struct LineWindow: Codable, Sendable {
-    public struct Line: Codable, Sendable {
-        public var n: Int64
-        public var stream: LogStream
-        public var t: Timestamp
-        /// The visible text: no control sequences.
-        public var text: String
-        public var continued: Bool
-
-        public init(_ line: LogLine) {
-            n = line.number
-            stream = line.stream
-            t = line.time
-            text = VisibleText.of(line.raw)
-            continued = line.continued
-        }
-    }
-
-    public var from: Int64
-    public var total: Int64
-    public var lines: [Line]
-
-    public init(from: Int64, total: Int64, lines: [Line]) {
-        self.from = from
-        self.total = total
-        self.lines = lines
-    }
-}

@@ -31,17 +31,23 @@ extension SQLiteStore {
         }.map { try $0.chunk(of: job) }
     }
 
-    public func lines(of job: JobID, from: Int64, count: Int) async throws -> [LogLine] {
-        // Numbers begin at 1; a window that begins before them is as much shorter.
-        let (end, overflows) = from.addingReportingOverflow(Int64(count))
-        let window = max(1, from)..<max(1, from, overflows ? .max : end)
-        guard count > 0, !window.isEmpty else { return [] }
-        let stored = try await read { db in try StoredChunk.covering(window, of: job, db) }
-        var lines: [LogLine] = []
-        for chunk in stored {
-            lines += try chunk.chunk(of: job).lines.filter { window.contains($0.number) }
+    public func segment(of job: JobID, at place: LogPlace) async throws -> LogSegment? {
+        let chunks = try await chunks(of: job, after: 0, maxBytes: .max, maxRows: .max)
+        let segment = LogSegment(chunks: chunks, state: .start, linesBefore: [:])
+        let size = try await logSize(of: job)
+        switch place {
+        case .line(let number): return number <= size.lines && !chunks.isEmpty ? segment : nil
+        case .row(let row, let streams):
+            return row < streams.reduce(0) { $0 + (size.linesByStream[$1] ?? 0) } ? segment : nil
         }
-        return lines
+    }
+
+    public func logMarks(of job: JobID, limit: Int) async throws -> [LogMark] {
+        guard let segment = try await segment(of: job, at: .line(1)) else { return [] }
+        var state = segment.state
+        return state.lines(of: segment.chunks).filter(\.isHead).prefix(limit).compactMap { line in
+            line.mark.map { LogMark(line: line.number, kind: $0) }
+        }
     }
 
     public func logDigest(of job: JobID, epoch: Int) async throws -> LogDigest {

@@ -2,7 +2,6 @@ internal import Domain
 internal import HTTPTypes
 internal import Hummingbird
 internal import LiveFeed
-internal import NIOCore
 internal import Storage
 internal import Wire
 
@@ -14,20 +13,19 @@ struct LogRoutes: Sendable {
     func add(to group: RouterGroup<TrellisContext>) {
         group.get("jobs/:id/logs", use: page)
         group.get("jobs/:id/logs/lines", use: lines)
+        group.get("jobs/:id/logs/outline", use: outline)
         group.get("jobs/:id/logs/stream", use: stream)
     }
 
     /// Bytes of text in one answer.
     private static let pageBytes = 1 << 20
-    /// Bytes of text in memory while a whole log goes out.
-    private static let textPageBytes = 256 << 10
 
     private func page(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let job = try await find(context)
         // A browser's download asks for text/html: naming "ansi" is asking for text.
         if try request.wantsPlainText || request.text("format") == "text" || request.text("ansi") != nil {
-            return try text(of: job, request: request)
+            return try await LogDownload(store: store).response(to: request, job)
         }
         let after: Int64 = try request.number("after", in: 0...Int64.max, fallback: 0)
         let limit = try request.number("limit", in: 1...10_000, fallback: 1000)
@@ -40,34 +38,13 @@ struct LogRoutes: Sendable {
     private func lines(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let job = try await find(context)
-        let from: Int64 = try request.number("from", in: 1...Int64.max, fallback: 1)
-        let count = try request.number("count", in: 1...5000, fallback: 300)
-        let total = try await store.logSize(of: job.id).lines
-        let lines = try await store.lines(of: job.id, from: from, count: count)
-        return try .json(LineWindow(from: from, total: total, lines: lines.map(LineWindow.Line.init)))
+        return try .json(await LineWindows(store: store).window(LineQuery(request), of: job))
     }
 
-    /// The whole log as text, page by page: never in memory as a whole.
-    private func text(of job: Job, request: Request) throws -> Response {
-        let keepsANSI = try request.number("ansi", in: 0...1, fallback: 1) == 1
-        var headers: HTTPFields = [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"]
-        if try request.text("download") != nil {
-            headers[.contentDisposition] = "attachment; filename=\"job-\(job.id.short).log\""
-        }
-        let store = store
-        let body = ResponseBody { writer in
-            var joiner = LogTextJoiner(keepsANSI: keepsANSI)
-            var after: Int64 = 0
-            while true {
-                let chunks = try await store.chunks(
-                    of: job.id, after: after, maxBytes: Self.textPageBytes, maxRows: 10_000)
-                guard let last = chunks.last else { break }
-                after = last.seq
-                try await writer.write(ByteBuffer(string: chunks.map { joiner.add($0) }.joined()))
-            }
-            try await writer.finish(nil)
-        }
-        return Response(status: .ok, headers: headers, body: body)
+    private func outline(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let job = try await find(context)
+        return try .json(await LogOutlines(store: store).outline(of: job.id))
     }
 
     private func find(_ context: TrellisContext) async throws -> Job {

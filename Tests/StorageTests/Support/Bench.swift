@@ -133,3 +133,17 @@ extension DraftChunk {
 extension Data {
     var sha256: String { SHA256.hash(data: self).map { String(format: "%02x", $0) }.joined() }
 }
+
+extension LogStore {
+    /// The raw lines of a window, whatever segments they stand in.
+    func lines(of job: JobID, from: Int64, count: Int) async throws -> [LogLine] {
+        let window = from..<(from + Int64(count))
+        var lines: [LogLine] = []
+        var next = window.lowerBound
+        while next < window.upperBound, let segment = try await segment(of: job, at: .line(next)) {
+            lines += segment.chunks.flatMap(\.lines).filter { $0.number >= next && window.contains($0.number) }
+            next = (segment.chunks.last?.lastLine ?? next) + 1
+        }
+        return lines
+    }
+}
