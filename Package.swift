@@ -38,13 +38,20 @@ let package = Package(
             dependencies: ["Domain"],
             swiftSettings: strict
         ),
+        .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
         .target(
             name: "Storage",
             dependencies: [
-                "Domain",
+                "Domain", "CZstd",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "TextSearch",
+            dependencies: ["CPCRE2"],
             swiftSettings: strict
         ),
         .target(
@@ -73,7 +80,7 @@ let package = Package(
         .target(
             name: "Trellis",
             dependencies: [
-                "Domain", "Wire", "Storage", "LiveFeed", "WebSocket",
+                "Domain", "Wire", "Storage", "LiveFeed", "WebSocket", "TextSearch",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -126,6 +133,7 @@ let package = Package(
             dependencies: ["Storage", "Domain", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict
         ),
+        .testTarget(name: "TextSearchTests", dependencies: ["TextSearch"], swiftSettings: strict),
         .testTarget(
             name: "LiveFeedTests",
             dependencies: ["LiveFeed", "Domain", .product(name: "NIOCore", package: "swift-nio")],

@@ -29,8 +29,20 @@ public protocol LogStore: Sendable {
     /// The segment that holds `place`; nil behind the log's end. Reads by index; never the whole log.
     func segment(of job: JobID, at place: LogPlace) async throws -> LogSegment?
 
+    /// The visible lines of the segment that holds `line`; nil behind the log's end.
+    /// - Parameter withStreams: costs a little more.
+    func visibleLines(of job: JobID, at line: Int64, withStreams: Bool) async throws -> VisibleLines?
+
     /// The lines that name a diagnostic, in order, `limit` at most. Reads what is kept about segments, not their text.
     func logMarks(of job: JobID, limit: Int) async throws -> [LogMark]
+
+    /// Seals the oldest stretch of the job's log that is not sealed yet, where there is enough of it, or nothing more
+    /// will come. What is read stays the same, byte by byte.
+    /// - Returns: whether anything was sealed, so that there may be more. - Throws: ``Refusal`` `.notFound`.
+    func seal(_ job: JobID) async throws -> Bool
+
+    /// Jobs with a part of their log that is not sealed.
+    func jobsToSeal() async throws -> [JobID]
 
     /// The digest of all that the epoch has stored. Reads the whole epoch, in pages.
     func logDigest(of job: JobID, epoch: Int) async throws -> LogDigest

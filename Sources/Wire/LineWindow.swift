@@ -102,3 +102,36 @@ public struct LogOutline: Codable, Sendable {
         self.capped = capped
     }
 }
+
+/// A line of `GET /api/jobs/{id}/logs/search`: a hit. Column and length in UTF-16 units of the visible text.
+public struct SearchHit: Codable, Hashable, Sendable {
+    public var n: Int64
+    public var col: Int
+    public var len: Int
+
+    public init(n: Int64, col: Int, len: Int) {
+        self.n = n
+        self.col = col
+        self.len = len
+    }
+}
+
+/// The last line of `GET /api/jobs/{id}/logs/search`.
+public struct SearchEnd: Codable, Hashable, Sendable {
+    public var done: Bool
+    /// How many hits were told.
+    public var total: Int
+    /// The last line that was looked at.
+    public var scanned: Int64
+    /// Not everything was looked at; `reason` says why.
+    public var capped: Bool
+    public var reason: String?
+
+    public init(done: Bool, total: Int, scanned: Int64, capped: Bool, reason: String?) {
+        self.done = done
+        self.total = total
+        self.scanned = scanned
+        self.capped = capped
+        self.reason = reason
+    }
+}

@@ -12,6 +12,7 @@ enum SQLiteSchema {
                 try db.execute(sql: script)
             }
         }
+        migrator.registerMigration("2 sealed logs") { db in try db.execute(sql: blocks) }
         return migrator
     }
 

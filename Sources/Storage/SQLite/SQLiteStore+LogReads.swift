@@ -25,30 +25,72 @@ extension SQLiteStore {
     }
 
     public func chunks(of job: JobID, after: Int64, maxBytes: Int, maxRows: Int) async throws -> [LogChunk] {
-        guard maxRows > 0 else { return [] }
-        return try await read { db in
-            try StoredChunk.page(of: job, after: after, maxBytes: maxBytes, maxRows: maxRows, db)
-        }.map { try $0.chunk(of: job) }
+        var page: [LogChunk] = []
+        var bytes = 0
+        var next = max(0, after)
+        while page.count < maxRows {
+            let part = try await read { [next, bytes, count = page.count] db in
+                try LogPart.after(
+                    next, of: job, maxBytes: maxBytes - bytes, maxRows: maxRows - count, db)
+            }
+            for chunk in try part.chunks(of: job) where chunk.seq > next {
+                bytes += chunk.text.utf8.count
+                if page.count == maxRows || bytes > maxBytes && !page.isEmpty { return page }
+                page.append(chunk)
+            }
+            guard case .block(_, let block, _) = part else { break }
+            next = block.end.seq
+        }
+        return page
     }
 
     public func segment(of job: JobID, at place: LogPlace) async throws -> LogSegment? {
-        let chunks = try await chunks(of: job, after: 0, maxBytes: .max, maxRows: .max)
-        let segment = LogSegment(chunks: chunks, state: .start, linesBefore: [:])
-        let size = try await logSize(of: job)
-        switch place {
-        case .line(let number): return number <= size.lines && !chunks.isEmpty ? segment : nil
-        case .row(let row, let streams):
-            return row < streams.reduce(0) { $0 + (size.linesByStream[$1] ?? 0) } ? segment : nil
+        guard let part = try await part(of: job, at: place) else { return nil }
+        return LogSegment(
+            chunks: try part.chunks(of: job), state: part.before.end.state,
+            linesBefore: part.before.end.linesByStream)
+    }
+
+    public func visibleLines(of job: JobID, at line: Int64, withStreams: Bool) async throws -> VisibleLines? {
+        try await part(of: job, at: .line(line))?.visibleLines(of: job, withStreams: withStreams)
+    }
+
+    /// What holds `place`; nil behind the log's end.
+    private func part(of job: JobID, at place: LogPlace) async throws -> LogPart? {
+        try await read { db in
+            if let (before, block) = try BlockRow.first(of: job, db, where: place.isBefore) {
+                return .block(before, block, try block.block(of: job, db))
+            }
+            guard place.isBefore(LogBlock.End(try LogHead.require(job, db).tail)) else { return nil }
+            return try .rows(after: BlockRow.last(of: job, db), of: job, db)
         }
     }
 
     public func logMarks(of job: JobID, limit: Int) async throws -> [LogMark] {
-        guard let segment = try await segment(of: job, at: .line(1)) else { return [] }
-        var state = segment.state
-        return state.lines(of: segment.chunks).filter(\.isHead).prefix(limit).compactMap { line in
-            line.mark.map { LogMark(line: line.number, kind: $0) }
+        var (marks, rest) = try await read { db in
+            var lines: Int64 = 0
+            var marks: [LogMark] = []
+            let rows = try Row.fetchCursor(
+                db.cachedStatement(sql: Self.marksSQL), arguments: [job.rawValue])
+            while marks.count < limit, let row = try rows.next() {
+                marks += try [LogMark](encoded: row.blob("marks"), from: lines)
+                lines = try row.integer("lines")
+            }
+            return (marks, try LogPart.rows(after: BlockRow.last(of: job, db), of: job, db))
         }
+        if marks.count < limit {
+            var state = rest.before.end.state
+            marks += state.lines(of: try rest.chunks(of: job)).filter(\.isHead).compactMap { line in
+                line.mark.map { LogMark(line: line.number, kind: $0) }
+            }
+        }
+        return Array(marks.prefix(limit))
     }
+
+    private static let marksSQL = """
+        SELECT marks, stdout_lines + stderr_lines + system_lines AS lines
+        FROM provision_job_log_blocks WHERE job_id = ? ORDER BY number
+        """
 
     public func logDigest(of job: JobID, epoch: Int) async throws -> LogDigest {
         var hashes: [LogStream: (bytes: Int64, hash: SHA256)] = [:]
@@ -56,15 +98,14 @@ extension SQLiteStore {
         _ = try await logSize(of: job)
         while true {
             // A page at a time: a long read would keep the database from tidying up after its writer.
-            let page = try await read { [after] db in
-                try StoredChunk.page(of: job, after: after, maxBytes: 1 << 20, maxRows: 4096, db)
-            }
+            let page = try await chunks(of: job, after: after, maxBytes: 1 << 20, maxRows: 4096)
             guard let last = page.last else { break }
             after = last.seq
             for chunk in page where chunk.epoch == epoch {
                 var (bytes, hash) = hashes[chunk.stream] ?? (0, SHA256())
-                hash.update(data: chunk.text)
-                bytes += Int64(chunk.text.count)
+                var text = chunk.text
+                text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+                bytes += Int64(text.utf8.count)
                 hashes[chunk.stream] = (bytes, hash)
             }
         }

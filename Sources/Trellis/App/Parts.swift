@@ -84,7 +84,10 @@ struct Parts {
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
         JobRoutes(service: jobs, records: records).add(to: api)
-        LogRoutes(store: store, feeds: feeds).add(to: api)
+        LogRoutes(
+            store: store, feeds: feeds,
+            searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
+        ).add(to: api)
         WorkerRoutes(
             service: WorkerService(store: store, credentials: credentials, ambient: ambient), bell: feeds.bell,
             limits: configuration.limits

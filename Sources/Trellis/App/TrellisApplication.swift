@@ -33,6 +33,8 @@ public struct TrellisApplication: Service {
         let store = try await Self.openStore(configuration.database, vault: vault, observers: observers)
         let feeds = Feeds(store: store, limits: configuration.limits.feed, ambient: ambient)
         observers.add(feeds.told)
+        let sealer = LogSealer(store: store, logger: logger)
+        observers.add(sealer.told)
         let credentials = Credentials(ambient: ambient)
         try await store.setToken(
             hash: Credentials.hash(folder.adminToken(credentials)), name: "admin", at: ambient.now())
@@ -47,7 +49,7 @@ public struct TrellisApplication: Service {
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
         application.addServices(
-            Housekeeping(store: store, ambient: ambient, logger: logger),
+            Housekeeping(store: store, ambient: ambient, logger: logger), sealer,
             TendrilWatch(store: store, feeds: feeds, ambient: ambient),
             RealtimeSweep(connections: parts.connections, access: parts.access, logger: logger))
         self.application = application

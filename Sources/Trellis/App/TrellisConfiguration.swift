@@ -59,11 +59,13 @@ public struct TrellisLimits: Sendable {
     public var feed: FeedLimits
     public var realtime: RealtimeLimits
     public var webSocket: WebSocketLimits
+    public var search: SearchLimits
 
     public init(
         log: LogLimits = .standard, vineBytes: Int = 8 << 20, stateBytes: Int = 64 << 20,
         artifactBytes: Int = 64 << 20, metadataBytes: Int = 1 << 20, feed: FeedLimits = FeedLimits(),
-        realtime: RealtimeLimits = RealtimeLimits(), webSocket: WebSocketLimits = RealtimeLimits.webSocket
+        realtime: RealtimeLimits = RealtimeLimits(), webSocket: WebSocketLimits = RealtimeLimits.webSocket,
+        search: SearchLimits = SearchLimits()
     ) {
         self.log = log
         self.vineBytes = vineBytes
@@ -73,5 +75,6 @@ public struct TrellisLimits: Sendable {
         self.feed = feed
         self.realtime = realtime
         self.webSocket = webSocket
+        self.search = search
     }
 }

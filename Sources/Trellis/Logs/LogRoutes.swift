@@ -9,11 +9,13 @@ internal import Wire
 struct LogRoutes: Sendable {
     var store: any Store
     var feeds: Feeds
+    var searching: SearchRoute
 
     func add(to group: RouterGroup<TrellisContext>) {
         group.get("jobs/:id/logs", use: page)
         group.get("jobs/:id/logs/lines", use: lines)
         group.get("jobs/:id/logs/outline", use: outline)
+        group.get("jobs/:id/logs/search", use: search)
         group.get("jobs/:id/logs/stream", use: stream)
     }
 
@@ -45,6 +47,11 @@ struct LogRoutes: Sendable {
         _ = try context.requireUser()
         let job = try await find(context)
         return try .json(await LogOutlines(store: store).outline(of: job.id))
+    }
+
+    private func search(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        return try await searching.response(to: request, find(context))
     }
 
     private func find(_ context: TrellisContext) async throws -> Job {

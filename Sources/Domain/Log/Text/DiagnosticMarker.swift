@@ -19,6 +19,11 @@ public struct DiagnosticMarker: Hashable, Sendable {
     public struct Box: Codable, Hashable, Sendable {
         public var kind: Kind?
         public var lines: Int
+
+        public init(kind: Kind?, lines: Int) {
+            self.kind = kind
+            self.lines = lines
+        }
     }
 
     public private(set) var box: Box?

@@ -8,9 +8,17 @@ public struct VisibleLine: Sendable {
     }
 
     /// A piece of the raw line that stays visible.
-    struct Piece: Hashable, Sendable {
+    private struct Piece: Hashable, Sendable {
         var start: Int
         var count: Int
+    }
+
+    /// A piece of the raw line that was left out.
+    public struct Cut: Hashable, Sendable {
+        /// Bytes of visible text between the cut before and this one.
+        public var gap: Int
+        /// Where it stands in the raw line.
+        public var raw: Range<Int>
     }
 
     /// UTF-8, without a line feed.
@@ -18,7 +26,7 @@ public struct VisibleLine: Sendable {
     /// None for a plain line.
     public private(set) var runs: [Run] = []
     /// Where the text stands in the raw line; meaningless once it ``isRewritten``.
-    private(set) var pieces: [Piece] = []
+    private var pieces: [Piece] = []
     /// Something in it was overwritten, so that it is no longer the raw line with pieces left out.
     public private(set) var isRewritten = false
 
@@ -73,6 +81,22 @@ public struct VisibleLine: Sendable {
             text.append(contentsOf: UTF8.encode(cell.scalar) ?? UTF8.encodedReplacementCharacter)
         }
         isRewritten = true
+    }
+
+    /// What was left out of a raw line of `count` bytes; means nothing once it ``isRewritten``.
+    public func cuts(ofLine count: Int) -> [Cut] {
+        var cuts: [Cut] = []
+        var at = 0
+        var gap = 0
+        for piece in pieces + [Piece(start: count, count: 0)] {
+            if piece.start > at {
+                cuts.append(Cut(gap: gap, raw: at..<piece.start))
+                gap = 0
+            }
+            gap += piece.count
+            at = piece.start + piece.count
+        }
+        return cuts
     }
 
     private mutating func begin(_ style: TextStyle) {

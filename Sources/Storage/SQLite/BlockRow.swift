@@ -1,0 +1,68 @@
+internal import Domain
+internal import Foundation
+internal import GRDB
+
+/// A row of `provision_job_log_blocks` without its large columns: where the log stands behind a block.
+struct BlockRow: Sendable {
+    var number: Int64
+    var end: LogBlock.End
+
+    /// The blocks of a job are numbered from 1; before the first the log stands at its start.
+    static let none = BlockRow(number: 0, end: .start)
+
+    private static let columns =
+        "number, last_seq, bytes, stdout_lines, stderr_lines, system_lines, state"
+
+    static func last(of job: JobID, _ db: Database) throws -> BlockRow {
+        try db.row(
+            "SELECT \(columns) FROM provision_job_log_blocks WHERE job_id = ? ORDER BY number DESC LIMIT 1",
+            job.rawValue
+        ).map(BlockRow.init) ?? none
+    }
+
+    static func find(_ number: Int64, of job: JobID, _ db: Database) throws -> BlockRow {
+        guard number > 0 else { return none }
+        let row = try db.row(
+            "SELECT \(columns) FROM provision_job_log_blocks WHERE job_id = ? AND number = ?", job.rawValue, number)
+        guard let row else { throw StorageError(.corrupt, "A part of a log is missing.") }
+        return try BlockRow(row)
+    }
+
+    /// The first block behind whose end `reaches` is true, and where the log stands before it; nil where none is.
+    /// A dozen reads by key, however long the log is.
+    static func first(
+        of job: JobID, _ db: Database, where reaches: (LogBlock.End) -> Bool
+    ) throws -> (before: BlockRow, block: BlockRow)? {
+        var block = try last(of: job, db)
+        guard block.number > 0, reaches(block.end) else { return nil }
+        var before = none
+        while before.number + 1 < block.number {
+            let middle = try find((before.number + block.number) / 2, of: job, db)
+            if reaches(middle.end) { block = middle } else { before = middle }
+        }
+        return (before, block)
+    }
+
+    private init(number: Int64, end: LogBlock.End) {
+        self.number = number
+        self.end = end
+    }
+
+    private init(_ row: Row) throws {
+        number = try row.integer("number")
+        end = LogBlock.End(
+            seq: try row.integer("last_seq"), bytes: try row.integer("bytes"),
+            linesByStream: [
+                .stdout: try row.integer("stdout_lines"), .stderr: try row.integer("stderr_lines"),
+                .system: try row.integer("system_lines"),
+            ], state: try LogTextState(encoded: row.blob("state")))
+    }
+
+    /// The block's large columns.
+    func block(of job: JobID, _ db: Database) throws -> LogBlock {
+        let row = try db.row(
+            "SELECT visible, rest FROM provision_job_log_blocks WHERE job_id = ? AND number = ?", job.rawValue, number)
+        guard let row else { throw StorageError(.corrupt, "A part of a log is missing.") }
+        return LogBlock(text: try row.blob("visible"), rest: try row.blob("rest"))
+    }
+}

@@ -1,0 +1,72 @@
+internal import Domain
+internal import Foundation
+internal import Storage
+internal import TextSearch
+
+/// What is looked for in a log.
+struct LogQuery: Sendable {
+    var pattern: Pattern.Query
+    /// Lines of other streams have no hits.
+    var streams: Set<LogStream>
+    /// The first line to look at.
+    var from: Int64
+
+    /// - Throws: ``Refusal`` `.invalid` for a pattern that is none.
+    func compiled() throws(Refusal) -> Pattern {
+        do throws(SearchError) { return try Pattern(pattern) } catch { throw Refusal(.invalid, error.sentence) }
+    }
+}
+
+/// Looks through the visible text of a log, segment by segment. Its work is bounded.
+struct LogSearch: Sendable {
+    var store: any LogStore
+    var limits: SearchLimits
+    var ambient: Ambient
+
+    /// A hit; column and length in UTF-16 units of the visible text.
+    struct Hit: Hashable, Sendable {
+        var line: Int64
+        var column: Int
+        var length: Int
+    }
+
+    /// How a search ended.
+    struct End: Hashable, Sendable {
+        var hits = 0
+        /// The last line that was looked at.
+        var scanned: Int64
+        /// Why it did not come to the log's end.
+        var reason: String?
+    }
+
+    /// Calls `found` with the hits of each segment in which there are some, and the last line that was looked at; every
+    /// so often without hits as well.
+    ///
+    /// - Throws: ``Refusal`` `.invalid` for a pattern that is none; what the store and `found` throw.
+    func run(_ query: LogQuery, in job: JobID, _ found: ([Hit], Int64) async throws -> Void) async throws -> End {
+        let scanner = LineScanner(try query.compiled())
+        let filters = query.streams.count < LogStream.allCases.count
+        let size = try await store.logSize(of: job)
+        let deadline = ambient.now().advanced(by: limits.milliseconds)
+        var end = End(scanned: query.from - 1)
+        var next =
+            query.from <= size.lines
+            ? try await store.visibleLines(of: job, at: query.from, withStreams: filters) : nil
+        while let lines = next {
+            // The next segment is read while this one is looked through: two cores share the work.
+            async let following =
+                lines.nextLine <= size.lines
+                ? store.visibleLines(of: job, at: lines.nextLine, withStreams: filters) : nil
+            var part = SegmentScan(
+                lines: lines, query: query, until: size.lines, room: limits.hits - end.hits, limits: limits)
+            part.run(scanner)
+            end.hits += part.hits.count
+            end.scanned = part.scanned
+            end.reason = part.reason ?? (ambient.now() > deadline ? limits.tooLong : nil)
+            try await found(part.hits, part.scanned)
+            next = try await following
+            if end.reason != nil { break }
+        }
+        return end
+    }
+}

@@ -1,0 +1,100 @@
+internal import Domain
+internal import Hummingbird
+internal import NIOCore
+internal import NIOFoundationCompat
+internal import Storage
+internal import Synchronization
+internal import TextSearch
+internal import Wire
+
+/// `GET /api/jobs/{id}/logs/search`: hits as they are found, a JSON object a line.
+struct SearchRoute: Sendable {
+    var store: any LogStore
+    var limits: SearchLimits
+    var ambient: Ambient
+    let places: SearchPlaces
+
+    init(store: any LogStore, limits: SearchLimits, ambient: Ambient) {
+        self.store = store
+        self.limits = limits
+        self.ambient = ambient
+        places = SearchPlaces(limits.atOnce)
+    }
+
+    /// Without hits something is said so often: it shows how far the search is, and whether anybody still listens.
+    private static let progressEvery: Int64 = 100
+
+    func response(to request: Request, _ job: Job) async throws -> Response {
+        guard let text = try request.text("q", upTo: limits.queryBytes) else {
+            throw Refusal(.invalid, "\"q\" is the text to look for.")
+        }
+        let query = LogQuery(
+            pattern: Pattern.Query(
+                text: text, isRegex: try request.number("regex", in: 0...1, fallback: 0) == 1,
+                matchesCase: try request.number("case", in: 0...1, fallback: 0) == 1),
+            streams: try request.streams(), from: try request.number("from", in: 1...Int64.max, fallback: 1))
+        let tellsProgress = try request.number("progress", in: 0...1, fallback: 0) == 1
+        _ = try query.compiled()  // what can't be is refused before the answer begins
+        let place = try places.take()
+        let search = LogSearch(store: store, limits: limits, ambient: ambient)
+        let body = ResponseBody { writer in
+            defer { place.leave() }
+            var told = search.ambient.now()
+            let end = try await search.run(query, in: job.id) { hits, scanned in
+                let now = search.ambient.now()
+                let isLate = tellsProgress && now.milliseconds - told.milliseconds >= Self.progressEvery
+                guard !hits.isEmpty || isLate else { return }
+                told = now
+                var buffer = ByteBuffer()
+                for hit in hits {
+                    buffer.writeString(#"{"n":\#(hit.line),"col":\#(hit.column),"len":\#(hit.length)}"# + "\n")
+                }
+                if tellsProgress { buffer.writeString(#"{"scanned":\#(scanned)}"# + "\n") }
+                try await writer.write(buffer)
+            }
+            let last = SearchEnd(
+                done: true, total: end.hits, scanned: end.scanned, capped: end.reason != nil, reason: end.reason)
+            try await writer.write(ByteBuffer(data: WireJSON.encode(last)))
+            try await writer.finish(nil)
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "application/x-ndjson; charset=utf-8", .cacheControl: "no-store"],
+            body: body)
+    }
+}
+
+/// So many searches run at once; they are work.
+final class SearchPlaces: Sendable {
+    private let free: Mutex<Int>
+
+    init(_ count: Int) { free = Mutex(count) }
+
+    /// - Throws: ``Refusal`` `.tooMany` where all are taken.
+    func take() throws(Refusal) -> Place {
+        let isFree = free.withLock { free in
+            guard free > 0 else { return false }
+            free -= 1
+            return true
+        }
+        guard isFree else { throw Refusal(.tooMany, "Too many searches run at the moment; try again in a moment.") }
+        return Place(self)
+    }
+
+    /// A place, given back with ``leave()`` or when it is forgotten: an answer that is never written ends too.
+    final class Place: Sendable {
+        private let places: SearchPlaces
+        private let isLeft = Mutex(false)
+
+        fileprivate init(_ places: SearchPlaces) { self.places = places }
+
+        deinit { leave() }
+
+        func leave() {
+            let isFirst = isLeft.withLock { left in
+                defer { left = true }
+                return !left
+            }
+            if isFirst { places.free.withLock { $0 += 1 } }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Domain
+import Foundation
+import Storage
+import Testing
+
+/// A sealed log reads as it did before, byte by byte, wherever the seal lies.
+@Suite struct LogSealTests {
+    /// Chunks of all kinds: colours that go on, cut lines and sequences, boxes, what overwrites itself, times.
+    static func chunk(_ n: Int) -> DraftChunk {
+        let times = LineTimes([.init(lines: 1, at: Bench.at(Int64(n))), .init(lines: 9, at: Bench.at(Int64(n) + 1))])
+        switch n % 8 {
+        case 0: return .stdout("\u{1b}[31mred \(n)\nstill\u{1b}[0m\nplain\n")
+        case 1: return .stderr("╷\n│ Error: number \(n)\n│ why\n")
+        case 2: return DraftChunk(stream: .stderr, text: "╵\n", times: times)
+        case 3: return .stdout("cut in \u{1b}[3")
+        case 4: return .stdout("2ma sequence \(n)\n", continued: true)
+        case 5: return .stdout("10%\r20%\rdone \(n)\r\n\n\n\u{1b}]0;title\u{7}ü 🍇\n")
+        case 6: return DraftChunk(stream: .stdout, text: "Warning: \(n)\nafter\n", times: times)
+        default: return .stdout((0..<40).map { "line \($0) of \(n) \u{1b}[1mbold\n" }.joined())
+        }
+    }
+
+    /// A closed log whose chunks are large enough for several blocks.
+    private func withLog(_ engine: StoreUnderTest, _ body: @Sendable (Bench, Job) async throws -> Void) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            for n in 0..<24 {
+                let filler = String(repeating: "\u{1b}[1mfill \(n)\u{1b}[0m of a line\n", count: 1500)
+                try await bench.append(
+                    Int64(n + 1), [Self.chunk(n), .stdout(filler), Self.chunk(n + 3)], to: job, at: Int64(n))
+            }
+            try await body(bench, job)
+        }
+    }
+
+    private struct Reading: Equatable {
+        var chunks: [LogChunk]
+        var pages: [[Int64]]
+        var marks: [LogMark]
+        var digest: LogDigest
+        var lines: [ShownLine]
+        var size: LogSize
+    }
+
+    private func read(_ bench: Bench, _ job: Job) async throws -> Reading {
+        let store = bench.store
+        var pages: [[Int64]] = []
+        for (after, bytes, rows) in [(0, 1, 1), (0, 1 << 20, 7), (5, 100_000, 100), (11, 300_000, 100), (70, 1, 9)] {
+            pages.append(
+                try await store.chunks(of: job.id, after: Int64(after), maxBytes: bytes, maxRows: rows).map(\.seq))
+        }
+        let size = try await store.logSize(of: job.id)
+        var lines: [ShownLine] = []
+        while Int64(lines.count) < size.lines {
+            let next = Int64(lines.count) + 1
+            let segment = try #require(try await store.segment(of: job.id, at: .line(next)))
+            var state = segment.state
+            let found = state.lines(of: segment.chunks)
+            #expect(segment.rowsBefore(Set(LogStream.allCases)) == (found.first?.number ?? 0) - 1)
+            lines += found.filter { $0.number >= next }
+        }
+        return Reading(
+            chunks: try await bench.chunks(of: job), pages: pages,
+            marks: try await store.logMarks(of: job.id, limit: 10_000),
+            digest: try await store.logDigest(of: job.id, epoch: 1), lines: lines, size: size)
+    }
+
+    @Test(arguments: StoreUnderTest.all) func nothingChangesForReaders(_ engine: StoreUnderTest) async throws {
+        try await withLog(engine) { bench, job in
+            let before = try await read(bench, job)
+            #expect(before.lines.map(\.number) == Array(1...before.size.lines))
+            #expect(before.marks.count > 10)
+            var blocks = 0
+            while try await bench.store.seal(job.id) {
+                blocks += 1
+                let after = try await read(bench, job)
+                // A box that a seal goes through is marked from its head on.
+                #expect(after.lines.map(\.text) == before.lines.map(\.text))
+                #expect(after.lines.map(\.runs) == before.lines.map(\.runs))
+                #expect(after.chunks == before.chunks && after.pages == before.pages)
+                #expect(after.marks == before.marks && after.digest == before.digest && after.size == before.size)
+            }
+            #expect(blocks >= 2, "an open log is sealed up to its last stretch")
+            let open = try await bench.store.chunks(of: job.id, after: 0, maxBytes: 1, maxRows: 1)
+            #expect(open == Array(before.chunks.prefix(1)))
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func aClosedLogIsSealedWhole(_ engine: StoreUnderTest) async throws {
+        try await withLog(engine) { bench, job in
+            try await bench.change(
+                job.id, .fail(epoch: 1, engineKnown: true), .closeLog(epoch: 1, .incomplete(reason: "test")), at: 99)
+            let before = try await read(bench, job)
+            while try await bench.store.seal(job.id) {}
+            #expect(try await !bench.store.jobsToSeal().contains(job.id))
+            let after = try await read(bench, job)
+            #expect(after.chunks == before.chunks && after.lines.map(\.text) == before.lines.map(\.text))
+            // What comes late goes on behind it.
+            try await bench.append(25, [.stdout("late\n")], to: job, at: 100)
+            let late = try #require(try await bench.chunks(of: job).last)
+            #expect(late.seq == before.size.seq + 1 && late.firstLine == before.size.lines + 1)
+            #expect(try await bench.store.jobsToSeal() == [job.id])
+            #expect(try await bench.store.seal(job.id))
+            #expect(try await bench.chunks(of: job) == before.chunks + [late])
+            #expect(try await bench.store.seal(job.id) == false)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func aShortOpenLogIsLeftAlone(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            try await bench.append(1, [.stdout("one\n")], to: job)
+            #expect(try await bench.store.seal(job.id) == false)
+            #expect(try await bench.store.jobsToSeal() == [job.id])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func rowsOfSomeStreamsAreFound(_ engine: StoreUnderTest) async throws {
+        try await withLog(engine) { bench, job in
+            while try await bench.store.seal(job.id) {}
+            let store = bench.store
+            let size = try await store.logSize(of: job.id)
+            let streams: Set<LogStream> = [.stderr, .system]
+            let rows = streams.reduce(0) { $0 + (size.linesByStream[$1] ?? 0) }
+            for row in [0, 1, rows / 2, rows - 1] {
+                let segment = try #require(try await store.segment(of: job.id, at: .row(row, of: streams)))
+                var state = segment.state
+                let shown = state.lines(of: segment.chunks).filter { streams.contains($0.stream) }
+                let first = segment.rowsBefore(streams)
+                #expect((first..<first + Int64(shown.count)).contains(row))
+            }
+            #expect(try await store.segment(of: job.id, at: .row(rows, of: streams)) == nil)
+            #expect(try await store.segment(of: job.id, at: .line(size.lines + 1)) == nil)
+            #expect(try await store.segment(of: job.id, at: .line(size.lines)) != nil)
+        }
+    }
+}
