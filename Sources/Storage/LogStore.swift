@@ -29,9 +29,10 @@ public protocol LogStore: Sendable {
     /// The segment that holds `place`; nil behind the log's end. Reads by index; never the whole log.
     func segment(of job: JobID, at place: LogPlace) async throws -> LogSegment?
 
-    /// The visible lines of the segment that holds `line`; nil behind the log's end.
+    /// The visible lines of the segment that holds `line` and of those behind it, `count` segments at most; none behind
+    /// the log's end.
     /// - Parameter withStreams: costs a little more.
-    func visibleLines(of job: JobID, at line: Int64, withStreams: Bool) async throws -> VisibleLines?
+    func visibleLines(of job: JobID, at line: Int64, count: Int, withStreams: Bool) async throws -> [VisibleLines]
 
     /// The lines that name a diagnostic, in order, `limit` at most. Reads what is kept about segments, not their text.
     func logMarks(of job: JobID, limit: Int) async throws -> [LogMark]

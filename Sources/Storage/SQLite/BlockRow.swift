@@ -48,14 +48,12 @@ struct BlockRow: Sendable {
         self.end = end
     }
 
+    /// By position: looking names up costs more than the rest of it.
     private init(_ row: Row) throws {
-        number = try row.integer("number")
+        number = row[0]
         end = LogBlock.End(
-            seq: try row.integer("last_seq"), bytes: try row.integer("bytes"),
-            linesByStream: [
-                .stdout: try row.integer("stdout_lines"), .stderr: try row.integer("stderr_lines"),
-                .system: try row.integer("system_lines"),
-            ], state: try LogTextState(encoded: row.blob("state")))
+            seq: row[1], bytes: row[2], linesByStream: [.stdout: row[3], .stderr: row[4], .system: row[5]],
+            state: try LogTextState(encoded: row[6]))
     }
 
     /// The block's large columns.
@@ -63,6 +61,23 @@ struct BlockRow: Sendable {
         let row = try db.row(
             "SELECT visible, rest FROM provision_job_log_blocks WHERE job_id = ? AND number = ?", job.rawValue, number)
         guard let row else { throw StorageError(.corrupt, "A part of a log is missing.") }
-        return LogBlock(text: try row.blob("visible"), rest: try row.blob("rest"))
+        return LogBlock(text: row[0], rest: row[1])
+    }
+
+    /// `count` blocks from `first` on, for a search: without what is not visible where that is not needed.
+    static func visible(
+        from first: BlockRow, after before: BlockRow, of job: JobID, count: Int, withRest: Bool, _ db: Database
+    ) throws -> [LogPart] {
+        var before = before
+        return try db.rows(
+            """
+            SELECT \(columns), visible, \(withRest ? "rest" : "x''") FROM provision_job_log_blocks
+            WHERE job_id = ? AND number >= ? ORDER BY number LIMIT ?
+            """, job.rawValue, first.number, count
+        ) { row in
+            let block = try BlockRow(row)
+            defer { before = block }
+            return .block(before, block, LogBlock(text: row[7], rest: row[8]))
+        }
     }
 }

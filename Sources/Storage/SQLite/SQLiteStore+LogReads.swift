@@ -51,8 +51,19 @@ extension SQLiteStore {
             linesBefore: part.before.end.linesByStream)
     }
 
-    public func visibleLines(of job: JobID, at line: Int64, withStreams: Bool) async throws -> VisibleLines? {
-        try await part(of: job, at: .line(line))?.visibleLines(of: job, withStreams: withStreams)
+    public func visibleLines(
+        of job: JobID, at line: Int64, count: Int, withStreams: Bool
+    ) async throws -> [VisibleLines] {
+        let place = LogPlace.line(line)
+        let parts = try await read { db -> [LogPart] in
+            if let (before, first) = try BlockRow.first(of: job, db, where: place.isBefore) {
+                return try BlockRow.visible(
+                    from: first, after: before, of: job, count: count, withRest: withStreams, db)
+            }
+            guard place.isBefore(LogBlock.End(try LogHead.require(job, db).tail)) else { return [] }
+            return [try .rows(after: BlockRow.last(of: job, db), of: job, db)]
+        }
+        return try parts.map { try $0.visibleLines(of: job, withStreams: withStreams) }
     }
 
     /// What holds `place`; nil behind the log's end.

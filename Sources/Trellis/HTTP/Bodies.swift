@@ -30,8 +30,8 @@ extension Request {
     func number<Number: FixedWidthInteger>(
         _ name: String, in range: ClosedRange<Number>, fallback: Number
     ) throws -> Number {
-        guard let text = uri.queryParameters[Substring(name)] else { return fallback }
-        guard let number = Number(String(text)), range.contains(number) else {
+        guard let text = parameter(name) else { return fallback }
+        guard let number = Number(text), range.contains(number) else {
             throw Refusal(.invalid, "\"\(name)\" is a number from \(range.lowerBound) to \(range.upperBound).")
         }
         return number
@@ -39,9 +39,22 @@ extension Request {
 
     /// A query parameter as text; nil where it is absent or empty.
     func text(_ name: String, upTo limit: Int = 200) throws -> String? {
-        guard let text = uri.queryParameters[Substring(name)], !text.isEmpty else { return nil }
+        guard let text = parameter(name), !text.isEmpty else { return nil }
         guard text.utf8.count <= limit else { throw Refusal(.invalid, "\"\(name)\" has at most \(limit) bytes.") }
-        return String(text)
+        return text
+    }
+
+    /// A query parameter as forms and browsers send it (application/x-www-form-urlencoded): "+" is a space.
+    private func parameter(_ name: String) -> String? {
+        func decoded(_ text: Substring) -> String {
+            let spaced = text.replacing("+", with: " ")
+            return spaced.removingPercentEncoding ?? String(spaced)
+        }
+        for pair in (uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if decoded(parts[0]) == name { return decoded(parts.count > 1 ? parts[1] : "") }
+        }
+        return nil
     }
 
     /// A query parameter as one of the cases of `type`; nil where it is absent or empty.

@@ -23,6 +23,9 @@ struct LogSearch: Sendable {
     var limits: SearchLimits
     var ambient: Ambient
 
+    /// About 2 MiB of text: fewer, larger reads.
+    private static let segmentsAtOnce = 8
+
     /// A hit; column and length in UTF-16 units of the visible text.
     struct Hit: Hashable, Sendable {
         var line: Int64
@@ -49,24 +52,30 @@ struct LogSearch: Sendable {
         let size = try await store.logSize(of: job)
         let deadline = ambient.now().advanced(by: limits.milliseconds)
         var end = End(scanned: query.from - 1)
-        var next =
-            query.from <= size.lines
-            ? try await store.visibleLines(of: job, at: query.from, withStreams: filters) : nil
-        while let lines = next {
-            // The next segment is read while this one is looked through: two cores share the work.
-            async let following =
-                lines.nextLine <= size.lines
-                ? store.visibleLines(of: job, at: lines.nextLine, withStreams: filters) : nil
-            var part = SegmentScan(
-                lines: lines, query: query, until: size.lines, room: limits.hits - end.hits, limits: limits)
-            part.run(scanner)
-            end.hits += part.hits.count
-            end.scanned = part.scanned
-            end.reason = part.reason ?? (ambient.now() > deadline ? limits.tooLong : nil)
-            try await found(part.hits, part.scanned)
-            next = try await following
+        var segments = try await read(job, from: query.from, size, filters)
+        while let last = segments.last {
+            // The next segments are read while these are looked through: two cores share the work.
+            async let following = read(job, from: last.nextLine, size, filters)
+            for lines in segments where end.reason == nil {
+                var part = SegmentScan(
+                    lines: lines, query: query, until: size.lines, room: limits.hits - end.hits, limits: limits)
+                part.run(scanner)
+                end.hits += part.hits.count
+                end.scanned = part.scanned
+                end.reason = part.reason ?? (ambient.now() > deadline ? limits.tooLong : nil)
+                try await found(part.hits, part.scanned)
+            }
+            segments = try await following
             if end.reason != nil { break }
         }
         return end
+    }
+
+    private func read(
+        _ job: JobID, from line: Int64, _ size: LogSize, _ withStreams: Bool
+    ) async throws -> [VisibleLines] {
+        guard line <= size.lines else { return [] }
+        return try await store.visibleLines(
+            of: job, at: line, count: Self.segmentsAtOnce, withStreams: withStreams)
     }
 }
