@@ -67,6 +67,9 @@ import Wire
                 try await search(api, job, "q=NEEDLE-7").hits
                     == [expected[14]].map { SearchHit(n: $0.n, col: 2, len: 8) })
             #expect(try await search(api, job, "q=NEEDLE&case=1").hits.isEmpty)
+            for space in ["+", "%20"] {
+                #expect(try await search(api, job, "q=needle\(space)on\(space)stderr").hits.count == 12)
+            }
             #expect(try await search(api, job, "q=%5Bneed").hits.isEmpty)
             #expect(try await search(api, job, "q=%5Ehay%20(7%7C1998)%20in%203%5C.1%24&regex=1").hits.count == 2)
             #expect(try await search(api, job, "q=needle&streams=STDERR").hits == expected.filter { $0.col == 0 })
