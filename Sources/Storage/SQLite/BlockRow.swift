@@ -43,7 +43,7 @@ struct BlockRow: Sendable {
         return (before, block)
     }
 
-    private init(number: Int64, end: LogBlock.End) {
+    init(number: Int64, end: LogBlock.End) {
         self.number = number
         self.end = end
     }

@@ -50,11 +50,6 @@ enum LogPart: Sendable {
         return .rows(
             .none, try StoredChunk.page(of: job, after: seq, maxBytes: maxBytes, maxRows: maxRows, db))
     }
-
-    /// Everything that comes after the last block.
-    static func rows(after block: BlockRow, of job: JobID, _ db: Database) throws -> LogPart {
-        .rows(block, try StoredChunk.page(of: job, after: block.end.seq, maxBytes: .max, maxRows: .max, db))
-    }
 }
 
 extension LogPlace {

@@ -61,7 +61,7 @@ extension SQLiteStore {
                     from: first, after: before, of: job, count: count, withRest: withStreams, db)
             }
             guard place.isBefore(LogBlock.End(try LogHead.require(job, db).tail)) else { return [] }
-            return [try .rows(after: BlockRow.last(of: job, db), of: job, db)]
+            return [try .tail(at: place, of: job, db)]
         }
         return try parts.map { try $0.visibleLines(of: job, withStreams: withStreams) }
     }
@@ -73,7 +73,7 @@ extension SQLiteStore {
                 return .block(before, block, try block.block(of: job, db))
             }
             guard place.isBefore(LogBlock.End(try LogHead.require(job, db).tail)) else { return nil }
-            return try .rows(after: BlockRow.last(of: job, db), of: job, db)
+            return try .tail(at: place, of: job, db)
         }
     }
 
@@ -87,7 +87,7 @@ extension SQLiteStore {
                 marks += try [LogMark](encoded: row.blob("marks"), from: lines)
                 lines = try row.integer("lines")
             }
-            return (marks, try LogPart.rows(after: BlockRow.last(of: job, db), of: job, db))
+            return (marks, try LogPart.tail(of: job, db))
         }
         if marks.count < limit {
             var state = rest.before.end.state

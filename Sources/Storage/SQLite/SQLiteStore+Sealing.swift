@@ -40,7 +40,7 @@ extension SQLiteStore {
     }
 
     /// Bytes of text that the log has in all.
-    private static func logBytes(of job: JobID, _ db: Database) throws -> Int64 {
+    static func logBytes(of job: JobID, _ db: Database) throws -> Int64 {
         try db.row(
             """
             SELECT ifnull(sum(stdout_bytes + stderr_bytes + system_bytes), 0) AS bytes

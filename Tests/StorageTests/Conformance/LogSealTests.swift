@@ -134,4 +134,36 @@ import Testing
             #expect(try await store.segment(of: job.id, at: .line(size.lines)) != nil)
         }
     }
+
+    /// A flood may be faster than the sealing for a while: then what is not sealed is read in parts.
+    @Test(arguments: StoreUnderTest.all) func aLongTailIsReadInParts(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            for n in 0..<20 {
+                let chunks = (0..<10).map { c -> DraftChunk in
+                    let text = (0..<600).map { "chunk \(n).\(c) line \($0) \(String(repeating: "x", count: 80))\n" }
+                    return c == 5 ? .stderr(text.joined()) : .stdout(text.joined())
+                }
+                try await bench.append(Int64(n + 1), chunks, to: job)
+            }
+            let size = try await bench.store.logSize(of: job.id)
+            let all = Set(LogStream.allCases)
+            for line in [1, 2, size.lines / 2, size.lines - 700, size.lines] {
+                let segment = try #require(try await bench.store.segment(of: job.id, at: .line(line)))
+                #expect(segment.chunks.contains { ($0.firstLine...$0.lastLine).contains(line) })
+                #expect(segment.chunks.reduce(0) { $0 + $1.text.utf8.count } <= 3 << 20)
+                #expect(segment.rowsBefore(all) == (segment.chunks.first?.firstLine ?? 0) - 1)
+                let row = try #require(try await bench.store.segment(of: job.id, at: .row(line - 1, of: all)))
+                #expect(row.chunks == segment.chunks)
+            }
+            let errors = size.linesByStream[.stderr] ?? 0
+            let place = LogPlace.row(errors - 1, of: [.stderr])
+            let last = try #require(try await bench.store.segment(of: job.id, at: place))
+            let first = last.rowsBefore([.stderr])
+            var end = first
+            for chunk in last.chunks where chunk.stream == .stderr { end += Int64(chunk.lineCount) }
+            #expect(first < errors && errors <= end)
+            #expect(try await bench.store.segment(of: job.id, at: .line(size.lines + 1)) == nil)
+        }
+    }
 }
