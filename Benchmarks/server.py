@@ -67,6 +67,7 @@ class Server:
 
     def start_job(self, api, tendril, name):
         """A job of its own vine that `tendril` has claimed and started; its id."""
+        self.beat(tendril)  # it may have been silent for long
         vine = self.make_vine(api, "", f"{name}-{time.time_ns()}")
         api.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})
         job = tendril.post("/api/jobs/claim", {})["job_id"]

@@ -94,7 +94,7 @@ def flood(server, api, tendril, viewer, rate=50_000, seconds=8):
     job = server.start_job(api, tendril, "flood")
     page = viewer.context.new_page()
     page.goto(f"{server.url}/dashboard/jobs/{job}")
-    page.wait_for_function("document.querySelector('[data-feed-text]').textContent.startsWith('Live')")
+    page.wait_for_function("() => document.querySelector('[data-feed-text]').textContent.startsWith('Live')")
     page.evaluate(FRAMES)
     lines = rate // 20
     done = threading.Event()
