@@ -79,6 +79,28 @@ class JobPage:
         assert box
         self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
+    def read(self) -> list[str]:
+        """The text of every line, from the first to the last, as one who scrolls through them all sees them."""
+        found = self.log.evaluate(
+            """async log => {
+              const seen = new Map();
+              const drawn = () => new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)));
+              for (log.scrollTop = 0; ;) {
+                await drawn();
+                for (let i = 0; i < 600 && log.querySelector('[data-wait]'); i += 1) await drawn();
+                for (const row of log.querySelectorAll('[data-line]')) {
+                  const n = Number(row.dataset.line), text = row.querySelector('.tx').textContent;
+                  if (seen.has(n) && seen.get(n) !== text) throw new Error(`line ${n} was ${seen.get(n)}, is ${text}`);
+                  seen.set(n, text);
+                }
+                if (log.scrollTop >= log.scrollHeight - log.clientHeight - 1) break;
+                log.scrollTop += 1.5 * log.clientHeight;
+              }
+              return [...seen].sort(([a], [b]) => a - b);
+            }""")
+        assert [n for n, _ in found] == list(range(1, len(found) + 1)), "a line is missing"
+        return [text for _, text in found]
+
     def clipboard(self) -> str:
         return self.page.evaluate("navigator.clipboard.readText()")
 

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute
 
@@ -129,27 +129,62 @@ class Realtime:
 
 
 class PlainLog:
-    """Takes the place of the log's pages: `/api/jobs/ID/logs?after=…`."""
+    """Takes the place of the log's reading API: `/api/jobs/ID/logs/lines?…` and `/outline`."""
 
     def __init__(self, job: str, rows: list[dict[str, Any]]) -> None:
         self.job = job
         self.rows = rows
         self.log_state = "OPEN"
         self.refusal = 0
-        self.asked: list[int] = []
+        # What is asked about lines of all streams, in order.
+        self.asked: list[dict[str, str]] = []
 
     def serve(self, where: BrowserContext | Page) -> "PlainLog":
-        where.route(f"**/api/jobs/{self.job}/logs?after=*", self._answer)
+        where.route(f"**/api/jobs/{self.job}/logs/lines?*", self._answer)
+        where.route(f"**/api/jobs/{self.job}/logs/outline", self._outline)
         return self
 
+    def _outline(self, route: Route) -> None:
+        route.fulfill(json={"total": self._total, "seq": self._seq, "errors": [], "warnings": [], "capped": False})
+
+    @property
+    def _total(self) -> int:
+        return self.rows[-1]["first_line"] if self.rows else 0
+
+    @property
+    def _seq(self) -> int:
+        return self.rows[-1]["seq"] if self.rows else 0
+
     def _answer(self, route: Route) -> None:
-        after = int(parse_qs(urlsplit(route.request.url).query)["after"][0])
-        self.asked.append(after)
+        query = dict(parse_qsl(urlsplit(route.request.url).query))
+        if "streams" not in query:
+            self.asked.append(query)
         if self.refusal:
             route.fulfill(status=self.refusal, json={"error": "Refused for a test."})
             return
-        rows = [row for row in self.rows if row["seq"] > after]
-        route.fulfill(json={"chunks": rows, "next": rows[-1]["seq"] if rows else after, "log_state": self.log_state})
+        wanted = query["streams"].split(",") if "streams" in query else ["STDOUT", "STDERR", "SYSTEM"]
+        shown = [row for row in self.rows if row["stream_type"] in wanted]
+        start, count = 0, int(query.get("count", 300))
+        if "tail" in query:
+            count = int(query["tail"])
+            start = max(0, len(shown) - count)
+        elif "row" in query:
+            start = int(query["row"])
+        else:
+            start = next((i for i, row in enumerate(shown) if row["first_line"] >= int(query["from"])), len(shown))
+        lines = [line(row) for row in shown[start:start + count]]
+        counts = {stream: sum(row["stream_type"] == stream for row in self.rows) for stream in ("STDOUT", "STDERR", "SYSTEM")}
+        answer: dict[str, Any] = {
+            "from": lines[0]["n"] if lines else self._total + 1, "total": self._total, "seq": self._seq, "row": start, "rows": len(shown),
+            "counts": counts, "log_state": self.log_state, "lines": lines}
+        if "streams" not in query and (not self.rows or lines and lines[-1]["n"] == self._total):
+            answer["ends"] = {}
+        route.fulfill(json=answer)
+
+
+def line(row: dict[str, Any]) -> dict[str, Any]:
+    """A row's line, as the reading API has it."""
+    return {"n": row["first_line"], "stream": row["stream_type"], "t": row["created_at"], "text": row["log_chunk"].rstrip("\n"), "continued": False}
 
 
 def now() -> str:

@@ -83,8 +83,17 @@ def test_L5_asks_for_the_log_the_job_and_the_tendrils(live: Live, server) -> Non
     expect(live.feed).to_have_text("Live")
     join.rows(*rows(1, 3))
     live.told(3)
-    assert not live.log.asked, "a connection that stands needs no page of the log"
+    assert len(live.log.asked) == 1, "a connection that stands needs no more than the end of the log, once"
     assert len(live.server.urls) == 1
+
+
+def test_L5_joins_after_what_the_page_has_fetched(live: Live) -> None:
+    live.server.rows += rows(1, 5)
+    live.open()
+    assert live.join(1).after == 5
+    live.told(5)
+    live.server.joins[0].rows(row(6))
+    live.told(6)
 
 
 def test_L10_is_loading_until_the_last_row_of_the_join_is_there(live: Live) -> None:
@@ -139,10 +148,11 @@ def test_L5_missing_rows_are_asked_for_again(live: Live) -> None:
 # Equal bindings have equal ids, whatever the join: then only its name tells a join from an earlier one.
 @pytest.mark.parametrize("named, last", [(True, 0), (False, 5)], ids=["by its name", "by its binding"])
 def test_L5_what_an_earlier_join_still_says_is_not_heard(live: Live, named: bool, last: int) -> None:
-    live.server.rows += rows(1, last)
     live.open()
     first = live.join(1)
     first.names_changes = named
+    live.server.rows += rows(1, last)
+    first.rows(*rows(1, last))
     live.told(last)
     live.server.answers_joins = False
     first.rows(row(last + 3))
@@ -158,10 +168,14 @@ def test_L5_what_an_earlier_join_still_says_is_not_heard(live: Live, named: bool
 
 
 def test_L5_rows_that_nobody_has_are_said_to_be_missing(live: Live) -> None:
-    live.server.rows += [*rows(1, 5), row(8), row(9)]
+    live.server.rows += rows(1, 5)
     live.open()
+    live.told(5)
+    live.server.rows += [row(8), row(9)]
+    live.server.joins[0].rows(row(8))
     expect(live.view.with_text("told-9")).to_be_visible()
-    assert [join.after for join in live.server.joins] == [0, 5, 5, 5]
+    assert [join.after for join in live.server.joins] == [5, 5, 5, 5]
+    expect(live.view.line(6)).to_have_text(re.compile("This line has not arrived"))
     live.ends()
     live.server.joins[-1].change("provision_jobs", {"id": live.view.job}, "UPDATE")
     expect(live.feed).to_have_text("Incomplete")
@@ -253,9 +267,10 @@ def test_L10_a_channel_that_is_thrown_out_comes_back_ever_later(live: Live) -> N
 def test_L10_retries_at_once_when_the_network_is_back(live: Live, watcher: Watcher) -> None:
     watcher.network_may_fail = True
     live.server.rows += rows(1, 5)
-    live.log.refusal = 503
     live.open()
     live.told(5)
+    live.join(1)
+    live.log.refusal = 503
     live.server.is_cut = True
     live.server.cut()
     expect(live.feed).to_contain_text("Reconnecting")

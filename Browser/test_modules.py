@@ -69,34 +69,236 @@ def test_L2_a_sequence_cut_with_its_line_goes_on(at_home: Page) -> None:
     assert parse(at_home, [f"a{ESC}[3", "1mtext"]) == [["a", ""], ["1mtext", ""]]
 
 
+LIVE = """
+  const { LiveLines } = await import('/assets/js/job/live-lines.js');
+  const live = new LiveLines();
+  let n = 1;
+  const add = (stream_type, log_chunk, more = {}) => {
+    const line_count = log_chunk.split('\\n').length - 1;
+    const made = live.take({ epoch: 1, first_line: n, line_count, stream_type, log_chunk, times: [[line_count, 1000 + n]], created_at: '2026-01-01T00:00:00Z', ...more });
+    n += line_count;
+    return made;
+  };
+"""
+
+
 def test_L2_streams_do_not_leak_and_blocks_are_marked(at_home: Page) -> None:
     lines = at_home.evaluate(
-        """async () => {
-          const { LineStore } = await import('/assets/js/job/store.js');
-          const store = new LineStore();
-          let seq = 0, n = 1;
-          const add = (stream_type, log_chunk, more = {}) => {
-            const line_count = log_chunk.split('\\n').length - 1;
-            store.append({ seq: ++seq, epoch: 1, first_line: n, line_count, stream_type, log_chunk, times: [[line_count, 1000 + seq]], created_at: '2026-01-01T00:00:00Z', ...more });
-            n += line_count;
-          };
-          add('STDOUT', '\\x1b[31mred\\n');
-          add('STDERR', 'plain\\n');
-          add('SYSTEM', 'plain\\n');
-          add('STDOUT', 'still red\\x1b[0m\\n');
-          add('STDERR', '╷\\n│ Error: broken\\n│ why\\n╵\\n');
-          add('STDOUT', '╷\\n│ Warning: old\\n╵\\nafter\\n');
-          add('STDOUT', '\\x1b[32mgreen\\n');
-          add('STDOUT', 'a new engine\\n', { epoch: 2 });
-          const again = store.append({ seq: 3, first_line: 1, line_count: 1, stream_type: 'STDOUT', log_chunk: 'again\\n', times: [] });
-          return { again, errors: store.errors, warnings: store.warnings, count: store.count,
-                   lines: Array.from({ length: store.count }, (_, i) => store.get(i + 1)).map(l => [l.n, l.text, l.mark, Boolean(l.runs), l.t]) };
+        "async () => {" + LIVE + r"""
+          const all = [
+            add('STDOUT', '\x1b[31mred\n'), add('STDERR', 'plain\n'), add('SYSTEM', 'plain\n'), add('STDOUT', 'still red\x1b[0m\n'),
+            add('STDERR', '╷\n│ Error: broken\n│ why\n╵\n'), add('STDOUT', '╷\n│ Warning: old\n╵\nafter\n'),
+            add('STDOUT', '\x1b[32mgreen\n'), add('STDOUT', 'a new engine\n', { epoch: 2 }),
+          ].flatMap(made => made.lines);
+          return all.map(l => [l.n, l.text, l.mark, Boolean(l.runs), l.t, l.head]);
         }""")
-    assert lines["again"] is False and lines["count"] == 14
-    assert lines["errors"] == [6] and lines["warnings"] == [10]
-    assert [line[3] for line in lines["lines"][:4]] == [True, False, False, True]
-    assert [line[2] for line in lines["lines"][4:12]] == ["error"] * 4 + ["warning"] * 3 + [None]
-    assert lines["lines"][13][3] is False, "another lease starts without colours"
+    assert [line[0] for line in lines] == list(range(1, 15))
+    assert [line[0] for line in lines if line[5]] == [6, 10]
+    assert [line[3] for line in lines[:4]] == [True, False, False, True]
+    assert [line[2] for line in lines[4:12]] == ["error"] * 4 + ["warning"] * 3 + [None]
+    assert lines[13][3] is False, "another lease starts without colours"
+
+
+def test_L2_live_lines_go_on_where_the_window_ended(at_home: Page) -> None:
+    made = at_home.evaluate(
+        "async () => {" + LIVE + r"""
+          const { lineOf } = await import('/assets/js/job/line.js');
+          const window = ['before', '╷', '│ '].map((text, i) => lineOf({ n: i + 1, stream: 'STDERR', t: '2026-01-01T00:00:00Z', text }));
+          n = 4;
+          live.resume({ STDOUT: { style: '1//0', rest: '\x1b[3' }, STDERR: { box: 'open' } }, window);
+          const red = add('STDOUT', '2mgreen\n', { continued: true });
+          const error = add('STDERR', '│ Error: broken\n╵\nafter\n');
+          return { runs: red.lines[0].runs.map(r => r.key ?? r), text: red.lines[0].text, changed: error.changed.map(l => l.n),
+                   marks: [...window, ...error.lines].map(l => l.mark) };
+        }""")
+    assert made["text"] == "green" and made["runs"] == [0, "2//0"]
+    assert made["changed"] == [2, 3]
+    assert made["marks"] == [None, "error", "error", "error", "error", None]
+
+
+def test_L2_a_long_line_is_folded_between_characters(at_home: Page) -> None:
+    read = lambda text: at_home.evaluate(
+        """async text => {
+          const { folded } = await import('/assets/js/job/line.js');
+          const { text: kept, runs, length } = folded({ text, runs: [0, 'a', 4095, 'b', 5000, 'c'] });
+          return [kept.length, runs, length];
+        }""", text)
+    assert read("x" * 4096) == [4096, [0, "a", 4095, "b", 5000, "c"], 4096]
+    assert read("x" * 6000) == [4096, [0, "a", 4095, "b"], 6000]
+    assert read("x" * 4095 + "🍇" + "x" * 100) == [4095, [0, "a"], 4197]
+
+
+def test_L6_pages_of_rows_are_bounded_and_keep_what_is_looked_at(at_home: Page) -> None:
+    found = at_home.evaluate(
+        """async () => {
+          const { RowPages } = await import('/assets/js/job/row-pages.js');
+          const pages = new RowPages({ maxLines: 1024, maxUnits: 1e6 });
+          const line = n => ({ n, text: 'text' });
+          for (let row = 0; row < 512; row += 1) pages.put(row, line(row + 1));
+          pages.use(300, 310);
+          for (let row = 10_000; row < 30_000; row += 1) pages.put(row, line(row + 1));
+          const first = pages.get(305);
+          pages.put(305, line(99));
+          const big = new RowPages({ maxLines: 1e6, maxUnits: 2000 });
+          for (let row = 0; row < 1024; row += 1) big.put(row, { n: row + 1, text: 'xxxx' });
+          return { size: pages.size, kept: first?.n, gone: pages.get(0), again: pages.get(305).n, missing: pages.missing(29_990, 30_010),
+                   none: pages.missing(29_990, 30_000), big: big.size };
+        }""")
+    assert found["size"] <= 1024 and found["big"] <= 512
+    assert found["kept"] == 306 and found["again"] == 306 and found["gone"] is None
+    assert found["missing"] == {"first": 30_000, "end": 30_010} and found["none"] is None
+
+
+def test_L8_rows_of_some_streams_are_found_by_line(at_home: Page) -> None:
+    found = at_home.evaluate(
+        """async () => {
+          const { RowPages } = await import('/assets/js/job/row-pages.js');
+          const pages = new RowPages();
+          // Every third line is shown; rows 100 to 399 are here.
+          for (let row = 100; row < 400; row += 1) pages.put(row, { n: 3 * row, text: '' });
+          return [300, 301, 303, 1197, 1198, 299, 298, 768, 766].map(n => pages.rowOf(n) ?? null);
+        }""")
+    # 298 could be in row 99 too: what stands there is not known. Rows 255 and 256 are in different pages.
+    assert found == [100, 101, 101, 399, None, None, None, 256, 256]
+
+
+def test_L6_outline_keeps_each_line_once_and_in_order(at_home: Page) -> None:
+    found = at_home.evaluate(
+        """async () => {
+          const { Outline } = await import('/assets/js/job/outline.js');
+          const outline = new Outline();
+          for (const n of [50, 10, 50]) outline.add('error', n);
+          outline.merge({ errors: [5, 10, 20], warnings: [7] });
+          const next = (n, by) => outline.next('error', n, by);
+          return [outline.of('error'), next(10, 1), next(11, 1), next(50, 1), next(10, -1), next(4, -1), outline.next('warning', 7, 1), new Outline().next('error', 1, 1)];
+        }""")
+    assert found == [[5, 10, 20, 50], 20, 20, 5, 5, 50, 7, 0]
+
+
+# ---- the scroll space
+
+SPACE = """
+  const { ScrollSpace } = await import('/assets/js/job/scroll-space.js');
+  const whole = 200_000_000, view = 600, cap = 8_000_000;
+  const space = new ScrollSpace();
+  space.resize(whole, view);
+"""
+
+
+def test_L6_a_short_log_is_its_own_space(at_home: Page) -> None:
+    found = at_home.evaluate(
+        """async () => {
+          const { ScrollSpace } = await import('/assets/js/job/scroll-space.js');
+          const space = new ScrollSpace();
+          space.resize(20_000, 600);
+          const top = space.place(7000.5);
+          space.moved(19_400, false);
+          return [space.height, space.isScaled, top, space.toLog(19_400), space.hasRoom(0), space.hasRoom(19_400)];
+        }""")
+    assert found == [20_000, False, 7000.5, 19_400, True, True]
+
+
+def test_L6_ends_are_exact_and_every_place_is_reached(at_home: Page) -> None:
+    found = at_home.evaluate(
+        "async () => {" + SPACE + """
+          const out = { height: space.height };
+          out.tops = [0, 1, 20_000, whole / 2, whole - view - 1, whole - view].map(y => space.place(y));
+          // There and back again: a leap lands where the place is shown.
+          out.wrong = 0;
+          let last = -1;
+          for (let y = 0; y <= whole - view; y += 1_234_567) {
+            const top = space.place(y);
+            if (top <= last) out.wrong += 1;
+            last = top;
+            if (space.toLog(top) !== y) out.wrong += 1;
+            space.place(y > whole / 2 ? 0 : whole - view);
+            space.moved(top, false);
+            if (Math.abs(space.toLog(top) - y) > whole / cap) out.wrong += 1;
+          }
+          space.place(whole / 2);
+          space.moved(0, false);
+          out.start = space.toLog(0);
+          space.moved(cap - view, false);
+          out.end = space.toLog(cap - view);
+          return out;
+        }""")
+    assert found["height"] == 8_000_000 and found["wrong"] == 0
+    assert found["tops"][:3] == [0, 1, 20_000] and found["tops"][4:] == [7_999_399, 7_999_400]
+    assert abs(found["tops"][3] - 4_000_000) < 1000
+    assert found["start"] == 0 and found["end"] == 200_000_000 - 600
+
+
+def test_L6_scrolling_by_hand_goes_pixel_by_pixel(at_home: Page) -> None:
+    found = at_home.evaluate(
+        "async () => {" + SPACE + """
+          const begun = 123_456_789;
+          let top = space.place(begun);
+          for (let i = 0; i < 300; i += 1) space.moved(top += 100, true);
+          const walked = space.toLog(top) - begun;
+          const before = space.toLog(top);
+          const again = space.place(before);
+          // A flick of many pixels at once is by hand too.
+          space.moved(again - 5000, true);
+          const flick = before - space.toLog(again - 5000);
+          // Without a hand a step of a page or two is still one.
+          space.place(begun);
+          const small = space.place(begun);
+          space.moved(small + 1100, false);
+          return { walked, held: space.toLog(small + 1100) - begun, flick, stays: again !== top };
+        }""")
+    assert found == {"walked": 30_000, "held": 1100, "flick": 5000, "stays": True}
+
+
+def test_L6_there_is_always_room_to_go_on_or_it_is_said(at_home: Page) -> None:
+    found = at_home.evaluate(
+        "async () => {" + SPACE + """
+          const out = {};
+          out.placed = [0, 100, 5000, 100_000, whole / 2, whole - view - 100, whole - view].every(y => space.hasRoom(space.place(y)));
+          let top = space.place(whole / 2);
+          while (space.hasRoom(top)) space.moved(top -= 10_000, true);
+          out.left = top;
+          const y = space.toLog(top);
+          top = space.place(y);
+          out.same = space.toLog(top) === y && space.hasRoom(top);
+          // The log grows while its end is looked at: there is more below now.
+          top = space.place(whole - view);
+          space.resize(whole + 10_000, view);
+          out.kept = space.toLog(top);
+          out.below = space.hasRoom(top);
+          return out;
+        }""")
+    assert found["placed"] and found["same"]
+    assert found["left"] <= 1200
+    assert found["kept"] == 200_000_000 - 600 and found["below"] is False
+
+
+def test_L6_a_log_outgrows_its_element_under_the_reader(at_home: Page) -> None:
+    found = at_home.evaluate(
+        """async () => {
+          const { ScrollSpace } = await import('/assets/js/job/scroll-space.js');
+          const space = new ScrollSpace({ cap: 10_000, edge: 1000 });
+          space.resize(9000, 500);
+          const top = space.place(4000);
+          space.resize(90_000, 500);
+          return [top, space.toLog(top), space.height, space.place(4000)];
+        }""")
+    assert found[:3] == [4000, 4000, 10_000]
+    assert 1000 < found[3] < 2000
+
+
+def test_L7_hits_of_a_line(at_home: Page) -> None:
+    found = at_home.evaluate(
+        """async () => {
+          const { firstFrom, hitsIn } = await import('/assets/js/job/hits.js');
+          const hits = [2, 5, 5, 9].map((n, col) => ({ n, col, len: 1 }));
+          return [[1, 2, 3, 5, 6, 9, 10].map(n => firstFrom(hits, n)), [1, 2, 5, 9, 10].map(n => hitsIn(hits, n).map(hit => hit.col))];
+        }""")
+    assert found == [[0, 0, 1, 1, 3, 3, 4], [[], [0], [1, 2], [3], []]]
+
+
+def test_L8_times_since_the_start(at_home: Page) -> None:
+    read = lambda ms: at_home.evaluate("async ms => (await import('/assets/js/job/timestamps.js')).sinceStart(ms).join('')", ms)
+    assert [read(ms) for ms in (0, 134_267, 4_329_001, -3120)] == ["+00:00.000", "+02:14.267", "+1:12:09.001", "-00:03.120"]
 
 
 def test_L8_addresses_of_lines(at_home: Page) -> None:

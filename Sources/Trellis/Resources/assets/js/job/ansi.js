@@ -30,6 +30,18 @@ function intern(s) {
   return style;
 }
 
+/** The style that `key` names. @param {string} key @returns {Style} */
+export function styleOf(key) {
+  const found = styles.get(key);
+  if (found) return found;
+  const [fg, bg, flags] = key.split("/");
+  const color = (text) => (text === "" ? null : text.startsWith("#") ? text : Number(text));
+  const has = (bit) => (Number(flags) & bit) !== 0;
+  return intern({
+    fg: color(fg), bg: color(bg), bold: has(1), dim: has(2), italic: has(4), underline: has(8), strike: has(16), inverse: has(32),
+  });
+}
+
 const CLEAR = { fg: null, bg: null, bold: false, dim: false, italic: false, underline: false, strike: false, inverse: false };
 export const PLAIN = intern(CLEAR);
 
@@ -50,6 +62,12 @@ export class AnsiParser {
   reset() {
     this.style = PLAIN;
     this.#rest = "";
+  }
+
+  /** Goes on where another parser stopped. @param {{style?: string, rest?: string}} end */
+  resume({ style, rest = "" }) {
+    this.style = style ? styleOf(style) : PLAIN;
+    this.#rest = rest;
   }
 
   /**

@@ -20,7 +20,7 @@ export class FeedLine {
   #kind = "";
 
   /**
-   * @param {{model: import("./model.js").JobModel, store: import("./store.js").LineStore, feed: import("./feed.js").Feed, watch: import("./watch.js").Watch}} parts
+   * @param {{model: import("./model.js").JobModel, store: import("./store.js").LineStore, feed: import("./feed.js").Feed, watch: import("./watch.js").Watch, loader: import("./loader.js").LineLoader}} parts
    */
   constructor(parts) {
     this.#parts = parts;
@@ -56,7 +56,7 @@ export class FeedLine {
   }
 
   #words() {
-    const { model, store, feed } = this.#parts;
+    const { model, store, feed, loader } = this.#parts;
     const { job } = model;
     const lines = counted(store.count, "line");
     const base = { tone: "idle", name: "live", text: "", title: "", retry: false, more: lines, last: "" };
@@ -67,6 +67,7 @@ export class FeedLine {
       const late = Math.max(0, now() - feed.lostAt);
       return { ...base, tone: "lost", name: "unplug", text: `Reconnecting, ${ticking(late)} behind`, retry: true };
     }
+    if (loader.isFailing) return { ...base, tone: "lost", name: "unplug", text: "Lines can't be had, trying again" };
     if (feed.state === "ended") {
       if (feed.hasHole) return { ...base, tone: "gap", name: "FAILED", text: "Incomplete", title: "Lines are missing; reload the page to try again" };
       if (job.log_state === "INCOMPLETE") {

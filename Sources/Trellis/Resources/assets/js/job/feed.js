@@ -1,16 +1,18 @@
-// The log as it comes: rows over the page's live connection, resumed after the last one that arrived, for as long as
-// it takes. Where the connection fails, pages are read the plain way, so that a log ends right whatever gets through.
+// The log as it comes: its end first, then rows over the page's live connection, resumed after the last one that
+// arrived, for as long as it takes. Where the connection fails, the end is read the plain way again and again, so that
+// a log ends right whatever gets through.
 
 import { Backoff } from "../lib/backoff.js";
 import { now } from "../lib/clock.js";
 import { Realtime } from "../lib/realtime.js";
-import { LogPages } from "./log-pages.js";
+import { CatchUp } from "./catch-up.js";
 
 /** @typedef {"connecting"|"live"|"lost"|"ended"|"refused"} FeedState */
 
 /**
  * @typedef {object} FeedOptions
  * @property {string} job its id
+ * @property {import("./log-api.js").LogApi} api
  * @property {import("./store.js").LineStore} store
  * @property {() => boolean} isClosed whether the job's log is known to get no more rows
  * @property {() => void} onJob called where the job may have changed
@@ -30,6 +32,8 @@ const TRIES = 2;
 const POLL = 1000;
 // How often rows that are missing are asked for again.
 const ASKS = 3;
+// So many rows that came while nobody listened are not told one by one.
+const FAR = 100;
 
 export class Feed {
   #options;
@@ -37,7 +41,7 @@ export class Feed {
   #realtime = new Realtime();
   /** @type {import("../lib/realtime-channel.js").Channel|null} */
   #channel = null;
-  #pages;
+  #catchUp;
   #backoff = new Backoff();
   #listeners = new Set();
   /** The row up to which the log went when the channel was joined; it is filled when that is here. */
@@ -49,7 +53,8 @@ export class Feed {
   #impatience = 0;
   #isLate = false;
   #isAsked = false;
-  #isReading = false;
+  /** @type {Promise<void>|null} */
+  #reading = null;
   #isStopped = false;
   #wake = () => {};
 
@@ -70,7 +75,7 @@ export class Feed {
   constructor(options) {
     this.#options = options;
     this.#store = options.store;
-    this.#pages = new LogPages(options.job, options.store, (row) => this.#take(row));
+    this.#catchUp = new CatchUp(options.api, options.store);
     // The connection looks after itself.
     const readOn = () => { if (!document.hidden && this.state === "lost") this.#read(); };
     addEventListener("online", readOn);
@@ -87,15 +92,11 @@ export class Feed {
     return this.#lastLag > LAG && performance.now() - this.#lastArrival < QUIET ? this.#lastLag : 0;
   }
 
-  /** How late the newest line stood on the page, in ms. */
-  get lag() {
-    return this.#lastLag;
-  }
-
-  start() {
+  /** @param {import("./log-api.js").LogAnswer|null} [answer] the end of the log, where the page came with it */
+  start(answer) {
     this.#isStopped = false;
-    if (this.#options.isClosed()) this.#read();
-    else this.#listen();
+    if (answer) this.#learn(this.#catchUp.take(answer));
+    else this.#read();
   }
 
   stop() {
@@ -167,6 +168,13 @@ export class Feed {
     this.#mark = bindings.find(({ table }) => table === LOGS)?.seq ?? 0;
     this.#fill();
     this.#goLive(false);
+    if (this.#mark - this.#store.lastSeq > FAR) this.#leap();
+  }
+
+  // To the end, over what came while nobody listened.
+  async #leap() {
+    await this.#read();
+    if (this.#isJoined && !this.#isOver) this.#channel?.rejoin();
   }
 
   #down(hasFailed) {
@@ -193,26 +201,27 @@ export class Feed {
 
   // MARK: without it
 
-  // Reads what is there; goes on every so often while that is the only way.
-  async #read() {
+  // Reads the end; goes on every so often while that is the only way.
+  #read() {
     this.#isAsked = true;
     this.#wake();
-    if (this.#isReading) return;
-    this.#isReading = true;
-    try {
-      while (this.#isAsked && !this.#isOver) {
-        this.#isAsked = false;
-        const outcome = await this.#pages.readOn(() => !this.#options.isClosed() && this.#lastLag < LAG);
-        if (this.#isStopped) return;
-        this.#learn(outcome);
-        if (this.#isOver) return;
-        if (!this.#isAsked && this.#isOnItsOwn) {
-          await this.#pause(outcome === "silent" ? this.#backoff.next() : POLL);
-          this.#isAsked ||= this.#isOnItsOwn;
-        }
+    this.#reading ??= this.#readOn().finally(() => { this.#reading = null; });
+    return this.#reading;
+  }
+
+  async #readOn() {
+    while (this.#isAsked && !this.#isOver) {
+      this.#isAsked = false;
+      const { count } = this.#store;
+      const outcome = await this.#catchUp.run();
+      if (this.#isStopped) return;
+      if (this.#store.count > count) this.#arrived(this.#store.lastTime);
+      this.#learn(outcome);
+      if (this.#isOver) return;
+      if (!this.#isAsked && this.#isOnItsOwn) {
+        await this.#pause(outcome === "silent" ? this.#backoff.next() : POLL);
+        this.#isAsked ||= this.#isOnItsOwn;
       }
-    } finally {
-      this.#isReading = false;
     }
   }
 
@@ -221,7 +230,7 @@ export class Feed {
     return this.isPolling || !this.#channel || this.#options.isClosed();
   }
 
-  /** @param {import("./log-pages.js").Outcome} outcome */
+  /** @param {import("./catch-up.js").Outcome} outcome */
   #learn(outcome) {
     switch (outcome) {
       case "ended":
@@ -261,12 +270,16 @@ export class Feed {
       if (this.#holes <= ASKS) return false;
       this.hasHole = true;
     }
-    if (!this.#store.append(row)) return true;
+    if (!this.#store.takeRow(row)) return true;
     if (!this.hasHole) this.#holes = 0;
-    this.#lastLag = Math.max(0, now() - Date.parse(row.created_at));
+    this.#arrived(Date.parse(row.created_at));
+    return true;
+  }
+
+  #arrived(written) {
+    this.#lastLag = Math.max(0, now() - written);
     this.#lastArrival = performance.now();
     this.#fill();
-    return true;
   }
 
   #fill() {
@@ -299,7 +312,7 @@ export class Feed {
 
   #refuse() {
     this.isPolling = false;
-    this.refusal = this.#pages.refusal;
+    this.refusal = this.#catchUp.refusal;
     this.#leave();
     this.#set("refused");
   }

@@ -3,23 +3,23 @@
 import { announce } from "../lib/announce.js";
 import { all, one, setText } from "../lib/dom.js";
 import { count } from "../lib/format.js";
-import { hitsIn } from "./search.js";
+import { firstFrom, hitsIn } from "./hits.js";
 
 export class Find {
   #box = one("[data-find]");
   #input = one("[data-find-input]");
   #counter = one("[data-find-count]");
+  #note = one("[data-find-note]");
   #search;
   #page;
   #at = -1;
   // The line from which the first hit is looked for.
   #from = 1;
-  #bad = false;
   #timer = 0;
 
   /**
-   * @param {import("./search.js").LineSearch} search
-   * @param {{topLine: () => number, show: (hit: import("./search.js").Hit) => void, repaint: () => void, changed: () => void, focusLog: () => void}} page
+   * @param {import("./search.js").LogSearch} search
+   * @param {{topLine: () => number, streams: () => string|null, show: (hit: import("./hits.js").Hit) => void, repaint: () => void, changed: () => void, focusLog: () => void}} page
    */
   constructor(search, page) {
     this.#search = search;
@@ -66,12 +66,17 @@ export class Find {
     return this.#search.hits[this.#at] ?? null;
   }
 
-  /** The hits to mark in a line. @param {import("./store.js").Line} line */
+  /** The field has the keys. */
+  get hasFocus() {
+    return document.activeElement === this.#input;
+  }
+
+  /** The hits to mark in a line. @param {import("./line.js").Line} line */
   hitsOf(line) {
-    const { pattern } = this.#search;
-    if (!pattern) return [];
+    const { hits } = this.#search;
+    if (!hits.length) return [];
     const { current } = this;
-    return hitsIn(pattern, line.text).map((hit) => ({ ...hit, now: current?.n === line.n && current.col === hit.col }));
+    return hitsIn(hits, line.n).map((hit) => ({ ...hit, now: hit === current }));
   }
 
   open() {
@@ -110,19 +115,12 @@ export class Find {
   #start() {
     clearTimeout(this.#timer);
     this.#at = -1;
-    this.#bad = false;
     this.#from = Math.max(1, this.#page.topLine());
-    try {
-      this.#search.run({
-        text: this.#input.value,
-        matchCase: one("[data-find-case]").getAttribute("aria-pressed") === "true",
-        regex: one("[data-find-regex]").getAttribute("aria-pressed") === "true",
-      });
-    } catch {
-      this.#search.stop();
-      this.#bad = true;
-    }
-    this.#input.setAttribute("aria-invalid", String(this.#bad));
+    this.#search.run({
+      text: this.#input.value, streams: this.#page.streams(),
+      matchCase: one("[data-find-case]").getAttribute("aria-pressed") === "true",
+      regex: one("[data-find-regex]").getAttribute("aria-pressed") === "true",
+    });
     this.#count();
     this.#page.repaint();
     this.#page.changed();
@@ -130,12 +128,14 @@ export class Find {
 
   // The first hit from the view's top on; before it where there is none after.
   #progress() {
-    const { hits, scanned, isDone } = this.#search;
-    if (this.#at < 0 && hits.length && (isDone || scanned >= this.#from)) {
-      let at = hits.length > 0 ? lowerBound(hits, this.#from) : -1;
-      if (at >= hits.length) at = isDone ? hits.length - 1 : -1;
+    const { hits, isDone } = this.#search;
+    const isFirst = this.#at < 0;
+    if (isFirst && hits.length) {
+      let at = firstFrom(hits, this.#from);
+      if (at === hits.length) at = isDone ? at - 1 : -1;
       if (at >= 0) this.#go(at);
     }
+    if (isFirst === this.#at < 0) this.#page.repaint();
     this.#count();
     this.#page.changed();
   }
@@ -145,7 +145,7 @@ export class Find {
     const { hits, isDone } = this.#search;
     if (!hits.length) return;
     let at = this.#at + by;
-    if (this.#at < 0) at = by > 0 ? lowerBound(hits, this.#page.topLine()) : hits.length - 1;
+    if (this.#at < 0) at = by > 0 ? firstFrom(hits, this.#page.topLine()) : hits.length - 1;
     if (at >= hits.length) at = isDone ? 0 : hits.length - 1;
     if (at < 0) at = hits.length - 1;
     this.#go(at);
@@ -155,29 +155,21 @@ export class Find {
 
   #go(at) {
     this.#at = at;
-    this.#page.show(this.#search.hits[at]);
     this.#page.repaint();
+    this.#page.show(this.#search.hits[at]);
   }
 
   #count() {
-    const { hits, isDone, isCapped, pattern } = this.#search;
+    const { hits, isDone, isOn, isCapped, isRefused, reason } = this.#search;
     const total = `${count(hits.length)}${isCapped ? "+" : isDone ? "" : "…"}`;
     let text = "";
-    if (this.#bad) text = "not a pattern";
-    else if (pattern) text = hits.length ? `${this.#at < 0 ? "–" : count(this.#at + 1)} of ${total}` : isDone ? "no hits" : "…";
+    if (isRefused) text = "not a pattern";
+    else if (isOn) text = hits.length ? `${this.#at < 0 ? "–" : count(this.#at + 1)} of ${total}` : isDone ? "no hits" : "…";
+    this.#input.setAttribute("aria-invalid", String(isRefused));
+    setText(this.#note, reason);
+    this.#note.hidden = !reason;
     if (this.#counter.textContent === text) return;
     setText(this.#counter, text);
-    if (text) announce(this.#bad || !hits.length ? text : `Hit ${text}`);
+    if (text) announce(isRefused ? reason : hits.length ? `Hit ${text}` : text);
   }
-}
-
-function lowerBound(hits, n) {
-  let low = 0;
-  let high = hits.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (hits[middle].n < n) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

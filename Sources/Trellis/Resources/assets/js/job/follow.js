@@ -7,7 +7,7 @@ const NEAR = 4;
 const PAINTED = 500;
 
 export class Follow {
-  #scroller;
+  #place;
   #top = 0;
   #touch = 0;
   #since = 0;
@@ -19,9 +19,10 @@ export class Follow {
   /**
    * @param {HTMLElement} scroller
    * @param {{count: number}} store
+   * @param {{y: number, maxY: number}} place where the view's top is in the log, and how far down it can be
    */
-  constructor(scroller, store) {
-    this.#scroller = scroller;
+  constructor(scroller, store, place) {
+    this.#place = place;
     this.store = store;
     scroller.addEventListener("wheel", (event) => {
       if (event.ctrlKey || event.shiftKey) return; // zoom; sideways
@@ -37,19 +38,14 @@ export class Follow {
     scroller.addEventListener("keydown", (event) => {
       if (["ArrowUp", "PageUp", "Home"].includes(event.key) || event.key === " " && event.shiftKey) this.unpin();
     }, { capture: true });
-    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     document.addEventListener("selectionchange", () => {
       const selection = getSelection();
       if (selection && !selection.isCollapsed && scroller.contains(selection.anchorNode)) this.unpin();
     });
   }
 
-  get #max() {
-    return this.#scroller.scrollHeight - this.#scroller.clientHeight;
-  }
-
   get isAtEnd() {
-    return this.#max - this.#scroller.scrollTop <= NEAR;
+    return this.#place.maxY - this.#place.y <= NEAR;
   }
 
   /** The log is about to change: where its end is now is where a scroll under way is going. */
@@ -57,7 +53,7 @@ export class Follow {
     if (this.pinned) return;
     const now = performance.now();
     while (this.#ends.length && this.#ends[0].at < now - PAINTED) this.#ends.shift();
-    this.#ends.push({ at: now, max: this.#max });
+    this.#ends.push({ at: now, max: this.#place.maxY });
   }
 
   /** Lines that have come since it let go. */
@@ -72,7 +68,7 @@ export class Follow {
 
   /** The page itself has scrolled: that says nothing about the reader. */
   moved() {
-    this.#top = this.#scroller.scrollTop;
+    this.#top = this.#place.y;
   }
 
   /** All that is here counts as seen. */
@@ -88,8 +84,9 @@ export class Follow {
     this.#set(false);
   }
 
-  #scrolled() {
-    const top = this.#scroller.scrollTop;
+  /** The reader has scrolled, or the page has. */
+  scrolled() {
+    const top = this.#place.y;
     const before = this.#top;
     this.#top = top;
     if (top < before - 1 && !this.isAtEnd) this.unpin();

@@ -4,7 +4,7 @@ import { isField, one } from "../lib/dom.js";
 
 /**
  * @param {import("./log-panel.js").LogPanel} panel
- * @param {{copy: () => void, error: (by: 1|-1) => void}} page
+ * @param {{copy: () => void}} page
  */
 export function startKeys(panel, page) {
   const sheet = /** @type {HTMLDialogElement} */ (one("#keys"));
@@ -13,20 +13,31 @@ export function startKeys(panel, page) {
     n: () => panel.find.step(1),
     N: () => panel.find.step(-1),
     f: () => panel.toEnd(),
-    t: () => panel.setTimes(!panel.showsTimes),
-    w: () => panel.setWrap(!panel.wraps),
+    g: () => panel.goToLine.open(),
+    t: () => panel.display.nextTimes(),
+    w: () => panel.display.setWrap(!panel.display.wraps),
     c: () => page.copy(),
-    e: () => page.error(1),
-    E: () => page.error(-1),
+    e: () => panel.cursor.step("error", 1),
+    E: () => panel.cursor.step("error", -1),
+    a: () => panel.cursor.step("warning", 1),
+    A: () => panel.cursor.step("warning", -1),
     "?": () => sheet.showModal(),
   };
   const inLog = {
-    ArrowDown: (event) => panel.moveCursor(1, { select: event.shiftKey }),
-    ArrowUp: (event) => panel.moveCursor(-1, { select: event.shiftKey }),
-    Enter: () => panel.pickCursor(),
+    ArrowDown: (event) => panel.cursor.move(1, { select: event.shiftKey }),
+    ArrowUp: (event) => panel.cursor.move(-1, { select: event.shiftKey }),
+    Enter: () => panel.cursor.pick(),
     End: () => panel.toEnd(),
     Home: () => panel.toStart(),
   };
+
+  // The browser's own search sees only what is mounted; who wants it presses twice.
+  addEventListener("keydown", (event) => {
+    const isFind = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "f";
+    if (!isFind || panel.find.hasFocus || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    panel.find.focus();
+  });
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;

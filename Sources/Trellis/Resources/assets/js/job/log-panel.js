@@ -2,21 +2,27 @@
 // when the page is drawn is decided here.
 
 import { announce } from "../lib/announce.js";
-import { copyFrom } from "../lib/copy.js";
-import { all, one, setText } from "../lib/dom.js";
-import { counted, short } from "../lib/format.js";
-import { pref, setPref } from "../lib/prefs.js";
+import { one, setText } from "../lib/dom.js";
+import { counted } from "../lib/format.js";
+import { showProblem } from "../lib/problem.js";
+import { Cursor } from "./cursor.js";
+import { Display, press } from "./display.js";
 import { Find } from "./find.js";
 import { Follow } from "./follow.js";
-import { hashOf, readHash } from "./lines-hash.js";
+import { GoToLine } from "./go-to-line.js";
+import { scrollsByHand } from "./hand.js";
+import { readHash } from "./lines-hash.js";
+import { LineLoader } from "./loader.js";
 import { Ruler } from "./ruler.js";
-import { LineSearch } from "./search.js";
+import { LogSearch } from "./search.js";
+import { SelectionBar } from "./selection-bar.js";
 import { Selection } from "./selection.js";
-import { STREAMS } from "./store.js";
+import { Unfolder } from "./unfold.js";
 import { LineView } from "./view.js";
 import { LogWindow } from "./window.js";
 
-const NARROW = matchMedia("(max-width: 46em)");
+// No scroll for so long: it rests.
+const REST = 150;
 
 export class LogPanel {
   #log = one("#log");
@@ -25,59 +31,82 @@ export class LogPanel {
   #view;
   #window;
   #search;
+  #unfolder;
+  #bar;
   #ruler = new Ruler();
+  #byHand = scrollsByHand(this.#log);
   #frame = 0;
   #rulerTimer = 0;
-  /** The row cursor's line; 0 for none. */
-  #cursor = 0;
-  // A line of the address that has not arrived yet.
+  #restTimer = 0;
+  // Where the view's top was at the last scroll.
+  #y = 0;
+  // A line of the address that is not in the log yet.
   #awaited = 0;
-  #errors = 0;
-  /** Called when there are more errors. @type {() => void} */
-  onErrors = () => {};
+  /** Finding out which row a line is in. @type {AbortController|null} */
+  #going = null;
   /** While this says true, lines that come are not new: the page is still being filled. @type {() => boolean} */
   isFilling = () => false;
 
-  /** @param {import("./store.js").LineStore} store */
-  constructor(store) {
+  /**
+   * @param {import("./log-api.js").LogApi} api
+   * @param {import("./store.js").LineStore} store
+   * @param {{start: () => number, refused: (error: Error) => void, trouble: () => void}} page
+   *   start: when the job started; trouble: lines can't be had now, or can be again
+   */
+  constructor(api, store, page) {
     this.#store = store;
     this.#view = new LineView(store);
-    this.follow = new Follow(this.#log, store);
-    this.#search = new LineSearch(store, (stream) => this.#view.shows(stream));
-    this.#window = new LogWindow(this.#log, one("[data-lines]"), store, this.#view, {
+    const log = this.#log;
+    const view = this.#view;
+    this.display = new Display(log, page.start, {
+      rebuild: (change) => this.#rebuild(change),
+      setWrap: (on) => this.#window.setWrap(on),
+      streamsChanged: () => this.#streamsChanged(),
+    });
+    this.loader = new LineLoader(api, view, { filled: () => this.#filled(), changed: page.trouble, refused: page.refused });
+    this.#window = new LogWindow(log, one("[data-lines]"), view, {
       hits: (line) => this.find.hitsOf(line),
       isSelected: (n) => this.selection.has(n),
-      isAt: (n) => n === this.#cursor,
+      isAt: (n) => n === this.cursor.line,
+      time: (ms) => this.display.times.of(ms),
     });
-    this.#window.onMove = () => this.follow.moved();
+    const window = this.#window;
+    this.cursor = new Cursor({ api, store, view, window, panel: this });
+    this.#unfolder = new Unfolder(log, { api, view, window });
+    this.follow = new Follow(log, store, window);
+    this.#search = new LogSearch(api, store);
     this.find = new Find(this.#search, {
-      topLine: () => this.#window.topLine(),
-      show: (hit) => this.reveal(hit.n, { onlyIfAway: true }),
-      repaint: () => this.#window.repaint(),
+      topLine: () => this.topLine(),
+      streams: () => view.streams,
+      show: (hit) => { this.reveal(hit.n, { onlyIfAway: true }); this.#unfolder.show(hit); },
+      repaint: () => window.rows.repaint(),
       changed: () => this.#planRuler(),
       focusLog: () => this.focus(),
     });
-    this.selection = new Selection(this.#log, {
-      changed: () => { this.#window.redecorate(); this.#planRuler(); },
+    this.selection = new Selection(log, {
+      changed: () => { window.rows.redecorate(); this.#planRuler(); },
       reveal: (n) => this.reveal(n),
       picked: () => this.follow.unpin(),
     });
-
-    store.onAppend(({ changed }) => {
-      if (this.isFilling()) this.follow.rebase();
-      if (changed.length) this.#window.redraw(changed);
-      this.#plan();
+    this.#bar = new SelectionBar({ api, store, view, selection: this.selection, focusLog: () => this.focus() });
+    this.goToLine = new GoToLine({
+      count: () => store.count,
+      go: (n) => { this.cursor.set(n); this.reveal(n); },
+      focusLog: () => this.focus(),
     });
-    this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+
+    window.onMove = () => this.follow.moved();
+    store.onGrow(({ changed }) => {
+      if (this.isFilling()) this.follow.rebase();
+      if (changed.length) window.rows.redraw(changed);
+      this.redraw();
+    });
+    log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.follow.onChange(() => this.#followChanged());
     this.#pill.addEventListener("click", () => { this.toEnd(); this.focus(); });
-    new ResizeObserver(() => this.#resized()).observe(this.#log);
+    new ResizeObserver(() => this.#resized()).observe(log);
     document.fonts?.ready.then(() => this.#resized());
-    this.#bindSelectionBar();
-
-    const wrap = pref("wrap");
-    this.setWrap(wrap === null ? NARROW.matches : wrap === "on", false);
-    this.setTimes(pref("timestamps") === "on", false);
+    this.display.restore();
     this.#followChanged();
 
     if (readHash(location.hash)) {
@@ -95,23 +124,31 @@ export class LogPanel {
     return this.#log === document.activeElement;
   }
 
+  /** Number of the first line that is wholly in view; 0 where there is none. */
+  topLine() {
+    return this.#view.length ? this.#view.lineAt(this.#window.topRow()) ?? 0 : 0;
+  }
+
+  /** Copies the selection; without one, all that is shown. @param {Element|null} button */
+  copy(button) {
+    this.#bar.copy(button);
+  }
+
   // ---- moving
 
   /** Goes to the end and stays there. */
   toEnd() {
+    this.#going?.abort();
     this.#awaited = 0;
-    this.#cursor = 0;
+    this.cursor.set(0);
     this.follow.pin();
-    this.#window.showEnd();
-    this.#window.redecorate();
     this.#draw();
   }
 
   toStart() {
+    this.#going?.abort();
     this.follow.unpin();
-    this.#window.showRow(0, 0);
-    this.#log.scrollTop = 0;
-    this.follow.moved();
+    this.#window.showStart();
     this.#draw();
   }
 
@@ -123,160 +160,70 @@ export class LogPanel {
   reveal(n, { onlyIfAway = false } = {}) {
     this.follow.unpin();
     this.#awaited = n > this.#store.count ? n : 0;
-    if (!this.#view.length) return;
+    if (!this.#view.length || this.#awaited) return;
+    this.#goTo(n, (row) => {
+      if (!(onlyIfAway && this.#window.isInView(row))) this.#window.showRow(row);
+      this.#draw();
+    });
+  }
+
+  // Where some streams are hidden, the server may have to say which row a line is in.
+  #goTo(n, run) {
+    this.#going?.abort();
     const row = this.#view.rowOf(n);
-    if (!(onlyIfAway && this.#window.isInView(row))) this.#window.showRow(row);
-    this.#draw();
-  }
-
-  /** @param {number} by rows @param {{select?: boolean}} [options] */
-  moveCursor(by, { select = false } = {}) {
-    const total = this.#view.length;
-    if (!total) return;
-    const before = this.#cursor;
-    let row;
-    if (before) row = this.#view.rowOf(before) + by;
-    else row = this.follow.pinned ? total - 1 : this.#window.top().row + (by > 0 ? 0 : this.#window.pageRows - 1);
-    row = Math.max(0, Math.min(total - 1, row));
-    if (by < 0) this.follow.unpin();
-    const n = this.#view.lineAt(row);
-    this.#cursor = n;
-    if (select) this.selection.extend(before || n, n);
-    if (!this.#window.isInView(row)) this.#window.showRow(row, by < 0 ? 0.05 : 0.95);
-    this.#window.redecorate();
-    this.#draw();
-    const line = this.#store.get(n);
-    if (line) announce(`Line ${n}${line.stream === "STDOUT" ? "" : `, ${line.stream.toLowerCase()}`}: ${line.text || "empty"}`);
-  }
-
-  /** Selects the row under the cursor. */
-  pickCursor() {
-    if (!this.#cursor) return;
-    this.follow.unpin();
-    this.selection.clear();
-    this.selection.select(this.#cursor, this.#cursor);
+    if (row !== undefined) {
+      run(row);
+      return;
+    }
+    const { signal } = this.#going = new AbortController();
+    this.loader.locate(n, signal).then(
+      (found) => { if (!signal.aborted) run(found); },
+      (error) => { if (error.name !== "AbortError") showProblem(error); },
+    );
   }
 
   /** What Escape does in the log. @returns {boolean} whether there was something to undo */
   escape() {
     if (this.find.isOpen) this.find.close();
-    else if (this.selection.range || this.#cursor) {
-      this.#cursor = 0;
+    else if (this.selection.range || this.cursor.line) {
       this.selection.clear();
-      this.#window.redecorate();
+      this.cursor.set(0);
     } else return false;
     return true;
   }
 
-  /** The next or the previous error, from the cursor or the view. @param {1|-1} by @returns {boolean} */
-  stepError(by) {
-    const { errors } = this.#store;
-    if (!errors.length) return false;
-    const here = errors.includes(this.#cursor) ? this.#cursor : this.#window.topLine() - (by > 0 ? 1 : 0);
-    const next = by > 0 ? errors.find((n) => n > here) ?? errors[0] : errors.findLast((n) => n < here) ?? errors[errors.length - 1];
-    this.showError(next);
-    return true;
-  }
-
-  /** @param {number} n */
-  showError(n) {
-    const line = this.#store.get(n);
-    if (line && !this.#view.shows(line.stream)) this.setStream(line.stream, true);
-    this.#cursor = n;
-    this.reveal(n);
-    this.#window.redecorate();
-    this.focus();
-    if (line) announce(`Line ${n}: ${line.text}`, { urgent: true });
-  }
-
   /** The log has moved down by so much: what is read stays where it is on the screen. @param {number} px */
   shift(px) {
-    if (this.follow.pinned || this.#log.scrollTop === 0) return;
-    this.#log.scrollTop += px;
-    this.follow.moved();
+    if (!this.follow.pinned) this.#window.shift(px);
   }
 
   // ---- what is shown, and how
 
-  setWrap(on, remember = true) {
-    const n = this.#view.length ? this.#view.lineAt(this.#window.top().row) : 1;
-    this.#window.setWrap(on);
-    this.#press("wrap", on);
-    if (remember) setPref("wrap", on ? "on" : "off");
-    this.#again(n);
+  // Everything is drawn anew around the row that is on top.
+  #rebuild(change) {
+    const { row } = this.#window.top();
+    change();
+    this.#window.rebuild(row);
+    this.#draw();
   }
 
-  get wraps() {
-    return this.#window.wrap;
-  }
-
-  setTimes(on, remember = true) {
-    const n = this.#view.length ? this.#view.lineAt(this.#window.top().row) : 1;
-    this.#log.toggleAttribute("data-time", on);
-    this.#press("time", on);
-    if (remember) setPref("timestamps", on ? "on" : "off");
-    // The text gets narrower: wrapped rows may get other heights.
-    if (this.#window.wrap) this.#again(n);
-  }
-
-  get showsTimes() {
-    return this.#log.hasAttribute("data-time");
-  }
-
-  setStream(stream, on) {
-    const n = this.#view.length ? this.#view.lineAt(this.#window.top().row) : 1;
-    const shown = new Set(STREAMS.filter((s) => (s === stream ? on : this.#view.shows(s))));
-    this.#view.setStreams(shown);
-    for (const chip of all(`[data-s="${stream}"]`)) {
-      chip.setAttribute(chip.hasAttribute("aria-checked") ? "aria-checked" : "aria-pressed", String(on));
-    }
-    this.#again(n);
+  #streamsChanged() {
+    const n = this.topLine();
+    this.#going?.abort();
+    this.loader.reset();
+    this.#view.setStreams(this.display.streams);
+    // More or less there at once; exactly when the server has said where that is.
+    const show = (row) => { this.#window.rebuild(row); this.#draw(); };
+    show(this.#view.near(n));
+    if (!this.follow.pinned && this.#view.length && n) this.#goTo(n, show);
     this.find.restart();
     announce(`${counted(this.#view.length, "line")} shown`);
   }
 
-  shows(stream) {
-    return this.#view.shows(stream);
-  }
-
-  #again(n) {
-    this.#window.rebuild(n);
-    if (this.follow.pinned) this.#window.showEnd();
-    this.#draw();
-  }
-
-  // ---- copying
-
-  /** The selection; without one, all that is shown. @param {Element|null} button */
-  copy(button) {
-    const range = this.selection.range;
-    const from = range?.from ?? 1;
-    const to = Math.min(range?.to ?? this.#store.count, this.#store.count);
-    const text = this.#store.text(from, to, range ? undefined : (line) => this.#view.shows(line.stream));
-    return copyFrom(button, text, range ? `Copied ${counted(to - from + 1, "line")}` : "Copied the log");
-  }
-
-  #bindSelectionBar() {
-    const copy = one("[data-picked-copy]");
-    copy.addEventListener("click", () => this.copy(copy));
-    const link = one("[data-picked-link]");
-    link.addEventListener("click", () => {
-      const address = new URL(location.href);
-      address.hash = hashOf(this.selection.range);
-      copyFrom(link, address.href, "Copied the link");
-    });
-    one("[data-picked-clear]").addEventListener("click", () => { this.selection.clear(); this.focus(); });
-  }
-
   // ---- drawing
 
-  /** Draws what is beside the lines: the note after the last one came or went. */
+  /** What has come since the last frame is drawn in the next one. */
   redraw() {
-    this.#plan();
-  }
-
-  // What has come since the last frame is drawn in this one.
-  #plan() {
     if (!this.#frame) this.#frame = requestAnimationFrame(() => { this.#frame = 0; this.#draw(); });
   }
 
@@ -284,24 +231,46 @@ export class LogPanel {
     this.follow.remember();
     if (this.follow.pinned) this.#window.showEnd();
     else {
-      if (this.#awaited && this.#awaited <= this.#store.count) {
-        const n = this.#awaited;
-        this.#awaited = 0;
-        this.#window.showRow(this.#view.rowOf(n));
-      }
+      const n = this.#awaited;
+      if (n && n <= this.#store.count) this.reveal(n);
       this.#window.showHere();
     }
+    this.#want();
     this.#drawPill();
-    this.#drawCounts();
+    this.display.drawCounts(this.#store.counts);
     this.#planRuler();
-    if (this.#store.errors.length !== this.#errors) {
-      this.#errors = this.#store.errors.length;
-      this.onErrors();
-    }
+  }
+
+  #want(isMoving = false) {
+    const { first, end } = this.#window.rows;
+    this.loader.want(first, end, { direction: Math.sign(this.#window.y - this.#y), isMoving });
+  }
+
+  #filled() {
+    this.#window.fill();
+    if (this.follow.pinned) this.#window.showEnd();
+    this.#unfolder.filled();
   }
 
   #scrolled() {
-    if (!this.follow.pinned) this.#window.showHere();
+    const byHand = this.#byHand();
+    if (byHand) this.#going?.abort();
+    this.#window.scrolled(byHand);
+    this.follow.scrolled();
+    const { y } = this.#window;
+    if (!this.follow.pinned) {
+      this.#window.showHere();
+      this.#want(Math.abs(y - this.#y) > 2 * this.#log.clientHeight);
+    }
+    this.#y = y;
+    clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => this.#rest(), REST);
+  }
+
+  #rest() {
+    if (this.follow.pinned) return;
+    this.#window.settle();
+    this.#want();
   }
 
   #resized() {
@@ -310,9 +279,9 @@ export class LogPanel {
   }
 
   #followChanged() {
-    this.#press("follow", this.follow.pinned);
+    press("follow", this.follow.pinned);
     this.#drawPill();
-    if (this.follow.pinned) this.#plan();
+    if (this.follow.pinned) this.redraw();
   }
 
   #drawPill() {
@@ -321,28 +290,16 @@ export class LogPanel {
     if (lines) setText(one("[data-pill-text]"), counted(lines, "new line"));
   }
 
-  #drawCounts() {
-    for (const stream of STREAMS) {
-      const text = short(this.#store.counts[stream]);
-      for (const chip of all(`[data-s="${stream}"] .n`)) setText(chip, text);
-    }
-  }
-
-  #press(tool, on) {
-    for (const button of all(`[data-tool="${tool}"]`)) {
-      button.setAttribute(button.hasAttribute("aria-checked") ? "aria-checked" : "aria-pressed", String(on));
-    }
-  }
-
   // Not at every frame: it is a glance's worth.
   #planRuler() {
     this.#rulerTimer ||= setTimeout(() => {
       this.#rulerTimer = 0;
-      const rowsOf = (list) => list.map((n) => this.#view.rowOf(n));
       const { range } = this.selection;
+      const rowsOf = (numbers) => this.#view.guess(numbers);
       this.#ruler.draw(this.#view.length, {
         hits: rowsOf(this.#search.hits.map((hit) => hit.n)),
-        errors: rowsOf(this.#store.errors),
+        errors: rowsOf(this.#store.outline.of("error")),
+        warnings: rowsOf(this.#store.outline.of("warning")),
         selected: range ? rowsOf([range.from]) : [],
       });
     }, 200);

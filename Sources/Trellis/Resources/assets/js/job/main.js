@@ -16,6 +16,7 @@ import { FeedLine } from "./feed-line.js";
 import { Feed } from "./feed.js";
 import { startHeader } from "./header.js";
 import { startKeys } from "./keys.js";
+import { LogApi, answerOf } from "./log-api.js";
 import { LogPanel } from "./log-panel.js";
 import { JobModel } from "./model.js";
 import { LineStore } from "./store.js";
@@ -27,13 +28,20 @@ const data = pageData("job-data");
 sync(data.job.server_now);
 
 const model = new JobModel(data);
+const api = new LogApi(model.job.id);
 const store = new LineStore();
-const panel = new LogPanel(store);
 const watch = new Watch(model);
+const refused = (error) => {
+  if (error.status === 401) toast("You are signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
+  else showProblem(error);
+};
+const panel = new LogPanel(api, store, {
+  start: () => Date.parse(model.job.started_at ?? model.job.created_at), refused, trouble: () => feedLine.draw(),
+});
 // A job's rows change in bursts, as when it is claimed and started; where the fetch fails, the poll says why.
 const refresh = seldom(150, () => watch.refresh().catch(() => {}));
 const feed = new Feed({
-  job: model.job.id, store,
+  job: model.job.id, api, store,
   isClosed: () => model.job.log_state !== "OPEN",
   onJob: refresh,
   onWorker: (worker) => watch.takeWorker(worker),
@@ -44,21 +52,36 @@ startHeader(model);
 startActions(model, watch);
 startDetails(model);
 const strip = new Strip(model, phases);
-const feedLine = new FeedLine({ model, store, feed, watch });
+const feedLine = new FeedLine({ model, store, feed, watch, loader: panel.loader });
 
 panel.isFilling = () => feed.isFilling;
-panel.onErrors = () => strip.setError(store.errors[0] ?? 0);
 strip.onGrow = (px) => panel.shift(px);
-strip.onJump = (n) => panel.showError(n);
+strip.onJump = (n) => panel.cursor.show(n);
 feedLine.onNote = () => panel.redraw();
-store.onAppend(({ from, to }) => {
-  let begun = false;
-  for (let n = from; n <= to; n += 1) {
-    const line = store.get(n);
-    if (line?.stream === "SYSTEM") begun = phases.take(line) || begun;
-  }
-  if (begun) strip.draw();
+store.onGrow(({ lines }) => {
+  takePhases(lines);
+  drawError();
 });
+const drawError = () => strip.setError(store.outline.of("error")[0] ?? 0);
+
+/** @param {import("./line.js").Line[]} lines */
+function takePhases(lines) {
+  let hasBegun = false;
+  for (const line of lines) hasBegun = phases.take(line) || hasBegun;
+  if (hasBegun) strip.draw();
+}
+
+// What stands anywhere in the log, for the strip and the ruler; live lines tell of more.
+async function survey() {
+  const [outline, system] = await Promise.allSettled([
+    api.outline(), model.isTerminal ? null : api.lines({ streams: "SYSTEM", from: 1, count: 200 }),
+  ]);
+  if (outline.status === "fulfilled") store.outline.merge(outline.value);
+  if (system.status === "fulfilled" && system.value) takePhases(system.value.lines);
+  drawError();
+  panel.redraw();
+}
+if (model.job.log_state === "OPEN") survey();
 
 model.onChange((_, before) => {
   if (model.job.status !== before.status) announce(statusSentence(model), { urgent: model.isTerminal });
@@ -66,7 +89,12 @@ model.onChange((_, before) => {
   // A job that goes on after its log seemed to have ended: there is more to read.
   else if (feed.state === "ended" && before.log_state !== "OPEN") feed.restart();
 });
+let feedWas = feed.state;
 feed.onChange(() => {
+  const before = feedWas;
+  feedWas = feed.state;
+  // What came while nobody listened is not all here.
+  if (feed.state === "ended" || feed.state === "live" && before === "lost") survey();
   if (feed.state !== "ended") return;
   watch.refresh().then(
     // The log said its end, the job says otherwise: ask for the rest.
@@ -74,29 +102,24 @@ feed.onChange(() => {
     () => {},
   );
 });
-watch.onRefused = (error) => {
-  if (error.status === 401) toast("You are signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
-  else showProblem(error);
-};
+watch.onRefused = refused;
 
 const copyId = one("[data-copy-id]");
 copyId.addEventListener("click", () => copyFrom(copyId, model.job.id, "Copied the job ID"));
 
-const keys = startKeys(panel, {
-  copy: () => panel.copy(one('.tools [data-tool="copy"]')),
-  error: (by) => { if (!panel.stepError(by)) announce("There are no errors in this log"); },
-});
+const keys = startKeys(panel, { copy: () => panel.copy(one('.tools [data-tool="copy"]')) });
 const tools = {
-  time: () => panel.setTimes(!panel.showsTimes),
-  wrap: () => panel.setWrap(!panel.wraps),
+  time: () => panel.display.nextTimes(),
+  wrap: () => panel.display.setWrap(!panel.display.wraps),
   follow: () => (panel.follow.pinned ? panel.follow.unpin() : panel.toEnd()),
   copy: (button) => panel.copy(button),
   find: () => panel.find.focus(),
+  goto: () => panel.goToLine.open(),
   keys: () => keys.showSheet(),
 };
 for (const button of all("[data-tool]")) button.addEventListener("click", () => tools[button.dataset.tool](button));
 for (const button of all("[data-s]")) {
-  if (!button.classList.contains("ln")) button.addEventListener("click", () => panel.setStream(button.dataset.s, !panel.shows(button.dataset.s)));
+  button.addEventListener("click", () => panel.display.setStream(button.dataset.s, !panel.display.streams.has(button.dataset.s)));
 }
 
 const skip = one(".skip");
@@ -107,4 +130,4 @@ skip.addEventListener("click", (event) => { event.preventDefault(); panel.focus(
 bindMenus();
 startTimes();
 watch.start();
-feed.start();
+feed.start(answerOf(data.log));

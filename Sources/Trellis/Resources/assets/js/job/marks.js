@@ -11,6 +11,21 @@ export class Marker {
   #box = null;
 
   /**
+   * Goes on in the box that an earlier line opened; in none where `box` is not given.
+   * @param {"error"|"warning"|"open"} [box] open: what kind it is is not known yet
+   * @param {any[]} [lines] those of the stream that are here; the box's own are found among them
+   */
+  resume(box, lines = []) {
+    if (!box) {
+      this.#box = null;
+      return;
+    }
+    const top = lines.findLastIndex(({ text }) => text.trimStart()[0] === "╷");
+    const own = top < 0 ? [] : lines.slice(top);
+    this.#box = { kind: box === "open" ? null : box, lines: box === "open" ? own : [], size: own.length };
+  }
+
+  /**
    * Marks `line` (`mark`, and `head` on the line that names the diagnostic), and lines before it where only
    * `line` tells what they belong to.
    * @param {{text: string, mark: string|null, head: boolean}} line

@@ -1,9 +1,10 @@
 // One row of the log. Rows are made when they come into the window, and thrown away when they leave it.
 
-import { timeOfDay } from "../lib/format.js";
+import { bytes } from "../lib/format.js";
+import { isFolded } from "./line.js";
 import { paint } from "./paint.js";
 
-/** @typedef {import("./store.js").Line} Line */
+/** @typedef {import("./line.js").Line} Line */
 
 const shape = document.createElement("template");
 shape.content.append((() => {
@@ -29,16 +30,30 @@ shape.content.append((() => {
  * @property {(line: Line) => {col: number, len: number, now: boolean}[]} hits
  * @property {(n: number) => boolean} isSelected
  * @property {(n: number) => boolean} isAt
+ * @property {(ms: number) => [string, string]} time
  */
 
-/** @param {Line|undefined} line @param {number} n @param {Decor} decor @returns {HTMLElement} */
+/**
+ * @param {Line|null|undefined} line undefined: it has not come yet; null: it has got lost
+ * @param {number|undefined} n where it is known
+ * @param {Decor} decor
+ * @returns {HTMLElement}
+ */
 export function makeRow(line, n, decor) {
   const row = /** @type {HTMLElement} */ (shape.content.firstElementChild.cloneNode(true));
   const [gut, tx] = row.children;
   const [no, , ts] = gut.children;
+  if (n !== undefined) {
+    no.setAttribute("href", `#L${n}`);
+    no.textContent = String(n);
+  }
+  if (line === undefined) {
+    row.dataset.wait = "";
+    row.setAttribute("aria-busy", "true");
+    tx.textContent = "\u00a0";
+    return row;
+  }
   row.dataset.line = String(n);
-  no.setAttribute("href", `#L${n}`);
-  no.textContent = String(n);
   if (!line) {
     row.dataset.missing = "";
     tx.textContent = "This line has not arrived.";
@@ -46,15 +61,26 @@ export function makeRow(line, n, decor) {
   }
   row.dataset.stream = line.stream;
   if (line.continued) row.dataset.continued = "";
-  const [time, ms] = timeOfDay(line.t);
+  const [time, rest] = decor.time(line.t);
   ts.firstChild.nodeValue = time;
-  ts.lastChild.textContent = ms;
+  ts.lastChild.textContent = rest;
   decorate(row, line, n, decor);
   paint(tx, line, decor.hits(line));
+  if (isFolded(line)) row.append(unfoldButton(line));
   return row;
 }
 
-/** What changes on a mounted row without its text. @param {HTMLElement} row @param {Line|undefined} line @param {number} n @param {Decor} decor */
+function unfoldButton(line) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "unfold";
+  button.dataset.unfold = "";
+  button.textContent = `… ${bytes(line.length - line.text.length)} more`;
+  button.title = "Show the whole line";
+  return button;
+}
+
+/** What changes on a mounted row without its text. @param {HTMLElement} row @param {Line|null|undefined} line @param {number} n @param {Decor} decor */
 export function decorate(row, line, n, decor) {
   row.toggleAttribute("data-sel", decor.isSelected(n));
   row.toggleAttribute("data-at", decor.isAt(n));
@@ -63,5 +89,7 @@ export function decorate(row, line, n, decor) {
 
 /** Draws the text anew. @param {HTMLElement} row @param {Line} line @param {Decor} decor */
 export function repaint(row, line, decor) {
-  paint(/** @type {HTMLElement} */ (row.lastElementChild), line, decor.hits(line));
+  const tx = /** @type {HTMLElement} */ (row.children[1]);
+  const hits = decor.hits(line);
+  if (hits.length || tx.querySelector("mark")) paint(tx, line, hits);
 }

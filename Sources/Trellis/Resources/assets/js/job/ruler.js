@@ -1,4 +1,4 @@
-// Beside the scroll bar: where hits, errors and the selection lie in the whole log.
+// Beside the scroll bar: where hits, errors, warnings and the selection lie in the whole log.
 
 import { one } from "../lib/dom.js";
 
@@ -11,9 +11,9 @@ export class Ruler {
 
   /**
    * @param {number} total rows
-   * @param {{hits: Iterable<number>, errors: Iterable<number>, selected: number[]}} rows
+   * @param {Record<"hits"|"errors"|"warnings"|"selected", number[]>} rows
    */
-  draw(total, { hits, errors, selected }) {
+  draw(total, { hits, errors, warnings, selected }) {
     const marks = [];
     if (total > 0) {
       const place = (rows, kind) => {
@@ -25,6 +25,7 @@ export class Ruler {
           marks.push([kind, step]);
         }
       };
+      place(warnings, "warn");
       place(hits, "");
       place(errors, "err");
       place(selected, "sel");

@@ -1,110 +1,120 @@
-// Searching the lines that are here, in slices, also while they come. A search on the server stands in its place
-// by offering the same: hits, isDone, isCapped, run, stop, onChange.
+// Searching the whole log, on the server: hits come while it looks. While the log grows it is asked again, from
+// where it has looked to.
 
-/** @typedef {{n: number, col: number, len: number}} Hit */
-/** @typedef {{text: string, matchCase: boolean, regex: boolean}} Query */
+import { ApiError } from "../lib/api.js";
+import { Backoff } from "../lib/backoff.js";
+import { ndjson } from "../lib/ndjson.js";
+import { firstFrom } from "./hits.js";
 
-const CAP = 100_000;
-const SLICE = 8;
-const MAX_PER_LINE = 1000;
+/** @typedef {import("./hits.js").Hit} Hit */
+/** @typedef {{text: string, matchCase: boolean, regex: boolean, streams: string|null}} Query */
 
-/**
- * @param {Query} query
- * @returns {RegExp} @throws {SyntaxError} for a pattern that is none
- */
-function patternOf({ text, matchCase, regex }) {
-  const source = regex ? text : text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(source, matchCase ? "gu" : "giu");
-}
+// How often the lines that have come are looked through.
+const AGAIN = 1000;
 
-/** The hits in one text. @param {RegExp} pattern @param {string} text @returns {{col: number, len: number}[]} */
-export function hitsIn(pattern, text) {
-  const found = [];
-  pattern.lastIndex = 0;
-  for (let m = pattern.exec(text); m && found.length < MAX_PER_LINE; m = pattern.exec(text)) {
-    if (m[0]) found.push({ col: m.index, len: m[0].length });
-    else pattern.lastIndex += 1;
-  }
-  return found;
-}
-
-export class LineSearch {
+export class LogSearch {
+  #api;
   #store;
-  #shows;
-  /** @type {RegExp|null} */
-  #pattern = null;
-  #scanned = 0;
+  #backoff = new Backoff();
+  /** @type {Query|null} */
+  #query = null;
+  /** @type {AbortController|null} */
+  #request = null;
   #timer = 0;
 
   /** @type {Hit[]} */
   hits = [];
+  /** The last line that has been looked at. */
+  scanned = 0;
   isCapped = false;
+  /** Why it was not looked further, or what is wrong with the pattern. */
+  reason = "";
+  /** The pattern is none. */
+  isRefused = false;
   /** @type {() => void} */
   onChange = () => {};
 
   /**
+   * @param {import("./log-api.js").LogApi} api
    * @param {import("./store.js").LineStore} store
-   * @param {(stream: string) => boolean} shows lines of other streams have no hits
    */
-  constructor(store, shows) {
+  constructor(api, store) {
+    this.#api = api;
     this.#store = store;
-    this.#shows = shows;
-    store.onAppend(() => this.#plan());
+    store.onGrow(() => { if (this.isOn && !this.#request) this.#later(AGAIN); });
   }
 
-  /** The pattern in force; null while nothing is searched. */
-  get pattern() {
-    return this.#pattern;
+  get isOn() {
+    return this.#query !== null;
   }
 
-  /** True where every line that is here has been looked at. */
-  get isDone() {
-    return this.#scanned >= this.#store.count || this.isCapped;
-  }
+  /** True where what was there has been looked through. */
+  isDone = true;
 
-  /** The last line that has been looked at. */
-  get scanned() {
-    return this.#scanned;
-  }
-
-  /** @param {Query} query @throws {SyntaxError} */
+  /** @param {Query} query an empty one ends it */
   run(query) {
     this.stop();
     if (!query.text) return;
-    this.#pattern = patternOf(query);
-    this.#slice();
+    this.#query = query;
+    this.isDone = false;
+    this.#ask();
   }
 
   stop() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    this.#pattern = null;
-    this.#scanned = 0;
+    this.#request?.abort();
+    this.#request = null;
+    this.#query = null;
     this.hits = [];
+    this.scanned = 0;
+    this.isDone = true;
     this.isCapped = false;
+    this.isRefused = false;
+    this.reason = "";
   }
 
-  #plan() {
-    if (this.#pattern && !this.#timer && !this.isDone) this.#timer = setTimeout(() => this.#slice(), 0);
+  #later(wait) {
+    if (this.#query && !this.isCapped && !this.isRefused) this.#timer ||= setTimeout(() => this.#ask(), wait);
   }
 
-  #slice() {
+  async #ask() {
     this.#timer = 0;
-    const until = performance.now() + SLICE;
-    const { count } = this.#store;
-    while (this.#scanned < count && !this.isCapped) {
-      const n = this.#scanned + 1;
-      const line = this.#store.get(n);
-      if (line && this.#shows(line.stream)) {
-        for (const hit of hitsIn(this.#pattern, line.text)) {
-          if (this.hits.length >= CAP) { this.isCapped = true; break; }
-          this.hits.push({ n, ...hit });
-        }
+    const { text, matchCase, regex, streams } = this.#query;
+    const request = this.#request = new AbortController();
+    const path = this.#api.searchPath({ q: text, case: Number(matchCase), regex: Number(regex), streams, from: this.scanned + 1 });
+    try {
+      for await (const parts of ndjson(path, request.signal)) {
+        if (request.signal.aborted) return;
+        for (const part of parts) this.#take(part);
+        this.onChange();
       }
-      this.#scanned = n;
-      if (n % 64 === 0 && performance.now() > until) break;
+      this.#backoff.reset();
+      this.isDone = true;
+      this.#request = null;
+      if (this.scanned < this.#store.count) this.#later(AGAIN);
+    } catch (error) {
+      if (request.signal.aborted) return;
+      this.#request = null;
+      if (!(error instanceof ApiError)) throw error;
+      // Asked again from there on, so these come again.
+      this.hits.length = firstFrom(this.hits, this.scanned + 1);
+      this.isRefused = !error.isPassing;
+      this.reason = error.message;
+      this.#later(this.#backoff.next());
     }
     this.onChange();
-    this.#plan();
+  }
+
+  #take(part) {
+    if (part.n !== undefined) {
+      this.hits.push(part);
+      return;
+    }
+    if (part.scanned !== undefined) this.scanned = part.scanned;
+    if (part.done) {
+      this.isCapped = part.capped;
+      this.reason = part.reason ?? "";
+    }
   }
 }

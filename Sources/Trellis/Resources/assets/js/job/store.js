@@ -1,133 +1,61 @@
-// All lines that have arrived, by number. What shows them asks `get`; a store that fetches windows from the
-// server can stand in its place.
+// What is known of the log as a whole: how long it is, how far the feed has come, and where errors are. Its lines
+// are the view's: they pass through here.
 
-import { AnsiParser } from "./ansi.js";
-import { Marker } from "./marks.js";
+import { LiveLines } from "./live-lines.js";
+import { Outline } from "./outline.js";
 
-/** @typedef {"STDOUT"|"STDERR"|"SYSTEM"} Stream */
-
-/**
- * @typedef {object} Line
- * @property {number} n from 1
- * @property {Stream} stream
- * @property {number} t milliseconds since 1970
- * @property {string} text the visible text
- * @property {(number|import("./ansi.js").Style)[]|null} runs
- * @property {boolean} continued it goes on where the stream's previous line was cut
- * @property {"error"|"warning"|null} mark part of a diagnostic
- * @property {boolean} head the line that names it
- */
-
-/**
- * @typedef {object} LogRow a chunk, as the API sends it
- * @property {number} seq
- * @property {number} epoch
- * @property {number} first_line
- * @property {number} line_count
- * @property {Stream} stream_type
- * @property {string} log_chunk
- * @property {boolean} [continued]
- * @property {[number, number][]} times
- * @property {string} created_at
- */
-
-/** @type {Stream[]} */
-export const STREAMS = ["STDOUT", "STDERR", "SYSTEM"];
+/** @typedef {import("./line.js").Line} Line */
+/** @typedef {{lines: Line[], changed: Line[]}} Growth the newest lines, the last of the log among them; earlier ones that look different now */
 
 export class LineStore {
-  /** @type {(Line|undefined)[]} */
-  #lines = [];
-  #parsers = new Map(STREAMS.map((s) => [s, { ansi: new AnsiParser(), marker: new Marker(), epoch: 0 }]));
+  #live = new LiveLines();
   #listeners = new Set();
 
+  /** How many lines the log has; the number of its last one. */
+  count = 0;
+  /** By stream. @type {Record<import("./line.js").Stream, number>} */
+  counts = { STDOUT: 0, STDERR: 0, SYSTEM: 0 };
   /** The last chunk that was taken. */
   lastSeq = 0;
-  /** The length of the longest line: how wide the log is. */
-  columns = 0;
-  /** @type {Record<Stream, number>} */
-  counts = { STDOUT: 0, STDERR: 0, SYSTEM: 0 };
-  /** Numbers of the lines that name an error; of warnings. @type {number[]} */
-  errors = [];
-  /** @type {number[]} */
-  warnings = [];
-  /** When the newest line was written, and when its chunk was stored. */
+  /** When the newest line was written. */
   lastTime = 0;
+  outline = new Outline();
 
-  /** How many lines the log has; the number of its last one. */
-  get count() {
-    return this.#lines.length;
-  }
-
-  /** @param {number} n @returns {Line|undefined} */
-  get(n) {
-    return this.#lines[n - 1];
-  }
-
-  /**
-   * Tells of new lines, and of older ones that look different now.
-   * @param {(change: {from: number, to: number, changed: Line[]}) => void} listener
-   */
-  onAppend(listener) {
+  /** @param {(growth: Growth) => void} listener */
+  onGrow(listener) {
     this.#listeners.add(listener);
   }
 
   /**
-   * Takes a chunk, once.
-   * @param {LogRow} row
-   * @returns {boolean} false for one that was here already
+   * Takes the end of the log, as the server gives it. What lies between the last line that was known and these is
+   * fetched when it is looked at.
+   * @param {import("./log-api.js").LogAnswer} answer that reaches the end, of all streams
    */
-  append(row) {
+  takeEnd({ seq, total, counts, ends, lines }) {
+    if (seq <= this.lastSeq) return;
+    this.lastSeq = seq;
+    this.#live.resume(ends, lines);
+    const known = this.count;
+    this.count = total;
+    this.counts = counts;
+    this.#grow(lines.filter((line) => line.n > known), []);
+  }
+
+  /** Takes a chunk of the live feed, once. @param {import("./live-lines.js").LogRow} row @returns {boolean} false for one that was here already */
+  takeRow(row) {
     if (row.seq <= this.lastSeq) return false;
     this.lastSeq = row.seq;
-    const stream = row.stream_type;
-    const parser = this.#parsers.get(stream);
-    if (!parser) return false;
-    // Another lease is another engine: it starts without the colours of the one before.
-    if (row.epoch && row.epoch !== parser.epoch) {
-      if (parser.epoch) parser.ansi.reset();
-      parser.epoch = row.epoch;
-    }
-    const from = row.first_line;
-    const texts = row.log_chunk.split("\n");
-    if (texts[texts.length - 1] === "") texts.pop();
-    const times = row.times?.length ? row.times : [[texts.length, Date.parse(row.created_at)]];
-    let run = 0;
-    let left = times[0][0];
-    const changed = [];
-    for (let i = 0; i < texts.length; i += 1) {
-      while (left <= 0 && run + 1 < times.length) left = times[run += 1][0];
-      left -= 1;
-      const continued = Boolean(row.continued) && i === 0;
-      const { text, runs } = parser.ansi.line(texts[i], continued);
-      /** @type {Line} */
-      const line = { n: from + i, stream, t: times[run][1], text, runs, continued, mark: null, head: false };
-      changed.push(...parser.marker.take(line));
-      if (line.head) (line.mark === "error" ? this.errors : this.warnings).push(line.n);
-      if (text.length > this.columns) this.columns = text.length;
-      this.#lines[line.n - 1] = line;
-      this.lastTime = line.t;
-    }
-    this.counts[stream] += texts.length;
-    for (const listener of this.#listeners) listener({ from, to: from + texts.length - 1, changed });
+    const { lines, changed } = this.#live.take(row);
+    if (!lines.length) return true;
+    this.count = lines[lines.length - 1].n;
+    this.counts[row.stream_type] += lines.length;
+    this.#grow(lines, changed);
     return true;
   }
 
-  /**
-   * The text of a range, cut lines joined again.
-   * @param {number} from
-   * @param {number} to
-   * @param {(line: Line) => boolean} [keep]
-   */
-  text(from, to, keep = () => true) {
-    const parts = [];
-    const last = new Map();
-    for (let n = from; n <= to; n += 1) {
-      const line = this.get(n);
-      if (!line || !keep(line)) continue;
-      const cut = line.continued ? last.get(line.stream) : undefined;
-      if (cut !== undefined) parts[cut] += line.text;
-      else last.set(line.stream, parts.push(line.text) - 1);
-    }
-    return parts.join("\n") + (parts.length ? "\n" : "");
+  #grow(lines, changed) {
+    for (const line of lines) if (line.head) this.outline.add(line.mark, line.n);
+    if (lines.length) this.lastTime = lines[lines.length - 1].t;
+    for (const listener of this.#listeners) listener({ lines, changed });
   }
 }

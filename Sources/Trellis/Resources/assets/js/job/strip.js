@@ -31,6 +31,7 @@ export class Strip {
 
   /** @param {number} n */
   setError(n) {
+    if (this.#error === n) return;
     this.#error = n;
     this.draw();
   }

@@ -1,8 +1,10 @@
-// The rows that are mounted: those in view and some around them, however long the log is. Two spacers stand for
-// the rest. Without wrapping every row has one height and the spacers are exact; with wrapping they are estimates,
-// and what is under the reader's eyes is held in place when rows above it get their real height.
+// Which rows are mounted, and where the reader is: those in view and some around them, however long the log is.
+// They stand in an element of the log's (bounded) height. Without wrapping every row has one height and places are
+// exact; with wrapping they are estimates, and what is under the reader's eyes is held where it is when rows above it
+// get their real height.
 
-import { decorate, makeRow, repaint } from "./rows.js";
+import { MountedRows } from "./mounted.js";
+import { ScrollSpace } from "./scroll-space.js";
 
 // Mounted rows are kept under 300; wrapped ones are fewer pixels' worth of guessing when there are more of them.
 const MAX_ROWS = 300;
@@ -11,16 +13,12 @@ const MAX_OVER = 60;
 export class LogWindow {
   #scroller;
   #host;
-  #store;
   #view;
-  #decor;
-  #above = document.createElement("div");
-  #below = document.createElement("div");
-  /** @type {HTMLElement[]} */
-  #rows = [];
-  // The mounted rows: first, and one past the last.
-  #first = 0;
-  #end = 0;
+  #rows;
+  #space = new ScrollSpace();
+  // Where the first mounted row is in the log; where the element is in the scroller.
+  #y = 0;
+  #pad = 0;
   #rowHeight = 20;
   #estimate = 20;
   #wrap = false;
@@ -33,22 +31,20 @@ export class LogWindow {
   /**
    * @param {HTMLElement} scroller
    * @param {HTMLElement} host takes the rows
-   * @param {import("./store.js").LineStore} store
    * @param {import("./view.js").LineView} view
    * @param {import("./rows.js").Decor} decor
    */
-  constructor(scroller, host, store, view, decor) {
+  constructor(scroller, host, view, decor) {
     this.#scroller = scroller;
     this.#host = host;
-    this.#store = store;
     this.#view = view;
-    this.#decor = decor;
-    host.replaceChildren(this.#above, this.#below);
+    this.#rows = new MountedRows(host, view, decor);
     this.measure();
   }
 
-  get wrap() {
-    return this.#wrap;
+  /** The rows that are mounted. */
+  get rows() {
+    return this.#rows;
   }
 
   /** Learns the height of a row: after a change of the font, the zoom or the layout. */
@@ -56,6 +52,7 @@ export class LogWindow {
     const height = Number.parseFloat(getComputedStyle(this.#scroller).lineHeight);
     if (height > 0) this.#rowHeight = height;
     if (!this.#wrap) this.#estimate = this.#rowHeight;
+    this.#pad = this.#host.offsetTop;
   }
 
   /** @param {boolean} wrap */
@@ -71,48 +68,84 @@ export class LogWindow {
     return Math.max(1, Math.floor(this.#scroller.clientHeight / this.#rowHeight));
   }
 
+  get #inView() {
+    return Math.ceil(this.#scroller.clientHeight / this.#rowHeight) + 1;
+  }
+
   get #over() {
-    const inView = Math.ceil(this.#scroller.clientHeight / this.#rowHeight) + 1;
-    return Math.max(10, Math.min(MAX_OVER, Math.floor((MAX_ROWS - inView) / 2)));
+    return Math.max(10, Math.min(MAX_OVER, Math.floor((MAX_ROWS - this.#inView) / 2)));
   }
 
   // ---- where the reader is
 
+  /** Where the view's top is in the log, in pixels. */
+  get y() {
+    return this.#space.toLog(this.#scroller.scrollTop - this.#pad);
+  }
+
+  /** The furthest that can be. */
+  get maxY() {
+    const beyond = this.#scroller.scrollHeight - this.#space.height;
+    return this.#height + beyond - this.#scroller.clientHeight - this.#pad;
+  }
+
   /** The first row in view, and how far its top is below the view's (negative: above it). */
   top() {
-    const scroll = this.#scroller.scrollTop - this.#host.offsetTop;
-    const row = this.#rowAtOffset(scroll);
-    const node = this.#rows[row - this.#first];
-    return { row, offset: (node ? node.offsetTop - this.#host.offsetTop : row * this.#estimate) - scroll };
+    const { y } = this;
+    const row = this.#rowAt(y);
+    const node = this.#rows.at(row);
+    if (node) return { row, offset: this.#y + node.offsetTop - y };
+    return { row, offset: this.#wrap ? 0 : row * this.#rowHeight - y };
   }
 
-  /** Number of the first line that is wholly in view; 0 where there is none. */
-  topLine() {
-    if (!this.#view.length) return 0;
+  /** The first row that is wholly in view. */
+  topRow() {
     const { row, offset } = this.top();
-    const next = offset < -2 ? row + 1 : row;
-    return this.#view.lineAt(Math.min(next, this.#view.length - 1)) ?? 0;
+    return Math.min(offset < -2 ? row + 1 : row, Math.max(0, this.#view.length - 1));
   }
 
-  #rowAtOffset(y) {
+  #rowAt(y) {
+    const within = (row) => Math.max(0, Math.min(this.#view.length - 1, row));
     const rows = this.#rows;
-    if (!rows.length) return 0;
-    const base = this.#host.offsetTop;
-    const start = rows[0].offsetTop - base;
-    const last = rows[rows.length - 1];
-    const end = last.offsetTop - base + last.offsetHeight;
-    const total = this.#view.length;
-    if (y < start) return Math.max(0, Math.min(this.#first, Math.floor((y / Math.max(1, start)) * this.#first)));
-    if (y >= end) return Math.min(total - 1, this.#end + Math.floor((y - end) / this.#estimate));
-    if (!this.#wrap) return Math.min(total - 1, this.#first + Math.floor((y - start) / this.#rowHeight));
-    let low = 0;
-    let high = rows.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (rows[middle].offsetTop - base <= y) low = middle;
-      else high = middle - 1;
-    }
-    return this.#first + low;
+    if (!this.#wrap || !rows.count) return within(Math.floor(y / this.#estimate));
+    const end = this.#y + rows.height;
+    if (y < this.#y) return within(Math.floor((y / Math.max(1, this.#y)) * rows.first));
+    if (y >= end) return within(rows.end + Math.floor((y - end) / this.#estimate));
+    return rows.rowAt(y - this.#y);
+  }
+
+  /** True where the row is mounted and wholly in view. @param {number} row */
+  isInView(row) {
+    const node = this.#rows.at(row);
+    if (!node) return false;
+    const top = this.#y + node.offsetTop - this.y;
+    return top >= 0 && top + node.offsetHeight <= this.#scroller.clientHeight;
+  }
+
+  // ---- moving
+
+  /** The scroller has moved. @param {boolean} byHand a wheel, a finger or a key moves it, pixel by pixel */
+  scrolled(byHand) {
+    this.#space.moved(this.#scroller.scrollTop - this.#pad, byHand);
+  }
+
+  /** The scroller rests: what is in view gets its share of the scroll bar again, and room to go on. */
+  settle() {
+    if (this.#space.isScaled) this.#moveTo(this.y);
+  }
+
+  /** What is above the log has grown by so much: the text stays where it is on the screen. @param {number} px */
+  shift(px) {
+    if (this.#scroller.scrollTop > 0) this.#scrollTo(this.#scroller.scrollTop + px);
+  }
+
+  /** Brings a part of a mounted row into view sideways. @param {Element} part */
+  showPart(part) {
+    const view = this.#scroller.getBoundingClientRect();
+    const box = part.getBoundingClientRect();
+    const left = view.left + (part.closest(".ln")?.firstElementChild?.getBoundingClientRect().width ?? 0);
+    if (box.left < left) this.#scroller.scrollLeft -= left + 24 - box.left;
+    else if (box.right > view.right - 24) this.#scroller.scrollLeft += Math.min(box.left - left - 24, box.right - view.right + 96);
   }
 
   // ---- what is mounted
@@ -122,33 +155,35 @@ export class LogWindow {
     const total = this.#view.length;
     const need = this.pageRows + 2;
     // While lines trickle in, the top is trimmed now and then, not at every line.
-    const first = total - this.#first > MAX_ROWS - 40 || this.#first >= total || total - this.#first < need
-      ? Math.max(0, total - need - 40) : this.#first;
+    const { first: before } = this.#rows;
+    const first = total - before > MAX_ROWS - 40 || before >= total || total - before < need ? Math.max(0, total - need - 40) : before;
     this.#mount(first, total);
-    this.#setSpacers(this.#first * this.#estimate);
+    this.#y = first * this.#estimate;
+    this.#resize();
+    this.#space.place(this.#height);
+    this.#placeRows();
     this.#scrollTo(this.#scroller.scrollHeight);
+  }
+
+  showStart() {
+    this.showRow(0, 0);
+    this.#moveTo(-this.#pad);
   }
 
   /** Mounts what the scroll position asks for. */
   showHere() {
     const total = this.#view.length;
     if (!total) {
-      this.#mount(0, 0);
-      this.#setSpacers(0);
+      this.#clear();
       return;
     }
-    this.#width();
     const { row, offset } = this.top();
-    const bottom = Math.min(total, row + Math.ceil(this.#scroller.clientHeight / this.#rowHeight) + 1);
+    const bottom = Math.min(total, row + this.#inView);
     const over = this.#over;
     const slack = Math.floor(over / 3);
-    const enough = this.#first <= Math.max(0, row - slack) && this.#end >= Math.min(total, bottom + slack) && this.#end <= total;
-    if (enough) {
-      // Only what lies below may have grown.
-      this.#setBelow();
-      return;
-    }
-    this.#mount(Math.max(0, row - over), Math.min(total, bottom + over));
+    const { first, end } = this.#rows;
+    const isEnough = first <= Math.max(0, row - slack) && end >= Math.min(total, bottom + slack) && end <= total;
+    if (!isEnough) this.#mount(Math.max(0, row - over), Math.min(total, bottom + over));
     this.#hold(row, offset);
   }
 
@@ -161,137 +196,112 @@ export class LogWindow {
     const total = this.#view.length;
     if (!total) return;
     const at = Math.max(0, Math.min(total - 1, row));
-    const inView = Math.ceil(this.#scroller.clientHeight / this.#rowHeight) + 1;
-    const over = this.#over;
-    this.#mount(Math.max(0, at - over - Math.ceil(inView * share)), Math.min(total, at + inView + over));
-    this.#setSpacers(this.#first * this.#estimate);
-    const node = this.#rows[at - this.#first];
+    const top = Math.max(0, Math.min(at - Math.ceil(this.#inView * share), total - this.#inView));
+    this.#mount(Math.max(0, top - this.#over), Math.min(total, Math.max(at + 1, top + this.#inView) + this.#over));
+    this.#y = this.#rows.first * this.#estimate;
+    this.#resize();
+    const node = this.#rows.at(at);
     const room = this.#scroller.clientHeight - node.offsetHeight;
-    this.#scrollTo(node.offsetTop - Math.max(0, room * share));
+    this.#moveTo(this.#y + node.offsetTop - Math.max(0, room * share));
   }
 
-  /** True where the row is mounted and wholly in view. @param {number} row */
-  isInView(row) {
-    const node = this.#rows[row - this.#first];
-    if (!node) return false;
-    const top = node.offsetTop - this.#scroller.scrollTop;
-    return top >= 0 && top + node.offsetHeight <= this.#scroller.clientHeight;
-  }
-
-  /** Mounts everything anew around the same line: after a change of what is shown, or how. @param {number} n */
-  rebuild(n, offset = 0) {
-    this.#mount(0, 0);
+  /** Mounts everything anew around a row: after a change of what is shown, or how. @param {number} row */
+  rebuild(row) {
+    this.#clear();
     this.measure();
-    const total = this.#view.length;
-    if (!total) return this.#setSpacers(0);
-    const row = this.#view.rowOf(n);
+    if (!this.#view.length) return;
     this.showRow(row, 0);
-    this.#scrollTo(this.#scroller.scrollTop - offset);
     this.showHere();
   }
 
-  /** Draws the mounted rows of these lines anew. @param {import("./store.js").Line[]} lines */
-  redraw(lines) {
-    for (const line of lines) {
-      const node = this.node(line.n);
-      if (node) decorate(node, line, line.n, this.#decor);
-    }
+  /** Rows that are mounted have come. */
+  fill() {
+    this.#redraw(() => this.#rows.fill());
   }
 
-  /** The mounted row of line `n`. @param {number} n @returns {HTMLElement|undefined} */
-  node(n) {
-    const row = this.#view.rowOf(n);
-    return this.#view.lineAt(row) === n ? this.#rows[row - this.#first] : undefined;
+  /** A row's text is another one now. @param {number} row */
+  remake(row) {
+    if (this.#rows.at(row)) this.#redraw(() => { this.#rows.remake(row); return true; });
   }
 
-  /** Draws selection and cursor anew. */
-  redecorate() {
-    for (const node of this.#rows) {
-      const n = Number(node.dataset.line);
-      decorate(node, this.#store.get(n), n, this.#decor);
-    }
+  // What is in view stays where it is, whatever heights change. `draw` says whether it has drawn anything.
+  #redraw(draw) {
+    const { row, offset } = this.top();
+    if (!draw()) return;
+    this.#width();
+    this.#hold(row, offset);
   }
 
-  /** Draws the hits anew. */
-  repaint() {
-    for (const node of this.#rows) {
-      const line = this.#store.get(Number(node.dataset.line));
-      if (line) repaint(node, line, this.#decor);
-    }
-  }
-
-  #make(row) {
-    const n = this.#view.lineAt(row);
-    return makeRow(this.#store.get(n), n, this.#decor);
+  #clear() {
+    this.#mount(0, 0);
+    this.#y = 0;
+    this.#resize();
   }
 
   #mount(first, end) {
     this.#width();
-    if (first >= this.#end || end <= this.#first) {
-      for (const node of this.#rows) node.remove();
-      this.#rows = [];
-      this.#first = this.#end = first;
-    }
-    while (this.#first < first) { this.#rows.shift().remove(); this.#first += 1; }
-    while (this.#end > end) { this.#rows.pop().remove(); this.#end -= 1; }
-    if (this.#first > first) {
-      const made = [];
-      for (let row = first; row < this.#first; row += 1) made.push(this.#make(row));
-      this.#above.after(...made);
-      this.#rows.unshift(...made);
-      this.#first = first;
-    }
-    if (this.#end < end) {
-      const made = [];
-      for (let row = this.#end; row < end; row += 1) made.push(this.#make(row));
-      this.#below.before(...made);
-      this.#rows.push(...made);
-      this.#end = end;
-    }
-    if (this.#wrap && this.#rows.length > 20) {
-      const last = this.#rows[this.#rows.length - 1];
-      const height = last.offsetTop + last.offsetHeight - this.#rows[0].offsetTop;
-      this.#estimate = Math.max(this.#rowHeight, height / this.#rows.length);
-    }
+    this.#rows.mount(first, end);
+    if (this.#wrap && this.#rows.count > 20) this.#estimate = Math.max(this.#rowHeight, this.#rows.height / this.#rows.count);
   }
 
-  // Puts `row` where it was: `offset` below the view's top. The upper spacer takes up what the guess was wrong by.
+  // Puts `row` where it was: `offset` below the view's top. What the guess of the rows above was wrong by goes into
+  // their height, so that nothing moves; only where that is no longer possible does the scroller.
   #hold(row, offset) {
-    const node = this.#rows[row - this.#first];
-    if (!this.#wrap || !node) return this.#setSpacers(this.#first * this.#estimate);
-    const inside = node.offsetTop - this.#rows[0].offsetTop;
-    const scroll = this.#scroller.scrollTop - this.#host.offsetTop;
-    let above = scroll + offset - inside;
-    if (this.#first === 0) above = 0;
-    else if (above < this.#first * this.#rowHeight) above = this.#first * this.#estimate;
-    this.#setSpacers(above);
-    const wrong = node.offsetTop - this.#host.offsetTop - scroll - offset;
-    if (Math.abs(wrong) > 0.5) this.#scrollTo(this.#scroller.scrollTop + wrong);
+    const { y } = this;
+    const { first } = this.#rows;
+    const node = this.#rows.at(row);
+    let place = y;
+    if (this.#wrap && node) {
+      const inside = node.offsetTop;
+      this.#y = y + offset - inside;
+      if (first === 0) this.#y = 0;
+      else if (this.#y < first * this.#rowHeight) this.#y = first * this.#estimate;
+      place = this.#y + inside - offset;
+    } else {
+      this.#y = first * this.#estimate;
+    }
+    this.#resize();
+    const hasRoom = this.#space.hasRoom(this.#scroller.scrollTop - this.#pad);
+    if (Math.abs(place - this.y) > 0.5 || !hasRoom) this.#moveTo(place);
   }
 
-  #setSpacers(above) {
-    this.#above.style.height = `${Math.max(0, above)}px`;
-    this.#setBelow();
+  // How high the whole log is.
+  get #height() {
+    if (!this.#wrap) return this.#view.length * this.#rowHeight;
+    return this.#y + this.#rows.height + (this.#view.length - this.#rows.end) * this.#estimate;
   }
 
-  #setBelow() {
-    const height = `${Math.max(0, this.#view.length - this.#end) * this.#estimate}px`;
-    if (this.#below.style.height !== height) this.#below.style.height = height;
+  #resize() {
+    this.#space.resize(this.#height, this.#scroller.clientHeight);
+    const height = `${this.#space.height}px`;
+    if (this.#host.style.height !== height) this.#host.style.height = height;
+    this.#placeRows();
+  }
+
+  #placeRows() {
+    this.#rows.place(this.#space.toElement(this.#y));
+  }
+
+  #moveTo(y) {
+    const top = this.#space.place(y);
+    this.#placeRows();
+    this.#scrollTo(top + this.#pad);
   }
 
   #scrollTo(top) {
-    this.#scroller.scrollTop = top;
+    if (this.#scroller.scrollTop !== top) this.#scroller.scrollTop = top;
+    this.scrolled(true);
     this.onMove();
   }
 
-  // The log is as wide as its longest line, mounted or not, so that scrolling never changes it.
+  // The log is as wide as the longest line that was seen, so that scrolling up and down changes it seldom.
   #width() {
-    const digits = Math.max(4, String(this.#store.count).length);
+    const digits = Math.max(4, String(this.#view.lineCount).length);
     if (digits !== this.#digits) {
       this.#digits = digits;
       this.#host.style.setProperty("--digits", String(digits));
     }
-    const columns = this.#wrap ? 0 : this.#store.columns;
+    const columns = this.#wrap ? 0 : this.#view.columns;
     if (columns !== this.#columns) {
       this.#columns = columns;
       this.#host.style.setProperty("--cols", String(columns));

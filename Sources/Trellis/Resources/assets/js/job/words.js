@@ -106,8 +106,13 @@ export class PhaseWatch {
   take(line) {
     if (line.stream !== "SYSTEM") return false;
     const name = PHASE.exec(line.text)?.[1];
-    if (!name || this.phases.some((phase) => phase.name === name)) return false;
-    this.phases.push({ name, at: line.t });
+    if (!name) return false;
+    const known = this.phases.find((phase) => phase.name === name);
+    // The end of the log is here before its beginning: a phase began where it was named first.
+    if (known && known.at <= line.t) return false;
+    if (known) known.at = line.t;
+    else this.phases.push({ name, at: line.t });
+    this.phases.sort((a, b) => a.at - b.at);
     return true;
   }
 }

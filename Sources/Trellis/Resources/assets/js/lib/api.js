@@ -49,7 +49,8 @@ export async function call(method, path, body, { signal, timeout = 20_000 } = {}
   return data;
 }
 
-function sentence(status) {
+/** What a status without a sentence of its own means. @param {number} status */
+export function sentence(status) {
   if (status === 401) return "You are signed out. Sign in again to go on.";
   if (status === 403) return "That is not allowed.";
   if (status === 404) return "That no longer exists.";
@@ -68,7 +69,8 @@ export function query(values) {
   for (const [name, value] of Object.entries(values)) {
     if (value !== null && value !== undefined && value !== "") params.set(name, String(value));
   }
-  const text = params.toString();
+  // A space as %20: a plus sign is one only in forms.
+  const text = params.toString().replaceAll("+", "%20");
   return text ? `?${text}` : "";
 }
 
