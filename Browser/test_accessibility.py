@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from conftest import Api, shell
+from hand import Hand
 from job_page import JobPage
 
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
@@ -62,6 +63,42 @@ def test_A4_popover(page: Page, planned, options) -> None:
 
 
 @pytest.mark.parametrize("options", LOOKS, ids=IDS)
+def test_A2_a_plan_that_cannot_be_applied(page: Page, api: Api, options) -> None:
+    vine = api.vine(shell("echo x"))
+    plan = api.plan(vine["id"])
+    api.call("PATCH", f"/api/vines/{vine['id']}", {"region": "us-east-1"})
+    view = JobPage(page, plan["id"]).open().is_complete()
+    check(page)
+    view.button("Apply").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Plan the vine as it is now")).to_be_visible()
+    check(page)
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
+def test_B1_states_that_are_held(page: Page, api: Api, options) -> None:
+    hand = Hand(api).beat()
+    vine = api.vine(shell("echo x"))
+    work = hand.claim(api.job("DESTROY", vine["id"], assigned_worker_id=hand.id)["id"])
+    view = JobPage(page, work.job).open().shows("CLAIMED")
+    check(page)
+    work.start()
+    api.post(f"/api/jobs/{work.job}/cancel")
+    view.shows("CANCELLED")
+    check(page)
+    work.report(engine_state="GONE", log={"incomplete": "the middle was given up"})
+    expect(view.banner).to_contain_text("log incomplete")
+    check(page)
+    view.button("Re-run").click()
+    expect(page.get_by_role("dialog", name=re.compile("Re-run"))).to_be_visible()
+    check(page)
+    queued = api.job("PLAN", vine["id"], assigned_worker_id=Hand(api).id)
+    JobPage(page, queued["id"]).open().shows("QUEUED")
+    expect(view.button("Change to any available")).to_be_visible()
+    check(page)
+    api.post(f"/api/jobs/{queued['id']}/cancel")
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
 def test_D_details_open(page: Page, deployed, options) -> None:
     view = JobPage(page, deployed["job"]["id"]).open().is_complete()
     for name in ("Job Details", "Config Snapshot", "Execution Metadata"):
@@ -87,6 +124,13 @@ def test_vine_form_and_dialogs(page: Page, planned, options) -> None:
     expect(page.locator("[data-form-error]")).to_be_visible()
     check(page)
     page.locator("[data-form-close]").click()
+    page.get_by_role("button", name="Plan", exact=True).first.click()
+    expect(page.get_by_role("button", name="Start PLAN")).to_be_enabled()
+    check(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Account").click()
+    check(page)
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Destroy").first.click()
     expect(page.get_by_role("dialog", name=re.compile("Destroy"))).to_be_visible()
     check(page)

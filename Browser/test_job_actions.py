@@ -71,9 +71,10 @@ def test_A2_apply_makes_a_deploy_of_exactly_that_plan(page: Page, api: Api) -> N
 
     # It is used up, and its page says so before anybody clicks.
     JobPage(page, plan["id"]).open()
-    expect(view.banner).to_contain_text("applied before")
+    expect(view.banner).to_contain_text("Applied by job")
+    expect(view.banner.get_by_role("link", name=deploy.job[:8])).to_have_attribute("href", f"/dashboard/jobs/{deploy.job}")
     view.button("Apply").click()
-    expect(popover).to_contain_text("can't be applied")
+    expect(popover).to_contain_text("applied before")
     expect(popover.get_by_role("button", name="Start DEPLOY")).to_be_disabled()
 
 

@@ -10,8 +10,9 @@ from job_page import JobPage
 from realtime import SOCKETS
 
 
-def test_H1_type_icon_and_label(page: Page, planned, deployed) -> None:
-    for record in (planned, deployed):
+def test_H1_type_icon_and_label(page: Page, api: Api, planned, deployed) -> None:
+    destroy = api.job("DESTROY", api.vine("")["id"])
+    for record in (planned, deployed, {"job": destroy}):
         JobPage(page, record["job"]["id"]).open()
         head = page.locator("main header")
         expect(head.locator(".kind")).to_have_text(record["job"]["job_type"])
@@ -185,6 +186,42 @@ def test_P1_asks_for_the_status_only_until_it_is_terminal(page: Page, planned) -
     # This proves an absence, so it has to wait: longer than a poll would.
     page.wait_for_timeout(3500)
     assert not [url for url in asked if url.endswith("/status")]
+
+
+def test_B1_nothing_shifts_while_the_log_streams(page: Page, api: Api, gate) -> None:
+    begin, end = gate("begin"), gate("end")
+    job = api.deploy(api.vine(shell(f"{begin.wait}; for i in $(seq 1 60); do echo row-$i; sleep 0.02; done; {end.wait}"))["id"])
+    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    expect(page.locator(".phases")).to_contain_text("Apply")
+    page.evaluate(
+        """() => { window.shifts = [];
+          const log = document.querySelector('[role=log]').getBoundingClientRect();
+          const isIn = rect => rect.top >= log.top - 1 && rect.bottom <= log.bottom + 1;
+          new PerformanceObserver(list => {
+            for (const { sources } of list.getEntries()) for (const { node, previousRect, currentRect } of sources) {
+              // A row that has gone since has no node any more.
+              if (!isIn(previousRect) || !isIn(currentRect) && currentRect.height) window.shifts.push(node?.className ?? 'gone');
+            }
+          }).observe({ type: 'layout-shift' }); }""")
+    begin.open()
+    view.printed(60)
+    # Rows move inside the log as it scrolls: that is what following is.
+    assert page.evaluate("window.shifts") == []
+    end.open()
+    view.shows("SUCCESS")
+
+
+def test_title_and_icon_change_with_the_job_in_another_tab(context: BrowserContext, api: Api, gate) -> None:
+    go = gate()
+    job = api.deploy(api.vine(shell(go.wait))["id"])
+    page = context.new_page()
+    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    expect(page).to_have_title(re.compile("^▶ DEPLOY"))
+    running = page.locator("#favicon").get_attribute("href")
+    context.new_page().bring_to_front()
+    go.open()
+    expect(page).to_have_title(re.compile(f"^✓ DEPLOY {view.job[:8]}"), timeout=30_000)
+    assert page.locator("#favicon").get_attribute("href") != running
 
 
 def test_title_and_icon_say_the_status(page: Page, failed, deployed) -> None:

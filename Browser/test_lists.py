@@ -84,6 +84,7 @@ def test_vine_from_pasted_files_is_planned(page: Page, api: Api, watcher: Watche
     assert made["variables"] == {"count_of": 2} and made["sensitive_variables"] == ["password"]
 
     row.get_by_role("button", name="Plan").click()
+    page.get_by_role("dialog", name=f"Plan {project} / staging").get_by_role("button", name="Start PLAN").click()
     page.wait_for_url("**/dashboard/jobs/*")
     expect(page.locator('[data-job-status="SUCCESS"]')).to_be_visible(timeout=60_000)
     expect(page.locator("[data-banner]")).to_contain_text("2 to add")
@@ -206,6 +207,32 @@ def test_sign_in_link_opened_where_the_page_stands_already(browser: Browser, ser
     page.goto(api.post("/api/sign-in-links", {"user": "ana"})["url"])
     page.wait_for_url("**/dashboard/jobs")
     context.close()
+
+
+def test_sign_out_from_the_menu_ends_the_session(browser: Browser, server: Server, api: Api, watcher: Watcher) -> None:
+    context = browser.new_context(base_url=server.url)
+    context.on("page", watcher.attach)
+    page = context.new_page()
+    page.goto(api.post("/api/sign-in-links", {"user": "ana"})["url"])
+    page.wait_for_url("**/dashboard/jobs")
+    session = context.cookies()[0]
+    account = page.get_by_role("button", name="Account: ana")
+    account.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Sign out")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(account).to_be_focused()
+    account.click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    page.goto("/dashboard/jobs")
+    expect(page).to_have_url(re.compile("/sign-in"))
+    # The session itself has ended, not only this browser's cookie.
+    context.add_cookies([session])
+    page.goto("/dashboard/jobs")
+    expect(page).to_have_url(re.compile("/sign-in"))
+    context.close()
+    assert not watcher.problems
 
 
 def test_unknown_job_is_a_page_that_helps(page: Page, watcher: Watcher) -> None:

@@ -52,14 +52,19 @@ public protocol JobStore: Sendable {
     /// Jobs that are CLAIMED or PROCESSING, or whose engine may still run.
     func activeJobs() async throws -> [Job]
 
-    /// Changes who a QUEUED job is for. - Throws: ``Refusal`` `.conflict` where it is QUEUED no more.
-    func assign(_ id: JobID, to worker: TendrilID?, at now: Timestamp) async throws
+    /// Changes which Tendril a QUEUED job is for (nil for any), with `note` as a SYSTEM line of its log. Where it is
+    /// for that one already, nothing is written.
+    /// - Throws: ``Refusal`` `.conflict` where it is QUEUED no more; `.notFound` without the job or the Tendril.
+    func assign(_ id: JobID, to worker: TendrilID?, note: String, at now: Timestamp) async throws
 
     /// The sensitive values of the job's snapshot.
     func secrets(of id: JobID) async throws -> VineSecrets
 
     /// Jobs that repeat this one, oldest first.
     func reruns(of id: JobID) async throws -> [JobID]
+
+    /// What a Tendril must have to apply the plan `id`: what it was made with. nil where there is no such job.
+    func deployRequirement(of id: JobID) async throws -> EngineRequirement?
 
     /// What decides whether the plan `id` may be applied now; nil where there is no such job.
     /// The planned state is the one recorded by ``JobFacts/plannedState``; the vine's own digest is the snapshot's

@@ -22,6 +22,31 @@ public struct ApplyPlan: Codable, Sendable {
     public init(assignedWorkerId: TendrilID? = nil) { self.assignedWorkerId = assignedWorkerId }
 }
 
+/// `PATCH /api/jobs/{id}`: which Tendril a QUEUED job is for. null means any; the field must be there, for what says
+/// nothing changes nothing.
+public struct AssignJob: Codable, Sendable {
+    public var assignedWorkerId: TendrilID?
+
+    public init(assignedWorkerId: TendrilID?) { self.assignedWorkerId = assignedWorkerId }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        guard container.contains(.assignedWorkerId) else {
+            let context = DecodingError.Context(
+                codingPath: [], debugDescription: "\"assigned_worker_id\" is missing.")
+            throw DecodingError.keyNotFound(CodingKeys.assignedWorkerId, context)
+        }
+        assignedWorkerId = try container.decodeIfPresent(TendrilID.self, forKey: .assignedWorkerId)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(assignedWorkerId, forKey: .assignedWorkerId)
+    }
+
+    private enum CodingKeys: String, CodingKey { case assignedWorkerId }
+}
+
 /// `GET /api/jobs/{id}/status`: nothing more than these two.
 public struct JobStatusRecord: Codable, Sendable {
     public var status: JobStatus

@@ -31,8 +31,13 @@ public struct WorkerRecord: Codable, Sendable {
     public var activeJobs: [JobID]
     public var lastSeenAt: Timestamp?
     public var createdAt: Timestamp
+    /// Where the list was asked for a job: what the Tendril lacks for it, as a predicate (`has no tofu`).
+    public var shortfall: String?
 
-    public init(_ agent: TendrilAgent, activeJobs: [JobID], now: Timestamp) {
+    public init(
+        _ agent: TendrilAgent, activeJobs: [JobID], requirement: EngineRequirement? = nil,
+        now: Timestamp
+    ) {
         id = agent.id
         name = agent.name
         status = agent.status(at: now)
@@ -43,6 +48,7 @@ public struct WorkerRecord: Codable, Sendable {
         self.activeJobs = activeJobs
         lastSeenAt = agent.lastSeenAt
         createdAt = agent.createdAt
+        shortfall = requirement.flatMap(agent.offer.shortfall)
     }
 }
 

@@ -9,6 +9,8 @@ import Testing
     enum Expected: Equatable {
         case becomes(JobStatus, EngineState)
         case stays
+        /// As it was, and offered to Tendrils anew.
+        case isOffered
         case refused(Refusal.Kind)
     }
 
@@ -35,7 +37,7 @@ import Testing
         .claim(by: worker), .start(epoch: 3), .start(epoch: 2), .succeed(epoch: 3, artifactStored: true),
         .succeed(epoch: 3, artifactStored: false), .succeed(epoch: 2, artifactStored: true),
         .fail(epoch: 3, engineKnown: true), .fail(epoch: 3, engineKnown: false), .fail(epoch: 4, engineKnown: true),
-        .cancel, .loseLease(epoch: 3), .loseLease(epoch: 2), .giveUp(epoch: 3), .giveUp(epoch: 2),
+        .cancel, .assign, .loseLease(epoch: 3), .loseLease(epoch: 2), .giveUp(epoch: 3), .giveUp(epoch: 2),
         .engineEnded(epoch: 3, known: true), .engineEnded(epoch: 3, known: false), .engineEnded(epoch: 2, known: true),
         .closeLog(epoch: 3, .complete), .closeLog(epoch: 3, .incomplete(reason: "gap")), .closeLog(epoch: 3, .open),
         .closeLog(epoch: 2, .complete),
@@ -80,6 +82,8 @@ import Testing
             case .cancelled: return .stays
             case .success, .failed: return .refused(.conflict)
             }
+        case .assign:
+            return state.status == .queued ? .isOffered : .refused(.conflict)
         case .loseLease(let epoch):
             guard isCurrent, epoch == 3 else { return .refused(.leaseLost) }
             switch state.status {
@@ -120,7 +124,9 @@ import Testing
                     let next = transition.state
                     #expect(next.isConsistent, "\(what) leads to \(next)")
                     #expect(next.epoch >= state.epoch)
-                    if transition.isChange {
+                    if expected == .isOffered {
+                        #expect(next == state && transition.action == .offer && transition.isChange, "\(what)")
+                    } else if transition.isChange {
                         #expect(expected == .becomes(next.status, next.engine), "\(what)")
                         #expect(next != state, "\(what)")
                     } else {

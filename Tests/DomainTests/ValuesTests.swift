@@ -139,7 +139,43 @@ import Testing
         case "artifact": facts.artifactStored = false
         default: facts.deploy = JobID(randomBytes: [UInt8](repeating: 3, count: 16))
         }
-        let reason = try #require(PlanValidity.judge(facts).reason)
-        #expect(reason.contains(says))
+        let validity = PlanValidity.judge(facts)
+        #expect(try #require(validity.reason).contains(says))
+        #expect(validity.staleness?.deploy == facts.deploy)
+        // Whoever planned the old configuration again would be refused again.
+        let remedy: PlanValidity.Remedy? = fact == "vine" ? nil : fact == "digest" ? .planVine : .rerun
+        #expect(validity.staleness?.remedy == remedy)
+    }
+}
+
+@Suite struct TendrilOfferTests {
+    static let mine = Engine(name: .terraform, version: "1.9.0", platform: "linux_arm64")
+
+    /// A shortfall is said exactly where the requirement is not met.
+    @Test func aShortfallIsSaidWhereThereIsOne() {
+        for engines in [[], [Self.mine], [Self.mine, Engine(name: .tofu, version: "1.8.0", platform: "linux_amd64")]] {
+            let offer = TendrilOffer(engines: engines, runRoot: "/a")
+            for name in [nil, Engine.Name.terraform, .tofu] {
+                for version in [nil, "1.9.0", "1.8.0", "2.0.0"] {
+                    for platform in [nil, "linux_amd64", "linux_arm64"] {
+                        for root in [nil, "/a", "/b"] {
+                            let needed = EngineRequirement(
+                                name: name, version: version, platform: platform, runRoot: root)
+                            #expect((offer.shortfall(for: needed) == nil) == offer.meets(needed), "\(needed)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (EngineRequirement(name: .tofu), "has no tofu"),
+        (EngineRequirement(name: .terraform, version: "1.15.5"), "has terraform 1.9.0, not 1.15.5"),
+        (EngineRequirement(version: "1.9.0", platform: "linux_amd64"), "runs on linux_arm64, not linux_amd64"),
+        (EngineRequirement(version: "1.9.0", runRoot: "/b"), "runs jobs under /a, not /b"),
+    ])
+    func itNamesWhatIsMissing(_ needed: EngineRequirement, says: String) {
+        #expect(TendrilOffer(engines: [Self.mine], runRoot: "/a").shortfall(for: needed) == says)
     }
 }

@@ -190,6 +190,94 @@ import Wire
         }
     }
 
+    @Test func aQueuedJobCanBeGivenToAnyTendril() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let away = try await api.post("/api/workers", #"{"name": "away"}"#).decode(RegisteredWorker.self).workerId
+            let tendril = try await api.makeTendril()
+            let job = try await api.post(
+                "/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(vine.id)", "assigned_worker_id": "\#(away)"}"#
+            ).decode(JobRecord.self)
+            let path = "/api/jobs/\(job.id)"
+            let waiting = try await api.get(path).decode(JobRecord.self).waitingFor
+            #expect(waiting?.message == "Waiting for away, which is OFFLINE" && waiting?.workerId == away)
+            #expect(try await tendril.post("/api/jobs/claim").status == 204)
+            // What says nothing changes nothing.
+            let empty = try await api.call(.patch, path, "{}")
+            #expect(empty.status == 400 && empty.error?.contains("assigned_worker_id") == true)
+            #expect(try await api.get(path).decode(JobRecord.self).assignedWorkerId == away)
+
+            let moved = try await api.call(.patch, path, #"{"assigned_worker_id": null}"#).decode(JobRecord.self)
+            #expect(moved.assignedWorkerId == nil && moved.status == .queued && moved.waitingFor?.kind == "nothing")
+            let log = try await api.get("\(path)/logs?after=0").text
+            #expect(log.contains("Changed to any available Tendril by admin"))
+            #expect(try await tendril.claim().jobId == job.id)
+            let late = try await api.call(.patch, path, #"{"assigned_worker_id": null}"#)
+            #expect(late.status == 409 && late.error?.contains("CLAIMED") == true)
+        }
+    }
+
+    @Test func theListOfTendrilsSaysWhatEachLacksForAJob() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril("one")
+            let plan = try await api.makeJob(on: vine.id)
+            try await tendril.finishPlan(tendril.claim())
+            let other = try await api.makeTendril("other")
+            let beat = """
+                {"version": "test", "slots": 1, "draining": false, "run_root": "/run", "leases": [],
+                 "engines": [{"name": "terraform", "version": "1.9.0", "platform": "linux_amd64"}]}
+                """
+            #expect(try await other.post("/api/workers/heartbeat", beat).status == 200)
+            func shortfalls(_ query: String) async throws -> [String: String?] {
+                let page = try await api.get("/api/workers\(query)").decode(ListPage<WorkerRecord>.self)
+                return Dictionary(uniqueKeysWithValues: page.items.map { ($0.name, $0.shortfall) })
+            }
+            #expect(try await shortfalls("") == ["one": nil, "other": nil])
+            #expect(
+                try await shortfalls("?plan_job_id=\(plan.id)")
+                    == ["one": nil, "other": "has terraform 1.9.0, not 1.15.5"])
+            #expect(try await shortfalls("?vine_id=\(vine.id)") == ["one": nil, "other": nil])
+            let tofu = try await api.call(.patch, "/api/vines/\(vine.id)", #"{"engine": "tofu"}"#)
+            #expect(tofu.status == 200)
+            #expect(
+                try await shortfalls("?vine_id=\(vine.id)") == ["one": "has no tofu", "other": "has no tofu"])
+            #expect(try await api.get("/api/workers?plan_job_id=\(DoorsTests.id)").status == 404)
+            #expect(try await api.get("/api/workers?vine_id=nonsense").status == 404)
+        }
+    }
+
+    @Test func whatARerunWouldMakeIsSaidBeforehandAndIsTrue() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            let plan = try await api.makeJob(on: vine.id)
+            try await tendril.finishPlan(tendril.claim())
+            func check(_ id: JobID) async throws -> ApplyCheck {
+                try await api.get("/api/jobs/\(id)/apply-check").decode(ApplyCheck.self)
+            }
+            // A DEPLOY that never started leaves its plan as good as it was.
+            let first = try await api.post("/api/jobs/\(plan.id)/apply").decode(JobRecord.self)
+            #expect(try await check(plan.id).deployId == first.id)
+            _ = try await api.post("/api/jobs/\(first.id)/cancel")
+            #expect(try await check(plan.id).valid)
+            #expect(try await check(first.id).rerun == .deploy)
+            let again = try await api.post("/api/jobs/\(first.id)/rerun").decode(JobRecord.self)
+            #expect(again.jobType == .deploy && again.planJobId == plan.id && again.rerunOf == first.id)
+            // One that started has used it up.
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, API.start).status == 200)
+            #expect(try await tendril.report(order, #""status": "FAILED", "engine_state": "GONE""#).status == 200)
+            let after = try await check(again.id)
+            #expect(after.rerun == .plan && after.rerunNote?.contains("applied only once") == true)
+            #expect(try await check(plan.id).remedy == .rerun)
+            #expect(try await api.post("/api/jobs/\(again.id)/rerun").decode(JobRecord.self).jobType == .plan)
+            // The old configuration planned again would be as stale.
+            _ = try await api.call(.patch, "/api/vines/\(vine.id)", #"{"region": "us-east-1"}"#)
+            #expect(try await check(plan.id).remedy == .planVine)
+        }
+    }
+
     @Test func aReportOfAnotherLeaseIsGone() async throws {
         try await Harness.run { _, api async throws in
             let vine = try await api.makeVine()

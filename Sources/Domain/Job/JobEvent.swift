@@ -10,6 +10,8 @@ public enum JobEvent: Hashable, Sendable {
     case fail(epoch: Int, engineKnown: Bool)
     /// A person wants it stopped.
     case cancel
+    /// A person changes which Tendril it is for.
+    case assign
     /// The holder vanished before the start.
     case loseLease(epoch: Int)
     /// An operator, or time, takes the lease of a started job away.
@@ -27,6 +29,7 @@ public enum JobEvent: Hashable, Sendable {
         case .succeed: "succeed"
         case .fail: "fail"
         case .cancel: "cancel"
+        case .assign: "assign"
         case .loseLease: "lose_lease"
         case .giveUp: "give_up"
         case .engineEnded: "engine_ended"

@@ -44,6 +44,7 @@ public enum JobLifecycle {
         case .fail(let epoch, let engineKnown):
             try end(state, as: .failed, epoch: epoch, engine: engineKnown ? .gone : .unknown)
         case .cancel: try cancel(state)
+        case .assign: try assign(state)
         case .loseLease(let epoch): try loseLease(state, epoch: epoch)
         case .giveUp(let epoch): try giveUp(state, epoch: epoch)
         case .engineEnded(let epoch, let known): try engineEnded(state, epoch: epoch, known: known)
@@ -107,6 +108,12 @@ public enum JobLifecycle {
         case .success, .failed:
             throw stands(state, "cancelled")
         }
+    }
+
+    /// Which Tendril a job is for is no part of its state, but only a QUEUED one is for anybody to choose.
+    private static func assign(_ state: JobState) throws(Refusal) -> Transition {
+        guard state.status == .queued else { throw stands(state, "moved to another Tendril") }
+        return Transition(state: state, action: .offer, note: nil, isChange: true)
     }
 
     private static func loseLease(_ state: JobState, epoch: Int) throws(Refusal) -> Transition {

@@ -2,11 +2,33 @@
 /// Tendril before it starts: a plan can go stale between any two of them.
 public enum PlanValidity: Hashable, Sendable {
     case valid
-    /// Not applicable, with the reason in a sentence.
-    case stale(reason: String)
+    case stale(Staleness)
 
+    /// Why a plan may not be applied, and what to do about it.
+    public struct Staleness: Hashable, Sendable {
+        /// In a sentence.
+        public var reason: String
+        /// nil where no plan of the vine could be applied.
+        public var remedy: Remedy?
+        /// The DEPLOY that applied it, where that is the reason.
+        public var deploy: JobID?
+    }
+
+    /// How to come to a plan that may be applied.
+    public enum Remedy: String, Codable, Sendable {
+        /// The same configuration planned again.
+        case rerun = "RERUN"
+        /// The vine planned as it is now: the same configuration would be refused again.
+        case planVine = "PLAN_VINE"
+    }
+
+    public var staleness: Staleness? {
+        if case .stale(let staleness) = self { staleness } else { nil }
+    }
+
+    /// Why it may not be applied, with the advice for somebody who can only read.
     public var reason: String? {
-        if case .stale(let reason) = self { reason } else { nil }
+        staleness.map { $0.remedy == nil ? $0.reason : "\($0.reason) Plan again." }
     }
 
     /// What is known when the question is asked.
@@ -39,28 +61,34 @@ public enum PlanValidity: Hashable, Sendable {
     }
 
     public static func judge(_ facts: Facts) -> PlanValidity {
-        guard facts.planType == .plan else {
-            return .stale(reason: "Only a PLAN can be applied; this is a \(facts.planType.rawValue).")
+        guard let reason = obstacle(facts) else { return .valid }
+        let remedy: Remedy? =
+            switch facts.currentDigest {
+            case nil: nil
+            case facts.plannedDigest: .rerun
+            default: .planVine
+            }
+        return .stale(Staleness(reason: reason, remedy: remedy, deploy: facts.deploy))
+    }
+
+    private static func obstacle(_ facts: Facts) -> String? {
+        if facts.planType != .plan {
+            "Only a PLAN can be applied; this is a \(facts.planType.rawValue)."
+        } else if facts.planStatus != .success {
+            "The plan is \(facts.planStatus.rawValue); only a SUCCESS can be applied."
+        } else if let deploy = facts.deploy {
+            "This plan was applied before, by job \(deploy.short)."
+        } else if facts.currentDigest == nil {
+            "The vine was deleted."
+        } else if facts.currentDigest != facts.plannedDigest {
+            "The vine's configuration has changed since this plan."
+        } else if facts.currentState != facts.plannedState {
+            "The state has moved \(moved(facts)) since this plan."
+        } else if !facts.artifactStored {
+            "The plan file is gone."
+        } else {
+            nil
         }
-        guard facts.planStatus == .success else {
-            return .stale(reason: "The plan is \(facts.planStatus.rawValue); only a SUCCESS can be applied.")
-        }
-        if let deploy = facts.deploy {
-            return .stale(reason: "This plan was applied before, by job \(deploy.short). Plan again.")
-        }
-        guard let current = facts.currentDigest else {
-            return .stale(reason: "The vine was deleted.")
-        }
-        guard current == facts.plannedDigest else {
-            return .stale(reason: "The vine's configuration has changed since this plan. Plan again.")
-        }
-        guard facts.currentState == facts.plannedState else {
-            return .stale(reason: "The state has moved \(moved(facts)) since this plan. Plan again.")
-        }
-        guard facts.artifactStored else {
-            return .stale(reason: "The plan file is gone. Plan again.")
-        }
-        return .valid
     }
 
     private static func moved(_ facts: Facts) -> String {

@@ -4,7 +4,7 @@ public enum WaitReason: Hashable, Sendable {
     case job(JobID)
     /// Somebody holds the vine's state lock.
     case lock(holder: String)
-    /// The Tendril that was asked for can't take it now, for this reason.
+    /// The Tendril that was asked for can't take it now, for this reason (a predicate: `is OFFLINE`).
     case tendril(TendrilID, name: String, reason: String)
     /// No Tendril that could run it is ONLINE, for this reason.
     case noTendril(reason: String)

@@ -57,4 +57,21 @@ public struct TendrilOffer: Hashable, Codable, Sendable {
     public func meets(_ requirement: EngineRequirement) -> Bool {
         engines.contains { requirement.isMet(by: $0, runRoot: runRoot) }
     }
+
+    /// What it lacks for `requirement`, as a predicate (`has terraform 1.9.0, not 1.15.5`); nil where it lacks nothing.
+    public func shortfall(for requirement: EngineRequirement) -> String? {
+        guard !meets(requirement) else { return nil }
+        let named = engines.filter { requirement.name == nil || requirement.name == $0.name }
+        guard !named.isEmpty else { return "has no \(requirement.name?.rawValue ?? "engine")" }
+        let same = named.filter { requirement.version == nil || requirement.version == $0.version }
+        if same.isEmpty, let wanted = requirement.version {
+            let has = named.map { "\($0.name.rawValue) \($0.version)" }.joined(separator: " and ")
+            return "has \(has), not \(wanted)"
+        }
+        let fitting = same.filter { requirement.platform == nil || requirement.platform == $0.platform }
+        if fitting.isEmpty, let wanted = requirement.platform {
+            return "runs on \(same.map(\.platform).joined(separator: " and ")), not \(wanted)"
+        }
+        return "runs jobs under \(runRoot), not \(requirement.runRoot ?? "")"
+    }
 }

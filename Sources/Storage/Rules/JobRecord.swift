@@ -42,6 +42,11 @@ extension JobRecord {
             createdAt: job.createdAt, claimedAt: job.claimedAt, startedAt: job.startedAt,
             completedAt: job.completedAt)
     }
+
+    /// What a DEPLOY of this plan needs: what the plan ran with.
+    var deployRequirement: EngineRequirement {
+        EngineRequirement(name: engine?.name, version: engine?.version, platform: engine?.platform, runRoot: runRoot)
+    }
 }
 
 /// A record with its documents as they are stored, still to be parsed.

@@ -39,10 +39,8 @@ enum WaitReasons {
         _ candidate: Candidate, _ requirement: EngineRequirement, at now: Timestamp
     ) -> String? {
         let status = candidate.agent.status(at: now)
-        guard status == .online else { return "It is \(status.rawValue)." }
-        guard candidate.agent.offer.meets(requirement) else { return "It does not have \(wanted(requirement))." }
-        guard candidate.hasFreeSlot else { return "It is busy." }
-        return nil
+        guard status == .online else { return "is \(status.rawValue)" }
+        return candidate.agent.offer.shortfall(for: requirement) ?? (candidate.hasFreeSlot ? nil : "is busy")
     }
 
     /// The requirement in words: `tofu 1.9.0 for linux_amd64 under /srv/runs`.

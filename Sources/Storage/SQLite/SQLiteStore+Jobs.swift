@@ -41,10 +41,10 @@ extension SQLiteStore {
         if let first = try deploy(of: plan.id, db) {
             throw Refusal(.conflict, "This plan has a DEPLOY already: job \(first).")
         }
-        let asked = job.requirement
+        let (asked, ran) = (job.requirement, plan.deployRequirement)
         job.requirement = EngineRequirement(
-            name: asked.name ?? plan.engine?.name, version: asked.version ?? plan.engine?.version,
-            platform: asked.platform ?? plan.engine?.platform, runRoot: asked.runRoot ?? plan.runRoot)
+            name: asked.name ?? ran.name, version: asked.version ?? ran.version,
+            platform: asked.platform ?? ran.platform, runRoot: asked.runRoot ?? ran.runRoot)
     }
 
     /// The DEPLOY of `plan` that reached, or may reach, the engine.
@@ -76,18 +76,21 @@ extension SQLiteStore {
         }.map { try $0.job() }
     }
 
-    public func assign(_ id: JobID, to worker: TendrilID?, at now: Timestamp) async throws {
+    public func assign(_ id: JobID, to worker: TendrilID?, note: String, at now: Timestamp) async throws {
         try await write { db, changes in
-            var record = try JobRecord.require(id, db)
-            guard record.state.status == .queued else {
-                throw Refusal(.conflict, "The job is \(record.state.status.rawValue); only a QUEUED one can be moved.")
-            }
+            let before = try JobRecord.require(id, db)
+            var revision = JobRevision(of: before)
+            try revision.apply([.assign], artifactStored: false, at: now)
             if let worker { try TendrilRecord.require(worker, db) }
-            guard record.assignedWorker != worker else { return }
+            guard before.assignedWorker != worker else { return }
+            var record = revision.record
             record.assignedWorker = worker
-            try record.update(db)
-            changes.append(.job(id))
+            try Self.commit(&record, from: before, notes: revision.notes + [note], at: now, db, &changes)
         }
+    }
+
+    public func deployRequirement(of id: JobID) async throws -> EngineRequirement? {
+        try await read { db in try JobRecord.find(id, db) }?.deployRequirement
     }
 
     public func secrets(of id: JobID) async throws -> VineSecrets {

@@ -7,8 +7,15 @@ struct ApplyCheck: Codable, Sendable {
     var valid: Bool
     /// Why it may not.
     var reason: String?
+    /// How to come to a plan that may be applied; nil where it may, and where none could.
+    var remedy: PlanValidity.Remedy?
+    /// The DEPLOY that applied this plan.
+    var deployId: JobID?
+    /// The serial of the state that was planned against; nil for none.
+    var stateSerial: Int64?
     var changes: PlannedChanges?
-    /// What Re-run would make, in a sentence; nil while the job has not ended.
+    /// What Re-run would make, and in a sentence; nil while the job has not ended.
+    var rerun: JobType?
     var rerunNote: String?
 }
 
@@ -16,11 +23,22 @@ extension JobService {
     func applyCheck(_ job: Job) async throws -> ApplyCheck {
         var check = ApplyCheck(valid: false, changes: PlannedChanges(metadata: job.metadata))
         if job.type == .plan {
-            let validity = try await validity(of: job.id)
+            let facts = try await planFacts(of: job.id)
+            let validity = PlanValidity.judge(facts)
             check.valid = validity == .valid
-            check.reason = validity.reason
+            check.reason = validity.staleness?.reason
+            check.remedy = validity.staleness?.remedy
+            check.deployId = facts.deploy
+            check.stateSerial = facts.plannedState?.serial
         }
-        if job.status.isTerminal { check.rerunNote = try await rerunPolicy(of: job).note }
+        if job.status.isTerminal {
+            let policy = try await rerunPolicy(of: job)
+            check.rerun = policy.type
+            check.rerunNote = policy.note
+            if case .deploy(let plan) = policy {
+                check.changes = try await PlannedChanges(metadata: find(plan).metadata)
+            }
+        }
         return check
     }
 }

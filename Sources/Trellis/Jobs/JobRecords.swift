@@ -98,7 +98,7 @@ extension WaitRecord {
         case .job(let id): self.init(kind: "job", message: "Waiting for job \(id.short) on the same vine", jobId: id)
         case .lock(let holder): self.init(kind: "lock", message: "Waiting for the state lock held by \(holder)")
         case .tendril(let id, let name, let reason):
-            self.init(kind: "tendril", message: "Waiting for \(name): \(reason)", workerId: id)
+            self.init(kind: "tendril", message: "Waiting for \(name), which \(reason)", workerId: id)
         case .noTendril(let reason): self.init(kind: "no_tendril", message: reason)
         case .slot: self.init(kind: "slot", message: "Waiting for a free Tendril: all of them are busy")
         case .nothing: self.init(kind: "nothing", message: "About to be claimed")

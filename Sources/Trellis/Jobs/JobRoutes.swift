@@ -55,11 +55,10 @@ struct JobRoutes: Sendable {
 
     /// Changes who a QUEUED job is for; null means anybody.
     private func assign(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let id: JobID = try context.id("id", of: "job")
-        let message = try await request.message(ApplyPlan.self, upTo: Self.bodyLimit)
-        try await service.store.assign(id, to: message.assignedWorkerId, at: service.ambient.now())
-        return try .json(await records.record(service.find(id)))
+        let user = try context.requireUser()
+        let message = try await request.message(AssignJob.self, upTo: Self.bodyLimit)
+        let job = try await service.assign(context.id("id", of: "job"), to: message.assignedWorkerId, by: user)
+        return try .json(await records.record(job))
     }
 
     private func status(_ request: Request, context: TrellisContext) async throws -> Response {

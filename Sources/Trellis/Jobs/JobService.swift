@@ -83,17 +83,29 @@ struct JobService: Sendable {
         return change.job
     }
 
-    func validity(of plan: JobID) async throws -> PlanValidity {
+    /// Changes which Tendril a QUEUED job is for; nil for any.
+    func assign(_ id: JobID, to worker: TendrilID?, by user: String) async throws -> Job {
+        var name = "any available Tendril"
+        if let worker, let tendril = try await store.tendril(worker) { name = tendril.name }
+        try await store.assign(id, to: worker, note: "Changed to \(name) by \(user)", at: ambient.now())
+        return try await find(id)
+    }
+
+    func planFacts(of plan: JobID) async throws -> PlanValidity.Facts {
         guard let facts = try await store.planFacts(plan) else { throw Refusal(.notFound, "There is no such job.") }
-        return PlanValidity.judge(facts)
+        return facts
+    }
+
+    func validity(of plan: JobID) async throws -> PlanValidity {
+        PlanValidity.judge(try await planFacts(of: plan))
     }
 
     func rerunPolicy(of job: Job) async throws -> RerunPolicy {
         guard job.type == .deploy, let plan = job.plan else {
-            return job.type == .destroy ? .destroy : .plan(because: nil)
+            return job.type == .destroy ? .destroy : .plan(insteadOfApplying: nil)
         }
         let validity = try await validity(of: plan)
-        return validity == .valid ? .deploy(plan) : .plan(because: validity.reason)
+        return validity == .valid ? .deploy(plan) : .plan(insteadOfApplying: validity.staleness)
     }
 
     private func insert(_ job: Job, secrets: VineSecrets, note: String) async throws -> Job {
@@ -104,19 +116,29 @@ struct JobService: Sendable {
 
 /// What a re-run makes.
 enum RerunPolicy: Equatable {
-    /// A PLAN of the same configuration; `because` says why it is not a DEPLOY again.
-    case plan(because: String?)
+    /// A PLAN of the same configuration; for a DEPLOY, because its plan may not be applied (again).
+    case plan(insteadOfApplying: PlanValidity.Staleness?)
     /// The same plan again.
     case deploy(JobID)
     case destroy
 
+    var type: JobType {
+        switch self {
+        case .plan: .plan
+        case .deploy: .deploy
+        case .destroy: .destroy
+        }
+    }
+
     /// What the page says before the click.
     var note: String {
         switch self {
-        case .plan(nil): "Plans again with the same configuration."
-        case .plan(let reason?): "Plans again with the same configuration, instead of applying: \(reason)"
-        case .deploy(let plan): "Applies plan \(plan.short) again; it is still valid."
-        case .destroy: "Plans the destruction anew, and applies exactly that."
+        case .plan(nil): "Re-run plans the same configuration again."
+        case .plan(let stale?) where stale.deploy != nil:
+            "Re-run plans the same configuration again: a plan is applied only once."
+        case .plan(let stale?): "Re-run plans the same configuration again. Its plan can't be applied: \(stale.reason)"
+        case .deploy(let plan): "Re-run applies plan \(plan.short), which is still valid."
+        case .destroy: "Re-run plans the destruction anew and applies exactly that."
         }
     }
 }

@@ -32,11 +32,28 @@ struct WorkerRoutes: Sendable {
     private func list(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let now = service.ambient.now()
+        let requirement = try await requirement(of: request)
         let active = Dictionary(grouping: try await service.store.activeJobs()) { $0.state.worker }
         let items = try await service.store.tendrils().map { tendril in
-            WorkerRecord(tendril, activeJobs: (active[tendril.id] ?? []).map(\.id), now: now)
+            WorkerRecord(
+                tendril, activeJobs: (active[tendril.id] ?? []).map(\.id), requirement: requirement, now: now)
         }
         return try .json(ListPage(items: items, nextCursor: nil))
+    }
+
+    /// What `plan_job_id`, for a DEPLOY of that plan, or `vine_id`, for a PLAN or DESTROY, asks of a Tendril.
+    private func requirement(of request: Request) async throws -> EngineRequirement? {
+        if let plan = try request.text("plan_job_id") {
+            guard let id = JobID(plan), let requirement = try await service.store.deployRequirement(of: id) else {
+                throw Refusal(.notFound, "There is no such job.")
+            }
+            return requirement
+        }
+        guard let vine = try request.text("vine_id") else { return nil }
+        guard let id = VineID(vine), let found = try await service.store.vine(id) else {
+            throw Refusal(.notFound, "There is no such vine.")
+        }
+        return EngineRequirement(name: found.settings.engine)
     }
 
     private func register(_ request: Request, context: TrellisContext) async throws -> Response {

@@ -64,15 +64,34 @@ import Testing
             let (mine, other) = (try await bench.tendril(), try await bench.tendril())
             let job = try await bench.job(of: bench.vine(), assignedTo: mine.id)
             #expect(try await bench.store.claim(by: other.id, at: Bench.at(2)) == nil)
-            try await bench.store.assign(job.id, to: other.id, at: Bench.at(3))
+            try await bench.store.assign(job.id, to: other.id, note: "Moved", at: Bench.at(3))
             #expect(try await bench.store.job(job.id)?.assignedWorker == other.id)
             #expect(try await bench.store.claim(by: mine.id, at: Bench.at(4)) == nil)
-            try await bench.store.assign(job.id, to: nil, at: Bench.at(5))
+            try await bench.store.assign(job.id, to: nil, note: "Moved", at: Bench.at(5))
             #expect(try await bench.store.claim(by: mine.id, at: Bench.at(6))?.id == job.id)
-            await expectRefusal(.conflict) { try await bench.store.assign(job.id, to: nil, at: Bench.at(7)) }
-            await expectRefusal(.notFound) { try await bench.store.assign(Bench.newID(), to: nil, at: Bench.at(7)) }
+            func expectRefused(_ kind: Refusal.Kind, _ id: JobID, to worker: TendrilID? = nil) async {
+                await expectRefusal(kind) {
+                    try await bench.store.assign(id, to: worker, note: "Refused", at: Bench.at(7))
+                }
+            }
+            await expectRefused(.conflict, job.id)
+            await expectRefused(.notFound, Bench.newID())
             let next = try await bench.job(of: bench.vine())
-            await expectRefusal(.notFound) { try await bench.store.assign(next.id, to: Bench.newID(), at: Bench.at(7)) }
+            await expectRefused(.notFound, next.id, to: Bench.newID())
+            #expect(try await bench.chunks(of: next).isEmpty)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func anAssignmentIsToldInTheLogAndOnlyOnce(
+        _ engine: StoreUnderTest
+    ) async throws {
+        try await engine.run { bench in
+            let tendril = try await bench.tendril()
+            let job = try await bench.job(of: bench.vine(), assignedTo: tendril.id)
+            try await bench.store.assign(job.id, to: tendril.id, note: "To the same", at: Bench.at(2))
+            try await bench.store.assign(job.id, to: nil, note: "To any", at: Bench.at(3))
+            try await bench.store.assign(job.id, to: nil, note: "To any, again", at: Bench.at(4))
+            #expect(try await bench.chunks(of: job).map(\.text) == ["To any\n"])
         }
     }
 
@@ -152,10 +171,10 @@ import Testing
             #expect(isNoTendril(try await reason(), saying: "ONLINE"))
             let plain = try await bench.tendril("plain")
             #expect(isNoTendril(try await reason(), saying: "tofu"))
-            try await bench.store.assign(job.id, to: plain.id, at: Bench.at(2))
+            try await bench.store.assign(job.id, to: plain.id, note: "Moved", at: Bench.at(2))
             #expect(isTendril(try await reason(), saying: "tofu"))
             #expect(isTendril(try await reason(at: 100_000), saying: "OFFLINE"))
-            try await bench.store.assign(job.id, to: nil, at: Bench.at(2))
+            try await bench.store.assign(job.id, to: nil, note: "Moved", at: Bench.at(2))
             let able = try await bench.tendril(
                 "able", engines: [Engine(name: .tofu, version: "1.9.0", platform: "linux_amd64")])
             #expect(try await reason() == WaitReason.nothing)
@@ -163,7 +182,7 @@ import Testing
             _ = try await bench.job(of: bench.vine(), at: 0)
             #expect(try await bench.store.claim(by: able.id, at: Bench.at(2)) != nil)
             #expect(try await reason() == .slot)
-            try await bench.store.assign(job.id, to: able.id, at: Bench.at(2))
+            try await bench.store.assign(job.id, to: able.id, note: "Moved", at: Bench.at(2))
             #expect(isTendril(try await reason(), saying: "busy"))
         }
     }

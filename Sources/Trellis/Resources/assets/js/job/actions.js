@@ -1,46 +1,78 @@
-// Cancel, Apply and Re-run: visible exactly where they can be done.
+// Cancel, Apply and Re-run: visible exactly where they can be done, and asking first where something is applied.
 
-import { post } from "../lib/api.js";
+import { patch, post } from "../lib/api.js";
 import { announce } from "../lib/announce.js";
+import { confirmFirst } from "../lib/confirm.js";
 import { one } from "../lib/dom.js";
+import { shortId } from "../lib/format.js";
 import { showProblem } from "../lib/problem.js";
-import { TendrilPopover } from "./popover.js";
+import { TendrilPopover } from "../lib/tendril-popover.js";
+import { checkOf, REMEDIES } from "./plan.js";
 
 /**
  * @param {import("./model.js").JobModel} model
  * @param {import("./watch.js").Watch} watch
+ * @returns {{remedy: () => void, freeAssignment: () => void}} what the strip offers
  */
 export function startActions(model, watch) {
   const path = `/api/jobs/${model.job.id}`;
   const [cancel, rerun, apply] = ["cancel", "rerun", "apply"].map((name) => one(`[data-action="${name}"]`));
   const goTo = (job) => location.assign(`/dashboard/jobs/${job.id}`);
+  const makeRerun = async () => goTo(await post(`${path}/rerun`));
 
-  const popover = new TendrilPopover(apply, model, {
-    check: () => watch.refreshApply(),
-    apply: async (worker) => goTo(await post(`${path}/apply`, worker ? { assigned_worker_id: worker } : {})),
-  });
+  /** What leads to a plan that may be applied; null where nothing does. */
+  const remedyOf = () => {
+    switch (model.apply?.remedy) {
+      case "RERUN": return { text: REMEDIES.RERUN, run: makeRerun };
+      case "PLAN_VINE": return { text: REMEDIES.PLAN_VINE, run: async () => goTo(await post("/api/jobs", { job_type: "PLAN", vine_id: model.job.vine_id })) };
+      default: return null;
+    }
+  };
+  const check = () => ({ ...checkOf(model), remedy: remedyOf() });
+
+  const popover = new TendrilPopover();
+  apply.addEventListener("click", () => popover.toggle(apply, {
+    title: `Apply plan ${shortId(model.job.id)}`, action: "Start DEPLOY", tendrils: `/api/workers?plan_job_id=${model.job.id}`,
+    known: check(),
+    check: async () => {
+      await watch.refreshApply();
+      return check();
+    },
+    run: async (worker) => goTo(await post(`${path}/apply`, worker ? { assigned_worker_id: worker } : {})),
+  }));
 
   /** Runs once at a time; what the server refuses is said. */
-  const once = (button, run) => button.addEventListener("click", async () => {
-    if (button.getAttribute("aria-disabled") === "true") return;
-    button.setAttribute("aria-disabled", "true");
+  let isBusy = false;
+  const once = async (button, run) => {
+    if (isBusy) return;
+    isBusy = true;
+    button?.setAttribute("aria-disabled", "true");
     try {
       await run();
     } catch (error) {
       showProblem(error);
       watch.refresh().catch(() => {});
     } finally {
-      button.removeAttribute("aria-disabled");
+      isBusy = false;
+      button?.removeAttribute("aria-disabled");
     }
-  });
-  once(cancel, async () => {
+  };
+  cancel.addEventListener("click", () => once(cancel, async () => {
     const job = await post(`${path}/cancel`);
     // The answer is the job, cancelled at once; where it is not, ask.
     if (job?.id) model.take(job);
     if (!model.isTerminal) await watch.refresh();
     announce("Cancelled", { urgent: true });
-  });
-  once(rerun, async () => goTo(await post(`${path}/rerun`)));
+  }));
+  rerun.addEventListener("click", () => once(rerun, async () => {
+    const { rerun: type, rerun_note: note, changes } = await watch.refreshApply();
+    if (type === "PLAN") return makeRerun();
+    // Whatever it applies, it asks first, as where it was started.
+    confirmFirst({
+      title: `Re-run: ${type} of ${model.vine.title}`, text: note, action: `Start ${type}`, run: makeRerun,
+      ...(type === "DESTROY" ? { name: model.vine.title, isDanger: true } : { changes }),
+    });
+  }));
 
   const draw = () => {
     const { job } = model;
@@ -48,12 +80,22 @@ export function startActions(model, watch) {
     cancel.hidden = model.isTerminal;
     apply.hidden = !(job.job_type === "PLAN" && job.status === "SUCCESS");
     rerun.hidden = !model.isTerminal;
-    const note = model.apply?.rerun_note ?? "";
-    if (rerun.title !== note) rerun.title = note;
+    // The one primary button is what can be done.
+    apply.classList.toggle("primary", model.apply?.valid !== false);
+    apply.title = model.apply?.valid === false ? model.apply.reason : "";
+    rerun.title = model.apply?.rerun_note ?? "";
     if (apply.hidden) popover.close();
     // A button that goes away hands its focus on.
     if (focused instanceof HTMLElement && focused.hidden) [apply, rerun, cancel].find((button) => !button.hidden)?.focus();
   };
   model.onChange(draw);
   draw();
+
+  return {
+    remedy: () => once(null, async () => remedyOf()?.run()),
+    freeAssignment: () => once(null, async () => {
+      model.take(await patch(path, { assigned_worker_id: null }));
+      announce("Changed to any available Tendril", { urgent: true });
+    }),
+  };
 }

@@ -49,7 +49,7 @@ const feed = new Feed({
 const phases = new PhaseWatch();
 
 startHeader(model);
-startActions(model, watch);
+const actions = startActions(model, watch);
 startDetails(model);
 const strip = new Strip(model, phases);
 const feedLine = new FeedLine({ model, store, feed, watch, loader: panel.loader });
@@ -57,6 +57,8 @@ const feedLine = new FeedLine({ model, store, feed, watch, loader: panel.loader 
 panel.isFilling = () => feed.isFilling;
 strip.onGrow = (px) => panel.shift(px);
 strip.onJump = (n) => panel.cursor.show(n);
+strip.onRemedy = actions.remedy;
+strip.onFree = actions.freeAssignment;
 feedLine.onNote = () => panel.redraw();
 store.onGrow(({ lines }) => {
   takePhases(lines);
@@ -127,7 +129,7 @@ skip.setAttribute("href", "#log");
 skip.textContent = "Skip to the log";
 skip.addEventListener("click", (event) => { event.preventDefault(); panel.focus(); });
 
-bindMenus();
+bindMenus(one("main"));
 startTimes();
 watch.start();
 feed.start(answerOf(data.log));

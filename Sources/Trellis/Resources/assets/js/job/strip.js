@@ -3,7 +3,9 @@
 
 import { now } from "../lib/clock.js";
 import { h, icon, one } from "../lib/dom.js";
-import { contact, facts, livePhases, verdict, waitText } from "./words.js";
+import { shortId } from "../lib/format.js";
+import { REMEDIES } from "./plan.js";
+import { contact, facts, livePhases, verdict, waiting } from "./words.js";
 
 export class Strip {
   #host = one("[data-strip]");
@@ -14,6 +16,10 @@ export class Strip {
   #error = 0;
   /** @type {(n: number) => void} */
   onJump = () => {};
+  /** What leads to a plan that may be applied. @type {() => void} */
+  onRemedy = () => {};
+  /** Lets any Tendril take the job. @type {() => void} */
+  onFree = () => {};
   /** Where the page is narrow the banner may be taller: called with by how much. @type {(px: number) => void} */
   onGrow = () => {};
 
@@ -65,18 +71,13 @@ export class Strip {
   }
 
   #waiting() {
-    const { text, id, short } = waitText(this.#model.job);
-    const line = h("p", { class: "strip-1" });
-    if (id) {
-      const link = h("a", { class: "mono", href: `/dashboard/jobs/${id}` }, short);
-      const place = text.indexOf(short);
-      if (place >= 0) line.append(text.slice(0, place), link, text.slice(place + short.length));
-      else line.append(`${text} (job `, link, ")");
-    } else {
-      line.append(text);
-    }
-    const then = h("p", { class: "strip-2" }, id ? "This job starts by itself when that one ends." : "This job starts by itself as soon as it can.");
-    return plain("QUEUED", [text, id], [line, then]);
+    const { text, then, job, isPinned } = waiting(this.#model.job);
+    const line = h("p", { class: "strip-1", title: text });
+    const [before, ...after] = job ? text.split(shortId(job)) : [text];
+    line.append(before);
+    if (job) line.append(jobLink(job), after.join(shortId(job)));
+    const end = isPinned ? [button("Change to any available", "tendril", () => this.onFree())] : [];
+    return { ...plain("QUEUED", [text, job], [line, h("p", { class: "strip-2", title: then }, then)]), end };
   }
 
   #running() {
@@ -92,25 +93,34 @@ export class Strip {
   }
 
   #result() {
-    const { job } = this.#model;
+    const { job, apply } = this.#model;
     const said = verdict(this.#model);
     const list = facts(this.#model);
-    const whole = [said, ...list.map((fact) => fact.text)].join(". ");
+    const texts = list.map((fact) => (fact.job ? `${fact.text} ${shortId(fact.job)}` : fact.text));
+    const whole = [said, ...texts].join(". ");
     const second = list.length
-      ? h("ul", { class: "facts strip-2", title: list.map((fact) => fact.text).join(". ") },
-        ...list.map((fact) => h("li", { class: fact.long ? "long" : null }, icon(fact.icon, "s"), h("span", {}, fact.text))))
+      ? h("ul", { class: "facts strip-2", title: texts.join(". ") },
+        ...list.map((fact) => h("li", { class: fact.long ? "long" : fact.isMinor ? "minor" : null, "data-tone": fact.tone }, icon(fact.icon, "s"),
+          h("span", {}, fact.text, fact.job ? " " : null, fact.job ? jobLink(fact.job) : null))))
       : h("p", { class: "strip-2" }, "\u00a0");
     const end = [];
     if (this.#error && job.status === "FAILED") {
       const n = this.#error;
-      end.push(h("button", { class: "btn quiet", type: "button", "aria-label": "Jump to error", title: `Jump to line ${n} (e)`, on: { click: () => this.onJump(n) } },
-        icon("down"), h("span", { class: "word" }, "Jump to error")));
+      end.push(button("Jump to error", "down", () => this.onJump(n), `Jump to line ${n} (e)`));
     }
+    const remedy = apply && !apply.deploy_id ? REMEDIES[apply.remedy] : null;
+    if (remedy) end.push(button(remedy, "PLAN", () => this.onRemedy()));
     return {
-      key: [job.status, whole, this.#error, "result"], icon: job.status, banner: job.status, notice: null, end,
+      key: [job.status, whole, this.#error, remedy, "result"], icon: job.status, banner: job.status, notice: null, end,
       lines: [h("p", { class: "strip-1", title: job.error_message ?? said }, said), second],
     };
   }
+}
+
+const jobLink = (id) => h("a", { class: "mono", href: `/dashboard/jobs/${id}` }, shortId(id));
+
+function button(text, name, run, title = text) {
+  return h("button", { class: "btn", type: "button", "aria-label": text, title, "data-icon": name, on: { click: run } }, icon(name), h("span", { class: "word" }, text));
 }
 
 function plain(name, key, lines) {

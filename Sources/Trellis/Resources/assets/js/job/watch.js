@@ -33,7 +33,12 @@ export class Watch {
   start() {
     this.#next(EVERY);
     this.#workers();
-    document.addEventListener("visibilitychange", () => { if (!document.hidden && !this.#model.isFinal) this.#ask(); });
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      if (!this.#model.isFinal) this.#ask();
+      // A plan goes stale in silence, as by a change of its vine: nothing tells of it, so a second look is a new one.
+      else if (this.#model.apply?.valid) this.refreshApply().catch(() => {});
+    });
   }
 
   #next(wait) {
@@ -76,8 +81,14 @@ export class Watch {
     const job = await get(this.#path);
     sync(job.server_now);
     this.#model.take(job);
-    if (job.job_type === "PLAN" && job.status === "SUCCESS" && !this.#model.apply?.valid) await this.refreshApply();
+    if (this.#isAsked) await this.refreshApply();
     if (!this.#model.isFinal) this.#next(EVERY);
+  }
+
+  /** What Apply and Re-run would do is not known yet, or may have changed. */
+  get #isAsked() {
+    const { job, apply, isTerminal } = this.#model;
+    return isTerminal && (!apply?.rerun_note || job.job_type === "PLAN" && job.status === "SUCCESS" && !apply.valid);
   }
 
   /** Fetches whether the plan may still be applied, and what a re-run would make. */

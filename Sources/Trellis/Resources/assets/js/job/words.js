@@ -1,21 +1,11 @@
 // What the strip says of a job: one line of verdict, one of facts.
 
 import { count, shortId, span, ticking } from "../lib/format.js";
+import { changesOf, planText, standing } from "./plan.js";
 
-/** @typedef {{icon: string, text: string, long?: boolean}} Fact */
+/** @typedef {{icon: string, text: string, job?: string, tone?: string, long?: boolean, isMinor?: boolean}} Fact job: a link to it ends the text */
 
 const at = (time) => (time ? Date.parse(time) : Number.NaN);
-
-/** The numbers that a job's metadata or its plan gives. @returns {{add: number, change: number, destroy: number}|null} */
-export function changesOf({ job, apply }) {
-  const found = job.execution_metadata?.changes ?? job.execution_metadata?.planned_changes ?? apply?.changes;
-  return found && typeof found.add === "number" ? found : null;
-}
-
-/** `12 to add, 2 to change, 1 to destroy` */
-function plannedText({ add, change, destroy }) {
-  return `${count(add)} to add, ${count(change)} to change, ${count(destroy)} to destroy`;
-}
 
 /** @param {import("./model.js").JobModel} model @returns {string} */
 export function verdict(model) {
@@ -23,16 +13,13 @@ export function verdict(model) {
   const changes = changesOf(model);
   switch (job.status) {
     case "SUCCESS":
-      if (job.job_type === "PLAN") {
-        if (!changes) return "Plan complete";
-        return changes.add + changes.change + changes.destroy === 0 ? "Plan: no changes" : `Plan: ${plannedText(changes)}`;
-      }
+      if (job.job_type === "PLAN") return planText(model);
       if (job.job_type === "DESTROY") return changes ? `Destroy complete: ${count(changes.destroy)} destroyed` : "Destroy complete";
       return changes
         ? `Apply complete: ${count(changes.add)} added, ${count(changes.change)} changed, ${count(changes.destroy)} destroyed`
         : "Apply complete";
     case "FAILED":
-      return firstLine(job.error_message) || "Failed";
+      return stop(firstLine(job.error_message)) || "Failed";
     case "CANCELLED": {
       const who = job.cancelled_by ? `Cancelled by ${job.cancelled_by}` : "Cancelled by user";
       if (job.engine_state === "STOPPING") return `${who}; Terraform is still stopping`;
@@ -56,25 +43,29 @@ export function facts(model) {
   if (job.status === "CANCELLED" && job.engine_state === "STOPPING") {
     add("signal", "It was asked to stop and finishes what it has begun; the vine is held until it is gone");
   }
-  if (job.job_type === "PLAN" && job.status === "SUCCESS" && apply) {
-    add(apply.valid ? "disk" : "warn", apply.valid ? "Not applied yet; the saved plan is current" : apply.reason);
-  }
+  const isPlan = job.job_type === "PLAN" && job.status === "SUCCESS";
+  if (isPlan && apply) list.push(standing(apply));
   if (outcome) {
     // A verdict on top says it already, but for a cancel, and for a failure without details.
-    const isNews = job.status === "CANCELLED" || job.status === "FAILED" && !otherLines(job.error_message);
-    if (isNews && outcome.summary && !sameText(outcome.summary, job.error_message)) add("exit", stop(outcome.summary));
+    const isNews = job.status === "CANCELLED" || job.status === "FAILED" && !otherLines(job.error_message) && !sameText(outcome.summary, job.error_message);
+    if (isNews) add("exit", ended(outcome.summary));
+  }
+  // A plan leaves the state as it was.
+  if (outcome && !isPlan) {
     const { serial_before: before, serial_after: after } = outcome;
     if (Number.isFinite(after)) {
       add("disk", Number.isFinite(before) && before !== after ? `state serial ${before} → ${after} written`
         : before === after ? `state serial ${after}, unchanged` : `state serial ${after} written`);
     }
-    if (outcome.lock_released !== undefined && outcome.lock_released !== null && job.job_type !== "PLAN") {
+    if (typeof outcome.lock_released === "boolean") {
       add(outcome.lock_released ? "unlock" : "lock", outcome.lock_released ? "lock released" : "lock still held");
     }
   }
   const phases = phaseTimes(job).filter(([name]) => name !== "Queue");
-  if (job.status === "SUCCESS" && phases.length) add("time", phases.map(([name, ms]) => `${name.toLowerCase()} ${span(ms)}`).join(", "));
-  if (apply?.rerun_note) list.push({ icon: "rerun", text: stop(apply.rerun_note), long: true });
+  if (job.status === "SUCCESS" && phases.length) list.push({ icon: "time", isMinor: true, text: phases.map(([name, ms]) => `${name.toLowerCase()} ${span(ms)}`).join(", ") });
+  if (job.log_state === "INCOMPLETE") list.push({ icon: "warn", text: "log incomplete", tone: "warn" });
+  // That a plan is planned again needs no words.
+  if (apply?.rerun_note && job.job_type !== "PLAN" && job.engine_state !== "STOPPING") list.push({ icon: "rerun", text: stop(apply.rerun_note), long: true });
   return list;
 }
 
@@ -170,13 +161,30 @@ export function statusSentence(model) {
   return `${job.job_type} ${job.status.toLowerCase()}${said ? `. ${said}` : ""}`;
 }
 
-export function waitText(job) {
-  const wait = job.waiting_for;
-  if (!wait || wait.kind === "nothing") return { text: "Waiting for a Tendril to take it", id: null };
-  return { text: stop(wait.message), id: wait.job_id ?? null, short: wait.job_id ? shortId(wait.job_id) : null };
+/**
+ * What a queued job waits for, and what comes then.
+ * @returns {{text: string, then: string, job: string|null, isPinned: boolean}} isPinned: another Tendril might do
+ */
+export function waiting(job) {
+  const wait = job.waiting_for ?? { kind: "nothing", message: "Waiting for a Tendril to take it" };
+  return {
+    text: wait.kind === "nothing" ? "Waiting for a Tendril to take it" : stop(wait.message),
+    then: THEN[wait.kind] ?? "This job starts by itself as soon as it can.",
+    job: wait.job_id ?? null, isPinned: wait.kind === "tendril",
+  };
 }
+
+const THEN = {
+  job: "This job starts by itself when that one ends.",
+  lock: "This job starts by itself when the lock is released.",
+  tendril: "This job starts by itself when that Tendril can take it, and on no other.",
+  no_tendril: "This job starts by itself when there is one.",
+  slot: "This job starts by itself when one is free.",
+};
 
 const firstLine = (text) => (text ?? "").trim().split("\n")[0].trim();
 const otherLines = (text) => (text ?? "").trim().split("\n").slice(1).map((line) => line.trim()).filter(Boolean).join(" ");
 const stop = (text) => text.trim().replace(/\.$/, "");
+// How it ended; what became of the state, the other half of the sentence, is a fact of its own.
+const ended = (summary) => stop((summary ?? "").split(";")[0]);
 const sameText = (a, b) => stop(a ?? "") === stop(b ?? "") || stop(firstLine(b)) === stop(a ?? "");

@@ -2,9 +2,9 @@
 
 import { all } from "./dom.js";
 
-/** Opens and closes the menus of the page. */
-export function bindMenus() {
-  for (const button of all("[data-menu]")) {
+/** Opens and closes the menus whose buttons stand in `root`. @param {ParentNode} root */
+export function bindMenus(root) {
+  for (const button of all("[data-menu]", root)) {
     const menu = document.getElementById(button.dataset.menu);
     if (menu) bind(button, menu);
   }

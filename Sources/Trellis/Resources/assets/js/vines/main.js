@@ -2,12 +2,12 @@
 
 import { announce } from "../lib/announce.js";
 import { post, remove } from "../lib/api.js";
+import { confirmFirst } from "../lib/confirm.js";
 import { h, icon, one, pageData } from "../lib/dom.js";
 import { counted, shortId } from "../lib/format.js";
 import { drawNothing, drawRows, LiveList } from "../lib/list.js";
-import { showProblem } from "../lib/problem.js";
+import { TendrilPopover } from "../lib/tendril-popover.js";
 import { agoTime, startTimes } from "../lib/times.js";
-import { confirmByName } from "./confirm.js";
 import { VineForm } from "./form.js";
 
 const form = new VineForm();
@@ -15,30 +15,34 @@ const list = new LiveList("/api/vines", { first: pageData("page-data"), every: 5
 const titleOf = (vine) => `${vine.project_name} / ${vine.environment_stage}`;
 const goTo = (job) => location.assign(`/dashboard/jobs/${job.id}`);
 
-async function plan(vine, button) {
-  button.disabled = true;
-  try {
-    goTo(await post("/api/jobs", { job_type: "PLAN", vine_id: vine.id }));
-  } catch (error) {
-    showProblem(error);
-    button.disabled = false;
-  }
+const tendrilsFor = (vine) => `/api/workers?vine_id=${vine.id}`;
+const start = async (type, vine, worker) =>
+  goTo(await post("/api/jobs", { job_type: type, vine_id: vine.id, ...(worker ? { assigned_worker_id: worker } : {}) }));
+
+const popover = new TendrilPopover();
+
+function plan(vine, button) {
+  popover.toggle(button, {
+    title: `Plan ${titleOf(vine)}`, action: "Start PLAN", tendrils: tendrilsFor(vine),
+    known: { note: "A PLAN job finds out what would change, and changes nothing.", isBad: false },
+    run: (worker) => start("PLAN", vine, worker),
+  });
 }
 
 function destroy(vine) {
-  confirmByName({
+  confirmFirst({
     title: `Destroy ${titleOf(vine)}`,
     text: "A DESTROY job plans the destruction of everything in this vine and applies exactly that. The vine itself stays.",
-    name: titleOf(vine), action: "Start DESTROY",
-    run: async () => goTo(await post("/api/jobs", { job_type: "DESTROY", vine_id: vine.id })),
+    name: titleOf(vine), action: "Start DESTROY", isDanger: true, tendrils: tendrilsFor(vine),
+    run: (worker) => start("DESTROY", vine, worker),
   });
 }
 
 function forget(vine) {
-  confirmByName({
+  confirmFirst({
     title: `Delete ${titleOf(vine)}`,
     text: "Vintner forgets this vine. What it has made in the cloud stays there: destroy it first if it is not needed.",
-    name: titleOf(vine), action: "Delete the vine",
+    name: titleOf(vine), action: "Delete the vine", isDanger: true,
     run: async () => {
       await remove(`/api/vines/${vine.id}`);
       await list.refresh();

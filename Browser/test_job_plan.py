@@ -1,0 +1,96 @@
+"""A2, A3: whether a plan can still be applied is said before the click, with the way out; what applies asks first."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from conftest import Api, shell
+from hand import Hand
+from job_page import JobPage
+
+
+def other_job(page: Page, old: str) -> str:
+    page.wait_for_url(lambda url: "/dashboard/jobs/" in url and old not in url)
+    return page.url.rsplit("/", 1)[1]
+
+
+def test_A2_changed_configuration_is_said_and_the_way_out_plans_the_vine_as_it_is(page: Page, api: Api) -> None:
+    vine = api.vine(shell("echo x"), variables={})
+    plan = api.plan(vine["id"])
+    api.call("PATCH", f"/api/vines/{vine['id']}", {"region": "us-east-1"})
+    view = JobPage(page, plan["id"]).open()
+    expect(view.banner).to_contain_text("can't be applied any more: the vine's configuration has changed")
+    expect(view.button("Apply")).not_to_have_class(re.compile("primary"))
+    view.banner.get_by_role("button", name="Plan the vine as it is now").click()
+    again = api.wait(other_job(page, plan["id"]), "SUCCESS", log=True)
+    assert again["config_snapshot"]["region"] == "us-east-1" and not again.get("rerun_of")
+    assert api.get(f"/api/jobs/{again['id']}/apply-check")["valid"]
+
+
+def test_A2_moved_state_is_said_with_its_serials_and_the_way_out_is_a_rerun(page: Page, api: Api) -> None:
+    vine = api.vine('resource "terraform_data" "a" {}\n')
+    first, second = api.plan(vine["id"]), api.plan(vine["id"])
+    api.wait(api.post(f"/api/jobs/{second['id']}/apply", {})["id"], "SUCCESS", log=True)
+    view = JobPage(page, first["id"]).open()
+    expect(view.banner).to_contain_text(re.compile(r"can't be applied any more: the state has moved from none to serial \d+"))
+    view.button("Apply").click()
+    popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
+    expect(popover.get_by_role("button", name="Start DEPLOY")).to_be_disabled()
+    popover.get_by_role("button", name="Plan again").click()
+    again = api.wait(other_job(page, first["id"]), "SUCCESS", log=True)
+    assert again["rerun_of"] == first["id"]
+    assert api.get(f"/api/jobs/{again['id']}/apply-check")["valid"]
+
+
+def test_A2_a_current_plan_says_so_with_the_serial_and_asks_with_the_counts(page: Page, api: Api) -> None:
+    vine = api.vine('resource "terraform_data" "a" {}\n')
+    api.wait(api.deploy(vine["id"])["id"], "SUCCESS", log=True)
+    api.call("PATCH", f"/api/vines/{vine['id']}", {"source": {"type": "inline", "files": {"main.tf": 'resource "terraform_data" "b" {\n  count = 2\n}\n'}}})
+    plan = api.plan(vine["id"])
+    serial = api.get(f"/api/jobs/{plan['id']}/apply-check")["state_serial"]
+    assert serial >= 1
+    view = JobPage(page, plan["id"]).open()
+    expect(view.banner).to_contain_text(f"Not applied yet. The saved plan is current: state serial {serial}, configuration unchanged")
+    expect(view.button("Apply")).to_have_class(re.compile("primary"))
+    view.button("Apply").click()
+    popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
+    expect(popover).to_contain_text(f"which is current (state serial {serial})")
+    assert [node.inner_text() for node in popover.locator(".deltas span").all()] == ["+2 add", "~0 change", "−1 destroy"]
+
+
+def test_A3_rerun_of_a_destroy_asks_for_the_name_first(page: Page, api: Api) -> None:
+    vine = api.vine('resource "terraform_data" "a" {}\n')
+    destroy = api.wait(api.job("DESTROY", vine["id"])["id"], "SUCCESS", log=True)
+    view = JobPage(page, destroy["id"]).open()
+    view.button("Re-run").click()
+    dialog = page.get_by_role("dialog", name=re.compile("Re-run: DESTROY"))
+    start = dialog.get_by_role("button", name="Start DESTROY")
+    expect(start).to_be_disabled()
+    dialog.get_by_role("textbox").fill(f"{vine['project_name']} / test")
+    start.click()
+    again = api.get(f"/api/jobs/{other_job(page, destroy['id'])}")
+    assert again["job_type"] == "DESTROY" and again["rerun_of"] == destroy["id"]
+
+
+def test_A3_rerun_of_a_deploy_that_never_started_applies_the_same_plan_and_asks_with_the_counts(page: Page, api: Api) -> None:
+    plan = api.plan(api.vine('resource "terraform_data" "a" {}\n')["id"])
+    deploy = api.post(f"/api/jobs/{plan['id']}/apply", {"assigned_worker_id": Hand(api).id})
+    api.post(f"/api/jobs/{deploy['id']}/cancel")
+    view = JobPage(page, deploy["id"]).open()
+    expect(view.banner).to_contain_text(f"Re-run applies plan {plan['id'][:8]}, which is still valid")
+    view.button("Re-run").click()
+    dialog = page.get_by_role("dialog", name=re.compile("Re-run: DEPLOY"))
+    expect(dialog).to_contain_text("+1 add")
+    dialog.get_by_role("button", name="Start DEPLOY").click()
+    again = api.get(f"/api/jobs/{other_job(page, deploy['id'])}")
+    assert again["job_type"] == "DEPLOY" and again["plan_job_id"] == plan["id"] and again["rerun_of"] == deploy["id"]
+    api.post(f"/api/jobs/{again['id']}/cancel")
+
+
+def test_A3_what_a_rerun_makes_is_said_when_the_job_ends_under_the_eyes(page: Page, api: Api, gate) -> None:
+    go = gate()
+    job = api.deploy(api.vine(shell(go.wait))["id"])
+    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    go.open()
+    view.shows("SUCCESS")
+    expect(view.banner).to_contain_text("Re-run plans the same configuration again: a plan is applied only once")

@@ -1,0 +1,196 @@
+"""States of a job that a real Tendril leaves too soon to be looked at: they are held by hand."""
+
+import re
+import time
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from conftest import Api, Watcher, shell
+from hand import TERRAFORM, Hand, Work
+from job_page import JobPage
+from realtime import SOCKETS
+
+MAIN = 'resource "terraform_data" "a" {}\n'
+
+
+def handed(api: Api, kind: str = "PLAN") -> Work:
+    """A job that a hand has claimed."""
+    hand = Hand(api).beat()
+    return hand.claim(api.job(kind, api.vine(MAIN)["id"], assigned_worker_id=hand.id)["id"])
+
+
+def test_B1_strip_of_a_claimed_job_names_its_tendril(page: Page, api: Api) -> None:
+    work = handed(api)
+    view = JobPage(page, work.job).open().shows("CLAIMED")
+    expect(page.locator("[data-strip]")).to_contain_text(f"Claimed by {work.hand.name}")
+    expect(view.duration).to_have_text(re.compile(r"^waiting \d+ s$"))
+    expect(view.banner).to_have_count(0)
+    api.post(f"/api/jobs/{work.job}/cancel")
+
+
+def test_A1_cancel_a_claimed_job(page: Page, api: Api) -> None:
+    work = handed(api)
+    view = JobPage(page, work.job).open().shows("CLAIMED")
+    view.button("Cancel").click()
+    view.shows("CANCELLED", timeout=3000)
+    expect(view.banner).to_contain_text("Terraform never started: nothing was changed")
+    assert api.get(f"/api/jobs/{work.job}")["engine_state"] == "NONE"
+
+
+def test_A1_still_stopping_stands_until_the_engine_is_gone_then_the_verdict(page: Page, api: Api) -> None:
+    work = handed(api, "DESTROY").start().print("terraform_data.a: Destroying...\n")
+    view = JobPage(page, work.job).open().shows("PROCESSING")
+    view.button("Cancel").click()
+    view.shows("CANCELLED", timeout=3000)
+    stopping = re.compile("Cancelled by .*; Terraform is still stopping")
+    expect(view.banner).to_contain_text(stopping)
+    page.reload()
+    expect(view.banner).to_contain_text(stopping)
+    expect(view.banner).to_contain_text("the vine is held until it is gone")
+    work.report(engine_state="GONE", log={"incomplete": "cut short"}, outcome={
+        "result": "INTERRUPTED", "phase": "apply", "exit_code": 1, "serial_before": 41, "serial_after": 42, "lock_released": True,
+        "summary": "terraform apply was interrupted and ended with exit status 1; the state was written, serial 42."})
+    expect(view.banner).not_to_contain_text("still stopping")
+    for fact in ("terraform apply was interrupted and ended with exit status 1", "state serial 41 → 42 written", "lock released", "log incomplete"):
+        expect(view.banner).to_contain_text(fact)
+
+
+def test_B1_each_banner_has_the_colour_of_its_status(page: Page, api: Api, planned, failed) -> None:
+    cancelled = api.job("PLAN", api.vine(MAIN)["id"], assigned_worker_id=Hand(api).id)
+    api.post(f"/api/jobs/{cancelled['id']}/cancel")
+    shades = {}
+    for status, job in (("SUCCESS", planned["job"]["id"]), ("FAILED", failed["job"]["id"]), ("CANCELLED", cancelled["id"])):
+        view = JobPage(page, job).open()
+        expect(view.banner).to_have_attribute("data-banner", status)
+        red, green, blue = view.banner.evaluate("node => getComputedStyle(node).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)")
+        shades[status] = {"red": red - max(green, blue), "green": green - max(red, blue), "spread": max(red, green, blue) - min(red, green, blue)}
+    assert shades["SUCCESS"]["green"] > 4 and shades["FAILED"]["red"] > 10 and shades["CANCELLED"]["spread"] < 5, shades
+    expect(view.banner).to_contain_text("Cancelled by admin")
+
+
+def test_B1_lost_contact_is_said_and_the_status_stays(context: BrowserContext, api: Api) -> None:
+    work = handed(api).start()
+    silent = [{**row, "status": "OFFLINE", "last_seen_at": "2026-01-01T00:00:00.000Z"} for row in api.get("/api/workers")["items"]]
+    context.route("**/api/workers", lambda route: route.fulfill(json={"items": silent}))
+    view = JobPage(context.new_page(), work.job).open().shows("PROCESSING")
+    strip = view.page.locator('[data-strip][data-notice="warn"]')
+    expect(strip).to_contain_text(re.compile(f"Lost contact with {work.hand.name} .* ago, can still resume"))
+    expect(strip).to_contain_text("nothing is applied again on its own")
+    expect(view.button("Cancel")).to_be_visible()
+    api.post(f"/api/jobs/{work.job}/cancel")
+    work.report(engine_state="GONE")
+
+
+def test_P1_status_every_three_seconds_then_the_job_until_its_log_is_final(
+    context: BrowserContext, api: Api, watcher: Watcher,
+) -> None:
+    watcher.network_may_fail = True
+    context.route_web_socket(SOCKETS, lambda socket: socket.close(code=1011))
+    work = handed(api).start()
+    page = context.new_page()
+    asked: list[tuple[str, float]] = []
+    page.on("request", lambda request: asked.append((request.url.split("/api/jobs/")[-1], time.monotonic())) if "/api/jobs/" in request.url else None)
+    view = JobPage(page, work.job).open().shows("PROCESSING")
+
+    def times(path: str) -> list[float]:
+        return [at for name, at in asked if name == path]
+
+    for _ in range(2):
+        with page.expect_response(lambda answer: answer.url.endswith("/status"), timeout=6000) as answer:
+            pass
+        assert set(answer.value.json()) <= {"status", "error_message"}
+    first, second = times(f"{work.job}/status")[:2]
+    assert 2.9 <= second - first <= 5, "a poll every 3 s"
+
+    # The status is decided, the log is not: the job is asked for, the status no more.
+    work.report(status="FAILED", engine_state="GONE", error_message="terraform apply ended with status 1")
+    expect(view.banner).to_have_attribute("data-banner", "FAILED", timeout=6000)
+    expect(view.banner).to_contain_text("terraform apply ended with status 1")
+    count = len(times(f"{work.job}/status"))
+    with page.expect_response(lambda answer: answer.url.endswith(f"/api/jobs/{work.job}"), timeout=6000):
+        pass
+    assert len(times(f"{work.job}/status")) == count
+
+    work.report(log={"incomplete": "the middle was given up"})
+    expect(view.banner).to_contain_text("log incomplete", timeout=6000)
+    # This proves an absence, so it has to wait: longer than a poll would.
+    count = len(times(work.job)) + len(times(f"{work.job}/status"))
+    page.wait_for_timeout(3500)
+    assert len(times(work.job)) + len(times(f"{work.job}/status")) == count
+
+
+def test_H5_queued_for_an_offline_tendril_can_be_changed_to_any_available(page: Page, api: Api) -> None:
+    away = Hand(api)
+    job = api.job("PLAN", api.vine(MAIN)["id"], assigned_worker_id=away.id)
+    view = JobPage(page, job["id"]).open().shows("QUEUED")
+    expect(page.locator("[data-worker]")).to_have_text(away.name)
+    strip = page.locator("[data-strip]")
+    expect(strip).to_contain_text(f"Waiting for {away.name}, which is OFFLINE")
+    view.button("Change to any available").click()
+    view.shows("SUCCESS")
+    expect(page.locator("[data-worker]")).to_have_text("tendril-1")
+    expect(view.with_text("Changed to any available Tendril by")).to_be_visible()
+    assert api.get(f"/api/jobs/{job['id']}").get("assigned_worker_id") is None
+
+
+def test_H5_nothing_to_change_where_the_job_is_for_anybody(page: Page, api: Api) -> None:
+    job = api.job("PLAN", api.vine(MAIN, engine="tofu")["id"])
+    view = JobPage(page, job["id"]).open().shows("QUEUED")
+    expect(page.locator("[data-strip]")).to_contain_text("has tofu")
+    expect(view.button("Change to any available")).to_have_count(0)
+    api.post(f"/api/jobs/{job['id']}/cancel")
+
+
+def test_A4_says_why_a_tendril_cannot_apply_the_plan(page: Page, api: Api, planned) -> None:
+    real = next(row for row in api.get("/api/workers")["items"] if row["name"] == "tendril-1")
+    engine = real["engines"][0]
+    reasons = {
+        Hand(api, engines=[{**engine, "version": "0.0.1"}]).beat().name: ("ONLINE", f"Has {engine['name']} 0.0.1, not {engine['version']}"),
+        Hand(api, engines=[{**engine, "platform": "plan9_mips"}]).beat().name: ("ONLINE", f"Runs on plan9_mips, not {engine['platform']}"),
+        Hand(api, engines=real["engines"], run_root="/elsewhere").beat().name: ("ONLINE", f"Runs jobs under /elsewhere, not {real['run_root']}"),
+        Hand(api, engines=[{**engine, "name": "tofu" if engine["name"] == "terraform" else "terraform"}]).beat().name: ("ONLINE", f"Has no {engine['name']}"),
+        Hand(api).beat(draining=True).name: ("DRAINING", "Takes no new jobs"),
+        Hand(api).name: ("OFFLINE", "Has never connected"),
+    }
+    JobPage(page, planned["job"]["id"]).open().button("Apply").click()
+    popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
+    for name, (status, why) in reasons.items():
+        label = popover.locator("label", has=page.get_by_text(name, exact=True))
+        expect(label.locator(".dot")).to_have_attribute("data-w", status)
+        expect(label.get_by_role("radio")).to_be_disabled()
+        expect(label.locator(".why")).to_have_text(why)
+    expect(popover.locator("label", has=page.get_by_text("tendril-1", exact=True)).get_by_role("radio")).to_be_enabled()
+
+
+def test_A4_plan_and_destroy_ask_for_the_tendril_too(page: Page, api: Api) -> None:
+    vine = api.vine(MAIN, engine="tofu")
+    able = Hand(api, engines=[{**TERRAFORM, "name": "tofu"}]).beat()
+    page.goto("/dashboard/vines")
+    row = page.locator("tr", has_text=vine["project_name"])
+    row.get_by_role("button", name="Plan").click()
+    popover = page.get_by_role("dialog", name=f"Plan {vine['project_name']} / test")
+    expect(popover.locator("label", has=page.get_by_text("tendril-1", exact=True)).locator(".why")).to_have_text("Has no tofu")
+    # By keyboard, past those that can't be chosen.
+    expect(popover.get_by_role("radio", name=re.compile("Any available"))).to_be_focused()
+    expect(popover.get_by_role("radio", name=re.compile(able.name))).to_be_enabled()
+    for _ in popover.get_by_role("radio").all():
+        page.keyboard.press("ArrowDown")
+        if popover.get_by_role("radio", name=re.compile(able.name)).is_checked():
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/dashboard/jobs/*")
+    plan = api.get(f"/api/jobs/{page.url.rsplit('/', 1)[1]}")
+    assert plan["job_type"] == "PLAN" and plan["assigned_worker_id"] == able.id
+    api.post(f"/api/jobs/{plan['id']}/cancel")
+
+    page.goto("/dashboard/vines")
+    row.get_by_role("button", name="Destroy").click()
+    dialog = page.get_by_role("dialog", name=re.compile("Destroy"))
+    expect(dialog.get_by_role("radio", name=re.compile("tendril-1"))).to_be_disabled()
+    dialog.get_by_role("radio", name=re.compile(able.name)).check()
+    dialog.get_by_role("textbox").fill(f"{vine['project_name']} / test")
+    dialog.get_by_role("button", name="Start DESTROY").click()
+    page.wait_for_url("**/dashboard/jobs/*")
+    destroy = api.get(f"/api/jobs/{page.url.rsplit('/', 1)[1]}")
+    assert destroy["job_type"] == "DESTROY" and destroy["assigned_worker_id"] == able.id
+    api.post(f"/api/jobs/{destroy['id']}/cancel")

@@ -1,0 +1,72 @@
+// Asks before something that can't be taken back: with the counts, the Tendril, or by having the vine's name typed.
+
+import { deltas } from "./changes.js";
+import { one, setText } from "./dom.js";
+import { messageOf } from "./problem.js";
+import { TendrilPicker } from "./tendril-picker.js";
+
+/**
+ * @typedef {object} Question
+ * @property {string} title
+ * @property {string} text
+ * @property {string} action what the button says
+ * @property {string} [name] must be typed first
+ * @property {string} [tendrils] where the Tendrils to choose from are listed
+ * @property {import("./changes.js").Changes|null} [changes]
+ * @property {boolean} [isDanger]
+ * @property {(worker: string|null) => Promise<any>} run
+ */
+
+const dialog = /** @type {HTMLDialogElement} */ (one("#confirm"));
+const form = /** @type {HTMLFormElement} */ (one("[data-confirm-form]"));
+const button = one("[data-confirm-do]");
+const problem = one("[data-confirm-error]");
+const box = one("[data-confirm-tendrils]");
+const picker = new TendrilPicker(box);
+/** @type {Question|null} */
+let asked = null;
+
+// Spaces around the slash do not make it another name.
+const plain = (text) => text.trim().replace(/\s*\/\s*/g, "/");
+const isMet = () => !asked?.name || plain(form.elements.name.value) === plain(asked.name);
+
+/** @param {Question} question */
+export function confirmFirst(question) {
+  asked = question;
+  setText(one("[data-confirm-title]"), question.title);
+  setText(one("[data-confirm-text]"), question.text);
+  setText(one("[data-confirm-name]"), question.name ?? "");
+  setText(button, question.action);
+  button.className = question.isDanger ? "btn danger" : "btn primary";
+  one("[data-confirm-ask]").hidden = !question.name;
+  one("[data-confirm-deltas]").replaceChildren(...deltas(question.changes ?? null));
+  box.hidden = !question.tendrils;
+  form.reset();
+  picker.clear();
+  button.disabled = !isMet();
+  fail("");
+  dialog.showModal();
+  (question.name ? form.elements.name : button).focus();
+  if (question.tendrils) picker.load(question.tendrils).catch((error) => { if (asked === question) fail(messageOf(error)); });
+}
+
+function fail(text) {
+  problem.hidden = !text;
+  problem.textContent = text;
+}
+
+form.addEventListener("input", () => { button.disabled = !isMet(); });
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!asked || !isMet() || button.disabled) return;
+  button.disabled = true;
+  fail("");
+  try {
+    await asked.run(picker.value);
+    dialog.close();
+  } catch (error) {
+    fail(messageOf(error));
+    button.disabled = false;
+  }
+});
+for (const close of [one("[data-confirm-close]"), one("[data-confirm-cancel]")]) close.addEventListener("click", () => dialog.close());
