@@ -40,8 +40,13 @@ def test_D2_config_snapshot_is_the_jobs_own_as_json(page: Page, api: Api, deploy
     page.get_by_role("button", name="Copy config JSON").click()
     expect(view.announced()).to_have_text("Copied JSON")
     assert json.loads(view.clipboard()) == record["config_snapshot"]
-    pane = page.get_by_role("region", name="Config Snapshot")
-    expect(pane.locator(".json")).to_contain_text('"project_name": "deployed"')
+    pane = page.get_by_role("region", name="Config Snapshot").locator(".json")
+    assert json.loads(pane.inner_text()) == record["config_snapshot"]
+    # A file is read line by line.
+    lines = pane.locator(".lines span").all()
+    assert len(lines) == record["config_snapshot"]["source"]["files"]["main.tf"].count("\n")
+    tops = [line.bounding_box()["y"] for line in lines]
+    assert tops == sorted(set(tops))
 
 
 def test_D3_execution_metadata_with_outputs_and_masks(page: Page, deployed) -> None:

@@ -16,8 +16,8 @@ export function startDetails(model) {
     const { job } = model;
     /** @type {[string, any, () => Node][]} */
     const panes = [
-      ["job", { ...job, server_now: null, config_snapshot: null, execution_metadata: null }, () => jobList(model)],
-      ["config", job.config_snapshot, () => jsonView(job.config_snapshot ?? {})],
+      ["job", { ...job, server_now: null, config_snapshot: null, execution_metadata: null, deploy: model.apply?.deploy_id }, () => jobList(model)],
+      ["config", job.config_snapshot, () => jsonView(inOrder(job.config_snapshot ?? {}))],
       ["metadata", job.execution_metadata, () => metadata(job)],
     ];
     for (const [name, value, make] of panes) {
@@ -36,7 +36,7 @@ export function startDetails(model) {
   for (const button of all("[data-copy-json]")) {
     button.addEventListener("click", () => {
       const { config_snapshot: config, execution_metadata: found } = model.job;
-      copyFrom(button, jsonText(button.dataset.copyJson === "config" ? config : found), "Copied JSON");
+      copyFrom(button, jsonText(button.dataset.copyJson === "config" ? inOrder(config) : found), "Copied JSON");
     });
   }
 }
@@ -58,6 +58,15 @@ function openAsRemembered() {
       setPref("details.closed", [...closed].join(","));
     });
   }
+}
+
+// As somebody would tell it: what, where, from which source, with which values; the digest last.
+const TELLING = ["vine_id", "revision", "project_name", "environment_stage", "region", "engine", "source", "variables", "environment"];
+
+function inOrder(snapshot) {
+  const first = TELLING.filter((name) => name in snapshot);
+  const rest = Object.keys(snapshot).filter((name) => !first.includes(name));
+  return Object.fromEntries([...first, ...rest].map((name) => [name, snapshot[name]]));
 }
 
 function metadata(job) {
@@ -92,9 +101,9 @@ function jobList(model) {
       ["Type", job.job_type],
       ["Status", badge(job.status)],
       job.error_message ? ["Error", h("span", { class: "pre" }, job.error_message)] : null,
-      ["Engine", job.engine_state],
-      ["Log", [job.log_state, job.log_state_reason ? `: ${job.log_state_reason}` : null].filter(Boolean).join("")],
-      ["Vine", [h("a", { href: `/dashboard/vines#${job.vine_id}` }, vine.title), job.config_snapshot?.settings?.region ? `, ${job.config_snapshot.settings.region}` : ""]],
+      ["Engine state", job.engine_state],
+      ["Log state", [job.log_state, job.log_state_reason ? `: ${job.log_state_reason}` : null].filter(Boolean).join("")],
+      ["Vine", [h("a", { href: `/dashboard/vines#${job.vine_id}` }, vine.title), job.config_snapshot?.region ? `, ${job.config_snapshot.region}` : ""]],
       ["Started by", job.created_by],
       job.cancelled_by ? ["Cancelled by", job.cancelled_by] : null,
     ),
@@ -103,6 +112,7 @@ function jobList(model) {
       ["Asked for", job.assigned_worker_id ? (job.worker_id === job.assigned_worker_id || !job.worker_id ? job.worker_name : null) ?? job.assigned_worker_id : "Any available"],
       ["Lease", job.epoch ? `epoch ${job.epoch}, ${held}` : none("none yet")],
       ["From plan", job.plan_job_id ? jobLink(job.plan_job_id) : none(job.job_type === "DEPLOY" ? "none" : "does not apply")],
+      model.apply?.deploy_id ? ["Applied by", jobLink(model.apply.deploy_id)] : null,
       ["Re-run of", job.rerun_of ? jobLink(job.rerun_of) : none("none")],
       ["Re-runs", job.reruns?.length ? job.reruns.flatMap((id, i) => (i ? [", ", jobLink(id)] : [jobLink(id)])) : none("none")],
       job.waiting_for && job.status === "QUEUED" ? ["Waits for", job.waiting_for.message] : null,

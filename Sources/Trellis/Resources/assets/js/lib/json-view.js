@@ -22,10 +22,20 @@ function write(host, value, depth) {
   } else if (value !== null && typeof value === "object") {
     list(host, Object.entries(value), "{", "}", depth);
   } else if (typeof value === "string") {
-    host.append(SECRET.has(value) ? h("span", { class: "mask" }, icon("lock"), "sensitive") : part("s", JSON.stringify(value)));
+    if (SECRET.has(value)) host.append(h("span", { class: "mask" }, icon("lock"), "sensitive"));
+    else host.append(string(value, depth));
   } else {
     host.append(part(typeof value === "number" ? "n" : "l", JSON.stringify(value)));
   }
+}
+
+// A text of many lines, such as a file, is broken where its lines end: for the eye alone, it stays one JSON string.
+function string(value, depth) {
+  const lines = JSON.stringify(value).split(/(?<=(?<!\\)(?:\\\\)*\\n)(?!"$)/);
+  if (lines.length === 1) return part("s", lines[0]);
+  const node = h("span", { class: "s lines" }, ...lines.map((line) => h("span", { text: line })));
+  node.style.setProperty("--depth", String(depth + 1));
+  return node;
 }
 
 function list(host, entries, open, close, depth) {

@@ -16,11 +16,11 @@ function makeRow(worker) {
   const jobs = worker.active_jobs ?? [];
   return h("tr", {},
     h("td", { class: "c-name" }, h("b", {}, worker.name), h("code", { class: "dim", title: worker.id }, shortId(worker.id))),
-    h("td", {}, h("span", { class: "worker-status" }, dot(worker.status), worker.status)),
-    h("td", {}, `${jobs.length} of ${worker.slots}`, ...jobs.flatMap((id, i) => [i ? ", " : " ", h("a", { class: "mono", href: `/dashboard/jobs/${id}` }, shortId(id))])),
-    h("td", {}, worker.engines?.length ? worker.engines.map((engine) => `${engine.name} ${engine.version}`).join(", ") : h("span", { class: "dim" }, "none reported")),
-    h("td", {}, worker.version || h("span", { class: "dim" }, "–")),
-    h("td", {}, worker.last_seen_at ? agoTime(worker.last_seen_at) : h("span", { class: "dim" }, "never")));
+    h("td", { class: "c-state" }, h("span", { class: "worker-status" }, dot(worker.status), worker.status)),
+    h("td", { "data-label": "Jobs" }, `${jobs.length} of ${worker.slots}`, ...jobs.flatMap((id, i) => [i ? ", " : " ", h("a", { class: "mono", href: `/dashboard/jobs/${id}` }, shortId(id))])),
+    h("td", { "data-label": "Engines" }, worker.engines?.length ? worker.engines.map((engine) => `${engine.name} ${engine.version}`).join(", ") : h("span", { class: "dim" }, "none reported")),
+    h("td", { "data-label": "Version" }, worker.version || h("span", { class: "dim" }, "–")),
+    h("td", { "data-label": "Last seen" }, worker.last_seen_at ? agoTime(worker.last_seen_at) : h("span", { class: "dim" }, "never")));
 }
 
 function draw() {
