@@ -340,6 +340,6 @@ def test_H3_durations(at_home: Page) -> None:
 
 def test_L6_the_job_page_asks_for_all_its_modules_at_once(page: Page, planned) -> None:
     page.goto(f"/dashboard/jobs/{planned['job']['id']}")
-    listed = page.locator('link[rel="modulepreload"]').evaluate_all("links => links.map(link => link.href)")
-    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.includes('/assets/js/') && !name.endsWith('/theme.js'))")
-    assert sorted(set(loaded)) == sorted(listed)
+    listed = page.locator('link[rel="modulepreload"], script[src]').evaluate_all("nodes => nodes.map(node => node.href ?? node.src)")
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.includes('/assets/js/'))")
+    assert sorted(set(loaded)) == sorted(set(listed))
