@@ -41,6 +41,13 @@ bench: ## Run the benchmarks and print a table
 	swift build -c release --product vintner
 	.tools/venv/bin/python Benchmarks/bench.py
 
+.PHONY: shots
+shots: ## Take the README's pictures from a real run, light and dark
+	@scripts/setup.sh test
+	swift build --product vintner
+	.tools/venv/bin/pip install --quiet --disable-pip-version-check 'pillow==12.0.0'
+	.tools/venv/bin/python Browser/shots.py
+
 .PHONY: clean
 clean: ## Remove what was built (not your data)
 	rm -rf .build
