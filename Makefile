@@ -14,13 +14,14 @@ run: ## Install, build and start Vintner; the first example's plan runs when you
 	.build/release/vintner up --data $(DATA) --port $(PORT) --example examples/orchard --example examples/frost
 
 .PHONY: test
-test: ## Install, build and run every test: unit, storage, end to end, protocol, browser
+test: ## Install, build and run every test: unit, storage, end to end, protocol, browser, faults
 	@scripts/setup.sh test
 	swift build --build-tests
 	swift test --skip-build
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Engine
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Protocol
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Browser
+	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Chaos
 
 .PHONY: unit
 unit: ## Only the tests in Swift
@@ -47,6 +48,15 @@ shots: ## Take the README's pictures from a real run, light and dark
 	swift build --product vintner
 	.tools/venv/bin/pip install --quiet --disable-pip-version-check 'pillow==12.0.0'
 	.tools/venv/bin/python Browser/shots.py
+
+ROUNDS ?= 100
+SEED ?= 1
+
+.PHONY: chaos
+chaos: ## Run ROUNDS rounds of faults against real jobs, from SEED on, and print the table
+	@scripts/setup.sh test
+	swift build
+	.tools/venv/bin/python Chaos/chaos.py --rounds $(ROUNDS) --seed $(SEED)
 
 .PHONY: clean
 clean: ## Remove what was built (not your data)

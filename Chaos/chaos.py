@@ -1,0 +1,80 @@
+"""Many seeded rounds, several at a time, and the table of what they found. `python Chaos/chaos.py --help`."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import round as chaos_round
+from faults import FATAL, HARMLESS
+from world import frozen_binary
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1, help="the first round's")
+    parser.add_argument("--seconds", type=float, default=6, help="how long an apply speaks")
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) + 1), help="rounds at a time")
+    parser.add_argument("--fault", help="only this one, by a part of its name")
+    parser.add_argument("--keep", action="store_true", help="leave the folders of failed rounds")
+    options = parser.parse_args()
+
+    only = None
+    if options.fault:
+        found = [fault for fault in HARMLESS + FATAL if options.fault in fault.name]
+        if len(found) != 1:
+            parser.error(f"--fault fits {len(found)} of: " + ", ".join(fault.name for fault in HARMLESS + FATAL))
+        only = found[0]
+
+    root = Path(tempfile.mkdtemp(prefix="vintner-chaos-"))
+    binary = frozen_binary(root / "bin")
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        futures = [
+            pool.submit(chaos_round.run, seed, root / f"round-{seed}", binary, options.seconds, only)
+            for seed in range(options.seed, options.seed + options.rounds)]
+        results = []
+        for future in concurrent.futures.as_completed(futures):
+            result = future.result()
+            results.append(result)
+            say(result)
+    table(results, time.monotonic() - began)
+    failed = [result for result in results if result.problem]
+    if options.keep and failed:
+        print(f"Folders of failed rounds: {root}")
+    else:
+        shutil.rmtree(root, ignore_errors=True)
+    return 1 if failed else 0
+
+
+def say(result: chaos_round.Result) -> None:
+    verdict = f"FAILED  {result.problem}" if result.problem else f"{result.status}, {result.lines} lines"
+    print(f"round {result.seed:4} {result.seconds:5.1f} s  {' + '.join(result.faults)}: {verdict}", flush=True)
+    if result.problem and "AssertionError" not in result.problem:
+        print(result.details, flush=True)
+
+
+def table(results: list[chaos_round.Result], seconds: float) -> None:
+    rounds = collections.Counter(name for result in results for name in result.faults)
+    bad = collections.Counter(name for result in results if result.problem for name in result.faults)
+    print("\n| fault | rounds | of them failed |\n| --- | --- | --- |")
+    for fault in HARMLESS + FATAL:
+        if rounds[fault.name]:
+            print(f"| {fault.name} | {rounds[fault.name]} | {bad[fault.name]} |")
+    ended = collections.Counter(result.status for result in results)
+    print(f"\n{len(results)} rounds in {seconds:.0f} s, {sum(result.lines for result in results)} lines compared, "
+          f"{sum(bool(result.problem) for result in results)} failed; jobs ended as {dict(ended)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
