@@ -18,8 +18,10 @@ public protocol StateStore: Sendable {
     /// - Throws: ``Refusal`` `.conflict` where somebody else holds it.
     func unlockState(of vine: VineID, id: String) async throws
 
-    /// Takes the lock from whoever holds it; an operator's act. Versions of that holder are kept aside from then on.
-    func breakStateLock(of vine: VineID) async throws
+    /// Takes the lock `id` from whoever holds it; an operator's act. Versions of that holder are kept aside from then
+    /// on. Nothing happens where the vine is not locked.
+    /// - Throws: ``Refusal`` `.conflict` where the lock is another one by now, and while its job's engine may run.
+    func breakStateLock(of vine: VineID, id: String) async throws
 
     /// Stores the next version of the vine's state. The bytes that are the newest already are not stored again.
     ///
@@ -36,6 +38,9 @@ public protocol StateStore: Sendable {
 
     /// The newest state that is not aside; nil where there is none.
     func currentState(of vine: VineID) async throws -> (version: StateVersion, bytes: Data)?
+
+    /// The version `number` of the vine's state, also one that is aside; nil where there is none.
+    func stateBytes(of vine: VineID, number: Int) async throws -> Data?
 
     /// All versions, newest first, without their bytes.
     func stateVersions(of vine: VineID) async throws -> [StateVersion]

@@ -98,6 +98,8 @@ public struct JobRecord: Codable, Sendable {
     public var epoch: Int
     public var createdBy: String
     public var cancelledBy: String?
+    /// The engine of the cancelled job is killed, not waited for.
+    public var forced: Bool
     public var configSnapshot: JSONValue
     public var executionMetadata: JSONValue
     public var errorMessage: String?
@@ -123,6 +125,7 @@ public struct JobRecord: Codable, Sendable {
         epoch = job.state.epoch
         createdBy = job.createdBy
         cancelledBy = job.cancelledBy
+        forced = job.state.isForced
         self.configSnapshot = configSnapshot
         executionMetadata = job.metadata
         errorMessage = job.errorMessage

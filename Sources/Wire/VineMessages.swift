@@ -88,13 +88,49 @@ public struct VineRecord: Codable, Sendable {
 
 /// Who holds a vine's state.
 public struct LockRecord: Codable, Sendable {
+    /// Which lock it is: asked for where it is broken.
+    public var id: String
     public var holder: String
     public var jobId: JobID?
     public var since: Timestamp
 
     public init(_ lock: StateLock) {
+        id = lock.id
         holder = lock.holder
         jobId = lock.job
         since = lock.createdAt
+    }
+}
+
+/// `POST /api/vines/{id}/break-lock`: takes the lock from its holder, whose later versions are kept aside.
+public struct BreakLock: Codable, Sendable {
+    /// ``LockRecord/id``: no other lock is broken.
+    public var lockId: String
+    /// The vine's project name, to show that it is meant.
+    public var confirm: String
+
+    public init(lockId: String, confirm: String) {
+        self.lockId = lockId
+        self.confirm = confirm
+    }
+}
+
+/// A stored version of a vine's state, without its bytes.
+public struct StateVersionRecord: Codable, Sendable {
+    public var number: Int
+    public var serial: Int64
+    public var lineage: String
+    public var jobId: JobID?
+    public var createdAt: Timestamp
+    /// Kept, but not the vine's state: it came after its lock had been broken.
+    public var aside: Bool
+
+    public init(_ version: StateVersion) {
+        number = version.number
+        serial = version.position.serial
+        lineage = version.position.lineage
+        jobId = version.job
+        createdAt = version.createdAt
+        aside = version.aside
     }
 }

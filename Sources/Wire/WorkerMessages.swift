@@ -92,13 +92,16 @@ public struct HeartbeatReply: Codable, Sendable {
     public var work: Bool
     /// Jobs of this Tendril whose engine must stop.
     public var stop: [JobID]
+    /// Those of them that a person does not want to wait for: kill them.
+    public var kill: [JobID]?
     /// Leases of the heartbeat that are not, or no longer, held.
     public var lost: [LeaseRecord]
 
-    public init(serverNow: Timestamp, work: Bool, stop: [JobID], lost: [LeaseRecord]) {
+    public init(serverNow: Timestamp, work: Bool, stop: [JobID], kill: [JobID]? = nil, lost: [LeaseRecord]) {
         self.serverNow = serverNow
         self.work = work
         self.stop = stop
+        self.kill = kill
         self.lost = lost
     }
 }
@@ -115,8 +118,13 @@ public enum WorkerEvent {
 /// The data of a `stop` event.
 public struct StopEvent: Codable, Sendable {
     public var jobId: JobID
+    /// Kill it: a person does not want to wait.
+    public var kill: Bool?
 
-    public init(jobId: JobID) { self.jobId = jobId }
+    public init(jobId: JobID, kill: Bool = false) {
+        self.jobId = jobId
+        self.kill = kill ? true : nil
+    }
 }
 
 /// The answer to `POST /api/jobs/claim` (200; 204 with no body where there is nothing to claim), and to

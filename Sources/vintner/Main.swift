@@ -21,6 +21,6 @@ struct Vintner: AsyncParsableCommand {
         version: VintnerVersion.current,
         subcommands: [
             UpCommand.self, TrellisCommand.self, TendrilCommand.self, PlanCommand.self, ApplyCommand.self,
-            DestroyCommand.self, JobsCommand.self, SignInURLCommand.self,
+            DestroyCommand.self, JobsCommand.self, VinesCommand.self, SignInURLCommand.self,
         ])
 }

@@ -21,9 +21,10 @@ import Testing
             for engine in EngineState.allCases {
                 for log in [LogState.open, .complete, .incomplete(reason: "gap")] {
                     for (worker, epoch) in [(nil, 0), (nil, 3), (worker, 3)] as [(TendrilID?, Int)] {
-                        for held in [false, true] {
+                        for (held, forced) in [(false, false), (true, false), (false, true)] {
                             let state = JobState(
-                                status: status, engine: engine, log: log, worker: worker, epoch: epoch, leaseHeld: held)
+                                status: status, engine: engine, log: log, worker: worker, epoch: epoch,
+                                leaseHeld: held, isForced: forced)
                             if state.isConsistent { states.append(state) }
                         }
                     }
@@ -37,7 +38,8 @@ import Testing
         .claim(by: worker), .start(epoch: 3), .start(epoch: 2), .succeed(epoch: 3, artifactStored: true),
         .succeed(epoch: 3, artifactStored: false), .succeed(epoch: 2, artifactStored: true),
         .fail(epoch: 3, engineKnown: true), .fail(epoch: 3, engineKnown: false), .fail(epoch: 4, engineKnown: true),
-        .cancel, .assign, .loseLease(epoch: 3), .loseLease(epoch: 2), .giveUp(epoch: 3), .giveUp(epoch: 2),
+        .cancel, .assign, .forceCancel, .loseLease(epoch: 3), .loseLease(epoch: 2), .giveUp(epoch: 3),
+        .giveUp(epoch: 2),
         .engineEnded(epoch: 3, known: true), .engineEnded(epoch: 3, known: false), .engineEnded(epoch: 2, known: true),
         .closeLog(epoch: 3, .complete), .closeLog(epoch: 3, .incomplete(reason: "gap")), .closeLog(epoch: 3, .open),
         .closeLog(epoch: 2, .complete),
@@ -84,6 +86,11 @@ import Testing
             }
         case .assign:
             return state.status == .queued ? .isOffered : .refused(.conflict)
+        case .forceCancel:
+            guard state.status == .cancelled else { return .refused(.conflict) }
+            if state.isForced { return .stays }
+            return state.engine == .stopping && state.worker != nil
+                ? .becomes(.cancelled, .stopping) : .refused(.conflict)
         case .loseLease(let epoch):
             guard isCurrent, epoch == 3 else { return .refused(.leaseLost) }
             switch state.status {
@@ -168,6 +175,15 @@ import Testing
             #expect(lost.action == .offer)
             state = lost.state
         }
+    }
+
+    @Test func onlyACancelledJobIsForcedAndThatOnce() throws {
+        let stopping = JobState(status: .cancelled, engine: .stopping, worker: Self.worker, epoch: 1)
+        let forced = try JobLifecycle.decide(.forceCancel, on: stopping, type: .deploy)
+        #expect(forced.action == .killEngine(worker: Self.worker) && forced.state.isForced)
+        #expect(try JobLifecycle.decide(.forceCancel, on: forced.state, type: .deploy).isChange == false)
+        let gone = try JobLifecycle.decide(.engineEnded(epoch: 1, known: true), on: forced.state, type: .deploy)
+        #expect(gone.state.isForced && gone.state.engine == .gone)
     }
 
     @Test func cancellingARunningJobAsksItsTendrilToStop() throws {

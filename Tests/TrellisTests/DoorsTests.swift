@@ -14,6 +14,9 @@ import Wire
     static let closed: [(HTTPRequest.Method, String)] = [
         (.get, "/api/jobs"), (.post, "/api/jobs"), (.get, "/api/jobs/\(id)"), (.patch, "/api/jobs/\(id)"),
         (.get, "/api/jobs/\(id)/status"), (.get, "/api/jobs/\(id)/apply-check"), (.post, "/api/jobs/\(id)/cancel"),
+        (.post, "/api/jobs/\(id)/force-cancel"), (.post, "/api/jobs/\(id)/give-up"),
+        (.post, "/api/vines/\(id)/break-lock"), (.get, "/api/vines/\(id)/state/versions"),
+        (.get, "/api/vines/\(id)/state/versions/1"),
         (.post, "/api/jobs/\(id)/apply"), (.post, "/api/jobs/\(id)/rerun"), (.get, "/api/jobs/\(id)/logs"),
         (.get, "/api/jobs/\(id)/logs/lines"), (.get, "/api/jobs/\(id)/logs/outline"),
         (.get, "/api/jobs/\(id)/logs/search?q=x"), (.get, "/api/jobs/\(id)/logs/stream"), (.get, "/api/vines"),

@@ -12,6 +12,8 @@ public enum JobEvent: Hashable, Sendable {
     case cancel
     /// A person changes which Tendril it is for.
     case assign
+    /// A person wants the engine of a cancelled job killed: it may leave resources that no state knows.
+    case forceCancel
     /// The holder vanished before the start.
     case loseLease(epoch: Int)
     /// An operator, or time, takes the lease of a started job away.
@@ -30,6 +32,7 @@ public enum JobEvent: Hashable, Sendable {
         case .fail: "fail"
         case .cancel: "cancel"
         case .assign: "assign"
+        case .forceCancel: "force_cancel"
         case .loseLease: "lose_lease"
         case .giveUp: "give_up"
         case .engineEnded: "engine_ended"

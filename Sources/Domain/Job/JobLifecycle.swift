@@ -12,6 +12,8 @@ public enum JobLifecycle {
         case grant(epoch: Int)
         /// Tell the Tendril to stop the engine, gracefully.
         case stopEngine(worker: TendrilID)
+        /// Tell the Tendril to kill the engine that was asked to stop.
+        case killEngine(worker: TendrilID)
         /// The job let go of its vine: jobs that waited for it may go on.
         case freeVine
     }
@@ -45,6 +47,7 @@ public enum JobLifecycle {
             try end(state, as: .failed, epoch: epoch, engine: engineKnown ? .gone : .unknown)
         case .cancel: try cancel(state)
         case .assign: try assign(state)
+        case .forceCancel: try forceCancel(state)
         case .loseLease(let epoch): try loseLease(state, epoch: epoch)
         case .giveUp(let epoch): try giveUp(state, epoch: epoch)
         case .engineEnded(let epoch, let known): try engineEnded(state, epoch: epoch, known: known)
@@ -114,6 +117,20 @@ public enum JobLifecycle {
     private static func assign(_ state: JobState) throws(Refusal) -> Transition {
         guard state.status == .queued else { throw stands(state, "moved to another Tendril") }
         return Transition(state: state, action: .offer, note: nil, isChange: true)
+    }
+
+    private static func forceCancel(_ state: JobState) throws(Refusal) -> Transition {
+        guard state.status == .cancelled else {
+            if state.status.isTerminal { throw stands(state, "cancelled") }
+            throw Refusal(.conflict, "Cancel the job first: Terraform then ends by itself, and writes its state.")
+        }
+        if state.isForced { return same(state) }
+        guard state.engine == .stopping, let worker = state.worker else {
+            throw Refusal(.conflict, "Nothing of the job runs any more that could be killed.")
+        }
+        var next = state
+        next.isForced = true
+        return Transition(state: next, action: .killEngine(worker: worker), note: nil, isChange: true)
     }
 
     private static func loseLease(_ state: JobState, epoch: Int) throws(Refusal) -> Transition {

@@ -9,6 +9,8 @@ public struct JobState: Hashable, Sendable {
     public var epoch: Int
     /// Whether the last claim's lease still holds. Without it, its holder may add log and outcome, nothing else.
     public var leaseHeld: Bool
+    /// A person did not want to wait for a cancelled engine to end by itself: it is killed.
+    public var isForced: Bool
 
     public init(
         status: JobStatus = .queued,
@@ -16,7 +18,8 @@ public struct JobState: Hashable, Sendable {
         log: LogState = .open,
         worker: TendrilID? = nil,
         epoch: Int = 0,
-        leaseHeld: Bool = false
+        leaseHeld: Bool = false,
+        isForced: Bool = false
     ) {
         self.status = status
         self.engine = engine
@@ -24,11 +27,13 @@ public struct JobState: Hashable, Sendable {
         self.worker = worker
         self.epoch = epoch
         self.leaseHeld = leaseHeld
+        self.isForced = isForced
     }
 
     /// What no state may break; the database repeats these as CHECKs.
     public var isConsistent: Bool {
-        switch status {
+        guard !isForced || status == .cancelled && engine != .none else { return false }
+        return switch status {
         case .queued:
             engine == .none && log == .open && !leaseHeld && worker == nil
         case .claimed:

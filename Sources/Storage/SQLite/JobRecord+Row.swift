@@ -57,7 +57,7 @@ extension JobState {
         self.init(
             status: try row.name("status"), engine: try row.name("engine_state"), log: log,
             worker: try row.optionalID("worker_id"), epoch: try row.int("epoch"),
-            leaseHeld: try row.flag("lease_held"))
+            leaseHeld: try row.flag("lease_held"), isForced: try row.flag("forced"))
     }
 }
 

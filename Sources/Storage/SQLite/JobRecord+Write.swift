@@ -46,6 +46,7 @@ extension JobRecord {
                 ("status", state.status.rawValue), ("engine_state", state.engine.rawValue),
                 ("log_state", state.log.name), ("log_reason", state.log.reason),
                 ("worker_id", state.worker?.rawValue), ("epoch", state.epoch), ("lease_held", state.leaseHeld),
+                ("forced", state.isForced),
                 ("assigned_worker_id", assignedWorker?.rawValue), ("resolved_commit", resolvedCommit),
                 ("engine_name", engine?.name.rawValue), ("engine_version", engine?.version),
                 ("engine_platform", engine?.platform), ("run_root", runRoot),

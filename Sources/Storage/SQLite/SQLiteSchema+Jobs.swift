@@ -104,6 +104,13 @@ extension SQLiteSchema {
         ) STRICT;
         """
 
+    /// A cancelled job whose engine is to be killed.
+    static let forcedCancels = """
+        ALTER TABLE provision_jobs ADD COLUMN forced INTEGER NOT NULL DEFAULT 0
+            CONSTRAINT forced_after_cancel CHECK (
+                forced IN (0, 1) AND (NOT forced OR status = 'CANCELLED' AND engine_state <> 'NONE'));
+        """
+
     /// Logs. The text stands last in its row, so that what is read without it does not touch its pages.
     ///
     /// `provision_job_log_appends` remembers what each append held, for as long as it may be sent again.

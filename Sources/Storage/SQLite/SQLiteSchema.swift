@@ -13,6 +13,7 @@ enum SQLiteSchema {
             }
         }
         migrator.registerMigration("2 sealed logs") { db in try db.execute(sql: blocks) }
+        migrator.registerMigration("3 forced cancels") { db in try db.execute(sql: forcedCancels) }
         return migrator
     }
 

@@ -39,9 +39,16 @@ extension SQLiteStore {
         }
     }
 
-    public func breakStateLock(of vine: VineID) async throws {
+    public func breakStateLock(of vine: VineID, id: String) async throws {
         try await write { db, changes in
             guard let lock = try StateLock.find(vine, db) else { return }
+            guard lock.id == id else {
+                throw Refusal(.conflict, "The lock is another one by now: \(lock.holder) holds it. Look again.")
+            }
+            if let job = lock.job, try JobRecord.require(job, db).state.engine.holdsVine {
+                throw Refusal(
+                    .conflict, "Job \(job.short) holds the lock and may be running: cancel it, or give it up.")
+            }
             try Self.end(lock, as: .broken, db)
             changes.append(.vine(vine))
         }

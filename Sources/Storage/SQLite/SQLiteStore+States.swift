@@ -50,6 +50,15 @@ extension SQLiteStore {
         }
     }
 
+    public func stateBytes(of vine: VineID, number: Int) async throws -> Data? {
+        let found = try await read { db in
+            try db.row(
+                "SELECT sha256, sealed FROM vine_state_versions WHERE vine_id = ? AND number = ?", vine.rawValue, number
+            ).map { (sha256: try $0.text("sha256"), sealed: try $0.blob("sealed")) }
+        }
+        return try found.map { try open($0.sealed, for: .state(vine, sha256: $0.sha256)) }
+    }
+
     public func stateVersions(of vine: VineID) async throws -> [StateVersion] {
         try await read { db in
             try db.rows(

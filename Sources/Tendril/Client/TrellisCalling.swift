@@ -52,4 +52,6 @@ enum WorkerSignal: Hashable, Sendable {
     case connected
     case work
     case stop(JobID)
+    /// Kill the engine: nobody wants to wait for its end.
+    case kill(JobID)
 }

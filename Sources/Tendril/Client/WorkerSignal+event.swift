@@ -8,7 +8,7 @@ extension WorkerSignal {
         case WorkerEvent.work: self = .work
         case WorkerEvent.stop:
             guard let stop = try? WireJSON.decode(StopEvent.self, from: Data(event.data.utf8)) else { return nil }
-            self = .stop(stop.jobId)
+            self = stop.kill == true ? .kill(stop.jobId) : .stop(stop.jobId)
         default: return nil
         }
     }

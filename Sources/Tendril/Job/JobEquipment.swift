@@ -31,6 +31,9 @@ protocol PhaseStopping: Sendable {
     /// One SIGINT, much later a second, last SIGKILL: for the phase that runs now, each once, also where a job that
     /// was taken up again is asked once more. Returns at once.
     func stop()
+
+    /// SIGKILL at once, for the phase that runs now. Returns at once; asking again changes nothing.
+    func kill()
 }
 
 /// The job's log.

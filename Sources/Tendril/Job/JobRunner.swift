@@ -76,6 +76,12 @@ actor JobRunner {
         }
     }
 
+    /// The engine of a cancelled job is not to be waited for. Asking again changes nothing.
+    func kill() async {
+        await cancel()
+        equipment?.stopper.kill()
+    }
+
     /// Trellis does not count the lease as ours any more. What runs goes on; nothing further begins.
     func loseLease() {
         guard !isLeaseLost, !progress.done.contains(.report) else { return }

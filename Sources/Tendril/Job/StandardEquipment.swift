@@ -73,6 +73,7 @@ struct Withheld: TextMasking {
 
 extension StopRequest: PhaseStopping {
     func stop() { make() }
+    func kill() { forceIt() }
 }
 
 extension Masker: TextMasking {}

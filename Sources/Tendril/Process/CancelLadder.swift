@@ -52,7 +52,11 @@ struct CancelLadder: Hashable, Sendable {
     mutating func request(at now: Int64) -> Step? {
         guard rung == nil else { return nil }
         climb(to: .interrupt, at: now)
-        return Step(rung: .interrupt, sentence: "Asked \(engine) to stop (SIGINT); it finishes what is in flight.")
+        return Step(
+            rung: .interrupt,
+            sentence: "Asked \(engine) to stop (SIGINT); it finishes what is in flight. If it still runs in "
+                + "\(Self.phrase(Self.milliseconds(timing.secondInterrupt))) it is told again, "
+                + "\(Self.phrase(Self.milliseconds(timing.kill))) later it is killed.")
     }
 
     /// Time goes by.
@@ -69,6 +73,13 @@ struct CancelLadder: Hashable, Sendable {
         return Step(
             rung: .kill,
             sentence: "\(engine) still runs \(waited) after the second SIGINT; killed it and its children (SIGKILL).")
+    }
+
+    /// A person does not want to wait: the last rung, whichever was reached before.
+    mutating func force(at now: Int64) -> Step? {
+        guard rung != .kill else { return nil }
+        climb(to: .kill, at: now)
+        return Step(rung: .kill, sentence: "Killed \(engine) and its children, as was asked (SIGKILL).")
     }
 
     /// What to say when the phase has ended; nil where nobody asked it to.

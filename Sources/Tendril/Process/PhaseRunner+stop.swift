@@ -22,6 +22,11 @@ extension PhaseRunner {
                 try? await climb(phase, in: folder, timing: timing, engine: engine, note: note)
                 return nil
             }
+            group.addTask {
+                try? await stop.waitForForce()
+                try? await force(phase, in: folder, timing: timing, engine: engine, note: note)
+                return nil
+            }
             while let result = await group.nextResult() {
                 switch result {
                 case .success(nil): continue
@@ -52,20 +57,37 @@ extension PhaseRunner {
         let journal = StopJournal(phase)
         var ladder = CancelLadder(timing: timing, engine: engine, taken: journal.taken())
         try Task.checkCancellation()
-        func take(_ step: CancelLadder.Step, at now: Int64) async {
-            // On a full disk, too, a job can be stopped.
-            try? journal.note(step.rung, at: now)
-            if await send(step.rung.signal, phase: phase.name, in: folder) { note(step.sentence) }
-        }
         let now = Posix.uptimeMilliseconds()
-        if let step = ladder.request(at: now) { await take(step, at: now) }
+        if let step = ladder.request(at: now) { await take(step, at: now, phase, in: folder, note: note) }
         while let nextAt = ladder.nextAt {
             let now = Posix.uptimeMilliseconds()
             if let step = ladder.advance(to: now) {
-                await take(step, at: now)
+                await take(step, at: now, phase, in: folder, note: note)
             } else {
                 try await Task.sleep(for: .milliseconds(nextAt - now))
+                // Forced meanwhile: then the ladder ends here.
+                if journal.taken().contains(where: { $0.rung == .kill }) { return }
             }
         }
+    }
+
+    /// The last rung at once.
+    private func force(
+        _ phase: PhaseFolder, in folder: JobFolder, timing: CancelLadder.Timing, engine: String,
+        note: @Sendable (String) -> Void
+    ) async throws {
+        try Task.checkCancellation()
+        var ladder = CancelLadder(timing: timing, engine: engine, taken: StopJournal(phase).taken())
+        let now = Posix.uptimeMilliseconds()
+        if let step = ladder.force(at: now) { await take(step, at: now, phase, in: folder, note: note) }
+    }
+
+    private func take(
+        _ step: CancelLadder.Step, at now: Int64, _ phase: PhaseFolder, in folder: JobFolder,
+        note: @Sendable (String) -> Void
+    ) async {
+        // On a full disk, too, a job can be stopped.
+        try? StopJournal(phase).note(step.rung, at: now)
+        if await send(step.rung.signal, phase: phase.name, in: folder) { note(step.sentence) }
     }
 }

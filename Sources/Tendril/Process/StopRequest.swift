@@ -1,7 +1,33 @@
 import Synchronization
 
-/// "This job shall stop": said once, heard by whoever runs its phases.
+/// "This job shall stop", and later perhaps "at once": each said once, heard by whoever runs its phases.
 final class StopRequest: Sendable {
+    private let stopping = Wish()
+    private let forcing = Wish()
+
+    init() {}
+
+    /// Saying it again changes nothing.
+    func make() { stopping.make() }
+
+    var isMade: Bool { stopping.isMade }
+
+    /// Returns when it is made.
+    ///
+    /// - Throws: `CancellationError`.
+    func wait() async throws { try await stopping.wait() }
+
+    /// Nobody wants to wait for the engine's own end.
+    func forceIt() { forcing.make() }
+
+    /// Returns when it is forced.
+    ///
+    /// - Throws: `CancellationError`.
+    func waitForForce() async throws { try await forcing.wait() }
+}
+
+/// Something that is said once, and heard by everybody who waits for it, before or after.
+private final class Wish: Sendable {
     private struct State {
         var isMade = false
         var waiting: [Int: Once<Void>] = [:]
@@ -10,9 +36,6 @@ final class StopRequest: Sendable {
 
     private let state = Mutex(State())
 
-    init() {}
-
-    /// Saying it again changes nothing.
     func make() {
         let waiting = state.withLock { state in
             state.isMade = true
@@ -24,9 +47,6 @@ final class StopRequest: Sendable {
 
     var isMade: Bool { state.withLock { $0.isMade } }
 
-    /// Returns when it is made.
-    ///
-    /// - Throws: `CancellationError`.
     func wait() async throws {
         let once = Once<Void>()
         let ticket = state.withLock { state -> Int? in

@@ -60,6 +60,8 @@ struct Dispatcher: Sendable {
 
     private func attend(_ runner: JobRunner) async {
         await runner.run()
+        // One that was let go of is still ours: the goodbye must name its lease.
+        guard !Task.isCancelled else { return }
         await roster.remove(runner)
         // A slot is free.
         waker.yield()
@@ -103,6 +105,7 @@ struct Dispatcher: Sendable {
                     return reply
                 }
                 for job in reply.stop { await roster[job]?.cancel() }
+                for job in reply.kill ?? [] { await roster[job]?.kill() }
                 for lease in reply.lost {
                     if let runner = await roster[lease.jobId], runner.lease == lease { await runner.loseLease() }
                 }
@@ -143,6 +146,7 @@ struct Dispatcher: Sendable {
                     switch signal {
                     case .connected, .work: waker.yield()
                     case .stop(let job): Task { await roster[job]?.cancel() }
+                    case .kill(let job): Task { await roster[job]?.kill() }
                     }
                 }
                 logger.debug("the event stream ended")

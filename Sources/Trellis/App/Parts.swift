@@ -24,6 +24,9 @@ struct Parts {
     /// The open Realtime connections.
     let connections = RealtimeConnections()
 
+    /// What the Tendrils say that they have.
+    let leases = LeaseBook()
+
     var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
 
     private var realtimeDoor: RealtimeDoor {
@@ -89,7 +92,8 @@ struct Parts {
             searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
         ).add(to: api)
         WorkerRoutes(
-            service: WorkerService(store: store, credentials: credentials, ambient: ambient), bell: feeds.bell,
+            service: WorkerService(store: store, credentials: credentials, ambient: ambient, leases: leases),
+            bell: feeds.bell,
             limits: configuration.limits
         ).add(to: api)
     }

@@ -49,7 +49,9 @@ public struct TrellisApplication: Service {
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
         application.addServices(
-            Housekeeping(store: store, ambient: ambient, logger: logger), sealer,
+            Housekeeping(
+                store: store, ambient: ambient, logger: logger, leases: parts.leases,
+                limits: configuration.limits.leases), sealer,
             TendrilWatch(store: store, feeds: feeds, ambient: ambient),
             RealtimeSweep(connections: parts.connections, access: parts.access, logger: logger))
         self.application = application

@@ -60,12 +60,15 @@ public struct TrellisLimits: Sendable {
     public var realtime: RealtimeLimits
     public var webSocket: WebSocketLimits
     public var search: SearchLimits
+    /// When a job is given up.
+    public var leases: LeaseLimits
 
     public init(
         log: LogLimits = .standard, vineBytes: Int = 8 << 20, stateBytes: Int = 64 << 20,
         artifactBytes: Int = 64 << 20, metadataBytes: Int = 1 << 20, feed: FeedLimits = FeedLimits(),
         realtime: RealtimeLimits = RealtimeLimits(), webSocket: WebSocketLimits = RealtimeLimits.webSocket,
-        search: SearchLimits = SearchLimits()
+        search: SearchLimits = SearchLimits(),
+        leases: LeaseLimits = LeaseLimits()
     ) {
         self.log = log
         self.vineBytes = vineBytes
@@ -76,5 +79,6 @@ public struct TrellisLimits: Sendable {
         self.realtime = realtime
         self.webSocket = webSocket
         self.search = search
+        self.leases = leases
     }
 }

@@ -17,6 +17,8 @@ struct JobRoutes: Sendable {
         group.get("jobs/:id/status", use: status)
         group.get("jobs/:id/apply-check", use: applyCheck)
         group.post("jobs/:id/cancel", use: cancel)
+        group.post("jobs/:id/force-cancel", use: forceCancel)
+        group.post("jobs/:id/give-up", use: giveUp)
         group.post("jobs/:id/apply", use: apply)
         group.post("jobs/:id/rerun", use: rerun)
     }
@@ -76,6 +78,16 @@ struct JobRoutes: Sendable {
         let user = try context.requireUser()
         let job = try await service.cancel(context.id("id", of: "job"), by: user)
         return try .json(await records.record(job))
+    }
+
+    private func forceCancel(_ request: Request, context: TrellisContext) async throws -> Response {
+        let user = try context.requireUser()
+        return try .json(await records.record(service.forceCancel(context.id("id", of: "job"), by: user)))
+    }
+
+    private func giveUp(_ request: Request, context: TrellisContext) async throws -> Response {
+        let user = try context.requireUser()
+        return try .json(await records.record(service.giveUp(context.id("id", of: "job"), by: user)))
     }
 
     private func apply(_ request: Request, context: TrellisContext) async throws -> Response {

@@ -91,6 +91,19 @@ struct JobService: Sendable {
         return try await find(id)
     }
 
+    /// Kills the engine of a cancelled job at once; a second time changes nothing.
+    func forceCancel(_ id: JobID, by user: String) async throws -> Job {
+        let note = "Forced by \(user): Terraform is killed, without time to write its state"
+        let change = try await store.change(id, [.forceCancel], facts: JobFacts(notes: [note]), at: ambient.now())
+        for case .killEngine(let worker) in change.actions { bell.ring([.tendril(worker)]) }
+        return change.job
+    }
+
+    /// Takes the job from a Tendril that can't be reached.
+    func giveUp(_ id: JobID, by user: String) async throws -> Job {
+        try await GiveUp(store: store, ambient: ambient).job(id, by: user)
+    }
+
     func planFacts(of plan: JobID) async throws -> PlanValidity.Facts {
         guard let facts = try await store.planFacts(plan) else { throw Refusal(.notFound, "There is no such job.") }
         return facts

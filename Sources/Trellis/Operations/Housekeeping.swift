@@ -3,11 +3,13 @@ internal import Logging
 internal import ServiceLifecycle
 internal import Storage
 
-/// What nobody asks for but must happen: lost claims are queued again, expired things deleted.
+/// What nobody asks for but must happen: lost claims are queued again, lost jobs given up, expired things deleted.
 struct Housekeeping: Service {
     var store: any Store
     var ambient: Ambient
     var logger: Logger
+    var leases: LeaseBook
+    var limits: LeaseLimits
 
     /// Between two rounds.
     static let interval = Duration.seconds(5)
@@ -16,12 +18,32 @@ struct Housekeeping: Service {
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
+            var watch = LeaseWatch(limits: limits)
+            var before = ContinuousClock.now
             while true {
-                do { try await round() } catch is CancellationError { throw CancellationError() } catch {
+                do {
+                    try await round()
+                    // Not more than was slept for: time in which this process stood still is nobody's silence.
+                    let elapsed = min(ContinuousClock.now - before, Self.interval * 2)
+                    try await giveUp(&watch, elapsed: elapsed / .milliseconds(1))
+                } catch is CancellationError { throw CancellationError() } catch {
                     logger.warning("housekeeping failed", metadata: ["error": "\(error)"])
                 }
+                before = .now
                 try await Task.sleep(for: Self.interval)
             }
+        }
+    }
+
+    /// Takes the leases of Tendrils that are lost, after `elapsed` more milliseconds.
+    func giveUp(_ watch: inout LeaseWatch, elapsed: Double) async throws {
+        let held = try await store.activeJobs().filter { $0.state.engine.holdsVine }.compactMap(\.lease)
+        let heard = Dictionary(
+            try await store.tendrils().compactMap { tendril in tendril.lastSeenAt.map { (tendril.id, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        for (lease, loss) in watch.advance(by: Int64(elapsed), leases: held, heard: heard, named: leases.all) {
+            try await GiveUp(store: store, ambient: ambient).lease(lease, because: loss)
+            logger.notice("gave up a job", metadata: ["job": "\(lease.job)", "reason": "\(loss)"])
         }
     }
 

@@ -3,6 +3,7 @@ internal import Domain
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import Logging
 internal import Storage
 internal import Wire
 
@@ -20,6 +21,9 @@ struct StateRoutes: Sendable {
             group.on(path, method: Self.lockMethod, use: lock)
             group.on(path, method: Self.unlockMethod, use: unlock)
         }
+        group.get("vines/:id/state/versions", use: versions)
+        group.get("vines/:id/state/versions/:number", use: version)
+        group.post("vines/:id/break-lock", use: breakLock)
         group.post("vines/:id/lock", use: lock)
         group.delete("vines/:id/lock", use: unlock)
     }
@@ -82,6 +86,46 @@ struct StateRoutes: Sendable {
         try await requireAccess(to: id, context: context, lease: lease(in: info.ID, context: context))
         try await store.unlockState(of: id, id: info.ID)
         return Response(status: .ok)
+    }
+
+    /// Takes the lock from its holder: in so many words, and only the lock that was looked at.
+    private func breakLock(_ request: Request, context: TrellisContext) async throws -> Response {
+        let user = try context.requireUser()
+        let id: VineID = try context.id("id", of: "vine")
+        guard let vine = try await store.vine(id) else { throw Refusal(.notFound, "There is no such vine.") }
+        let message = try await request.message(BreakLock.self, upTo: 4096)
+        guard message.confirm == vine.settings.projectName else {
+            throw Refusal(
+                .invalid,
+                "\"confirm\" must be the vine's project name, \"\(vine.settings.projectName)\": whoever holds the lock may "
+                    + "still be changing real infrastructure.")
+        }
+        let lock = try await store.stateLock(of: id)
+        try await store.breakStateLock(of: id, id: message.lockId)
+        if let job = lock?.job {
+            try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
+        }
+        context.logger.notice("a state lock was broken", metadata: ["vine": "\(id)", "by": "\(user)"])
+        return try .json(VineRecord(vine, lock: await store.stateLock(of: id)))
+    }
+
+    /// All versions, those kept aside too, without their bytes.
+    private func versions(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let id: VineID = try context.id("id", of: "vine")
+        guard try await store.vine(id) != nil else { throw Refusal(.notFound, "There is no such vine.") }
+        let items = try await store.stateVersions(of: id).map(StateVersionRecord.init)
+        return try .json(ListPage(items: items, nextCursor: nil))
+    }
+
+    private func version(_ request: Request, context: TrellisContext) async throws -> Response {
+        _ = try context.requireUser()
+        let number = context.parameters.get("number").flatMap { Int($0) }
+        guard let number, let state = try await store.stateBytes(of: context.id("id", of: "vine"), number: number)
+        else {
+            throw Refusal(.notFound, "There is no such version of the state.")
+        }
+        return .bytes(state, contentType: "application/json")
     }
 
     /// A Tendril's lock id is its lease, `JOB:EPOCH`; a user's is anything else.

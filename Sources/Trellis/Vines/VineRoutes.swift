@@ -29,7 +29,9 @@ struct VineRoutes: Sendable {
         let page = try await service.store.vines(
             text: request.text("q"), limit: request.number("limit", in: 1...200, fallback: 50),
             cursor: request.text("cursor"))
-        return try .json(ListPage(items: page.items.map { VineRecord($0) }, nextCursor: page.next))
+        var items: [VineRecord] = []
+        for vine in page.items { items.append(VineRecord(vine, lock: try await service.store.stateLock(of: vine.id))) }
+        return try .json(ListPage(items: items, nextCursor: page.next))
     }
 
     private func show(_ request: Request, context: TrellisContext) async throws -> Response {

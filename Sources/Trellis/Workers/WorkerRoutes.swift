@@ -154,12 +154,12 @@ struct WorkerRoutes: Sendable {
         return EventStream.response(to: request) { writer in
             let listener = bell.listen(to: [.tendril(id), .queue])
             defer { listener.cancel() }
-            var told: Set<JobID> = []
+            var told: Set<[String]> = []
             try await writer.open()
             while true {
                 let stopping = try await service.store.activeJobs(of: id).filter { $0.state.engine == .stopping }
-                for job in stopping where told.insert(job.id).inserted {
-                    try await writer.send(WorkerEvent.stop, StopEvent(jobId: job.id))
+                for job in stopping where told.insert([job.id.rawValue, "\(job.state.isForced)"]).inserted {
+                    try await writer.send(WorkerEvent.stop, StopEvent(jobId: job.id, kill: job.state.isForced))
                 }
                 if try await service.store.hasWork(for: id, at: service.ambient.now()) {
                     try await writer.send(WorkerEvent.work, [String: String]())

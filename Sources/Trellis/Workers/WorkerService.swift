@@ -8,6 +8,7 @@ struct WorkerService: Sendable {
     var store: any Store
     var credentials: Credentials
     var ambient: Ambient
+    var leases: LeaseBook
 
     /// How long the answer to a claim may be lost before the job is queued again, in milliseconds.
     static let claimGrace: Int64 = 15_000
@@ -32,6 +33,7 @@ struct WorkerService: Sendable {
             version: String(beat.version.prefix(64)), slots: min(max(beat.slots, 1), 256),
             engines: Array(beat.engines.prefix(16)), runRoot: String(beat.runRoot.prefix(4096)))
         try await store.heartbeat(id, offer: offer, draining: beat.draining, at: now)
+        leases.note(Set(beat.leases.map { Lease(job: $0.jobId, worker: id, epoch: $0.epoch) }), of: id)
         let active = try await store.activeJobs(of: id)
         let named = Set(beat.leases)
         for job in active
@@ -44,7 +46,8 @@ struct WorkerService: Sendable {
         for lease in beat.leases where try await !isKnown(lease, to: id) { lost.append(lease) }
         return HeartbeatReply(
             serverNow: now, work: try await store.hasWork(for: id, at: now),
-            stop: active.filter { $0.state.engine == .stopping }.map(\.id), lost: lost)
+            stop: active.filter { $0.state.engine == .stopping }.map(\.id),
+            kill: active.filter { $0.state.engine == .stopping && $0.state.isForced }.map(\.id), lost: lost)
     }
 
     /// A lease is known while it is held, or its engine's end is still to be told.
@@ -102,7 +105,9 @@ struct WorkerService: Sendable {
 
     private func facts(of report: ReportStatus, on job: Job) -> JobFacts {
         var facts = JobFacts(
-            errorMessage: report.errorMessage.map { String($0.prefix(8192)) }, outcome: report.outcome,
+            // Of a job whose status was decided by others the reason stands; what came of it is its outcome.
+            errorMessage: report.status == nil && job.errorMessage != nil
+                ? nil : report.errorMessage.map { String($0.prefix(8192)) }, outcome: report.outcome,
             resolvedCommit: report.resolvedCommit)
         var metadata = report.executionMetadata ?? .object([:])
         if let engine = report.engine, let runRoot = report.runRoot {

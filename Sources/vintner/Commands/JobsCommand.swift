@@ -5,8 +5,8 @@ internal import Wire
 
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jobs", abstract: "List, show, follow and cancel jobs.",
-        subcommands: [List.self, Show.self, Logs.self, Cancel.self])
+        commandName: "jobs", abstract: "List, show, follow, cancel and give up jobs.",
+        subcommands: [List.self, Show.self, Logs.self, Cancel.self, GiveUp.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The newest jobs, one a line.")
@@ -77,12 +77,30 @@ struct JobsCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
         @Argument(help: "The job's id, or the beginning of it.") var job: String
+        @Flag(help: "Kill the Terraform of a job that was cancelled before; its state may lack what it just made.")
+        var force = false
 
         func run() async throws {
             let client = try client.makeClient()
             let record: JobRecord = try await client.post(
-                "/api/jobs/\(client.resolve(job))/cancel", [String: String]())
-            print("\(record.id) \(record.status.rawValue)")
+                "/api/jobs/\(client.resolve(job))/\(force ? "force-cancel" : "cancel")", [String: String]())
+            print("\(record.id) \(record.status.rawValue), Terraform \(record.engineState.rawValue)")
+        }
+    }
+
+    struct GiveUp: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "give-up",
+            abstract: "End a job whose Tendril can't be reached. Its state stays locked; nothing is applied again.")
+
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "The job's id, or the beginning of it.") var job: String
+
+        func run() async throws {
+            let client = try client.makeClient()
+            let record: JobRecord = try await client.post(
+                "/api/jobs/\(client.resolve(job))/give-up", [String: String]())
+            print("\(record.id) \(record.status.rawValue): \(record.errorMessage ?? record.outcome?.summary ?? "")")
         }
     }
 }

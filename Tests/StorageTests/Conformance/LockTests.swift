@@ -74,15 +74,32 @@ import Testing
     @Test(arguments: StoreUnderTest.all) func aBrokenLockIsNotGrantedAgain(_ engine: StoreUnderTest) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
-            try await bench.store.breakStateLock(of: vine.id)
+            try await bench.store.breakStateLock(of: vine.id, id: "l1")
             try await bench.store.lockState(lock("l1", of: vine), lease: nil)
-            try await bench.store.breakStateLock(of: vine.id)
+            await expectRefusal(.conflict, saying: "ana") {
+                try await bench.store.breakStateLock(of: vine.id, id: "another")
+            }
+            try await bench.store.breakStateLock(of: vine.id, id: "l1")
             #expect(try await bench.store.stateLock(of: vine.id) == nil)
             await expectRefusal(.locked, saying: "broken") {
                 try await bench.store.lockState(lock("l1", of: vine), lease: nil)
             }
             try await bench.store.lockState(lock("l2", of: vine), lease: nil)
             await expectRefusal(.conflict) { try await bench.store.unlockState(of: vine.id, id: "l1") }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func theLockOfARunningJobIsNotBroken(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            let job = try await bench.running(of: vine)
+            try await bench.store.lockState(lock("l1", of: vine, job: job.id), lease: job.lease)
+            await expectRefusal(.conflict, saying: job.id.short) {
+                try await bench.store.breakStateLock(of: vine.id, id: "l1")
+            }
+            try await bench.change(job.id, .giveUp(epoch: 1))
+            try await bench.store.breakStateLock(of: vine.id, id: "l1")
+            #expect(try await bench.store.stateLock(of: vine.id) == nil)
         }
     }
 

@@ -30,7 +30,7 @@ import Testing
             let lock = StateLock(vine: vine.id, id: "l", job: nil, holder: "ana", info: "", createdAt: Bench.at(1))
             #expect(try await told { try await bench.store.lockState(lock, lease: nil) } == [.vine(vine.id)])
             #expect(try await told { try await bench.store.lockState(lock, lease: nil) } == [])
-            #expect(try await told { try await bench.store.breakStateLock(of: vine.id) } == [.vine(vine.id)])
+            #expect(try await told { try await bench.store.breakStateLock(of: vine.id, id: "l") } == [.vine(vine.id)])
             #expect(
                 try await told {
                     try await bench.store.heartbeat(

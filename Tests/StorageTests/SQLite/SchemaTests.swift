@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    /// Every state that can be written down, 1,440 of them: the CHECKs take those that `isConsistent` takes.
+    /// Every state that can be written down, 1,440 of them, forced and not: the CHECKs take those that `isConsistent` takes.
     @Test func checksAgreeWithTheStateMachine() async throws {
         try await run { store, bench in
             let tendril = try await bench.tendril()
@@ -57,11 +57,11 @@ import Testing
                 for log in [LogState.open, .complete, .incomplete(reason: "x")] {
                     for worker in [nil, worker] {
                         for epoch in [0, 1] {
-                            for held in [false, true] {
+                            for (held, forced) in [(false, false), (true, false), (false, true), (true, true)] {
                                 states.append(
                                     JobState(
                                         status: status, engine: engine, log: log, worker: worker, epoch: epoch,
-                                        leaseHeld: held))
+                                        leaseHeld: held, isForced: forced))
                             }
                         }
                     }

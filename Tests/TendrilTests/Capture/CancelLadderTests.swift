@@ -45,6 +45,22 @@ import Testing
         #expect(later.ended(at: 61_500) == "Terraform has stopped, 1 min 1 s after it was asked to.")
     }
 
+    @Test func theFirstStepSaysWhatComes() {
+        var ladder = CancelLadder(timing: .init(secondInterrupt: .seconds(20), kill: .seconds(5)))
+        let sentence = ladder.request(at: 0)?.sentence
+        #expect(sentence?.hasSuffix("If it still runs in 20 s it is told again, 5 s later it is killed.") == true)
+    }
+
+    @Test func forceIsTheLastRungFromWhereverItIs() {
+        var asked = CancelLadder()
+        _ = asked.request(at: 0)
+        #expect(asked.force(at: 10)?.rung == .kill)
+        #expect(asked.nextAt == nil && asked.force(at: 20) == nil && asked.advance(to: .max) == nil)
+        var untouched = CancelLadder()
+        #expect(untouched.force(at: 5)?.rung == .kill)
+        #expect(untouched.request(at: 6) == nil)
+    }
+
     @Test func nothingToSayWhereNobodyAsked() { #expect(CancelLadder().ended(at: 5) == nil) }
 
     @Test func theJournalKeepsStepsOfThisBoot() throws {

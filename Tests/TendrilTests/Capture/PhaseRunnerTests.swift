@@ -240,8 +240,25 @@ import Wire
         #expect(try captured(.stdout) == "ready\nhit 1\nhit 2\n")
         let said = notes.withLock { $0 }
         #expect(said.count == 4)
-        #expect(said.first == "Asked OpenTofu to stop (SIGINT); it finishes what is in flight.")
+        #expect(said.first?.hasPrefix("Asked OpenTofu to stop (SIGINT); it finishes what is in flight.") == true)
         #expect(said.last?.hasPrefix("OpenTofu has stopped, ") == true)
+    }
+
+    @Test func forceKillsAtOnceAndSendsNoSecondInterrupt() async throws {
+        let stop = StopRequest()
+        let notes = Mutex<[String]>([])
+        async let end = runner.run(
+            script("trap 'echo hit' INT; echo ready; while :; do sleep 0.02; done"), in: folder, stop: stop
+        ) { note in notes.withLock { $0.append(note) } }
+        try await said("ready")
+        stop.make()
+        try await said("hit")
+        stop.forceIt()
+        stop.forceIt()
+        #expect(try await end == .signaled(9))
+        #expect(try captured(.stdout) == "ready\nhit\n")
+        let said = notes.withLock { $0 }
+        #expect(said.count == 3 && said[1] == "Killed Terraform and its children, as was asked (SIGKILL).", "\(said)")
     }
 
     @Test func aTendrilThatComesBackSendsNoSecondInterrupt() async throws {

@@ -20,6 +20,7 @@ final class FakeEquipment: JobEquipping, PhaseRunning, PhaseStopping, JobLogging
         var commands: [PhaseCommand] = []
         var runs: [String: Task<PhaseEnd, any Error>] = [:]
         var stops = 0
+        var kills = 0
         var finishes = 0
         var secrets: [VineSecrets?] = []
     }
@@ -44,6 +45,7 @@ final class FakeEquipment: JobEquipping, PhaseRunning, PhaseStopping, JobLogging
     var commands: [PhaseCommand] { state.withLock { $0.commands } }
     var phases: [String] { commands.map(\.name) }
     var stops: Int { state.withLock { $0.stops } }
+    var kills: Int { state.withLock { $0.kills } }
     var finishes: Int { state.withLock { $0.finishes } }
     var secrets: [VineSecrets?] { state.withLock { $0.secrets } }
 
@@ -79,6 +81,8 @@ final class FakeEquipment: JobEquipping, PhaseRunning, PhaseStopping, JobLogging
         state.withLock { $0.stops += 1 }
         onStop()
     }
+
+    func kill() { state.withLock { $0.kills += 1 } }
 
     func note(_ text: String) async { state.withLock { $0.notes.append(mask(text)) } }
 

@@ -16,6 +16,7 @@ import { FeedLine } from "./feed-line.js";
 import { Feed } from "./feed.js";
 import { startHeader } from "./header.js";
 import { startKeys } from "./keys.js";
+import { startLastResorts } from "./last-resort.js";
 import { LogApi, answerOf } from "./log-api.js";
 import { LogPanel } from "./log-panel.js";
 import { JobModel } from "./model.js";
@@ -50,6 +51,7 @@ const phases = new PhaseWatch();
 
 startHeader(model);
 const actions = startActions(model, watch);
+startLastResorts(model, watch);
 startDetails(model);
 const strip = new Strip(model, phases);
 const feedLine = new FeedLine({ model, store, feed, watch, loader: panel.loader });

@@ -101,12 +101,12 @@ export class Watch {
   /** A Tendril's row, as it changed. @param {any} worker */
   takeWorker(worker) {
     const { job } = this.#model;
-    if (worker.id === job.worker_id && !this.#model.isTerminal) this.#model.takeWorker({ ...this.#model.worker, ...worker });
+    if (worker.id === job.worker_id && !this.#model.isFinal) this.#model.takeWorker({ ...this.#model.worker, ...worker });
   }
 
   async #workers() {
-    const { status, worker_id: id } = this.#model.job;
-    if (!id || status !== "PROCESSING" && status !== "CLAIMED") return;
+    const { status, worker_id: id, engine_state: engine } = this.#model.job;
+    if (!id || status !== "PROCESSING" && status !== "CLAIMED" && engine !== "STOPPING") return;
     if (performance.now() - this.#workersAt < WORKERS_EVERY) return;
     this.#workersAt = performance.now();
     try {

@@ -1,5 +1,6 @@
 // What the strip says of a job: one line of verdict, one of facts.
 
+import { now } from "../lib/clock.js";
 import { count, shortId, span, ticking } from "../lib/format.js";
 import { changesOf, planText, standing } from "./plan.js";
 
@@ -22,7 +23,7 @@ export function verdict(model) {
       return stop(firstLine(job.error_message)) || "Failed";
     case "CANCELLED": {
       const who = job.cancelled_by ? `Cancelled by ${job.cancelled_by}` : "Cancelled by user";
-      if (job.engine_state === "STOPPING") return `${who}; Terraform is still stopping`;
+      if (job.engine_state === "STOPPING") return `${who}; Terraform is ${job.forced ? "being killed" : "still stopping"}`;
       if (job.engine_state === "UNKNOWN") return `${who}; whether Terraform has stopped is not known`;
       return who;
     }
@@ -41,7 +42,10 @@ export function facts(model) {
   if (job.status === "FAILED") add("file", otherLines(job.error_message));
   if (job.status === "CANCELLED" && job.engine_state === "NONE") add("exit", "Terraform never started: nothing was changed");
   if (job.status === "CANCELLED" && job.engine_state === "STOPPING") {
-    add("signal", "It was asked to stop and finishes what it has begun; the vine is held until it is gone");
+    const { lost, text } = contact(job, model.worker, now());
+    if (lost) add("unplug", text);
+    else if (job.forced) add("signal", "It is killed without time to write its state; the vine is held until it is gone");
+    else add("signal", "It was asked to stop and finishes what it has begun; the vine is held until it is gone");
   }
   const isPlan = job.job_type === "PLAN" && job.status === "SUCCESS";
   if (isPlan && apply) list.push(standing(apply));

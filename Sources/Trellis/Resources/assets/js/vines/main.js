@@ -51,6 +51,20 @@ function forget(vine) {
   });
 }
 
+function breakLock(vine) {
+  const { id, holder, since } = vine.lock;
+  confirmByName({
+    title: `Break the lock of ${titleOf(vine)}`,
+    text: `${holder} has held the state's lock since ${new Date(since).toLocaleString()}, and may still be changing real infrastructure. Break it only where you know that nothing runs there any more. A state that still comes from there is kept aside, as a version of its own.`,
+    name: titleOf(vine), action: "Break the lock",
+    run: async () => {
+      await post(`/api/vines/${vine.id}/break-lock`, { lock_id: id, confirm: vine.project_name });
+      await list.refresh();
+      announce("Lock broken", { urgent: true });
+    },
+  });
+}
+
 function sourceOf({ source }) {
   if (source.type === "git") {
     const short = source.url.replace(/^[a-z+]+:\/\//, "").replace(/\.git$/, "");
@@ -68,7 +82,8 @@ function makeRow(vine) {
   };
   return h("tr", { "data-vine": vine.id },
     h("td", { class: "c-vine" }, h("b", { class: "vine-name", id }, vine.project_name, h("span", { class: "slash" }, " / "), vine.environment_stage),
-      vine.lock ? h("span", { class: "lock", title: `Locked by ${vine.lock.holder}` }, icon("lock", "s"), vine.lock.job_id ? h("a", { class: "mono", href: `/dashboard/jobs/${vine.lock.job_id}` }, shortId(vine.lock.job_id)) : vine.lock.holder) : null),
+      vine.lock ? h("span", { class: "lock", title: `Locked by ${vine.lock.holder}` }, icon("lock", "s"), vine.lock.job_id ? h("a", { class: "mono", href: `/dashboard/jobs/${vine.lock.job_id}` }, shortId(vine.lock.job_id)) : vine.lock.holder,
+        h("button", { class: "link-btn", type: "button", "aria-describedby": id, on: { click: () => breakLock(vine) } }, "Break lock")) : null),
     h("td", {}, vine.region || h("span", { class: "dim" }, "–")),
     h("td", { class: "c-source" }, sourceOf(vine)),
     h("td", { class: "c-changed" }, agoTime(vine.updated_at), h("span", { class: "dim" }, ` revision ${vine.revision}`)),

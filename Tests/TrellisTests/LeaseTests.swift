@@ -1,0 +1,150 @@
+import Domain
+import Foundation
+import Testing
+import Wire
+
+@testable import Trellis
+
+/// When a started job is taken from its Tendril, and what that leaves.
+@Suite struct LeaseTests {
+    private let lease = Lease(job: Ambient.system.makeID(), worker: Ambient.system.makeID(), epoch: 1)
+
+    private func at(_ seconds: Int64) -> [TendrilID: Timestamp] {
+        [lease.worker: Timestamp(milliseconds: seconds * 1000)]
+    }
+
+    @Test func onlySilenceThatWasLivedThroughCounts() {
+        var watch = LeaseWatch(limits: LeaseLimits(silence: 60_000))
+        #expect(watch.advance(by: 1_000_000, leases: [lease], heard: at(0), named: [:]).isEmpty)
+        for _ in 0..<11 { #expect(watch.advance(by: 5000, leases: [lease], heard: at(0), named: [:]).isEmpty) }
+        // A sign of life, whatever the clock says, and it begins anew.
+        #expect(watch.advance(by: 5000, leases: [lease], heard: at(-500), named: [:]).isEmpty)
+        for _ in 0..<11 { #expect(watch.advance(by: 5000, leases: [lease], heard: at(-500), named: [:]).isEmpty) }
+        let lost = watch.advance(by: 5000, leases: [lease], heard: at(-500), named: [:])
+        #expect(lost.map(\.loss) == [.silent(minutes: 1)] && lost.map(\.lease) == [lease])
+        #expect(watch.advance(by: 5000, leases: [], heard: at(-500), named: [:]).isEmpty)
+    }
+
+    @Test func aLeaseThatIsNotNamedAnyMoreIsLost() {
+        var watch = LeaseWatch(limits: LeaseLimits(silence: 1_000_000, unnamed: 30_000))
+        var losses: [LeaseWatch.Loss] = []
+        for beat in 0..<8 {
+            let named: Set<Lease> = beat == 3 ? [lease] : []
+            for _ in 0..<2 {
+                losses += watch.advance(
+                    by: 5000, leases: [lease], heard: at(Int64(beat)), named: [lease.worker: named]
+                ).map(\.loss)
+            }
+        }
+        // Named once in between, so the count began anew: beats 4, 5 and 6 make 30 s.
+        #expect(losses.first == .unnamed && losses.count <= 4, "\(losses)")
+        #expect(watch.advance(by: 5000, leases: [lease], heard: at(99), named: [:]).isEmpty, "nothing known yet")
+    }
+
+    @Test func anOperatorGivesUpWhatCannotBeReachedAndTheLateTendrilStillTells() async throws {
+        try await Harness.run { harness, api async throws in
+            let vine = try await api.makeVine()
+            let job = try await api.makeJob(on: vine.id)
+            let tendril = try await api.makeTendril()
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
+            let lock = #"{"ID": "\#(job.id):1", "Who": "tendril-1"}"#
+            #expect(try await tendril.post("/api/vines/\(vine.id)/lock", lock).status == 200)
+            let early = try await api.post("/api/jobs/\(job.id)/give-up")
+            #expect(early.status == 409 && early.error?.contains("tendril-1 is ONLINE") == true)
+            harness.clock.advance(seconds: 600)
+            let given = try await api.post("/api/jobs/\(job.id)/give-up").decode(JobRecord.self)
+            #expect(given.status == .failed && given.engineState == .unknown && given.logState == "INCOMPLETE")
+            let reason = try #require(given.errorMessage)
+            #expect(reason.hasPrefix("Given up by admin: tendril-1 was last heard of 10 min ago."), "\(reason)")
+            #expect(try await api.post("/api/jobs/\(job.id)/give-up").status == 409)
+
+            // It comes back: it hears that the lease is lost, may not start or succeed, and tells what it did.
+            let beat = try await tendril.beat(leases: #"[{"job_id": "\#(job.id)", "epoch": 1}]"#)
+            #expect(try beat.decode(HeartbeatReply.self).lost == [LeaseRecord(jobId: job.id, epoch: 1)])
+            #expect(try await tendril.report(order, #""status": "SUCCESS""#).status == 410)
+            #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 410)
+            let append = #"{"epoch": 1, "n": 1, "chunks": [{"stream_type": "STDOUT", "log_chunk": "late\n"}]}"#
+            #expect(try await tendril.post("/api/jobs/\(job.id)/logs", append).status == 200)
+            let state = #"{"version": 4, "serial": 1, "lineage": "l", "resources": []}"#
+            #expect(try await tendril.post("/api/vines/\(vine.id)/state?ID=\(job.id):1", state).status == 200)
+            let facts = try await tendril.report(
+                order,
+                #"""
+                "engine_state": "GONE", "error_message": "other words",
+                "outcome": {"result": "SUCCEEDED", "summary": "Applied."}
+                """#)
+            #expect(facts.status == 200)
+            let late = try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            #expect(late.status == .failed && late.errorMessage == reason)
+            #expect(late.engineState == .gone && late.outcome?.result == .succeeded)
+            // Another Tendril may not speak for it at all.
+            let other = try await api.makeTendril("tendril-2")
+            #expect(try await other.report(order, #""engine_state": "GONE""#).status == 410)
+            #expect(try await other.post("/api/jobs/\(job.id)/logs", append).status == 410)
+        }
+    }
+
+    @Test func timeGivesUpToo() async throws {
+        try await Harness.run { harness, api async throws in
+            let job = try await api.makeJob(on: api.makeVine().id)
+            let tendril = try await api.makeTendril()
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
+            let house = Housekeeping(
+                store: harness.store, ambient: harness.parts.ambient, logger: Harness.quiet,
+                leases: harness.parts.leases, limits: LeaseLimits())
+            var watch = LeaseWatch(limits: house.limits)
+            for _ in 0..<60 { try await house.giveUp(&watch, elapsed: 60_000) }
+            #expect(try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self).status == .processing)
+            try await house.giveUp(&watch, elapsed: 60_000)
+            let lost = try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            #expect(lost.status == .failed && lost.errorMessage?.contains("60 minutes without a sign of") == true)
+        }
+    }
+
+    @Test func onlyACancelledJobIsForcedAndItsTendrilHearsOfIt() async throws {
+        try await Harness.run { _, api async throws in
+            let job = try await api.makeJob(on: api.makeVine().id)
+            let tendril = try await api.makeTendril()
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
+            let early = try await api.post("/api/jobs/\(job.id)/force-cancel")
+            #expect(early.status == 409 && early.error?.contains("Cancel the job first") == true)
+            _ = try await api.post("/api/jobs/\(job.id)/cancel")
+            let leases = #"[{"job_id": "\#(job.id)", "epoch": 1}]"#
+            var beat = try await tendril.beat(leases: leases).decode(HeartbeatReply.self)
+            #expect(beat.stop == [job.id] && beat.kill == [])
+            let forced = try await api.post("/api/jobs/\(job.id)/force-cancel").decode(JobRecord.self)
+            #expect(forced.forced && forced.engineState == .stopping)
+            #expect(try await api.post("/api/jobs/\(job.id)/force-cancel").status == 200)
+            beat = try await tendril.beat(leases: leases).decode(HeartbeatReply.self)
+            #expect(beat.stop == [job.id] && beat.kill == [job.id])
+            let log = try await api.get("/api/jobs/\(job.id)/logs?ansi=0&format=text").text
+            #expect(log.components(separatedBy: "Forced by admin").count == 2, "\(log)")
+        }
+    }
+
+    @Test func aLockIsBrokenInSoManyWordsAndTheLateVersionIsKeptAside() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let path = "/api/vines/\(vine.id)"
+            #expect(try await api.post(path + "/lock", #"{"ID": "mine", "Who": "ana@laptop"}"#).status == 200)
+            let listed = try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items
+            #expect(listed.first?.lock?.holder == "ana@laptop" && listed.first?.lock?.id == "mine")
+            let unsaid = try await api.post(path + "/break-lock", #"{"lock_id": "mine", "confirm": "yes"}"#)
+            #expect(unsaid.status == 400 && unsaid.error?.contains("project name") == true)
+            let wrong = try await api.post(path + "/break-lock", #"{"lock_id": "another", "confirm": "orchard"}"#)
+            #expect(wrong.status == 409 && wrong.error?.contains("ana@laptop") == true)
+            let broken = try await api.post(path + "/break-lock", #"{"lock_id": "mine", "confirm": "orchard"}"#)
+            #expect(try broken.decode(VineRecord.self).lock == nil)
+            let state = #"{"version": 4, "serial": 7, "lineage": "l", "resources": []}"#
+            #expect(try await api.post(path + "/state?ID=mine", state).status == 200)
+            #expect(try await api.get(path + "/state").status == 204)
+            let versions = try await api.get(path + "/state/versions").decode(ListPage<StateVersionRecord>.self).items
+            #expect(versions.count == 1 && versions[0].aside && versions[0].serial == 7)
+            #expect(try await api.get(path + "/state/versions/1").text == state)
+            #expect(try await api.get(path + "/state/versions/2").status == 404)
+        }
+    }
+}
