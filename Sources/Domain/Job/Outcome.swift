@@ -21,6 +21,8 @@ public struct Outcome: Hashable, Codable, Sendable {
     public var serialAfter: Int64?
     /// Whether the vine's lock was given back.
     public var lockReleased: Bool?
+    /// Addresses of resources that an apply began and did not finish, where it did not end by itself.
+    public var unfinished: [String]?
     /// One sentence for people.
     public var summary: String
 
@@ -32,6 +34,7 @@ public struct Outcome: Hashable, Codable, Sendable {
         serialBefore: Int64? = nil,
         serialAfter: Int64? = nil,
         lockReleased: Bool? = nil,
+        unfinished: [String]? = nil,
         summary: String
     ) {
         self.result = result
@@ -41,6 +44,7 @@ public struct Outcome: Hashable, Codable, Sendable {
         self.serialBefore = serialBefore
         self.serialAfter = serialAfter
         self.lockReleased = lockReleased
+        self.unfinished = unfinished
         self.summary = summary
     }
 }

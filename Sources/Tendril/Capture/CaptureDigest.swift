@@ -6,9 +6,12 @@ import Foundation
 enum CaptureDigest {
     /// Reads the whole capture from byte 0, on the calling thread.
     ///
-    /// - Returns: the fingerprint, and how many bytes were recorded but are not there.
-    static func compute(_ folder: JobFolder, masker: Masker) throws -> (digest: LogDigest, lost: Int64) {
-        var reader = CaptureReader(folder)
+    /// - Returns: the fingerprint, how many bytes were recorded but are not there, and how many were given up.
+    static func compute(
+        _ folder: JobFolder, masker: Masker
+    ) throws -> (digest: LogDigest, lost: Int64, givenUp: Int64) {
+        let gaps = try CaptureGaps.load(folder)
+        var reader = CaptureReader(folder, gaps: gaps)
         var pipeline = LinePipeline(masker: masker)
         var streams: [LogStream: (hash: SHA256, bytes: Int64)] = [:]
         func take(_ chunks: [DraftChunk]) {
@@ -26,7 +29,7 @@ enum CaptureDigest {
         let parts = streams.mapValues { stream in
             LogDigest.Part(bytes: stream.bytes, sha256: hexadecimal(stream.hash.finalize()))
         }
-        return (LogDigest(streams: parts), reader.lost)
+        return (LogDigest(streams: parts), reader.lost, gaps.bytes)
     }
 
     private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {

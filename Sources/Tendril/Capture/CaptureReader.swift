@@ -15,8 +15,16 @@ struct CaptureReader {
     private var buffer = [UInt8](repeating: 0, count: 256 << 10)
     /// Bytes that were recorded and are not there: the machine lost them.
     private(set) var lost: Int64 = 0
+    /// What was given up, and is read over.
+    var gaps: CaptureGaps
 
-    init(_ folder: JobFolder) { self.folder = folder }
+    init(_ folder: JobFolder, gaps: CaptureGaps = CaptureGaps()) {
+        self.folder = folder
+        self.gaps = gaps
+    }
+
+    /// How far the stream was read.
+    func offset(of stream: LogStream) -> Int64 { offsets[stream] ?? 0 }
 
     /// Feeds `pipeline` with up to about `budget` bytes.
     ///
@@ -46,7 +54,13 @@ struct CaptureReader {
         while left > 0 {
             let offset = offsets[stream] ?? 0
             guard offset < end else { return true }
-            let wanted = min(Int(end - offset), buffer.count, left)
+            let gap = gaps.next(in: stream, from: offset)
+            if let gap, gap.lowerBound <= offset {
+                pipeline.skip(gap, of: stream, at: moment)
+                offsets[stream] = gap.upperBound
+                continue
+            }
+            let wanted = min(Int(min(end, gap?.lowerBound ?? end) - offset), buffer.count, left)
             let file = try open(stream)
             let count = try buffer.withUnsafeMutableBytes { bytes in
                 try file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted]), at: offset)

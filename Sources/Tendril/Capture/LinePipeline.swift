@@ -29,6 +29,17 @@ struct LinePipeline: Sendable {
         masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
     }
 
+    /// The bytes of `gap` are not there any more: says so, and goes on with the next whole line.
+    mutating func skip(_ gap: Range<Int64>, of stream: LogStream, at moment: Timestamp) {
+        latest = max(latest, moment)
+        let lane = Self.lane(of: stream)
+        masked.removeAll(keepingCapacity: true)
+        lanes[lane].lose(rest: &masked, at: latest, into: &builder)
+        Array((CaptureGaps.sentence(gap, of: stream) + "\n").utf8).withUnsafeBufferPointer {
+            take($0, of: .system, at: moment)
+        }
+    }
+
     /// Nothing came for a while: shows what stands in unfinished lines, except what could begin a secret.
     mutating func quiet(at moment: Timestamp) {
         latest = max(latest, moment)
@@ -71,16 +82,25 @@ private struct Lane: Sendable {
     private var line: [UInt8] = []
     /// That line goes on where the last chunk was cut.
     private var isContinued = false
+    /// Nothing is given before the next line feed: what it would be the end of is not known.
+    private var isLost = false
+    private let masker: Masker
 
     init(stream: LogStream, masker: Masker, limit: Int) {
         self.stream = stream
         self.limit = limit
+        self.masker = masker
         masking = MaskingStream(masker)
     }
 
     /// Takes text in whole scalars.
     mutating func split(_ text: UnsafeBufferPointer<UInt8>, at moment: Timestamp, into builder: inout ChunkBuilder) {
         var rest = text[...]
+        if isLost {
+            guard let feed = Posix.lineFeed(in: rest) else { return }
+            rest = rest[(feed + 1)...]
+            isLost = false
+        }
         while let feed = Posix.lineFeed(in: rest) {
             let piece = rest[...feed]
             rest = rest[(feed + 1)...]
@@ -96,6 +116,18 @@ private struct Lane: Sendable {
         guard !rest.isEmpty else { return }
         line.append(contentsOf: rest)
         cutOverlong(at: moment, into: &builder)
+    }
+
+    /// The stream has a hole here. A secret may be cut by it: its beginning is hidden, its end never shown.
+    mutating func lose(rest: inout [UInt8], at moment: Timestamp, into builder: inout ChunkBuilder) {
+        masking.finish(into: &rest)
+        if !line.isEmpty || !rest.isEmpty {
+            rest.append(UInt8(ascii: "\n"))
+            rest.withUnsafeBufferPointer { split($0, at: moment, into: &builder) }
+        }
+        repair = UTF8Repair()
+        masking = MaskingStream(masker)
+        isLost = true
     }
 
     /// Gives out the unfinished line; the rest will be a line of its own.

@@ -51,12 +51,16 @@ protocol JobLogging: Sendable {
     /// Stops shipping, for good in this process: the job runs on without it.
     func letGo() async
 
+    /// What an apply began and did not finish, by its own words; masked.
+    func unfinished() async -> [String]
+
     /// The engine's own error message, masked: what followed its last `Error:`; nil where it said none.
     var errorSummary: String? { get async }
 }
 
 extension JobLogging {
     func resend() async -> LogClosing? { nil }
+    func unfinished() async -> [String] { [] }
     func letGo() async {}
 }
 

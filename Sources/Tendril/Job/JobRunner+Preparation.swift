@@ -101,7 +101,7 @@ extension JobRunner {
     /// A plan may have gone stale between the click and now.
     func judge() throws {
         guard let plan = try requireOrder().plan else {
-            throw Failure(description: "A DEPLOY applies a saved plan, and this one names none.")
+            throw Failure(description: "The saved plan is gone; plan again. Nothing was applied.")
         }
         let facts = PlanValidity.Facts(
             planType: .plan, planStatus: .success, plannedDigest: "", currentDigest: "", plannedState: plan.state,

@@ -119,7 +119,8 @@ extension JobRunner {
 
     func report() async throws {
         let said = progress.failedPhase == nil ? nil : await equipment?.log.errorSummary
-        let verdict = JobVerdict.of(progress, engineSaid: said)
+        let unfinished = progress.mark(of: .apply) == nil ? [] : await equipment?.log.unfinished() ?? []
+        let verdict = JobVerdict.of(progress, engineSaid: said, unfinished: unfinished)
         var report = ReportStatus(epoch: lease.epoch)
         report.status = verdict.status
         report.engineState = verdict.engineState

@@ -22,6 +22,8 @@ actor JobRunner {
     /// The vine's folder is this job's for as long as this is held.
     var vineLock: FileLock?
     private var isLeaseLost = false
+    /// The progress on disk is older than ours.
+    private var isUnsaved = false
 
     /// Why a job ends without a report: Trellis does not know it as ours.
     struct Abandoned: Error {
@@ -192,8 +194,16 @@ actor JobRunner {
     func record(durably: Bool = false, _ change: (inout JobProgress) -> Void) throws {
         let before = progress
         change(&progress)
-        guard progress != before || durably, !progress.done.contains(.cleanUp) else { return }
-        try progress.save(folder.progress, durably: durably)
+        guard progress != before || durably || isUnsaved, !progress.done.contains(.cleanUp) else { return }
+        do {
+            try progress.save(folder.progress, durably: durably)
+            isUnsaved = false
+        } catch  where !durably {
+            // A full disk must not end the job's care: it is known here, and saved with the next change. A Tendril that
+            // is killed before repeats a step, which is no harm.
+            isUnsaved = true
+            logger.warning("the progress could not be written: \(error)")
+        }
     }
 
     func openEquipment() async throws {

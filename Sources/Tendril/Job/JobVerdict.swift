@@ -9,7 +9,8 @@ struct JobVerdict: Hashable, Sendable {
     var errorMessage: String?
 
     /// `engineSaid` is the engine's own error message, masked.
-    static func of(_ progress: JobProgress, engineSaid: String?) -> JobVerdict {
+    /// `unfinished` is what the engine began and did not finish.
+    static func of(_ progress: JobProgress, engineSaid: String?, unfinished: [String] = []) -> JobVerdict {
         let facts = Facts(progress)
         var outcome = Outcome(result: .failed, summary: "")
         outcome.phase = facts.last?.phase.rawValue
@@ -18,6 +19,10 @@ struct JobVerdict: Hashable, Sendable {
         outcome.serialBefore = progress.stateBefore?.serial
         outcome.serialAfter = facts.serialAfter
         outcome.lockReleased = progress.lockReleased
+        // After an end of its own the engine has told itself what failed.
+        if facts.last?.phase == .apply, progress.isCancelled || facts.last?.end?.code == nil, !unfinished.isEmpty {
+            outcome.unfinished = unfinished
+        }
         var verdict = JobVerdict(status: .failed, engineState: .gone, outcome: outcome, errorMessage: nil)
 
         if facts.last?.isUnknown == true {
@@ -40,6 +45,7 @@ struct JobVerdict: Hashable, Sendable {
             verdict.outcome.summary =
                 progress.failure ?? progress.leaseLost.map { "The lease was lost: \($0)" } ?? "The job did not finish."
         }
+        if let named = verdict.outcome.unfinished { verdict.outcome.summary += " \(Self.sentence(named))" }
         // A failure of ours beside the engine's own success, or its own failure, must not be lost.
         if let failure = progress.failure, verdict.outcome.summary != failure {
             verdict.outcome.summary += " \(failure)"
@@ -47,6 +53,12 @@ struct JobVerdict: Hashable, Sendable {
         if verdict.status == .failed { verdict.errorMessage = verdict.errorMessage ?? verdict.outcome.summary }
         if progress.isCancelled { verdict.status = nil }
         return verdict
+    }
+
+    private static func sentence(_ unfinished: [String]) -> String {
+        let shown = unfinished.prefix(3).joined(separator: ", ")
+        let more = unfinished.count > 3 ? " and \(unfinished.count - 3) more" : ""
+        return "Begun and not finished: \(shown)\(more)."
     }
 
     private struct Facts {

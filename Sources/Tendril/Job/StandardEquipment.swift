@@ -8,18 +8,20 @@ import Wire
     StandardEquipment(
         trellis: trellis, clock: clock,
         timing: CancelLadder.Timing(
-            secondInterrupt: configuration.secondInterruptAfter, kill: configuration.killAfter))
+            secondInterrupt: configuration.secondInterruptAfter, kill: configuration.killAfter),
+        bound: CaptureBound(bytes: configuration.unshippedLimit))
 }
 
 struct StandardEquipment: JobEquipping {
     var trellis: any TrellisCalling
     var clock: ServerClock
     var timing: CancelLadder.Timing
+    var bound = CaptureBound()
 
     func open(_ lease: LeaseRecord, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobEquipment {
         let log = JobLog(
             folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
-            sink: JobSink(job: lease.jobId, trellis: trellis, clock: clock))
+            sink: JobSink(job: lease.jobId, trellis: trellis, clock: clock), bound: bound)
         let stop = StopRequest()
         // Without the secrets nothing can be masked: what was captured stays on this machine.
         guard secrets != nil else {
@@ -84,6 +86,8 @@ struct ShippedLog: JobLogging {
 
     func note(_ text: String) async { log.note(text) }
     func finish() async -> LogClosing { await log.finish() }
+    func resend() async -> LogClosing? { await log.resend() }
+    func unfinished() async -> [String] { await log.unfinished() }
     func letGo() async { await log.stop() }
     var errorSummary: String? { get async { await log.errorSummary() } }
 }

@@ -72,7 +72,8 @@ actor StateKeeper {
         var backoff = Backoff(limit: .seconds(30), ambient: ambient)
         while true {
             do {
-                _ = try await shipIfWhole(path)
+                // Also what was taken before: Trellis' database may have been restored from a backup since.
+                _ = try await shipIfWhole(path, evenIfStored: true)
                 return .stored
             } catch let error as TrellisError {
                 guard error.isTransient || error.isUnauthorised || error.kind == .malformed else {
@@ -94,11 +95,12 @@ actor StateKeeper {
     }
 
     /// False where the file is not (yet) a whole state.
-    private func shipIfWhole(_ path: String) async throws -> Bool {
+    private func shipIfWhole(_ path: String, evenIfStored: Bool = false) async throws -> Bool {
         guard let data = try Files.read(path), let position = StateFile.position(of: data) else { return false }
         let digest = Self.digest(of: data)
-        guard digest != lastStored else { return true }
+        guard digest != lastStored || evenIfStored else { return true }
         try await trellis.storeState(data, of: vine, lockID: lockID)
+        guard digest != lastStored else { return true }
         lastStored = digest
         await stored(position, digest)
         return true

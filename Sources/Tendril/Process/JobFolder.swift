@@ -22,6 +22,9 @@ struct JobFolder: Hashable, Sendable {
     /// What was observed, when and in which order: ``OrderRecord`` after ``OrderRecord``.
     var order: String { path + "/order" }
 
+    /// What of it was given up: ``CaptureGaps``.
+    var gaps: String { path + "/gaps.json" }
+
     var phases: String { path + "/phases" }
 
     func phase(_ name: String) -> PhaseFolder { PhaseFolder(path: "\(phases)/\(name)", name: name) }

@@ -8,6 +8,8 @@
 final class OpenFile: Sendable {
     enum Mode: Sendable {
         case read
+        /// Must exist.
+        case readWrite
         /// Made where it is missing, readable for the owner only.
         case append
         /// Made or emptied, readable for the owner only.
@@ -20,6 +22,7 @@ final class OpenFile: Sendable {
         fileprivate var flags: Int32 {
             switch self {
             case .read: O_RDONLY
+            case .readWrite: O_RDWR
             case .append: O_WRONLY | O_CREAT | O_APPEND
             case .replace: O_WRONLY | O_CREAT | O_TRUNC
             case .fifo: O_RDWR | O_NONBLOCK
@@ -78,6 +81,15 @@ final class OpenFile: Sendable {
         [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(0, Posix.readOnce(number, buffer.baseAddress, limit))
         }
+    }
+
+    /// Gives the disk back what stands in `range`; from then on it reads as zeros. The file keeps its size.
+    func punch(_ range: Range<Int64>) throws(PosixError) {
+        // Whole blocks only, so that nothing beside it is touched.
+        let block: Int64 = 4096
+        let (from, to) = ((range.lowerBound + block - 1) / block * block, range.upperBound / block * block)
+        guard from < to else { return }
+        guard Posix.punchHole(number, from, to - from) == 0 else { throw PosixError("fallocate", path) }
     }
 
     func sync() throws(PosixError) {

@@ -41,6 +41,16 @@ enum Posix {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
+    /// `fallocate` with PUNCH_HOLE and KEEP_SIZE: the header shows it to GNU sources only.
+    static func punchHole(_ number: Int32, _ offset: Int64, _ length: Int64) -> Int32 {
+        typealias Function = @convention(c) (Int32, Int32, Int64, Int64) -> Int32
+        guard let symbol = dlsym(nil, "fallocate") else {
+            errno = ENOSYS
+            return -1
+        }
+        return unsafeBitCast(symbol, to: Function.self)(number, 0x03, offset, length)
+    }
+
     static func nap(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }
 
     /// Where the next line ends; nil where it does not end in `bytes`.

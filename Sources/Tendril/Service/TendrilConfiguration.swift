@@ -26,6 +26,8 @@ public struct TendrilConfiguration: Sendable {
     /// The steps of a cancel: how long after the first SIGINT the second comes, and SIGKILL after that.
     public var secondInterruptAfter = Duration.seconds(300)
     public var killAfter = Duration.seconds(60)
+    /// Bytes of engines' output of one job that may wait to be shipped; beyond it the middle is given up.
+    public var unshippedLimit: Int64 = 2 << 30
     /// Bytes of a saved plan.
     public var artifactLimit = 64 << 20
     /// How long a job waits for a lock that somebody else holds.

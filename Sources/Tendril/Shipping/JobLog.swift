@@ -16,27 +16,28 @@ final class JobLog: Sendable {
     /// For everything else that leaves this machine: outputs, messages, metadata.
     let masker: Masker
     private let system: SystemLines
+    private let makeShipper: @Sendable () -> LogShipper
     private let shipper: LogShipper
+    private let bound: CaptureBound
+    private let pause: LogShipper.Pause
     private let shipping = Mutex(Shipping.idle)
     private let now: @Sendable () -> Timestamp
 
     /// - Parameter secrets: what must not be seen, in clear: ``VineSecrets/texts`` and what else is known.
     ///   A Tendril that comes back must name the same ones.
-    convenience init(
-        folder: JobFolder, epoch: Int, secrets: [String], sink: any LogSink,
-        now: @escaping @Sendable () -> Timestamp = Ambient.system.now
+    init(
+        folder: JobFolder, epoch: Int, secrets: [String], sink: any LogSink, bound: CaptureBound = CaptureBound(),
+        now: @escaping @Sendable () -> Timestamp = Ambient.system.now,
+        pause: @escaping LogShipper.Pause = { try await Task.sleep(for: $0) }
     ) {
         let masker = Masker(secrets: secrets)
-        self.init(
-            folder: folder, masker: masker,
-            shipper: LogShipper(folder: folder, epoch: epoch, masker: masker, sink: sink), now: now)
-    }
-
-    init(folder: JobFolder, masker: Masker, shipper: LogShipper, now: @escaping @Sendable () -> Timestamp) {
         self.folder = folder
         self.masker = masker
-        self.shipper = shipper
+        self.bound = bound
         self.now = now
+        self.pause = pause
+        makeShipper = { LogShipper(folder: folder, epoch: epoch, masker: masker, sink: sink, pause: pause) }
+        shipper = makeShipper()
         system = SystemLines(folder: folder, now: now)
     }
 
@@ -47,7 +48,17 @@ final class JobLog: Sendable {
     func start() {
         shipping.withLock { state in
             guard case .idle = state else { return }
-            state = .running(Task { [shipper] in await shipper.run() })
+            state = .running(
+                Task { [shipper, bound, pause] in
+                    let keeping = Task {
+                        while !Task.isCancelled {
+                            await shipper.keep(within: bound)
+                            try await pause(.seconds(1))
+                        }
+                    }
+                    defer { keeping.cancel() }
+                    return await shipper.run()
+                })
         }
     }
 
@@ -91,6 +102,20 @@ final class JobLog: Sendable {
         return closing
     }
 
+    /// Ships what is missing once more, after Trellis found another log than was captured: a database that was restored
+    /// from a backup has lost its end. nil where nothing is missing there.
+    func resend() async -> LogClosing? {
+        let shipper = makeShipper()
+        shipper.close()
+        guard case .complete = await shipper.run(), await shipper.hasSent else { return nil }
+        return await digest()
+    }
+
+    /// What the engine began and did not finish, as far as it said so; masked.
+    func unfinished() async -> [String] {
+        await onQueue { [folder, masker] in UnfinishedResources.find(in: folder).map { masker.mask($0) } }
+    }
+
     /// The last `Error:` block of what Terraform printed, masked: for the job's error message. Available at once,
     /// however far shipping is.
     func errorSummary() async -> String? {
@@ -109,9 +134,11 @@ final class JobLog: Sendable {
     private func digest() async -> LogClosing {
         await onQueue { [folder, masker] in
             do {
-                let (digest, lost) = try CaptureDigest.compute(folder, masker: masker)
+                let (digest, lost, givenUp) = try CaptureDigest.compute(folder, masker: masker)
                 let reason =
-                    lost == 0 ? nil : "\(lost) bytes of the engine's output were lost on the Tendril's machine."
+                    givenUp > 0
+                    ? "\(givenUp) bytes of the engine's output were given up at the Tendril's bound on its disk."
+                    : lost == 0 ? nil : "\(lost) bytes of the engine's output were lost on the Tendril's machine."
                 return LogClosing(digest: digest, incomplete: reason)
             } catch {
                 return LogClosing(digest: nil, incomplete: "The capture can't be read: \(error).")

@@ -40,8 +40,12 @@ actor LogShipper {
     private var ready: ArraySlice<DraftChunk> = []
     private var nextN: Int64 = 1
     private var isFlushed = false
-    /// Nothing was sent since the cursor was asked for.
-    private var isFresh = true
+    /// The cursor was asked for again, and nothing was stored since: then it is no use to ask once more.
+    private var hasResumed = false
+    /// Something was stored by this shipper.
+    private(set) var hasSent = false
+    /// Gaps that were decided here and that nobody has read over yet; only they may still grow.
+    private var pending: [LogStream: Range<Int64>] = [:]
 
     init(
         folder: JobFolder, epoch: Int, masker: Masker, sink: any LogSink, limits: LogLimits = .standard,
@@ -94,13 +98,13 @@ actor LogShipper {
     /// Starts over from what is stored: a Tendril that was restarted goes on where its last append was stored.
     private func resume() async throws {
         let cursor = try await persist { [sink, epoch] in try await sink.cursor(epoch: epoch) }
-        reader = CaptureReader(folder)
+        reader = CaptureReader(folder, gaps: try CaptureGaps.load(folder))
+        pending = [:]
         pipeline = LinePipeline(masker: masker, limits: limits)
         stored = StoredPrefix(cursor.stored ?? [:])
         ready = []
         nextN = cursor.nextN
         isFlushed = false
-        isFresh = true
     }
 
     // MARK: - One append
@@ -113,12 +117,41 @@ actor LogShipper {
                 throw LogSinkError.diverged("append \(nextN) was answered with \(reply.nextN) as the next one.")
             }
             nextN = reply.nextN
-            isFresh = false
-        } catch LogSinkError.diverged where isFresh {
-            // An append that was under way when the last Tendril died was stored after the cursor was asked for.
+            hasResumed = false
+            hasSent = true
+        } catch LogSinkError.diverged where !hasResumed {
+            // An append that was under way when the last Tendril died was stored after the cursor was asked for; or
+            // Trellis has less than it had, because its database was restored from a backup.
             try await resume()
-            isFresh = false
+            hasResumed = true
         }
+    }
+
+    // MARK: - The bound
+
+    /// Gives up the middle of what waits, where that is more than the disk shall hold. Also while an append is under
+    /// way that nobody answers: that is when it is needed.
+    func keep(within bound: CaptureBound) {
+        for stream in [LogStream.stdout, .stderr] {
+            do { try keep(stream, within: bound) } catch {
+                // The disk may be full by now; the next look tries again.
+                continue
+            }
+        }
+    }
+
+    private func keep(_ stream: LogStream, within bound: CaptureBound) throws {
+        let file = try OpenFile(folder.capture(of: stream), .readWrite)
+        let read = reader.offset(of: stream)
+        if let gap = pending[stream], read > gap.lowerBound { pending[stream] = nil }
+        guard let gap = bound.gap(read: read, size: try file.size(), pending: pending[stream]) else { return }
+        var gaps = reader.gaps
+        gaps.add(gap, in: stream)
+        // First written down: what is not known to be a gap would be read as zeros.
+        try gaps.save(folder)
+        reader.gaps = gaps
+        pending[stream] = gap
+        try file.punch(gap)
     }
 
     /// All that has come, up to the limits of one append.

@@ -64,6 +64,7 @@ struct Parts {
             FileMiddleware(
                 resources + "/assets", urlBasePath: "/assets", cacheControl: Self.assetCaching, logger: Self.silent)
             Authentication(access: access, tendrils: store, origins: origins)
+            OpenStreams(limits: configuration.limits.streams)
         }
         HealthRoutes(store: store).add(to: router)
         let records = JobRecords(store: store, ambient: ambient)

@@ -60,6 +60,8 @@ public struct TrellisLimits: Sendable {
     public var realtime: RealtimeLimits
     public var webSocket: WebSocketLimits
     public var search: SearchLimits
+    public var streams: StreamLimits
+    public var appends: AppendRate
     /// When a job is given up.
     public var leases: LeaseLimits
 
@@ -68,6 +70,7 @@ public struct TrellisLimits: Sendable {
         artifactBytes: Int = 64 << 20, metadataBytes: Int = 1 << 20, feed: FeedLimits = FeedLimits(),
         realtime: RealtimeLimits = RealtimeLimits(), webSocket: WebSocketLimits = RealtimeLimits.webSocket,
         search: SearchLimits = SearchLimits(),
+        streams: StreamLimits = StreamLimits(), appends: AppendRate = AppendRate(),
         leases: LeaseLimits = LeaseLimits()
     ) {
         self.log = log
@@ -79,6 +82,8 @@ public struct TrellisLimits: Sendable {
         self.realtime = realtime
         self.webSocket = webSocket
         self.search = search
+        self.streams = streams
+        self.appends = appends
         self.leases = leases
     }
 }

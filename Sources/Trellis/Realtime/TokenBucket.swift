@@ -14,13 +14,20 @@ struct TokenBucket: Sendable {
         at = now
     }
 
-    /// Takes one; false where there is none at the moment.
-    mutating func take(at now: Timestamp) -> Bool {
-        let elapsed = Double(max(0, now.milliseconds(since: at))) / 1000
-        tokens = min(Double(capacity), tokens + elapsed * Double(perSecond))
+    /// Takes `count`; false, and none taken, where there are not as many at the moment.
+    mutating func take(_ count: Int = 1, at now: Timestamp) -> Bool {
+        tokens = available(at: now)
         at = now
-        guard tokens >= 1 else { return false }
-        tokens -= 1
+        guard tokens >= Double(count) else { return false }
+        tokens -= Double(count)
         return true
+    }
+
+    /// Whether nothing is taken that has not come back.
+    func isFull(at now: Timestamp) -> Bool { available(at: now) >= Double(capacity) }
+
+    private func available(at now: Timestamp) -> Double {
+        let elapsed = Double(max(0, now.milliseconds(since: at))) / 1000
+        return min(Double(capacity), tokens + elapsed * Double(perSecond))
     }
 }

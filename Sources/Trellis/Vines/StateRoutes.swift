@@ -40,7 +40,8 @@ struct StateRoutes: Sendable {
     private func read(_ request: Request, context: TrellisContext) async throws -> Response {
         let id: VineID = try context.id("id", of: "vine")
         try await requireAccess(to: id, context: context)
-        guard let state = try await store.currentState(of: id) else { return Response(status: .noContent) }
+        let stored = try await StorageError.refusingDamage("The state") { try await store.currentState(of: id) }
+        guard let state = stored else { return Response(status: .noContent) }
         return .bytes(state.bytes, contentType: "application/json")
     }
 

@@ -12,6 +12,14 @@ struct WorkerRoutes: Sendable {
     var service: WorkerService
     var bell: FeedBell
     var limits: TrellisLimits
+    let meter: AppendMeter
+
+    init(service: WorkerService, bell: FeedBell, limits: TrellisLimits) {
+        self.service = service
+        self.bell = bell
+        self.limits = limits
+        meter = AppendMeter(rate: limits.appends)
+    }
 
     func add(to group: RouterGroup<TrellisContext>) {
         group.get("workers", use: list)
@@ -89,11 +97,16 @@ struct WorkerRoutes: Sendable {
     private func append(_ request: Request, context: TrellisContext) async throws -> Response {
         let worker = try context.requireTendril()
         let id: JobID = try context.id("id", of: "job")
+        return try await meter.one(of: id) { try await append(request, to: id, from: worker) }
+    }
+
+    private func append(_ request: Request, to id: JobID, from worker: TendrilID) async throws -> Response {
         // Escaping may double the text, and times come on top.
         let message = try await request.message(AppendLogs.self, upTo: 4 * limits.log.appendBytes)
         let append = LogAppend(job: id, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
         try limits.log.check(append.chunks)
         _ = try await service.requireLastLease(id, epoch: message.epoch, worker: worker)
+        try meter.check(append.chunks.count, of: id, at: service.ambient.now())
         let receipt = try await service.store.append(append, at: service.ambient.now())
         return try .json(LogCursorRecord(nextN: receipt.nextN, seq: receipt.seq))
     }
@@ -134,9 +147,10 @@ struct WorkerRoutes: Sendable {
         guard job.state.leaseHeld, job.type == .deploy, job.plan == plan else {
             throw Refusal(.leaseLost, "This lease does not give the right to read the plan.")
         }
-        guard let artifact = try await service.store.artifact(of: plan) else {
-            throw Refusal(.notFound, "The plan file is gone.")
+        let stored = try await StorageError.refusingDamage("The plan file") {
+            try await service.store.artifact(of: plan)
         }
+        guard let artifact = stored else { throw Refusal(.notFound, "The plan file is gone.") }
         var response = Response.bytes(artifact.bytes)
         response.headers[Self.contentDigest] = artifact.sha256
         return response

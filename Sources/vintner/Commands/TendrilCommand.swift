@@ -7,6 +7,29 @@ internal import Tendril
 internal import Trellis
 internal import UnixSignals
 
+/// How a Tendril takes care of its jobs, the same for `vintner tendril` and the Tendrils of `vintner up`.
+struct CareOptions: ParsableArguments {
+    @Option(help: "Seconds from the first SIGINT of a cancel to the second.") var secondInterruptAfter = 300
+    @Option(help: "Seconds from there to SIGKILL.") var killAfter = 60
+    @Option(help: "MiB of a job's output that may wait to be shipped; beyond it the middle is given up.")
+    var maxUnshipped = 2048
+
+    mutating func validate() throws {
+        guard (1...86_400).contains(secondInterruptAfter), (1...86_400).contains(killAfter) else {
+            throw ValidationError("--second-interrupt-after and --kill-after are 1 to 86400 seconds.")
+        }
+        guard (1...1_048_576).contains(maxUnshipped) else { throw ValidationError("--max-unshipped is 1 to 1048576.") }
+    }
+
+    /// The same, for another process of this program.
+    var arguments: [String] {
+        [
+            "--second-interrupt-after", "\(secondInterruptAfter)", "--kill-after", "\(killAfter)", "--max-unshipped",
+            "\(maxUnshipped)",
+        ]
+    }
+}
+
 struct TendrilCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tendril",
@@ -18,8 +41,7 @@ struct TendrilCommand: AsyncParsableCommand {
     @Option(help: "How many jobs at a time.") var slots = 1
     @Option(help: "A folder to look for engines in, before the PATH.") var engineFolder: [String] = []
     @Option(help: "A name of this environment that engines get too.") var passEnv: [String] = []
-    @Option(help: "Seconds from the first SIGINT of a cancel to the second.") var secondInterruptAfter = 300
-    @Option(help: "Seconds from there to SIGKILL.") var killAfter = 60
+    @OptionGroup var care: CareOptions
     @Flag(help: "Allow file:// git sources (for tests).") var allowFileGit = false
     @OptionGroup var logging: LoggingOptions
 
@@ -44,10 +66,11 @@ struct TendrilCommand: AsyncParsableCommand {
             runRoot: runRoot ?? folder + "/vines")
         guard (1...256).contains(slots) else { throw ValidationError("--slots is 1 to 256.") }
         configuration.slots = slots
+        configuration.unshippedLimit = Int64(care.maxUnshipped) << 20
         configuration.engineFolders = engineFolder
         configuration.passEnvironment = passEnv
-        configuration.secondInterruptAfter = .seconds(secondInterruptAfter)
-        configuration.killAfter = .seconds(killAfter)
+        configuration.secondInterruptAfter = .seconds(care.secondInterruptAfter)
+        configuration.killAfter = .seconds(care.killAfter)
         configuration.allowFileGit = allowFileGit
         return configuration
     }

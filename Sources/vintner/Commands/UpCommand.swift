@@ -14,6 +14,7 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "How many local Tendrils.") var tendrils = 1
     @Option(help: "A folder with Terraform files: planned at the start, where there is no vine yet.") var example:
         [String] = []
+    @OptionGroup var care: CareOptions
     @OptionGroup var logging: LoggingOptions
 
     mutating func validate() throws {
@@ -33,7 +34,7 @@ struct UpCommand: AsyncParsableCommand {
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
         let examples = example
         let conductor = Conductor(
-            options: server, port: port, tendrils: tendrils, logLevel: logging.logLevel, logger: logger
+            options: server, port: port, tendrils: tendrils, care: care, logLevel: logging.logLevel, logger: logger
         ) { client in
             try await Self.welcome(client, examples: examples)
         }

@@ -13,6 +13,7 @@ struct Conductor: Service {
     var options: ServerOptions
     var port: Int
     var tendrils: Int
+    var care: CareOptions
     var logLevel: String
     var logger: Logger
     /// Called once everything runs.
@@ -112,6 +113,7 @@ struct Conductor: Service {
             "tendril", "--work-dir", "\(options.data)/tendrils/\(name)", "--run-root", "\(options.data)/vines",
             "--log-level", logLevel,
         ]
+        arguments += care.arguments
         if options.allowFileGit { arguments.append("--allow-file-git") }
         return try ChildProcess(name, arguments: arguments, environment: environment, pidFile: pidFile(name))
     }

@@ -77,7 +77,7 @@ final class FakeSink: LogSink {
             }
         } else {
             guard index == state.appends.count else {
-                throw LogSinkError.refused("expected \(state.appends.count + 1)")
+                throw LogSinkError.diverged("expected \(state.appends.count + 1)")
             }
             state.appends.append(logs)
         }

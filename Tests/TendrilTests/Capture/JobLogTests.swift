@@ -80,6 +80,21 @@ import Wire
         #expect(await log.finish().incomplete?.contains("could not be written") == true)
     }
 
+    @Test func whatTrellisLostIsSentOnceMore() async throws {
+        let log = log()
+        log.start()
+        for count in 1...3 {
+            log.note("line \(count)")
+            try await eventually("line \(count)") { sink.appends.count == count }
+        }
+        #expect(await log.finish().incomplete == nil)
+        #expect(await log.resend() == nil, "nothing is missing there")
+        sink.keepFirst(1)
+        let again = try #require(await log.resend())
+        #expect(again.incomplete == nil && again.digest?.streams[.system] == stored(.system))
+        #expect(sink.text(of: .system) == "line 1\nline 2\nline 3\n")
+    }
+
     @Test func aStoppedLogGoesOnInTheNextProcess() async throws {
         let first = log()
         first.note("one")

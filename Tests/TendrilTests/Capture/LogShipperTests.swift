@@ -115,7 +115,8 @@ import Wire
         let shipper = shipper()
         let task = Task { await shipper.run() }
         try await eventually("the append") { sink.appends.count == 1 }
-        sink.fail(with: [error])
+        // A log that diverged is looked at once more.
+        sink.fail(with: [error, error])
         try write(.stdout, "b\n")
         #expect(await task.value == .rejected(error))
         #expect(sink.text(of: .stdout) == "a\n")
@@ -183,6 +184,22 @@ import Wire
         shipper.close()
         #expect(await task.value == .complete)
         #expect(sink.text(of: .stdout) == "a\nb\n")
+    }
+
+    /// Its database was restored from a backup, which lacks the last appends.
+    @Test func aTrellisThatHasLessThanItHadGetsTheRestAgain() async throws {
+        let shipper = shipper()
+        let task = Task { await shipper.run() }
+        for count in 1...4 {
+            try write(.stdout, "line \(count)\n")
+            try await eventually("line \(count)") { sink.appends.count == count }
+        }
+        sink.keepFirst(1)
+        try write(.stderr, "more\n")
+        shipper.close()
+        #expect(await task.value == .complete)
+        #expect(sink.text(of: .stdout) == "line 1\nline 2\nline 3\nline 4\n")
+        #expect(sink.text(of: .stderr) == "more\n")
     }
 
     @Test func moreStoredThanCapturedIsToldApart() async throws {

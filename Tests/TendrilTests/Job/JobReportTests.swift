@@ -50,6 +50,26 @@ extension JobRunnerTests {
         #expect(await trellis.lastReport?.errorMessage == "Upload it first.")
     }
 
+    /// The disk is full for a while: what is known goes on in memory, and the job ends as it should.
+    @Test func aProgressThatCannotBeWrittenDoesNotEndTheJobsCare() async throws {
+        let order = Fixtures.order(.destroy)
+        let blocked = folder(of: order) + "/job.json"
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { command in
+                if command.name == "apply" {
+                    // A folder in the file's place can't be renamed over.
+                    try Files.remove(blocked)
+                    try Files.makeFolder(blocked + "/x")
+                }
+                return nil
+            }).run)
+        try await run(order, equipment)
+        #expect(await trellis.lastReport?.status == .success)
+        #expect(await trellis.stored.count == 1)
+        #expect(await trellis.holder == nil)
+        #expect(Files.kind(of: folder(of: order)) == nil)
+    }
+
     @Test func aLogThatIsNotWholeKeepsItsCaptureButNoSecrets() async throws {
         await trellis.find(log: "INCOMPLETE")
         let order = Fixtures.order(secrets: VineSecrets(variables: ["password": "hush-hush"]))

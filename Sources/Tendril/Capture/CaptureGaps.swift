@@ -1,0 +1,80 @@
+import Domain
+import Foundation
+
+/// Parts of a capture that were given up because Trellis was away and the disk has a bound: they are read over, and a
+/// line of the platform stands in their place.
+///
+/// Written down before the bytes go, so that whoever reads the capture again leaves out exactly the same.
+struct CaptureGaps: Hashable, Sendable {
+    /// The gaps of each stream, in order; none touches another.
+    private(set) var ranges: [LogStream: [Range<Int64>]] = [:]
+
+    var isEmpty: Bool { ranges.isEmpty }
+
+    /// Bytes in all of them.
+    var bytes: Int64 { ranges.values.joined().reduce(0) { $0 + Int64($1.count) } }
+
+    /// The gap of `stream` that ends after `offset`.
+    func next(in stream: LogStream, from offset: Int64) -> Range<Int64>? {
+        ranges[stream]?.first { $0.upperBound > offset }
+    }
+
+    /// Adds a gap behind the others, or lets the last one end later.
+    mutating func add(_ gap: Range<Int64>, in stream: LogStream) {
+        if let last = ranges[stream]?.last, last.lowerBound == gap.lowerBound { ranges[stream]?.removeLast() }
+        ranges[stream, default: []].append(gap)
+    }
+
+    /// What stands in the log for a gap.
+    static func sentence(_ gap: Range<Int64>, of stream: LogStream) -> String {
+        "\(gap.count) bytes of \(stream.rawValue) are missing here: Trellis did not take them in time, and the Tendril's disk "
+            + "has a bound. What follows begins with the next whole line."
+    }
+
+    // MARK: - On disk
+
+    private struct Entry: Codable {
+        var stream: LogStream
+        var from: Int64
+        var to: Int64
+    }
+
+    static func load(_ folder: JobFolder) throws -> CaptureGaps {
+        var gaps = CaptureGaps()
+        guard let bytes = try SmallFile.read(folder.gaps) else { return gaps }
+        for entry in try JSONDecoder().decode([Entry].self, from: Data(bytes)) where entry.from < entry.to {
+            gaps.add(entry.from..<entry.to, in: entry.stream)
+        }
+        return gaps
+    }
+
+    func save(_ folder: JobFolder) throws {
+        let entries = LogStream.allCases.flatMap { stream in
+            (ranges[stream] ?? []).map { Entry(stream: stream, from: $0.lowerBound, to: $0.upperBound) }
+        }
+        try SmallFile.write([UInt8](try JSONEncoder().encode(entries)), to: folder.gaps, durably: true)
+    }
+}
+
+/// Decides which part of what waits to be shipped is given up. Pure.
+struct CaptureBound: Hashable, Sendable {
+    /// Bytes of the engine's output that may wait, in all.
+    var bytes: Int64 = 2 << 30
+
+    /// Each of the two streams may have half of it.
+    private var share: Int64 { bytes / 2 }
+
+    /// The gap that brings a stream back under its bound: its middle goes, the beginning and the end stay.
+    ///
+    /// - Parameters:
+    ///   - read: up to here it was read; that is never given up.
+    ///   - size: what the engine has written.
+    ///   - pending: a gap that was decided before, and not reached yet.
+    /// - Returns: nil where there is room.
+    func gap(read: Int64, size: Int64, pending: Range<Int64>?) -> Range<Int64>? {
+        guard size - read - Int64(pending?.count ?? 0) > share else { return nil }
+        let from = pending?.lowerBound ?? read + share / 4
+        let to = size - share / 2
+        return to > max(from, pending?.upperBound ?? 0) ? from..<to : nil
+    }
+}

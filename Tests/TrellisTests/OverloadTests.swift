@@ -1,0 +1,67 @@
+import Domain
+import Foundation
+import HTTPTypes
+import Storage
+import Testing
+import Wire
+
+@testable import Trellis
+
+/// More than anybody should ask for: a clear answer, and no harm to others.
+@Suite struct OverloadTests {
+    private func append(_ n: Int, chunks: Int) -> String {
+        let chunk = #"{"stream_type": "STDOUT", "log_chunk": "x\n"}"#
+        return
+            #"{"epoch": 1, "n": \#(n), "chunks": [\#(Array(repeating: chunk, count: chunks).joined(separator: ","))]}"#
+    }
+
+    private func started(_ api: API, _ name: String) async throws -> (API, JobRecord) {
+        let job = try await api.makeJob(on: api.makeVine().id)
+        let tendril = try await api.makeTendril(name)
+        let order = try await tendril.claim()
+        #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
+        return (tendril, job)
+    }
+
+    @Test func aLogThatGrowsTooFastIsHeldBackAndNothingOfItIsLost() async throws {
+        try await Harness.run(limits: TrellisLimits(appends: AppendRate(burst: 10, perSecond: 5))) {
+            harness, api async throws in
+            let (loud, job) = try await started(api, "loud")
+            let (quiet, other) = try await started(api, "quiet")
+            let logs = "/api/jobs/\(job.id)/logs"
+            #expect(try await loud.post(logs, append(1, chunks: 10)).status == 200)
+            let held = try await loud.post(logs, append(2, chunks: 4))
+            #expect(held.status == 429 && held.error?.contains("5 chunks a second") == true)
+            #expect(try await quiet.post("/api/jobs/\(other.id)/logs", append(1, chunks: 10)).status == 200)
+            harness.clock.advance(seconds: 1)
+            #expect(try await loud.post(logs, append(2, chunks: 4)).status == 200)
+            let text = try await api.get(logs + "?format=text&ansi=0").text
+            #expect(text.components(separatedBy: "\n").count { $0 == "x" } == 14)
+        }
+    }
+
+    @Test func anAppendAtItsLimitsAndBeyond() async throws {
+        try await Harness.run { _, api async throws in
+            let (tendril, job) = try await started(api, "t")
+            let logs = "/api/jobs/\(job.id)/logs"
+            #expect(try await tendril.post(logs, append(1, chunks: 4097)).status == 413)
+            #expect(try await tendril.post(logs, append(1, chunks: 4096)).status == 200)
+            let long = String(repeating: "y", count: (64 << 10) + 1)
+            let body = #"{"epoch": 1, "n": 2, "chunks": [{"stream_type": "STDOUT", "log_chunk": "\#(long)"}]}"#
+            #expect(try await tendril.post(logs, body).status == 413)
+            let huge = try await tendril.post(logs, String(repeating: " ", count: 5 << 20))
+            #expect(huge.status == 413 && huge.error?.isEmpty == false)
+        }
+    }
+
+    @Test func aPlanFileThatWasAlteredIsRefusedForGood() async throws {
+        #expect(ErrorReport(try #require(await damage())).status.code == 409)
+    }
+
+    private func damage() async -> (any Error)? {
+        do {
+            _ = try await StorageError.refusingDamage("The plan file") { throw StorageError(.corrupt, "x") }
+            return nil
+        } catch { return error }
+    }
+}
