@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import round as chaos_round
-from faults import FATAL, HARMLESS
+from faults import ALL
 from world import frozen_binary
 
 
@@ -31,10 +31,11 @@ def main() -> int:
 
     only = None
     if options.fault:
-        found = [fault for fault in HARMLESS + FATAL if options.fault in fault.name]
-        if len(found) != 1:
-            parser.error(f"--fault fits {len(found)} of: " + ", ".join(fault.name for fault in HARMLESS + FATAL))
-        only = found[0]
+        found = [fault for fault in ALL if options.fault in fault.name]
+        exact = [fault for fault in found if fault.name == options.fault]
+        if len(exact or found) != 1:
+            parser.error(f"--fault fits {len(found)} of: " + ", ".join(fault.name for fault in ALL))
+        only = (exact or found)[0]
 
     root = Path(tempfile.mkdtemp(prefix="vintner-chaos-"))
     binary = frozen_binary(root / "bin")
@@ -68,7 +69,7 @@ def table(results: list[chaos_round.Result], seconds: float) -> None:
     rounds = collections.Counter(name for result in results for name in result.faults)
     bad = collections.Counter(name for result in results if result.problem for name in result.faults)
     print("\n| fault | rounds | of them failed |\n| --- | --- | --- |")
-    for fault in HARMLESS + FATAL:
+    for fault in ALL:
         if rounds[fault.name]:
             print(f"| {fault.name} | {rounds[fault.name]} | {bad[fault.name]} |")
     ended = collections.Counter(result.status for result in results)

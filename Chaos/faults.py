@@ -6,7 +6,9 @@ others the job ends as they say, and still nothing that was written is lost.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -28,6 +30,16 @@ class Fault:
     lasts: tuple[float, float] = (0.0, 0.0)
     #: What the job may end as: status, result of the outcome.
     ends: frozenset[tuple[str, str]] = field(default=frozenset({("SUCCESS", "SUCCEEDED")}))
+    #: How the log may end.
+    logs: frozenset[str] = frozenset({"COMPLETE"})
+    #: The engine itself could not write all of its output.
+    is_lossy: bool = False
+    #: The Tendril's machine was lost: neither the end of the log, nor that of the state, nor the lock came back.
+    is_final: bool = False
+    #: The Tendril's folder lies on a small disk of its own.
+    needs_disk: bool = False
+    #: Takes half a minute and more: only when asked for.
+    is_slow: bool = False
 
 
 def kill(*names: str) -> Act:
@@ -112,13 +124,94 @@ def reboot(world: World) -> None:
         world.tendril.process.wait(20)
 
 
+def wait_for_lock(world: World) -> None:
+    """Until the Tendril that was started has taken its folder."""
+    deadline = time.monotonic() + 20
+    with (world.work / "tendril.lock").open("a") as file:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_UN)
+                time.sleep(0.05)
+            except BlockingIOError:
+                return
+
+
 def second_tendril(world: World) -> None:
     """Somebody starts another Tendril on the same folder: it must leave with a sentence and touch nothing."""
     if not world.tendril.is_running:
         return
+    wait_for_lock(world)
     other = subprocess.run(
         world.tendril_command, env=world.tendril_environment, capture_output=True, timeout=30, text=True)
     assert other.returncode != 0 and "Another Tendril is running" in other.stderr + other.stdout, other
+
+
+def force_cancel(world: World) -> None:
+    """A person cancels, and does not want to wait."""
+    cancel(world)
+    time.sleep(0.3)
+    answer = world.call("POST", f"/api/jobs/{world.job}/force-cancel", {})
+    assert answer.status_code in {200, 409}, answer.text
+
+
+def give_up(world: World) -> None:
+    """The Tendril stands still until it is OFFLINE, a person gives the job up, and then it comes back: a zombie."""
+    world.tendril.signal(signal.SIGSTOP)
+    deadline = time.monotonic() + 60
+    while True:
+        answer = world.call("POST", f"/api/jobs/{world.job}/give-up", {})
+        if "ONLINE" not in answer.text:
+            break
+        assert time.monotonic() < deadline, "the Tendril was never OFFLINE"
+        time.sleep(0.5)
+    assert answer.status_code in {200, 409}, answer.text
+    world.tendril.signal(signal.SIGCONT)
+
+
+def lose_folder(world: World) -> None:
+    """The agent's machine is lost with its disk: what comes back knows nothing of the job."""
+    reboot(world)
+    shutil.rmtree(world.work / "jobs")
+
+
+def back_up(world: World) -> None:
+    # What was queued only would be queued again, which is no fault of the log's.
+    while world.get(f"/api/jobs/{world.job}")["status"] in {"QUEUED", "CLAIMED"}:
+        time.sleep(0.02)
+    world.backup = world.folder / "backup.sqlite"
+    with sqlite3.connect(world.data / "vintner.sqlite", timeout=30) as source, \
+            sqlite3.connect(world.backup) as copy:
+        source.backup(copy)
+    source.close()
+    copy.close()
+
+
+def restore(world: World) -> None:
+    """Trellis' database is lost, and what was backed up a while ago put in its place."""
+    progress = world.work / "jobs" / world.job / "job.json"
+    if not progress.exists() or '"settleState"' in progress.read_text():
+        return  # It has all but ended: then its end is what the backup lacks.
+    world.trellis.kill()
+    for name in ("vintner.sqlite", "vintner.sqlite-wal", "vintner.sqlite-shm"):
+        (world.data / name).unlink(missing_ok=True)
+    world.backup.rename(world.data / "vintner.sqlite")
+    world.trellis.start()
+
+
+def fill_disk(world: World) -> None:
+    """The disk with the Tendril's folder is full to the last byte."""
+    with (world.work / "ballast").open("wb", buffering=0) as ballast:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while ballast.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+
+
+def free_disk(world: World) -> None:
+    (world.work / "ballast").unlink(missing_ok=True)
 
 
 def cancel(world: World) -> None:
@@ -150,9 +243,24 @@ FATAL = [
     Fault("kill -9 the engine", to("engines", signal.SIGKILL),
           ends=frozenset({("FAILED", "FAILED"), ("SUCCESS", "SUCCEEDED")})),
     Fault("the agent's machine goes down", reboot, start("tendril"), (0.1, 2), FAILED),
+    Fault("force cancel", force_cancel, ends=frozenset(
+        {("CANCELLED", "INTERRUPTED"), ("CANCELLED", "SUCCEEDED"), ("CANCELLED", ""), ("SUCCESS", "SUCCEEDED")})),
     Fault("cancel", cancel, ends=frozenset(
         {("CANCELLED", "INTERRUPTED"), ("CANCELLED", "SUCCEEDED"), ("CANCELLED", ""), ("SUCCESS", "SUCCEEDED")})),
 ]
+
+
+ANY = frozenset((status, result) for status in ("SUCCESS", "FAILED") for result in ("SUCCEEDED", "FAILED", "UNKNOWN"))
+RARE = [
+    Fault("database restored from a backup", back_up, restore, (0.5, 3)),
+    Fault("the Tendril's disk is full", fill_disk, free_disk, (0.5, 3), ANY, frozenset({"COMPLETE", "INCOMPLETE"}),
+          is_lossy=True, needs_disk=True),
+    Fault("given up, then back", give_up, ends=frozenset(
+        {("FAILED", "SUCCEEDED"), ("SUCCESS", "SUCCEEDED")}), is_slow=True),
+    Fault("the agent's machine is lost", lose_folder, start("tendril"), (0.1, 1), FAILED,
+          frozenset({"INCOMPLETE", "COMPLETE"}), is_final=True, is_slow=True),
+]
+ALL = HARMLESS + FATAL + RARE
 
 
 @dataclass

@@ -31,10 +31,14 @@ def main() -> None:
                 line = f"err {number} {text}\n".encode()
                 # Written in two pieces at times, so that lines, characters and secrets are cut anywhere.
                 cut = dice.randrange(len(line)) if dice.random() < 0.3 else 0
-                if cut:
-                    engine.write(line[:cut])
-                    time.sleep(dice.choice([0, 0.002]))
-                engine.write(line[cut:])
+                try:
+                    if cut:
+                        engine.write(line[:cut])
+                        time.sleep(dice.choice([0, 0.002]))
+                    engine.write(line[cut:])
+                except OSError:
+                    # The disk is full: what does not stand in the file was never written.
+                    pass
             time.sleep(dice.choice([0, 0.01, 0.05, 0.2]))
     (folder / "done").touch()
 

@@ -75,15 +75,26 @@ class Part:
                 raise AssertionError(f"{self.name} did not end within {patience} s of SIGTERM") from None
 
 
+class NoDisk(Exception):
+    """Mounting needs rights that not everybody has."""
+
+
 class World:
     """Everything that one round needs. `close` ends whatever it started."""
 
-    def __init__(self, folder: Path, binary: Path, *tendril_options: str) -> None:
+    disk: Path | None = None
+
+    def __init__(self, folder: Path, binary: Path, *tendril_options: str, small_disk: bool = False) -> None:
         self.folder, self.binary = folder, binary
         self.data, self.work = folder / "data", folder / "tendril"
         self.truth = folder / "truth"
         for made in (self.data, self.work, self.truth):
             made.mkdir(parents=True)
+        if small_disk:
+            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(self.work)], check=False)
+            if mounted.returncode != 0:
+                raise NoDisk("a disk of its own can't be mounted here")
+            self.disk = self.work
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         environment = dict(os.environ, PATH=f"{os.environ['PATH']}:{ROOT}/.tools/bin")
@@ -176,6 +187,14 @@ class World:
                 raise AssertionError(f"{record['job_type']} {job} is not over after {limit:.0f} s: {facts}")
             time.sleep(0.1)
 
+    def whole(self, job: str, limit: float) -> Any:
+        """The job, once its log is whole."""
+        deadline = time.monotonic() + limit
+        while (record := self.get(f"/api/jobs/{job}"))["log_state"] != "COMPLETE":
+            assert time.monotonic() < deadline, f"the log of {job} never became whole"
+            time.sleep(0.1)
+        return record
+
     # What runs
 
     def processes(self) -> dict[int, list[str]]:
@@ -215,6 +234,8 @@ class World:
             except ProcessLookupError:
                 pass
         self.proxy.stop()
+        if self.disk:
+            subprocess.run(["umount", str(self.disk)], check=True)
 
 
 def parent_of(pid: int) -> int:

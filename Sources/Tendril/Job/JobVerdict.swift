@@ -51,7 +51,11 @@ struct JobVerdict: Hashable, Sendable {
             verdict.outcome.summary += " \(failure)"
         }
         if verdict.status == .failed { verdict.errorMessage = verdict.errorMessage ?? verdict.outcome.summary }
-        if progress.isCancelled { verdict.status = nil }
+        if progress.isCancelled {
+            // A cancel is no error; what came of it is the outcome.
+            verdict.status = nil
+            verdict.errorMessage = nil
+        }
         return verdict
     }
 

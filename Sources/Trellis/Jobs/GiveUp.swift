@@ -38,7 +38,7 @@ struct GiveUp: Sendable {
     }
 
     private func take(_ lease: Lease, status: JobStatus, reason: String) async throws -> Job {
-        let sentence = "\(reason) What Terraform did since then is not known here, and the vine stays locked if it was."
+        let sentence = "\(reason) What Terraform did since is not known; where it held the state's lock, it still does."
         let facts = JobFacts(
             errorMessage: status == .processing ? sentence : nil,
             outcome: Outcome(result: .unknown, summary: sentence), notes: [sentence])

@@ -147,6 +147,8 @@ actor FakeTrellis: TrellisCalling {
 
     func storeState(_ state: Data, of vine: VineID, lockID: String) async throws {
         try await enter("store")
+        // What is the newest already is acknowledged, and not stored again.
+        guard states.last != state else { return }
         states.append(state)
         stored.append(Stored(position: StateFile.position(of: state), lockID: lockID))
     }

@@ -3,8 +3,8 @@
 import { announce } from "../lib/announce.js";
 import { post } from "../lib/api.js";
 import { now } from "../lib/clock.js";
-import { one, setText } from "../lib/dom.js";
-import { messageOf } from "../lib/problem.js";
+import { confirmFirst } from "../lib/confirm.js";
+import { one } from "../lib/dom.js";
 import { contact } from "./words.js";
 
 const RUNS = new Set(["RUNNING", "STOPPING"]);
@@ -22,7 +22,7 @@ const ASKS = {
   },
   giveUp: {
     path: "give-up", title: "Give up this job", action: "Give up", done: "Given up",
-    text: "The job ends as failed, because its Tendril can't be reached. Terraform may still be running there: the vine's state stays locked until the Tendril comes back and has saved it, or somebody breaks the lock. Nothing is applied again on its own.",
+    text: "The job ends here, because its Tendril can't be reached. Terraform may still be running there: the vine's state stays locked until the Tendril comes back and has saved it, or somebody breaks the lock. Nothing is applied again on its own.",
   },
 };
 
@@ -31,42 +31,21 @@ const ASKS = {
  * @param {import("./watch.js").Watch} watch
  */
 export function startLastResorts(model, watch) {
-  const dialog = /** @type {HTMLDialogElement} */ (one("#last-resort"));
-  const [act, problem] = [one("[data-resort-do]"), one("[data-resort-error]")];
   const buttons = { force: one('[data-action="force"]'), giveUp: one('[data-action="give-up"]') };
-  let chosen = "force";
-
   for (const [name, button] of Object.entries(buttons)) {
-    button.addEventListener("click", () => {
-      chosen = name;
-      const ask = ASKS[name];
-      setText(one("[data-resort-title]"), ask.title);
-      setText(one("[data-resort-text]"), ask.text);
-      setText(act, ask.action);
-      problem.hidden = true;
-      dialog.showModal();
-    });
+    const { path, title, text, action, done } = ASKS[name];
+    button.addEventListener("click", () => confirmFirst({
+      title, text, action, isDanger: true,
+      run: async () => {
+        model.take(await post(`/api/jobs/${model.job.id}/${path}`));
+        announce(done, { urgent: true });
+        watch.refresh().catch(() => {});
+      },
+    }));
   }
-  for (const close of dialog.querySelectorAll("[data-resort-close]")) close.addEventListener("click", () => dialog.close());
-  act.addEventListener("click", async () => {
-    act.disabled = true;
-    try {
-      model.take(await post(`/api/jobs/${model.job.id}/${ASKS[chosen].path}`));
-      dialog.close();
-      announce(ASKS[chosen].done, { urgent: true });
-      watch.refresh().catch(() => {});
-    } catch (error) {
-      problem.hidden = false;
-      problem.textContent = messageOf(error);
-    } finally {
-      act.disabled = false;
-    }
-  });
-
   const draw = () => {
     const can = lastResorts(model);
     for (const [name, button] of Object.entries(buttons)) if (button.hidden === can[name]) button.hidden = !can[name];
-    if (!can[chosen] && dialog.open) dialog.close();
   };
   model.onChange(draw);
   // Silence is no event.

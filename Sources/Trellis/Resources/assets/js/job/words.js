@@ -53,6 +53,7 @@ export function facts(model) {
     // A verdict on top says it already, but for a cancel, and for a failure without details.
     const isNews = job.status === "CANCELLED" || job.status === "FAILED" && !otherLines(job.error_message) && !sameText(outcome.summary, job.error_message);
     if (isNews) add("exit", ended(outcome.summary));
+    if (outcome.unfinished?.length) add("warn", `Begun and not finished: ${outcome.unfinished.join(", ")}`);
   }
   // A plan leaves the state as it was.
   if (outcome && !isPlan) {

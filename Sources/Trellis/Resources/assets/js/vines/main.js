@@ -53,10 +53,10 @@ function forget(vine) {
 
 function breakLock(vine) {
   const { id, holder, since } = vine.lock;
-  confirmByName({
+  confirmFirst({
     title: `Break the lock of ${titleOf(vine)}`,
     text: `${holder} has held the state's lock since ${new Date(since).toLocaleString()}, and may still be changing real infrastructure. Break it only where you know that nothing runs there any more. A state that still comes from there is kept aside, as a version of its own.`,
-    name: titleOf(vine), action: "Break the lock",
+    name: titleOf(vine), action: "Break the lock", isDanger: true,
     run: async () => {
       await post(`/api/vines/${vine.id}/break-lock`, { lock_id: id, confirm: vine.project_name });
       await list.refresh();

@@ -1,0 +1,82 @@
+"""Force cancel, Give up and Break lock: each where it can be done, and each only after a second look."""
+
+import re
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from conftest import Api, shell
+from job_page import JobPage
+
+
+def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api) -> None:
+    # An engine that stands still hears nothing that it is asked.
+    job = api.deploy(api.vine(shell("echo stuck-$((1 + 1)); sleep 1; kill -STOP $PPID; sleep 600"))["id"])
+    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    expect(view.with_text("): stuck-2")).to_be_visible()
+    expect(view.button("Force cancel")).to_be_hidden()
+    view.button("Cancel").click()
+    view.shows("CANCELLED")
+    expect(view.banner).to_contain_text("Terraform is still stopping")
+    view.button("Force cancel").click()
+    dialog = page.get_by_role("dialog", name="Force cancel")
+    expect(dialog).to_contain_text("may exist afterwards without standing in the state")
+    dialog.get_by_role("button", name="Keep it").click()
+    assert api.get(f"/api/jobs/{view.job}")["engine_state"] == "STOPPING"
+    view.button("Force cancel").click()
+    dialog.get_by_role("button", name="Kill Terraform").click()
+    expect(dialog).to_be_hidden()
+    view.is_complete()
+    expect(view.button("Force cancel")).to_be_hidden()
+    expect(view.banner).to_contain_text("Begun and not finished: terraform_data.x")
+    record = api.get(f"/api/jobs/{view.job}")
+    assert record["engine_state"] == "GONE" and record["forced"] and record["outcome"]["signal"] == 9, record
+    assert record["outcome"]["unfinished"] == ["terraform_data.x"] and record["outcome"]["lock_released"], record
+
+
+@pytest.mark.slow
+def test_a_job_whose_tendril_is_gone_is_given_up(page: Page, api: Api) -> None:
+    made = api.post("/api/workers", {"name": "gone for good"})
+    headers = {"X-Worker-ID": made["worker_id"], "X-Worker-Token": made["worker_token"]}
+    engine = {"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}
+
+    def say(method: str, path: str, body: dict) -> None:
+        answer = requests.request(method, api.url + path, json=body, headers=headers, timeout=30)
+        assert answer.ok, answer.text
+
+    say("POST", "/api/workers/heartbeat", {
+        "version": "test", "slots": 1, "draining": False, "run_root": "/x", "engines": [engine], "leases": []})
+    job = api.job("PLAN", api.vine("")["id"], assigned_worker_id=made["worker_id"])
+    say("POST", "/api/jobs/claim", {})
+    say("PUT", f"/api/jobs/{job['id']}/status", {"epoch": 1, "status": "PROCESSING"})
+    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    expect(view.button("Give up")).to_be_hidden()
+    expect(page.locator("[data-strip]")).to_contain_text(
+        re.compile("Lost contact with gone for good .* ago, can still resume"), timeout=60_000)
+    view.button("Give up").click()
+    dialog = page.get_by_role("dialog", name="Give up this job")
+    expect(dialog).to_contain_text("Nothing is applied again on its own")
+    dialog.get_by_role("button", name="Give up").click()
+    view.shows("FAILED")
+    expect(view.banner).to_contain_text(re.compile("Given up by .*: gone for good was last heard of"))
+    expect(view.button("Give up")).to_be_hidden()
+    expect(view.button("Re-run")).to_be_visible()
+
+
+def test_a_lock_is_shown_with_its_holder_and_broken_in_so_many_words(page: Page, api: Api) -> None:
+    vine = api.vine("", project="held")
+    api.post(f"/api/vines/{vine['id']}/lock", {"ID": "l-1", "Who": "ana@laptop"})
+    page.goto(f"/dashboard/vines#{vine['id']}")
+    row = page.locator(f'[data-vine="{vine["id"]}"]')
+    expect(row).to_contain_text("ana@laptop")
+    row.get_by_role("button", name="Break lock").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("ana@laptop has held the state's lock since")
+    act = dialog.get_by_role("button", name="Break the lock")
+    expect(act).to_be_disabled()
+    dialog.get_by_role("textbox").fill("held / test")
+    act.click()
+    expect(dialog).to_be_hidden()
+    expect(row).not_to_contain_text("ana@laptop")
+    assert api.get(f"/api/vines/{vine['id']}").get("lock") is None
