@@ -13,7 +13,7 @@ import requests
 from conftest import Api
 
 # Text of one chunk and of one append: under what the server takes.
-CHUNK_LINES = 1000
+CHUNK_LINES = 500
 APPEND_BYTES = 900_000
 BEAT = 5
 

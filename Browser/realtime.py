@@ -129,7 +129,7 @@ class Realtime:
 
 
 class PlainLog:
-    """Takes the place of the log's reading API: `/api/jobs/ID/logs/lines?…` and `/outline`."""
+    """Takes the place of the log: of its end in the page, and of the reading API, `/api/jobs/ID/logs/lines?…` and `/outline`."""
 
     def __init__(self, job: str, rows: list[dict[str, Any]]) -> None:
         self.job = job
@@ -142,7 +142,15 @@ class PlainLog:
     def serve(self, where: BrowserContext | Page) -> "PlainLog":
         where.route(f"**/api/jobs/{self.job}/logs/lines?*", self._answer)
         where.route(f"**/api/jobs/{self.job}/logs/outline", self._outline)
+        where.route(f"**/dashboard/jobs/{self.job}*", self._page)
         return self
+
+    def _page(self, route: Route) -> None:
+        response = route.fetch()
+        before, rest = response.text().split('<script type="application/json" id="job-data">')
+        data, after = rest.split("</script>", 1)
+        data = json.dumps({**json.loads(data), "log": self.window({"tail": "200"})}).replace("<", "\\u003c")
+        route.fulfill(response=response, body=f'{before}<script type="application/json" id="job-data">{data}</script>{after}')
 
     def _outline(self, route: Route) -> None:
         route.fulfill(json={"total": self._total, "seq": self._seq, "errors": [], "warnings": [], "capped": False})
@@ -162,6 +170,9 @@ class PlainLog:
         if self.refusal:
             route.fulfill(status=self.refusal, json={"error": "Refused for a test."})
             return
+        route.fulfill(json=self.window(query))
+
+    def window(self, query: dict[str, str]) -> dict[str, Any]:
         wanted = query["streams"].split(",") if "streams" in query else ["STDOUT", "STDERR", "SYSTEM"]
         shown = [row for row in self.rows if row["stream_type"] in wanted]
         start, count = 0, int(query.get("count", 300))
@@ -179,7 +190,7 @@ class PlainLog:
             "counts": counts, "log_state": self.log_state, "lines": lines}
         if "streams" not in query and (not self.rows or lines and lines[-1]["n"] == self._total):
             answer["ends"] = {}
-        route.fulfill(json=answer)
+        return answer
 
 
 def line(row: dict[str, Any]) -> dict[str, Any]:

@@ -260,6 +260,8 @@ def test_L8_timestamps_wrap_and_filter(page: Page, failed) -> None:
     view.button("Timestamps").click()
     expect(time).to_be_visible()
     expect(time).to_have_text(re.compile(r"^\d\d:\d\d:\d\d\.\d{3}$"))
+    view.button("Timestamps").click()
+    expect(time).to_have_text(re.compile(r"^\+\d\d:\d\d\.\d{3}$"))  # since the start
     view.button("Wrap lines").click()
     assert view.log.evaluate("log => log.scrollWidth - log.clientWidth") <= 0
     page.reload()

@@ -175,6 +175,85 @@ def test_L6_outline_keeps_each_line_once_and_in_order(at_home: Page) -> None:
     assert found == [[5, 10, 20, 50], 20, 20, 5, 5, 50, 7, 0]
 
 
+LOADER = """
+  const { LineLoader } = await import('/assets/js/job/loader.js');
+  const { LineView } = await import('/assets/js/job/view.js');
+  const { LineStore } = await import('/assets/js/job/store.js');
+  const { ApiError } = await import('/assets/js/lib/api.js');
+  const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
+  const store = new LineStore();
+  store.count = 10_000;
+  const view = new LineView(store);
+  const asked = [], told = [];
+  let fail = null, slow = 0;
+  const api = { lines: async ({ from, count }, signal) => {
+    const note = { from, count };
+    asked.push(note);
+    signal?.addEventListener('abort', () => { note.aborted = true; });
+    await wait(slow);
+    signal?.throwIfAborted();
+    if (fail) throw fail;
+    return { row: from - 1, lines: Array.from({ length: count }, (_, i) => ({ n: from + i, stream: 'STDOUT', text: `line ${from + i}` })) };
+  } };
+  const loader = new LineLoader(api, view, {
+    filled: () => told.push('filled'), changed: () => told.push(loader.isFailing ? 'failing' : 'well'), refused: error => told.push(error.status) });
+"""
+
+
+def test_L6_rows_are_asked_for_once_and_ahead_of_the_reader(at_home: Page) -> None:
+    asked = at_home.evaluate(
+        "async () => {" + LOADER + """
+          loader.want(5000, 5100);
+          await wait(10);
+          loader.want(5000, 5100);
+          loader.want(5020, 5120, { direction: 1 });
+          await wait(10);
+          const before = asked.length;
+          loader.want(5300, 5400, { direction: 1 });
+          await wait(10);
+          loader.want(4950, 5050, { direction: -1 });
+          await wait(10);
+          return [before, asked];
+        }""")
+    assert asked[0] == 1
+    assert asked[1] == [{"from": 5001, "count": 400}, {"from": 5401, "count": 400}, {"from": 4601, "count": 400}]
+
+
+def test_L6_what_is_no_longer_wanted_is_aborted(at_home: Page) -> None:
+    asked, told = at_home.evaluate(
+        "async () => {" + LOADER + """
+          slow = 100;
+          loader.want(1000, 1100);
+          await wait(20);
+          loader.want(7000, 7100);
+          await wait(200);
+          // A thumb that does not rest.
+          for (let row = 2000; row < 3000; row += 100) { loader.want(row, row + 50, { isMoving: true }); await wait(10); }
+          await wait(300);
+          return [asked, told];
+        }""")
+    assert asked == [{"from": 1001, "count": 400, "aborted": True}, {"from": 7001, "count": 400}, {"from": 2901, "count": 400}]
+    assert told == ["filled", "filled"]
+
+
+def test_L10_what_fails_is_tried_again_and_what_is_refused_is_not(at_home: Page) -> None:
+    asked, told, refused = at_home.evaluate(
+        "async () => {" + LOADER + """
+          fail = new ApiError(503, 'Not now.');
+          loader.want(0, 50);
+          await wait(20);
+          fail = null;
+          await wait(900);
+          const again = [asked.length, [...told]];
+          fail = new ApiError(404, 'Gone.');
+          loader.want(9000, 9050);
+          await wait(1200);
+          return [...again, [asked.length, told.at(-1)]];
+        }""")
+    assert asked == 2 and told == ["failing", "filled", "well"]
+    assert refused == [3, 404]
+
+
 # ---- the scroll space
 
 SPACE = """

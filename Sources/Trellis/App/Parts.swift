@@ -72,7 +72,8 @@ struct Parts {
         let jobs = JobService(
             store: store, vines: vines, vault: vault, bell: feeds.bell, ambient: ambient)
         addAPI(to: router, vines: vines, jobs: jobs, records: records)
-        PageRoutes(renderer: renderer, jobs: jobs, records: records).add(to: router)
+        PageRoutes(renderer: renderer, jobs: jobs, records: records, lines: LineWindows(store: store))
+            .add(to: router)
         return router
     }
 

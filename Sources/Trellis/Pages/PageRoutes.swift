@@ -10,6 +10,7 @@ struct PageRoutes: Sendable {
     var renderer: PageRenderer
     var jobs: JobService
     var records: JobRecords
+    var lines: LineWindows
 
     func add(to router: Router<TrellisContext>) {
         router.get("/") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
@@ -37,12 +38,17 @@ struct PageRoutes: Sendable {
         var model = try frame(context, title: "Job", tab: "active_jobs")
         let job = try await jobs.find(context.id("id", of: "job"))
         let page = JobPage(
-            job: try await records.record(job), vine: .init(job), apply: try await jobs.applyCheck(job))
+            job: try await records.record(job), vine: .init(job), apply: try await jobs.applyCheck(job),
+            log: try await lines.window(Self.logEnd, of: job))
         let data = try WireJSON.encode(page)
         model["json"] = PageRenderer.dataBlock(data)
         model.merge(page.fields) { _, field in field }
         return renderer.page("job", model)
     }
+
+    /// As many lines as the job page asks for itself (`catch-up.js`).
+    private static let logEnd = LineQuery(
+        start: .tail, count: 200, streams: Set(LogStream.allCases), isStyled: true, fold: LineQuery.foldLength)
 
     private func frame(_ context: TrellisContext, title: String, tab: String) throws -> [String: Any] {
         _ = try context.requireUser()
@@ -89,4 +95,6 @@ struct JobPage: Encodable {
     var job: JobRecord
     var vine: VineBrief
     var apply: ApplyCheck
+    /// The log's last lines, so that the page shows them without asking.
+    var log: LineWindow
 }

@@ -166,15 +166,14 @@ export class Feed {
     this.#failures = 0;
     this.#realtime.setBlocked(false);
     this.#mark = bindings.find(({ table }) => table === LOGS)?.seq ?? 0;
+    if (this.#mark - this.#store.lastSeq > FAR) {
+      // What came while nobody listened is leapt over: joined again from the end, it is not told.
+      this.#leave();
+      this.#read();
+      return;
+    }
     this.#fill();
     this.#goLive(false);
-    if (this.#mark - this.#store.lastSeq > FAR) this.#leap();
-  }
-
-  // To the end, over what came while nobody listened.
-  async #leap() {
-    await this.#read();
-    if (this.#isJoined && !this.#isOver) this.#channel?.rejoin();
   }
 
   #down(hasFailed) {

@@ -160,16 +160,16 @@ export class Find {
   }
 
   #count() {
-    const { hits, isDone, isOn, isCapped, isRefused, reason } = this.#search;
+    const { hits, isDone, isOn, isCapped, refusal, reason } = this.#search;
     const total = `${count(hits.length)}${isCapped ? "+" : isDone ? "" : "…"}`;
     let text = "";
-    if (isRefused) text = "not a pattern";
+    if (refusal) text = refusal === 400 ? "not a pattern" : "no answer";
     else if (isOn) text = hits.length ? `${this.#at < 0 ? "–" : count(this.#at + 1)} of ${total}` : isDone ? "no hits" : "…";
-    this.#input.setAttribute("aria-invalid", String(isRefused));
+    this.#input.setAttribute("aria-invalid", String(refusal === 400));
     setText(this.#note, reason);
     this.#note.hidden = !reason;
     if (this.#counter.textContent === text) return;
     setText(this.#counter, text);
-    if (text) announce(isRefused ? reason : hits.length ? `Hit ${text}` : text);
+    if (text) announce(refusal ? reason : hits.length ? `Hit ${text}` : text);
   }
 }

@@ -26,11 +26,13 @@ export class LogSearch {
   hits = [];
   /** The last line that has been looked at. */
   scanned = 0;
+  /** True where what was there has been looked through. */
+  isDone = true;
   isCapped = false;
   /** Why it was not looked further, or what is wrong with the pattern. */
   reason = "";
-  /** The pattern is none. */
-  isRefused = false;
+  /** The status that the search was refused with: 400 for a pattern that is none; 0 for none. */
+  refusal = 0;
   /** @type {() => void} */
   onChange = () => {};
 
@@ -48,13 +50,10 @@ export class LogSearch {
     return this.#query !== null;
   }
 
-  /** True where what was there has been looked through. */
-  isDone = true;
-
-  /** @param {Query} query an empty one ends it */
+  /** @param {Query} query an empty one ends it, and one in no streams */
   run(query) {
     this.stop();
-    if (!query.text) return;
+    if (!query.text || query.streams === "") return;
     this.#query = query;
     this.isDone = false;
     this.#ask();
@@ -70,12 +69,12 @@ export class LogSearch {
     this.scanned = 0;
     this.isDone = true;
     this.isCapped = false;
-    this.isRefused = false;
+    this.refusal = 0;
     this.reason = "";
   }
 
   #later(wait) {
-    if (this.#query && !this.isCapped && !this.isRefused) this.#timer ||= setTimeout(() => this.#ask(), wait);
+    if (this.#query && !this.isCapped && !this.refusal) this.#timer ||= setTimeout(() => this.#ask(), wait);
   }
 
   async #ask() {
@@ -99,7 +98,7 @@ export class LogSearch {
       if (!(error instanceof ApiError)) throw error;
       // Asked again from there on, so these come again.
       this.hits.length = firstFrom(this.hits, this.scanned + 1);
-      this.isRefused = !error.isPassing;
+      this.refusal = error.isPassing ? 0 : error.status;
       this.reason = error.message;
       this.#later(this.#backoff.next());
     }
