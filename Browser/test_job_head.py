@@ -205,6 +205,8 @@ def test_B1_nothing_shifts_while_the_log_streams(page: Page, api: Api, gate) -> 
           }).observe({ type: 'layout-shift' }); }""")
     begin.open()
     view.printed(60)
+    # Times have ticked on, from one digit to two.
+    expect(page.locator("[data-created]")).to_have_text(re.compile(r"^(\d\d s|\d+ min) ago$"), timeout=15_000)
     # Rows move inside the log as it scrolls: that is what following is.
     assert page.evaluate("window.shifts") == []
     end.open()
