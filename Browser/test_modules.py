@@ -1,7 +1,11 @@
 """Single modules of the page, in the browser that runs them. Any page of the site will do."""
 
+import json
+
 import pytest
 from playwright.sync_api import Page
+
+from conftest import ROOT
 
 ESC = "\x1b"
 
@@ -28,45 +32,26 @@ def parse(page: Page, lines: list) -> list:
         }""", lines)
 
 
-@pytest.mark.parametrize("raw, text, runs", [
-    ("plain", "plain", ""),
-    (f"{ESC}[1mbold{ESC}[0m not", "bold not", "0://1 4://0"),
-    (f"a{ESC}[31mred{ESC}[39mb", "aredb", "1:1//0 4://0"),
-    (f"{ESC}[38;5;208mx", "x", "0:#ff8700//0"),
-    (f"{ESC}[38;5;9mx", "x", "0:9//0"),
-    (f"{ESC}[38;2;1;2;3mx", "x", "0:#010203//0"),
-    (f"{ESC}[38:2::1:2:3mx", "x", "0:#010203//0"),
-    (f"{ESC}[48;5;240;1;4mx", "x", "0:/#585858/9"),
-    (f"{ESC}[1;2;3;4;7;9mx{ESC}[22;23;24;27;29my", "xy", "0://63 1://0"),
-    (f"{ESC}[mx", "x", ""),
-    (f"{ESC}[?25l{ESC}[2J{ESC}[10;20Hx{ESC}[K", "x", ""),
-    (f"{ESC}]0;title\x07x{ESC}]8;;http://a{ESC}\\y", "xy", ""),
-    (f"{ESC}(Bx{ESC}=y{ESC}Mz", "xyz", ""),
-    ("\x9b31mx\x9b0my", "xy", "0:1//0 1://0"),
-    ("10%\r20%\r100%", "100%", ""),
-    ("abcdef\rXY", "XYcdef", ""),
-    ("text\r", "text", ""),
-    ("ab\b\bX", "Xb", ""),
-    (f"{ESC}[31mabc\r{ESC}[32mX", "Xbc", "0:2//0 1:1//0"),
-    ("a\x00b\x07c\x7fd\x85e", "abcde", ""),
-    ("tab\there", "tab\there", ""),
-    ("🍇\rx", "x", ""),
-    (f"end{ESC}", "end", ""),
-    (f"end{ESC}[31", "end", ""),
-    (f"odd{ESC}[31\x01mx", "oddmx", ""),
-], ids=lambda value: repr(value)[:40])
-def test_L2_ansi(at_home: Page, raw: str, text: str, runs: str) -> None:
-    assert parse(at_home, [raw]) == [[text, runs]]
+# The same cases that the server's parser passes (`ShownTextTests`).
+CASES = json.loads((ROOT / "Tests" / "Fixtures" / "log-text.json").read_text())
 
 
-def test_L2_style_goes_on_from_line_to_line(at_home: Page) -> None:
-    assert parse(at_home, [f"{ESC}[31mred", "still", f"{ESC}[0mnot"]) == [["red", "0:1//0"], ["still", "0:1//0"], ["not", ""]]
+@pytest.mark.parametrize("case", CASES["ansi"], ids=lambda case: case["name"])
+def test_L2_ansi(at_home: Page, case: dict) -> None:
+    assert parse(at_home, case["lines"]) == case["shown"]
 
 
-def test_L2_a_sequence_cut_with_its_line_goes_on(at_home: Page) -> None:
-    assert parse(at_home, [f"a{ESC}[3", ["1mred", True]]) == [["a", ""], ["red", "0:1//0"]]
-    # A new line is not what a broken sequence waits for.
-    assert parse(at_home, [f"a{ESC}[3", "1mtext"]) == [["a", ""], ["1mtext", ""]]
+@pytest.mark.parametrize("case", CASES["marks"], ids=lambda case: case["name"])
+def test_L8_marks(at_home: Page, case: dict) -> None:
+    marks = at_home.evaluate(
+        """async lines => {
+          const { Marker } = await import('/assets/js/job/marks.js');
+          const marker = new Marker();
+          const found = lines.map(text => ({ text, mark: null, head: false }));
+          for (const line of found) marker.take(line);
+          return found.map(line => line.mark && line.mark + (line.head ? "!" : ""));
+        }""", case["lines"])
+    assert marks == case["marks"]
 
 
 LIVE = """
@@ -420,5 +405,5 @@ def test_H3_durations(at_home: Page) -> None:
 def test_L6_the_job_page_asks_for_all_its_modules_at_once(page: Page, planned) -> None:
     page.goto(f"/dashboard/jobs/{planned['job']['id']}")
     listed = page.locator('link[rel="modulepreload"], script[src]').evaluate_all("nodes => nodes.map(node => node.href ?? node.src)")
-    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.includes('/assets/js/'))")
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.endsWith('.js'))")
     assert sorted(set(loaded)) == sorted(set(listed))

@@ -64,6 +64,19 @@ import Wire
         }
     }
 
+    @Test func assetsAreKeptUnderThePathThatPagesName() async throws {
+        try await Harness.run { _, api async throws in
+            let page = try await api.stranger.get("/sign-in").text
+            let style = try #require(page.firstMatch(of: /"(\/assets\/[0-9a-f]{12}\/app\.css)"/)).1
+            let kept = try await api.stranger.get(String(style))
+            #expect(kept.status == 200 && kept.headers[.cacheControl]?.contains("immutable") == true)
+            let named = try await api.stranger.get("/assets/app.css")
+            #expect(named.body == kept.body && named.headers[.cacheControl] == "no-cache")
+            // What an older program named is not answered with something else.
+            #expect(try await api.stranger.get("/assets/0123456789ab/app.css").status == 404)
+        }
+    }
+
     @Test func everyAnswerCarriesTheSecurityHeaders() async throws {
         try await Harness.run { _, api async throws in
             for uri in ["/sign-in", "/api/jobs", "/nothing-here", "/healthz"] {

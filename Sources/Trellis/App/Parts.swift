@@ -55,14 +55,15 @@ struct Parts {
 
     func router() async throws -> Router<TrellisContext> {
         let resources = Bundle.module.bundlePath + "/Resources"
-        let renderer = try await PageRenderer(folder: resources + "/templates")
+        let assets = try Assets(folder: resources + "/assets")
+        let renderer = try await PageRenderer(folder: resources + "/templates", assets: assets.path)
         let router = Router(context: TrellisContext.self)
         router.addMiddleware {
             SecurityHeaders(isSecure: isSecure)
             ErrorMiddleware()
             HostCheck(origins: origins)
-            FileMiddleware(
-                resources + "/assets", urlBasePath: "/assets", cacheControl: Self.assetCaching, logger: Self.silent)
+            assets.lasting
+            assets.named
             Authentication(access: access, tendrils: store, origins: origins)
             OpenStreams(limits: configuration.limits.streams)
         }
@@ -99,14 +100,6 @@ struct Parts {
             limits: configuration.limits
         ).add(to: api)
     }
-
-    /// The asset folder is announced at each start otherwise, on a logger of its own.
-    private static let silent = Logger(label: "assets") { _ in SwiftLogNoOpLogHandler() }
-
-    /// Asked for again each time (304 by its ETag): an upgrade is seen at once.
-    private static let assetCaching = CacheControl([
-        (.textCss, [.noCache]), (.textJavascript, [.noCache]), (.imageSvg, [.noCache]),
-    ])
 
     /// HTTP/1.1 with WebSockets, over TLS where certificates are given.
     func server() throws -> HTTPServerBuilder {

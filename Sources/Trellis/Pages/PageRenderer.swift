@@ -7,10 +7,13 @@ internal import NIOCore
 /// Draws the pages. The templates are checked at the start: a missing one would otherwise render as nothing.
 struct PageRenderer: Sendable {
     private let library: MustacheLibrary
+    /// Where the pages find their scripts and styles.
+    private let assets: String
 
     static let templates = ["job", "jobs", "vines", "tendrils", "sign-in", "error"]
 
-    init(folder: String) async throws {
+    init(folder: String, assets: String) async throws {
+        self.assets = assets
         library = try await MustacheLibrary(directory: folder)
         for name in Self.templates where library.getTemplate(named: name) == nil {
             throw PageError.missingTemplate(name)
@@ -18,6 +21,7 @@ struct PageRenderer: Sendable {
     }
 
     func page(_ name: String, _ model: [String: Any], status: HTTPResponse.Status = .ok) -> Response {
+        let model = model.merging(["assets": assets]) { _, path in path }
         let html = library.render(model, withTemplate: name) ?? ""
         return Response(
             status: status, headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"],

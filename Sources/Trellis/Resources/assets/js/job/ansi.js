@@ -120,9 +120,9 @@ export class AnsiParser {
     if (code >= 0x20 && code <= 0x2f) {
       let j = at + 2;
       while (raw.charCodeAt(j) >= 0x20 && raw.charCodeAt(j) <= 0x2f) j += 1;
-      return j < raw.length ? j + 1 : this.#cut(raw, at);
+      return j < raw.length ? after(raw, j) : this.#cut(raw, at);
     }
-    return at + 2;
+    return after(raw, at + 1);
   }
 
   #csi(raw, at, from) {
@@ -188,6 +188,11 @@ export class AnsiParser {
     }
     this.style = intern(s);
   }
+}
+
+/** Behind the whole character at `i`. */
+function after(raw, i) {
+  return i + (raw.codePointAt(i) > 0xffff ? 2 : 1);
 }
 
 /** `38;5;N` and `38;2;R;G;B`. @returns {[number|string|undefined, number]} and how many codes it took */
