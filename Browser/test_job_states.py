@@ -119,6 +119,41 @@ def test_P1_status_every_three_seconds_then_the_job_until_its_log_is_final(
     assert len(times(work.job)) + len(times(f"{work.job}/status")) == count
 
 
+def test_H3_duration_never_goes_back(page: Page, api: Api) -> None:
+    work = handed(api).start()
+    view = JobPage(page, work.job).open().shows("PROCESSING")
+    view.feed.filter(has_text="Live").wait_for()
+    page.evaluate(
+        """() => { const node = document.querySelector('[data-duration]'); window.durations = [node.textContent];
+          new MutationObserver(() => window.durations.push(node.textContent)).observe(node, { childList: true, characterData: true, subtree: true }); }""")
+    expect(view.duration).to_have_text(re.compile(r"00:0[3-9]"))
+    # Something else than the job changes: the page draws its head anew, from a record of some seconds ago.
+    work.hand.beat(leases=[{"job_id": work.job, "epoch": work.epoch}])
+    expect(page.locator("[data-strip]")).to_contain_text("heartbeat 0 s ago")
+    expect(view.duration).to_have_text(re.compile(r"00:(0[6-9]|1\d)"))
+    durations = page.evaluate("window.durations")
+    assert durations == sorted(durations)
+    api.post(f"/api/jobs/{work.job}/cancel")
+    work.report(engine_state="GONE")
+
+
+def test_H3_duration_ticks_in_the_list_too(context: BrowserContext, api: Api, watcher: Watcher) -> None:
+    work = handed(api).start()
+    page = context.new_page()
+    page.goto(f"/dashboard/jobs?q={work.job}")
+    duration = page.locator("tbody [data-duration]")
+    expect(duration).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    # On its own, with nothing that comes from the server.
+    watcher.network_may_fail = True
+    context.set_offline(True)
+    for _ in range(3):
+        before = duration.inner_text()
+        expect(duration).not_to_have_text(before, timeout=5000)
+        assert duration.inner_text() > before
+    api.post(f"/api/jobs/{work.job}/cancel")
+    work.report(engine_state="GONE")
+
+
 def test_H5_queued_for_an_offline_tendril_can_be_changed_to_any_available(page: Page, api: Api) -> None:
     away = Hand(api)
     job = api.job("PLAN", api.vine(MAIN)["id"], assigned_worker_id=away.id)

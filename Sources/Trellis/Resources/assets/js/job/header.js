@@ -1,6 +1,6 @@
 // The head of the page: badge, duration, Tendril, title and the tab's icon.
 
-import { now, sync } from "../lib/clock.js";
+import { now } from "../lib/clock.js";
 import { badge, one, setText } from "../lib/dom.js";
 import { clockTime, shortId } from "../lib/format.js";
 import { setAgo } from "../lib/times.js";
@@ -15,7 +15,6 @@ export function startHeader(model) {
   const badgeHost = one(".state-line");
   const draw = () => {
     const { job } = model;
-    sync(job.server_now);
     const shown = one("[data-job-status]", badgeHost);
     if (shown.dataset.jobStatus !== job.status || !shown.hasAttribute("data-live")) {
       const fresh = badge(job.status);

@@ -1,7 +1,7 @@
 // The list of jobs: filters in the address, rows kept fresh.
 
 import { announce } from "../lib/announce.js";
-import { now, sync } from "../lib/clock.js";
+import { now } from "../lib/clock.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
 import { followTable } from "../lib/follow-table.js";
 import { clockTime, counted, shortId, ticking } from "../lib/format.js";
@@ -42,7 +42,6 @@ function makeRow(job) {
 
 function draw() {
   const { items } = list;
-  if (items[0]) sync(items[0].server_now);
   const byId = new Map(items.map((job) => [job.id, job]));
   drawRows(one("[data-rows]"), items,
     (job) => [job.status, job.worker_name, job.started_at, job.completed_at, job.vine_title].join("|"), makeRow);

@@ -2,7 +2,7 @@
 
 let offset = 0;
 
-/** Takes a `server_now` that has just arrived. @param {string|null|undefined} serverNow RFC 3339 */
+/** Takes a `server_now` that has just arrived, and no other: an older one would turn the clock back. @param {string|null|undefined} serverNow RFC 3339 */
 export function sync(serverNow) {
   const at = Date.parse(serverNow ?? "");
   if (!Number.isNaN(at)) offset = at - Date.now();

@@ -1,6 +1,7 @@
 // A list of the API on a page: its first page is in the page, more are fetched, all of it is kept fresh.
 
 import { ApiError, get, query } from "./api.js";
+import { sync } from "./clock.js";
 import { one } from "./dom.js";
 import { pollWhileVisible } from "./poll.js";
 import { showProblem } from "./problem.js";
@@ -32,6 +33,7 @@ export class LiveList {
     this.#path = path;
     if (filter) this.#filter = filter;
     if (first) {
+      sync(first.items[0]?.server_now);
       this.items = first.items;
       this.cursor = first.next_cursor ?? null;
       this.isLoading = false;
@@ -47,6 +49,7 @@ export class LiveList {
     const want = anew ? PAGE : Math.min(MAX, Math.max(PAGE, this.items.length));
     try {
       const page = await get(`${this.#path}${query({ ...this.#filter(), limit: want })}`);
+      sync(page.items[0]?.server_now);
       if (run !== this.#run) return; // a later question is under way
       const fresh = new Set(page.items.map((item) => item.id));
       const older = anew || this.items.length <= want ? [] : this.items.slice(want).filter((item) => !fresh.has(item.id));
