@@ -18,6 +18,7 @@ test: ## Install, build and run every test: unit, storage, end to end, protocol,
 	@scripts/setup.sh test
 	swift build --build-tests
 	swift test --skip-build
+	tsc --project jsconfig.json
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Engine
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Protocol
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Browser
@@ -29,8 +30,10 @@ unit: ## Only the tests in Swift
 	swift test
 
 .PHONY: lint
-lint: ## Check the format; warnings are errors
+lint: ## Check the format, and the types of the pages' scripts; warnings are errors
+	@scripts/setup.sh test
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	tsc --project jsconfig.json
 
 .PHONY: format
 format: ## Format the sources in place

@@ -64,7 +64,10 @@ export class AnsiParser {
     this.#rest = "";
   }
 
-  /** Goes on where another parser stopped. @param {{style?: string, rest?: string}} end */
+  /**
+   * Goes on where another parser stopped.
+   * @param {{style?: string, rest?: string}} end
+   */
   resume({ style, rest = "" }) {
     this.style = style ? styleOf(style) : PLAIN;
     this.#rest = rest;
@@ -181,8 +184,9 @@ export class AnsiParser {
       else if (n >= 90 && n <= 97) s.fg = n - 82;
       else if (n >= 100 && n <= 107) s.bg = n - 92;
       else if (n === 38 || n === 48) {
-        const [color, used] = sub.length > 1 ? [colonColor(sub), 0] : semicolonColor(codes, i);
-        i += used;
+        const spread = sub.length > 1 ? null : semicolonColor(codes, i);
+        const color = spread ? spread[0] : colonColor(sub);
+        if (spread) i += spread[1];
         if (color !== undefined) s[n === 38 ? "fg" : "bg"] = color;
       }
     }
@@ -195,7 +199,10 @@ function after(raw, i) {
   return i + (raw.codePointAt(i) > 0xffff ? 2 : 1);
 }
 
-/** `38;5;N` and `38;2;R;G;B`. @returns {[number|string|undefined, number]} and how many codes it took */
+/**
+ * `38;5;N` and `38;2;R;G;B`.
+ * @returns {[number|string|undefined, number]} and how many codes it took
+ */
 function semicolonColor(codes, i) {
   if (codes[i + 1] === "5") return [indexed(codes[i + 2]), 2];
   if (codes[i + 1] === "2") return [rgb(codes[i + 2], codes[i + 3], codes[i + 4]), 4];

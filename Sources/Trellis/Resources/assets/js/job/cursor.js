@@ -26,7 +26,7 @@ export class Cursor {
     this.#parts.window.rows.redecorate();
   }
 
-  /** @param {number} by rows @param {{select?: boolean}} [options] */
+  /** @param {number} by rows @param {{select?: boolean}} options */
   move(by, { select = false } = {}) {
     const { view, window, panel } = this.#parts;
     const total = view.length;

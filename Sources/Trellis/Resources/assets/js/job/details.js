@@ -88,6 +88,7 @@ function jobList(model) {
   const time = (value, since) => {
     if (!value) return none(model.isTerminal ? "never" : "not yet");
     const ms = Date.parse(value);
+    /** @type {(Node|string)[]} */
     const parts = [h("time", { datetime: value }, exact(ms))];
     if (since) parts.push(" ", h("span", { class: "delta" }, `+${span(ms - Date.parse(since))}`));
     return parts;

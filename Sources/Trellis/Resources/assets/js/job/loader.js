@@ -38,7 +38,7 @@ export class LineLoader {
   /**
    * These rows are looked at.
    * @param {number} first @param {number} end
-   * @param {{direction?: number, isMoving?: boolean}} [how] isMoving: they may be others in a moment
+   * @param {{direction?: number, isMoving?: boolean}} how isMoving: they may be others in a moment
    */
   want(first, end, { direction = 0, isMoving = false } = {}) {
     this.#wanted = { first: first - (direction < 0 ? AHEAD : 0), end: end + (direction > 0 ? AHEAD : 0), direction };

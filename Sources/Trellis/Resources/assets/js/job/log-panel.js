@@ -155,7 +155,7 @@ export class LogPanel {
   /**
    * Brings a line into view; from now on the log does not move by itself.
    * @param {number} n
-   * @param {{onlyIfAway?: boolean}} [options]
+   * @param {{onlyIfAway?: boolean}} options
    */
   reveal(n, { onlyIfAway = false } = {}) {
     this.follow.unpin();

@@ -75,13 +75,13 @@ export function paint(host, line, hits = []) {
   let from = 0;
   let style = PLAIN;
   for (let i = 0; i <= runs.length; i += 2) {
-    const to = i < runs.length ? runs[i] : text.length;
+    const to = i < runs.length ? /** @type {number} */ (runs[i]) : text.length;
     if (to > from) {
       const part = style === PLAIN ? host : host.appendChild(styled(style));
       append(part, text, from, to, hits);
     }
     from = to;
-    style = runs[i + 1];
+    style = /** @type {Style} */ (runs[i + 1]);
   }
 }
 

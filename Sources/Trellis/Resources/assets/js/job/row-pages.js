@@ -17,7 +17,7 @@ export class RowPages {
   #maxLines;
   #maxUnits;
 
-  /** @param {{maxLines?: number, maxUnits?: number}} [limits] */
+  /** @param {{maxLines?: number, maxUnits?: number}} limits */
   constructor({ maxLines = MAX_LINES, maxUnits = MAX_UNITS } = {}) {
     this.#maxLines = maxLines;
     this.#maxUnits = maxUnits;

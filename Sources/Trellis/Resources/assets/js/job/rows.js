@@ -18,8 +18,8 @@ shape.content.append((() => {
   gut.appendChild(document.createElement("i")).className = "st";
   const ts = gut.appendChild(document.createElement("time"));
   ts.className = "ts";
-  ts.append("", document.createElement("span"));
-  ts.lastChild.className = "ms";
+  ts.append("");
+  ts.appendChild(document.createElement("span")).className = "ms";
   row.appendChild(document.createElement("span")).className = "tx";
   return row;
 })());
@@ -41,7 +41,7 @@ shape.content.append((() => {
  */
 export function makeRow(line, n, decor) {
   const row = /** @type {HTMLElement} */ (shape.content.firstElementChild.cloneNode(true));
-  const [gut, tx] = row.children;
+  const [gut, tx] = /** @type {Iterable<HTMLElement>} */ (row.children);
   const [no, , ts] = gut.children;
   if (n !== undefined) {
     no.setAttribute("href", `#L${n}`);

@@ -18,7 +18,7 @@ export class ScrollSpace {
   #shift = 0;
   #top = 0;
 
-  /** @param {{cap?: number, edge?: number}} [limits] in pixels */
+  /** @param {{cap?: number, edge?: number}} limits in pixels */
   constructor({ cap = CAP, edge = EDGE } = {}) {
     this.#cap = cap;
     this.#edge = edge;

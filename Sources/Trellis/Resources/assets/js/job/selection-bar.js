@@ -34,8 +34,8 @@ export class SelectionBar {
   /** Copies the selection; without one, all that is shown. @param {Element|null} button */
   async copy(button) {
     const { api, store, view, selection: { range } } = this.#parts;
-    const part = range ? { from: range.from, to: Math.min(range.to, store.count) } : { streams: view.streams };
+    const part = range && { from: range.from, to: Math.min(range.to, store.count) };
     if (range && range.from > store.count || view.streams === "") announce("There is nothing to copy");
-    else await copyLog(api, button, part, range ? copiedRange(part) : "Copied the log");
+    else await copyLog(api, button, part ?? { streams: view.streams }, part ? copiedRange(part) : "Copied the log");
   }
 }

@@ -20,7 +20,10 @@ export class Strip {
   onRemedy = () => {};
   /** Lets any Tendril take the job. @type {() => void} */
   onFree = () => {};
-  /** Where the page is narrow the banner may be taller: called with by how much. @type {(px: number) => void} */
+  /**
+   * Where the page is narrow the banner may be taller: called with by how much.
+   * @type {(px: number) => void}
+   */
   onGrow = () => {};
 
   /**
@@ -95,6 +98,7 @@ export class Strip {
   #result() {
     const { job, apply } = this.#model;
     const said = verdict(this.#model);
+    /** @type {import("./words.js").Fact[]} */
     const list = facts(this.#model);
     const texts = list.map((fact) => (fact.job ? `${fact.text} ${shortId(fact.job)}` : fact.text));
     const whole = [said, ...texts].join(". ");

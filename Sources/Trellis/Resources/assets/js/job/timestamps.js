@@ -5,6 +5,7 @@ import { timeOfDay } from "../lib/format.js";
 /** @typedef {"off"|"on"|"relative"} TimeMode "on": the time of day */
 
 /** In the order in which they are gone through. @type {TimeMode[]} */
+/** @type {TimeMode[]} */
 const MODES = ["off", "on", "relative"];
 const NAMES = { off: "off", on: "time of day", relative: "since the start" };
 
@@ -22,7 +23,7 @@ export class Timestamps {
 
   /** @param {string|null} mode */
   set(mode) {
-    this.mode = MODES.includes(mode) ? mode : "off";
+    this.mode = MODES.find((known) => known === mode) ?? "off";
   }
 
   /** The mode after this one. @returns {TimeMode} */
@@ -35,13 +36,21 @@ export class Timestamps {
     return NAMES[this.mode];
   }
 
-  /** A line's time in two parts, the second less important. @param {number} ms @returns {[string, string]} */
+  /**
+   * A line's time in two parts, the second less important.
+   * @param {number} ms
+   * @returns {[string, string]}
+   */
   of(ms) {
     return this.mode === "relative" ? sinceStart(ms - this.#start()) : timeOfDay(ms);
   }
 }
 
-/** `+02:14` and `.267`, `-00:00` before the start, `+1:12:09`. @param {number} ms @returns {[string, string]} */
+/**
+ * `+02:14` and `.267`, `-00:00` before the start, `+1:12:09`.
+ * @param {number} ms
+ * @returns {[string, string]}
+ */
 export function sinceStart(ms) {
   const size = Math.abs(ms);
   const hours = Math.floor(size / 3_600_000);

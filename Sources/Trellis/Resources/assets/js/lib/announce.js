@@ -7,7 +7,7 @@ let waiting = "";
 
 /**
  * @param {string} text
- * @param {{urgent?: boolean}} [options] urgent: at once, as at the end of a job; what waits comes after it
+ * @param {{urgent?: boolean}} options urgent: at once, as at the end of a job; what waits comes after it
  */
 export function announce(text, { urgent = false } = {}) {
   if (urgent) say(text);

@@ -16,26 +16,29 @@ export class ApiError extends Error {
   }
 }
 
+// The type checker's library does not know these yet.
+const signals = /** @type {any} */ (AbortSignal);
+
 const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
 
 /**
  * @param {string} method
  * @param {string} path
  * @param {any} [body] sent as JSON
- * @param {{signal?: AbortSignal, timeout?: number}} [options]
+ * @param {{signal?: AbortSignal, timeout?: number}} options
  * @returns {Promise<any>} the decoded answer; null where it has no body
  */
 export async function call(method, path, body, { signal, timeout = 20_000 } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf();
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const limit = AbortSignal.timeout(timeout);
+  const limit = signals.timeout(timeout);
   let response;
   let text;
   try {
     response = await fetch(path, {
       method, headers, body: body === undefined ? undefined : JSON.stringify(body),
-      signal: signal ? AbortSignal.any([signal, limit]) : limit, cache: "no-store", credentials: "same-origin",
+      signal: signal ? signals.any([signal, limit]) : limit, cache: "no-store", credentials: "same-origin",
     });
     text = await response.text();
   } catch (error) {

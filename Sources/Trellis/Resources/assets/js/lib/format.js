@@ -9,10 +9,13 @@ export const count = (n) => whole.format(n);
 /** `1 line`, `1,478 lines` @param {number} n @param {string} noun @param {string} [plural] */
 export const counted = (n, noun, plural = `${noun}s`) => `${count(n)} ${n === 1 ? noun : plural}`;
 
+/** @type {[number, string][]} */
+const UNITS = [[1e3, "k"], [1e6, "M"], [1e9, "G"]];
+
 /** `999`, `1.5k`, `48k`, `2.1M`: at most four characters. @param {number} n */
 export function short(n) {
   if (n < 1000) return String(n);
-  for (const [size, unit] of [[1e3, "k"], [1e6, "M"], [1e9, "G"]]) {
+  for (const [size, unit] of UNITS) {
     const value = n / size;
     if (value < 999.5) return (value < 9.95 ? value.toFixed(1) : String(Math.round(value))) + unit;
   }
@@ -56,7 +59,11 @@ export function ago(ms) {
   return `${Math.floor(s / 86_400)} d ago`;
 }
 
-/** The time of day: `14:00:44` and `.267`. @param {number} ms @returns {[string, string]} */
+/**
+ * The time of day: `14:00:44` and `.267`.
+ * @param {number} ms
+ * @returns {[string, string]}
+ */
 export function timeOfDay(ms) {
   const d = new Date(ms);
   return [`${pad(d.getHours())}:${pad(d.getMinutes())}:${pad(d.getSeconds())}`, `.${pad(d.getMilliseconds(), 3)}`];

@@ -4,7 +4,7 @@ import { h, icon, one } from "./dom.js";
 
 /**
  * @param {string} text
- * @param {{tone?: "err"|"ok"|"warn", link?: {href: string, text: string}, key?: string}} [options]
+ * @param {{tone?: "err"|"ok"|"warn", link?: {href: string, text: string}, key?: string}} options
  *   key: a later notice of the same key replaces this one
  */
 export function toast(text, { tone = "err", link, key } = {}) {

@@ -39,6 +39,7 @@ export class Files {
 
   /** @returns {Record<string, string>} @throws {Error} with a sentence for the one who typed */
   get() {
+    /** @type {Record<string, string>} */
     const files = {};
     for (const item of all(".file", this.#host)) {
       const name = one("input", item).value.trim();
@@ -102,7 +103,10 @@ export class Files {
 
 /** A field that is not right, with the sentence that says so. */
 export class FieldError extends Error {
-  /** @param {string} message @param {HTMLElement|null} field */
+  /**
+   * @param {string} message
+   * @param {Element|null} field
+   */
   constructor(message, field) {
     super(message);
     this.field = field;
