@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6, help="how long an apply speaks")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) + 1), help="rounds at a time")
     parser.add_argument("--fault", help="only this one, by a part of its name")
+    parser.add_argument("--lasts", type=float, help="how long each fault lasts, in seconds")
     parser.add_argument("--keep", action="store_true", help="leave the folders of failed rounds")
     options = parser.parse_args()
 
@@ -42,7 +43,7 @@ def main() -> int:
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [
-            pool.submit(chaos_round.run, seed, root / f"round-{seed}", binary, options.seconds, only)
+            pool.submit(chaos_round.run, seed, root / f"round-{seed}", binary, options.seconds, only, options.lasts)
             for seed in range(options.seed, options.seed + options.rounds)]
         results = []
         for future in concurrent.futures.as_completed(futures):

@@ -29,7 +29,7 @@ class Result:
     details: str = field(default="", repr=False)
 
 
-def script(seed: int, seconds: float, only: Fault | None = None) -> list[Moment]:
+def script(seed: int, seconds: float, only: Fault | None = None, lasts: float | None = None) -> list[Moment]:
     """What happens in the round of this seed."""
     dice = random.Random(seed)
     faults = [only] if only else dice.sample(HARMLESS, dice.choice([1, 2, 2, 3]))
@@ -37,12 +37,13 @@ def script(seed: int, seconds: float, only: Fault | None = None) -> list[Moment]
         faults[-1] = dice.choice(FATAL + [fault for fault in RARE if not fault.is_slow])
     # From before the start to after the end: a job has more phases than its apply.
     return [
-        Moment(moment, fault, dice.uniform(*fault.lasts))
+        Moment(moment, fault, lasts or dice.uniform(*fault.lasts))
         for moment, fault in zip(sorted(dice.uniform(-1.5, seconds + 1.5) for _ in faults), faults)]
 
 
-def run(seed: int, folder: Path, binary: Path, seconds: float, only: Fault | None = None) -> Result:
-    moments = script(seed, seconds, only)
+def run(seed: int, folder: Path, binary: Path, seconds: float, only: Fault | None = None,
+        lasts: float | None = None) -> Result:
+    moments = script(seed, seconds, only, lasts)
     result = Result(seed, [moment.fault.name for moment in moments], folder=str(folder))
     began = time.monotonic()
     world = None
