@@ -8,13 +8,16 @@ from playwright.sync_api import Page, expect
 
 from conftest import Api, shell
 from job_page import JobPage
+from realtime import until
 
 
-def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api) -> None:
+def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api, gate) -> None:
     # An engine that stands still hears nothing that it is asked.
-    job = api.deploy(api.vine(shell("echo stuck-$((1 + 1)); sleep 1; kill -STOP $PPID; sleep 600"))["id"])
+    still = gate("still").path
+    job = api.deploy(api.vine(shell(f"echo stuck-$((1 + 1)); sleep 1; kill -STOP $PPID; touch {still}; sleep 600"))["id"])
     view = JobPage(page, job["id"]).open().shows("PROCESSING")
     expect(view.with_text("): stuck-2")).to_be_visible()
+    until(page, still.exists, "an engine that stands still", 30)
     expect(view.button("Force cancel")).to_be_hidden()
     view.button("Cancel").click()
     view.shows("CANCELLED")
