@@ -129,7 +129,7 @@ def bench_search(server, job, name, lines):
     ):
         runs = [longlogs.search(server, job, query) for _ in range(5)]
         theirs = [grep.seconds(*flags) for _ in range(5)]
-        assert runs[0][2] == theirs[0][1] == 2, (runs[0], theirs[0])
+        assert runs[0][2] == theirs[0][1] >= 2, (runs[0], theirs[0])
         whole, base = statistics.median(run[1] for run in runs), statistics.median(run[0] for run in theirs)
         row(f"search {name} lines, {kind}: whole : zstd | grep", f"{whole / base:.2f} ({whole:.2f} s)", "2", whole <= 2 * base)
 
