@@ -122,16 +122,4 @@ import Wire
             #expect(try await api.stranger.get("\(path)?q=x").status == 401)
         }
     }
-
-    @Test func placesAreGivenBack() throws {
-        let places = SearchPlaces(1)
-        let place = try places.take()
-        #expect(throws: Refusal.self) { try places.take() }
-        place.leave()
-        place.leave()
-        _ = try places.take()
-        let second = try places.take()
-        #expect(throws: Refusal.self) { try places.take() }
-        second.leave()
-    }
 }

@@ -54,6 +54,46 @@ import Wire
         }
     }
 
+    @Test func streamsAreCountedAndGiveTheirPlaceBack() async throws {
+        let none = StreamLimits(followers: 0, perTendril: 0)
+        try await Harness.run(limits: TrellisLimits(streams: none)) { _, api async throws in
+            let (tendril, job) = try await started(api, "t")
+            for (reader, path) in [(api, "jobs/\(job.id)/logs/stream"), (tendril, "workers/stream")] {
+                let reply = try await reader.get("/api/\(path)")
+                #expect(reply.status == 429 && reply.error?.contains("Too many streams") == true)
+            }
+        }
+        try await Harness.run(limits: TrellisLimits(streams: StreamLimits(followers: 1))) { _, api async throws in
+            let (tendril, job) = try await started(api, "t")
+            let end = #"{"epoch": 1, "status": "FAILED", "engine_state": "GONE", "log": {"incomplete": "test"}}"#
+            #expect(try await tendril.put("/api/jobs/\(job.id)/status", end).status == 200)
+            for _ in 0..<3 { #expect(try await api.get("/api/jobs/\(job.id)/logs/stream").status == 200) }
+        }
+    }
+
+    @Test func aJobHasOneAppendAtATime() async throws {
+        let meter = AppendMeter(rate: AppendRate())
+        let jobs = [1, 2].map { JobID(randomBytes: [UInt8](repeating: $0, count: 16)) }
+        try await meter.one(of: jobs[0]) {
+            await #expect(throws: Refusal.self) { try await meter.one(of: jobs[0]) {} }
+            try await meter.one(of: jobs[1]) {}
+        }
+        try await meter.one(of: jobs[0]) {}
+    }
+
+    @Test func placesAreGivenBackOnce() throws {
+        let places = Places()
+        let place = try #require(places.take("a", limit: 1))
+        #expect(places.take("a", limit: 1) == nil)
+        #expect(places.take("b", limit: 1) != nil, "another kind has places of its own")
+        place.leave()
+        place.leave()
+        _ = places.take("a", limit: 1)  // forgotten at once
+        let second = try #require(places.take("a", limit: 1))
+        #expect(places.take("a", limit: 1) == nil)
+        second.leave()
+    }
+
     @Test func aPlanFileThatWasAlteredIsRefusedForGood() async throws {
         #expect(ErrorReport(try #require(await damage())).status.code == 409)
     }

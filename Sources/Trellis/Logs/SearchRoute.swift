@@ -3,7 +3,6 @@ internal import Hummingbird
 internal import NIOCore
 internal import NIOFoundationCompat
 internal import Storage
-internal import Synchronization
 internal import TextSearch
 internal import Wire
 
@@ -12,13 +11,13 @@ struct SearchRoute: Sendable {
     var store: any LogStore
     var limits: SearchLimits
     var ambient: Ambient
-    let places: SearchPlaces
+    /// Searches are work: so many run at once.
+    private let places = Places()
 
     init(store: any LogStore, limits: SearchLimits, ambient: Ambient) {
         self.store = store
         self.limits = limits
         self.ambient = ambient
-        places = SearchPlaces(limits.atOnce)
     }
 
     /// Without hits something is said so often: it shows how far the search is, and whether anybody still listens.
@@ -35,7 +34,9 @@ struct SearchRoute: Sendable {
             streams: try request.streams(), from: try request.number("from", in: 1...Int64.max, fallback: 1))
         let tellsProgress = try request.number("progress", in: 0...1, fallback: 0) == 1
         _ = try query.compiled()  // what can't be is refused before the answer begins
-        let place = try places.take()
+        guard let place = places.take("searches", limit: limits.atOnce) else {
+            throw Refusal(.tooMany, "Too many searches run at the moment; try again in a moment.")
+        }
         let search = LogSearch(store: store, limits: limits, ambient: ambient)
         let body = ResponseBody { writer in
             defer { place.leave() }
@@ -60,41 +61,5 @@ struct SearchRoute: Sendable {
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson; charset=utf-8", .cacheControl: "no-store"],
             body: body)
-    }
-}
-
-/// So many searches run at once; they are work.
-final class SearchPlaces: Sendable {
-    private let free: Mutex<Int>
-
-    init(_ count: Int) { free = Mutex(count) }
-
-    /// - Throws: ``Refusal`` `.tooMany` where all are taken.
-    func take() throws(Refusal) -> Place {
-        let isFree = free.withLock { free in
-            guard free > 0 else { return false }
-            free -= 1
-            return true
-        }
-        guard isFree else { throw Refusal(.tooMany, "Too many searches run at the moment; try again in a moment.") }
-        return Place(self)
-    }
-
-    /// A place, given back with ``leave()`` or when it is forgotten: an answer that is never written ends too.
-    final class Place: Sendable {
-        private let places: SearchPlaces
-        private let isLeft = Mutex(false)
-
-        fileprivate init(_ places: SearchPlaces) { self.places = places }
-
-        deinit { leave() }
-
-        func leave() {
-            let isFirst = isLeft.withLock { left in
-                defer { left = true }
-                return !left
-            }
-            if isFirst { places.free.withLock { $0 += 1 } }
-        }
     }
 }
