@@ -53,7 +53,7 @@ extension LogPart {
         return .rows(BlockRow(number: block.number, end: start), rows)
     }
 
-    private static let headsSQL = """
+    static let headsSQL = """
         SELECT seq, stream_type, line_count FROM provision_job_logs WHERE job_id = ? AND seq > ? ORDER BY seq
         """
 }

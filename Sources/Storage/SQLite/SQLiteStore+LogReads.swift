@@ -98,7 +98,7 @@ extension SQLiteStore {
         return Array(marks.prefix(limit))
     }
 
-    private static let marksSQL = """
+    static let marksSQL = """
         SELECT marks, stdout_lines + stderr_lines + system_lines AS lines
         FROM provision_job_log_blocks WHERE job_id = ? ORDER BY number
         """

@@ -63,22 +63,5 @@ struct StoredChunk: Sendable {
         return page
     }
 
-    /// The chunks that hold the lines of `window`.
-    static func covering(_ window: Range<Int64>, of job: JobID, _ db: Database) throws -> [StoredChunk] {
-        let cursor = try Row.fetchCursor(
-            db.cachedStatement(sql: coveringSQL), arguments: [job.rawValue, window.lowerBound, window.upperBound])
-        var chunks: [StoredChunk] = []
-        while let row = try cursor.next() { chunks.append(try StoredChunk(row)) }
-        return chunks
-    }
-
     static let pageSQL = select + "WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?"
-
-    /// From the last chunk that begins at or before the window.
-    static let coveringSQL =
-        select + """
-            WHERE job_id = ?1 AND first_line < ?3 AND first_line >= ifnull(
-                (SELECT max(first_line) FROM provision_job_logs WHERE job_id = ?1 AND first_line <= ?2), ?2)
-            ORDER BY first_line
-            """
 }

@@ -159,12 +159,11 @@ import Testing
     /// The queries that run all day go by index, however long the tables are: no scan, and no sorting.
     @Test(arguments: [
         (StoredChunk.pageSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
+        (LogPart.headsSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
+        (SQLiteStore.marksSQL, ["autoindex_provision_job_log_blocks_1 (job_id=?)"]),
         (
-            StoredChunk.coveringSQL,
-            [
-                "provision_job_logs_line (job_id=? AND first_line>? AND first_line<?)",
-                "provision_job_logs_line (job_id=? AND first_line<?)",
-            ]
+            "SELECT state FROM provision_job_log_blocks WHERE job_id = ? AND number = ?",
+            ["autoindex_provision_job_log_blocks_1 (job_id=? AND number=?)"]
         ),
         (
             SQLiteStore.oldestEligibleSQL,
