@@ -20,10 +20,12 @@ enum UnfinishedResources {
         while let count = try? buffer.withUnsafeMutableBytes({ try file.read(into: $0, at: offset) }), count > 0 {
             offset += Int64(count)
             rest += buffer[..<count]
-            while let feed = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                found.take(rest[..<feed])
-                rest.removeSubrange(...feed)
+            var start = rest.startIndex
+            while let feed = rest[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                found.take(rest[start..<feed])
+                start = feed + 1
             }
+            rest.removeSubrange(..<start)
             // No such line is that long.
             if rest.count > 64 << 10 { rest.removeAll() }
         }
