@@ -1,9 +1,9 @@
-"""Prints a job's log while it is written, with PyPI's `realtime` client, whatever happens to the connection.
+"""Prints a job's log live, with PyPI's `realtime` client. Survives lost connections.
 
     pip install realtime
     VINTNER_URL=http://127.0.0.1:8080 VINTNER_TOKEN=vnt_... python follow.py JOB
 
-Ends with 0 once the log is final and printed to its end.
+Exits with 0 once the log is final and printed completely.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ URL, TOKEN = os.environ["VINTNER_URL"].rstrip("/"), os.environ["VINTNER_TOKEN"]
 async def follow(job: str) -> None:
     rows: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     client = AsyncRealtimeClient(f"{URL}/realtime/v1", TOKEN, max_retries=60)
-    # Whatever a callback raises would end the client's listening without a word: it only passes on.
+    # If a callback raised an exception, the client would silently stop listening. So it only passes rows on.
     await client.channel(f"job:{job}").on_postgres_changes(
         "INSERT", lambda change: rows.put_nowait(change["data"]["record"]),
         table="provision_job_logs", filter=f"job_id=eq.{job},seq=gt.0").subscribe()
     last = 0
     while row := await next_row(rows, job, last):
-        if row["seq"] > last:  # After a reconnect the client asks for everything again.
+        if row["seq"] > last:  # After a reconnect, the client requests everything again.
             last = row["seq"]
             print(row["log_chunk"], end="", flush=True)
     await client.close()
 
 
 async def next_row(rows: asyncio.Queue[dict[str, Any]], job: str, last: int) -> dict[str, Any] | None:
-    """The next row; None where there will be no more. Asked over HTTP only when nothing came for a second."""
+    """Returns the next row, or None at the end of the log. Checks for the end over HTTP after a quiet second."""
     while True:
         try:
             return await asyncio.wait_for(rows.get(), timeout=1)
@@ -47,7 +47,7 @@ async def next_row(rows: asyncio.Queue[dict[str, Any]], job: str, last: int) -> 
 
 
 def is_over(job: str, last: int) -> bool:
-    """Whether the job's log is final, and nothing stands after `last`."""
+    """Whether the job's log is final and has no rows after `last`."""
     request = urllib.request.Request(
         f"{URL}/api/jobs/{job}/logs?after={last}&limit=1", headers={"Authorization": f"Bearer {TOKEN}"})
     try:
@@ -58,12 +58,12 @@ def is_over(job: str, last: int) -> bool:
             sys.exit(f"{error.code}: {json.load(error)['error']}")
         return False
     except (OSError, ValueError):
-        return False  # The server is away, and will be back.
+        return False  # The server is unreachable; try again later.
     return not page["chunks"] and page["log_state"] != "OPEN"
 
 
 async def main(job: str) -> None:
-    # Says at once what is wrong with the token or the job; the client would try again and again.
+    # Reports a wrong token or job at once; the client would retry silently.
     await asyncio.to_thread(is_over, job, 0)
     await follow(job)
 

@@ -1,4 +1,4 @@
-# The second example: an apply that fails half-way, with a diagnostic on stderr.
+# The second example: its apply fails halfway, with an error message on stderr.
 
 resource "terraform_data" "shelter" {
   count = 3

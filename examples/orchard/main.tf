@@ -1,14 +1,14 @@
-# The first example: built in resources only, nothing is downloaded and nothing costs money.
-# Its apply takes about 25 seconds and prints all the while.
+# The first example. It uses only built-in resources: it downloads nothing and costs nothing.
+# Its apply takes about 25 seconds and prints lines all the time.
 
 variable "grape" {
-  description = "What is planted."
+  description = "The grape variety to plant."
   type        = string
   default     = "Pinot Noir"
 }
 
 variable "rows" {
-  description = "How many rows."
+  description = "Number of rows."
   type        = number
   default     = 4
 }
@@ -51,7 +51,7 @@ resource "terraform_data" "irrigation" {
   input      = { valves = var.rows }
 
   provisioner "local-exec" {
-    # A careless line on purpose: Terraform would print the key. Vintner masks it.
+    # Careless on purpose: Terraform would print the key, but Vintner masks it in the log.
     command = <<-EOT
       echo "controller opened with key ${nonsensitive(var.irrigation_key)}"
       for valve in $(seq 1 ${var.rows}); do
@@ -69,7 +69,7 @@ output "grape" {
 }
 
 output "planted" {
-  description = "Vines in the ground."
+  description = "Number of planted vines."
   value       = var.rows * 12
   depends_on  = [terraform_data.irrigation]
 }
