@@ -4,36 +4,39 @@ SHELL := /bin/bash
 
 DATA ?= data
 PORT ?= 8080
-# An installed terraform or tofu wins over the launcher that the set-up installs.
+# An installed terraform or tofu takes precedence over the launcher that the setup installs.
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
+# An import of a target or product that Package.swift does not declare is an error.
+STRICT := --explicit-target-dependency-import-check error
+
 .PHONY: run
-run: ## Install, build and start Vintner; the first example's plan runs when you sign in
+run: ## Install, build and start Vintner with the examples; print a sign-in link
 	@scripts/setup.sh
-	swift build -c release --product vintner
+	swift build -c release --product vintner $(STRICT)
 	.build/release/vintner up --data $(DATA) --port $(PORT) --example examples/orchard --example examples/frost
 
 .PHONY: test
-test: ## Install, build and run every test: unit, storage, end to end, protocol, browser, faults
-	@scripts/setup.sh test
-	swift build --build-tests
+test: lint ## Install, check, build and run every test: unit, storage, end to end, protocol, browser, faults
+	swift build --build-tests $(STRICT)
 	swift test --skip-build
-	tsc --project jsconfig.json
+	.tools/venv/bin/python -m pytest -q -p no:cacheprovider scripts
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Engine
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Protocol
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Browser
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Chaos
 
 .PHONY: unit
-unit: ## Only the tests in Swift
+unit: ## Run only the Swift tests
 	@scripts/setup.sh
 	swift test
 
 .PHONY: lint
-lint: ## Check the format, and the types of the pages' scripts; warnings are errors
+lint: ## Check formatting, the types of the pages' scripts, and Markdown; warnings are errors
 	@scripts/setup.sh test
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
 	tsc --project jsconfig.json
+	scripts/lint-markdown.py
 
 .PHONY: format
 format: ## Format the sources in place
@@ -42,13 +45,13 @@ format: ## Format the sources in place
 .PHONY: bench
 bench: ## Run the benchmarks and print a table
 	@scripts/setup.sh test
-	swift build -c release --product vintner
+	swift build -c release --product vintner $(STRICT)
 	.tools/venv/bin/python Benchmarks/bench.py
 
 .PHONY: shots
-shots: ## Take the README's pictures from a real run, light and dark
+shots: ## Take the screenshots of the README from a real run, light and dark
 	@scripts/setup.sh test
-	swift build --product vintner
+	swift build --product vintner $(STRICT)
 	.tools/venv/bin/pip install --quiet --disable-pip-version-check 'pillow==12.0.0'
 	.tools/venv/bin/python Browser/shots.py
 
@@ -56,13 +59,13 @@ ROUNDS ?= 100
 SEED ?= 1
 
 .PHONY: chaos
-chaos: ## Run ROUNDS rounds of faults against real jobs, from SEED on, and print the table
+chaos: ## Run ROUNDS rounds of faults against real jobs, starting at SEED, and print the table
 	@scripts/setup.sh test
-	swift build
+	swift build $(STRICT)
 	.tools/venv/bin/python Chaos/chaos.py --rounds $(ROUNDS) --seed $(SEED)
 
 .PHONY: clean
-clean: ## Remove what was built (not your data)
+clean: ## Remove build products (not your data)
 	rm -rf .build
 
 .PHONY: help
