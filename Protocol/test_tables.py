@@ -16,7 +16,7 @@ from server import Api, Server, Tendril
 JOB_COLUMNS = {
     "id": "text", "job_type": "text", "status": "text", "engine_state": "text", "log_state": "text", "vine_id": "text",
     "vine_title": "text", "assigned_worker_id": "text", "worker_id": "text", "worker_name": "text",
-    "plan_job_id": "text", "rerun_of": "text", "epoch": "int4", "created_by": "text", "cancelled_by": "text",
+    "plan_job_id": "text", "rerun_of": "text", "epoch": "int4", "warnings": "int4", "changes": "jsonb", "created_by": "text", "cancelled_by": "text",
     "created_at": "timestamptz", "claimed_at": "timestamptz", "started_at": "timestamptz",
     "completed_at": "timestamptz",
 }

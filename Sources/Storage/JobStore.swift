@@ -26,8 +26,9 @@ public protocol JobStore: Sendable {
     /// changes anything, nothing is written but `facts` that are new. `.succeed` is decided with what is true in the
     /// commit: its `artifactStored` is replaced by whether the artifact is stored.
     ///
-    /// A report that repeats what had happened (events, and none of them a change) fills facts that are empty and
-    /// rewrites none. Who cancelled is written once. Notes are written with what they tell of, not once more.
+    /// A report that repeats what had happened (events, and none of them a change), or that comes after the job and its
+    /// engine have ended, fills facts that are empty and rewrites none, except an outcome UNKNOWN, by one that is known.
+    /// `changes`, `warnings` and `truncated` are written once. Metadata never grows beyond ``JobMetadata/storedBytes``. Who cancelled is written once. Notes are written with what they tell of, not once more.
     ///
     /// - Throws: ``Refusal`` where any of the events is refused: then none happened; `.notFound` without the job.
     func change(_ id: JobID, _ events: [JobEvent], facts: JobFacts, at now: Timestamp) async throws -> JobChange
@@ -100,6 +101,9 @@ public struct JobFacts: Hashable, Sendable {
     public var cancelledBy: String?
     public var errorMessage: String?
     public var outcome: Outcome?
+    public var changes: PlannedChanges?
+    public var warnings: Int?
+    public var truncated: [String]?
     /// Merged into the job's metadata (``JSONValue/merging(_:)``).
     public var metadata: JSONValue?
     /// What the job runs with; a DEPLOY of this plan will need the same.
@@ -114,12 +118,16 @@ public struct JobFacts: Hashable, Sendable {
 
     public init(
         cancelledBy: String? = nil, errorMessage: String? = nil, outcome: Outcome? = nil,
-        metadata: JSONValue? = nil, engine: Engine? = nil, runRoot: String? = nil, resolvedCommit: String? = nil,
+        changes: PlannedChanges? = nil, warnings: Int? = nil, truncated: [String]? = nil, metadata: JSONValue? = nil,
+        engine: Engine? = nil, runRoot: String? = nil, resolvedCommit: String? = nil,
         plannedState: StatePosition?? = nil, notes: [String] = []
     ) {
         self.cancelledBy = cancelledBy
         self.errorMessage = errorMessage
         self.outcome = outcome
+        self.changes = changes
+        self.warnings = warnings
+        self.truncated = truncated
         self.metadata = metadata
         self.engine = engine
         self.runRoot = runRoot

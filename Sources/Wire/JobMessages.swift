@@ -6,12 +6,32 @@ public struct CreateJob: Codable, Sendable {
     public var vineId: VineID
     public var assignedWorkerId: TendrilID?
     public var planJobId: JobID?
+    // See ``RunOptions``.
+    public var targets: [String]?
+    public var replace: [String]?
+    public var refreshOnly: Bool?
+    public var parallelism: Int?
+    public var logLevel: RunOptions.LogLevel?
 
-    public init(jobType: JobType, vineId: VineID, assignedWorkerId: TendrilID? = nil, planJobId: JobID? = nil) {
+    public init(
+        jobType: JobType, vineId: VineID, assignedWorkerId: TendrilID? = nil, planJobId: JobID? = nil,
+        options: RunOptions = RunOptions()
+    ) {
         self.jobType = jobType
         self.vineId = vineId
         self.assignedWorkerId = assignedWorkerId
         self.planJobId = planJobId
+        targets = options.targets.isEmpty ? nil : options.targets
+        replace = options.replace.isEmpty ? nil : options.replace
+        refreshOnly = options.refreshOnly ? true : nil
+        parallelism = options.parallelism
+        logLevel = options.logLevel
+    }
+
+    public var options: RunOptions {
+        RunOptions(
+            targets: targets ?? [], replace: replace ?? [], refreshOnly: refreshOnly ?? false,
+            parallelism: parallelism, logLevel: logLevel)
     }
 }
 
@@ -100,6 +120,18 @@ public struct JobRecord: Codable, Sendable {
     public var cancelledBy: String?
     /// The engine of the cancelled job is killed, not waited for.
     public var forced: Bool
+    // How the engine is run; see ``RunOptions``.
+    public var targets: [String]
+    public var replace: [String]
+    public var refreshOnly: Bool
+    public var parallelism: Int?
+    public var logLevel: RunOptions.LogLevel?
+    /// What the plan does; absent until that is known.
+    public var changes: PlannedChanges?
+    /// Warnings of the engine, failed checks included.
+    public var warnings: Int
+    /// What was cut from the metadata or the outcome to fit, by name.
+    public var truncated: [String]
     public var configSnapshot: JSONValue
     public var executionMetadata: JSONValue
     public var errorMessage: String?
@@ -126,6 +158,14 @@ public struct JobRecord: Codable, Sendable {
         createdBy = job.createdBy
         cancelledBy = job.cancelledBy
         forced = job.state.isForced
+        targets = job.options.targets
+        replace = job.options.replace
+        refreshOnly = job.options.refreshOnly
+        parallelism = job.options.parallelism
+        logLevel = job.options.logLevel
+        changes = job.changes
+        warnings = job.warnings ?? 0
+        truncated = job.truncated
         self.configSnapshot = configSnapshot
         executionMetadata = job.metadata
         errorMessage = job.errorMessage

@@ -139,13 +139,16 @@ public struct WorkOrder: Codable, Sendable {
     /// The sensitive values; never to be logged, nor written where others can read.
     public var secrets: VineSecrets
     public var requirement: EngineRequirement
+    /// How the engine is run; absent for its defaults.
+    public var options: RunOptions?
     /// For a DEPLOY: the plan to apply.
     public var plan: PlanRecord?
     public var createdAt: Timestamp
 
     public init(
         jobId: JobID, epoch: Int, jobType: JobType, vineId: VineID, vineTitle: String, snapshot: Snapshot,
-        secrets: VineSecrets, requirement: EngineRequirement, plan: PlanRecord?, createdAt: Timestamp
+        secrets: VineSecrets, requirement: EngineRequirement, options: RunOptions? = nil, plan: PlanRecord?,
+        createdAt: Timestamp
     ) {
         self.jobId = jobId
         self.epoch = epoch
@@ -155,6 +158,7 @@ public struct WorkOrder: Codable, Sendable {
         self.snapshot = snapshot
         self.secrets = secrets
         self.requirement = requirement
+        self.options = options
         self.plan = plan
         self.createdAt = createdAt
     }
@@ -167,7 +171,7 @@ public struct PlanRecord: Codable, Sendable {
     public var artifactSha256: String
     /// The state that was planned against; nil for none.
     public var state: StatePosition?
-    /// Resources to add, change and destroy, as planned.
+    /// What the plan does.
     public var changes: PlannedChanges?
 
     public init(jobId: JobID, artifactSha256: String, state: StatePosition?, changes: PlannedChanges?) {
@@ -175,19 +179,6 @@ public struct PlanRecord: Codable, Sendable {
         self.artifactSha256 = artifactSha256
         self.state = state
         self.changes = changes
-    }
-}
-
-/// Counts of resources.
-public struct PlannedChanges: Codable, Hashable, Sendable {
-    public var add: Int
-    public var change: Int
-    public var destroy: Int
-
-    public init(add: Int, change: Int, destroy: Int) {
-        self.add = add
-        self.change = change
-        self.destroy = destroy
     }
 }
 
@@ -203,6 +194,10 @@ public struct ReportStatus: Codable, Sendable {
     public var errorMessage: String?
     /// Merged into the job's metadata.
     public var executionMetadata: JSONValue?
+    /// With the end: what the plan does, the engine's warnings, and what was cut from this report to fit, by name.
+    public var changes: PlannedChanges?
+    public var warnings: Int?
+    public var truncated: [String]?
     /// The engine that runs the job, with the start.
     public var engine: Engine?
     public var runRoot: String?

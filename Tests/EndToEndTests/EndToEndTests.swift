@@ -23,7 +23,7 @@ import Wire
                 """, variables: #"{"grape": "Riesling"}"#)
             let plan = try await vintner.finished(vintner.plan(vine).id)
             #expect(plan.status == .success && plan.logState == "COMPLETE", "\(plan)")
-            #expect(plan.executionMetadata["changes"] == ["add": 3, "change": 0, "destroy": 0])
+            #expect(plan.changes == PlannedChanges(add: 3, outputs: 2))
             #expect(try await vintner.log(plan.id).contains("Plan: 3 to add, 0 to change, 0 to destroy."))
 
             let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")

@@ -14,10 +14,18 @@ public struct Job: Hashable, Sendable, Identifiable {
     public var snapshot: Snapshot
     /// What a Tendril must have to run it.
     public var requirement: EngineRequirement
+    /// How its creator wants the engine run.
+    public var options: RunOptions
     public var createdBy: String
     public var cancelledBy: String?
     public var errorMessage: String?
     public var outcome: Outcome?
+    /// What its plan does; nil until the job has reported its end, and without a plan.
+    public var changes: PlannedChanges?
+    /// Warnings of the engine, failed checks included; nil until the job has reported its end.
+    public var warnings: Int?
+    /// What was cut from the metadata or the outcome to fit, by name: `outputs.kubeconfig`.
+    public var truncated: [String]
     /// What the job brought to light: outputs, counts, timing. An object.
     public var metadata: JSONValue
     public var createdAt: Timestamp
@@ -36,10 +44,14 @@ public struct Job: Hashable, Sendable, Identifiable {
         rerunOf: JobID? = nil,
         snapshot: Snapshot,
         requirement: EngineRequirement = EngineRequirement(),
+        options: RunOptions = RunOptions(),
         createdBy: String,
         cancelledBy: String? = nil,
         errorMessage: String? = nil,
         outcome: Outcome? = nil,
+        changes: PlannedChanges? = nil,
+        warnings: Int? = nil,
+        truncated: [String] = [],
         metadata: JSONValue = .object([:]),
         createdAt: Timestamp,
         claimedAt: Timestamp? = nil,
@@ -55,10 +67,14 @@ public struct Job: Hashable, Sendable, Identifiable {
         self.rerunOf = rerunOf
         self.snapshot = snapshot
         self.requirement = requirement
+        self.options = options
         self.createdBy = createdBy
         self.cancelledBy = cancelledBy
         self.errorMessage = errorMessage
         self.outcome = outcome
+        self.changes = changes
+        self.warnings = warnings
+        self.truncated = truncated
         self.metadata = metadata
         self.createdAt = createdAt
         self.claimedAt = claimedAt

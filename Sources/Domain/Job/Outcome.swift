@@ -26,6 +26,11 @@ public struct Outcome: Hashable, Codable, Sendable {
     /// One sentence for people.
     public var summary: String
 
+    /// Addresses in ``unfinished``, their bytes together, and the bytes of ``summary``.
+    public static let unfinishedCount = 100
+    public static let unfinishedBytes = 64 << 10
+    public static let summaryBytes = 8 << 10
+
     public init(
         result: Result,
         phase: String? = nil,
@@ -46,5 +51,20 @@ public struct Outcome: Hashable, Codable, Sendable {
         self.lockReleased = lockReleased
         self.unfinished = unfinished
         self.summary = summary
+    }
+
+    /// The same within its bounds, and whether addresses were left out for that.
+    public func fitted() -> (outcome: Outcome, isCut: Bool) {
+        var fitted = self
+        fitted.summary = summary.shortened(toBytes: Self.summaryBytes)
+        fitted.phase = phase?.shortened(toBytes: 64)
+        guard let unfinished else { return (fitted, false) }
+        var left = Self.unfinishedBytes
+        let kept = unfinished.prefix(Self.unfinishedCount).prefix { address in
+            left -= address.utf8.count + 3
+            return left >= 0
+        }
+        fitted.unfinished = Array(kept)
+        return (fitted, kept.count < unfinished.count)
     }
 }

@@ -28,7 +28,10 @@ extension FeedTable {
             "id", "job_type", "status", "engine_state", "log_state", "vine_id", "vine_title", "assigned_worker_id",
             "worker_id", "worker_name", "plan_job_id", "rerun_of",
         ].map { Column(name: $0, type: "text") }
-        + [Column(name: "epoch", type: "int4")]
+        + [
+            Column(name: "epoch", type: "int4"), Column(name: "warnings", type: "int4"),
+            Column(name: "changes", type: "jsonb"),
+        ]
         + ["created_by", "cancelled_by"].map { Column(name: $0, type: "text") }
         + ["created_at", "claimed_at", "started_at", "completed_at"].map { Column(name: $0, type: "timestamptz") }
 

@@ -15,6 +15,7 @@ struct JobRecord: Hashable, Sendable {
     var snapshotDigest: String
     var resolvedCommit: String?
     var requirement: EngineRequirement
+    var options: RunOptions
     /// What it ran with.
     var engine: Engine?
     var runRoot: String?
@@ -23,6 +24,9 @@ struct JobRecord: Hashable, Sendable {
     var cancelledBy: String?
     var errorMessage: String?
     var outcome: Outcome?
+    var changes: PlannedChanges?
+    var warnings: Int?
+    var truncated: [String] = []
     var createdAt: Timestamp
     var claimedAt: Timestamp?
     var startedAt: Timestamp?
@@ -37,9 +41,11 @@ extension JobRecord {
             id: job.id, type: job.type, vine: job.vine, state: job.state, assignedWorker: job.assignedWorker,
             plan: job.plan, rerunOf: job.rerunOf, snapshotRevision: job.snapshot.revision,
             snapshotDigest: job.snapshot.digest, resolvedCommit: job.snapshot.resolvedCommit,
-            requirement: job.requirement, engine: nil, runRoot: nil, plannedState: nil, createdBy: job.createdBy,
+            requirement: job.requirement, options: job.options, engine: nil, runRoot: nil, plannedState: nil,
+            createdBy: job.createdBy,
             cancelledBy: job.cancelledBy, errorMessage: job.errorMessage, outcome: job.outcome,
-            createdAt: job.createdAt, claimedAt: job.claimedAt, startedAt: job.startedAt,
+            changes: job.changes, warnings: job.warnings, truncated: job.truncated, createdAt: job.createdAt,
+            claimedAt: job.claimedAt, startedAt: job.startedAt,
             completedAt: job.completedAt)
     }
 
@@ -62,8 +68,10 @@ struct StoredJob: Sendable {
         return Job(
             id: record.id, type: record.type, vine: record.vine, state: record.state,
             assignedWorker: record.assignedWorker, plan: record.plan, rerunOf: record.rerunOf, snapshot: snapshot,
-            requirement: record.requirement, createdBy: record.createdBy, cancelledBy: record.cancelledBy,
+            requirement: record.requirement, options: record.options, createdBy: record.createdBy,
+            cancelledBy: record.cancelledBy,
             errorMessage: record.errorMessage, outcome: record.outcome,
+            changes: record.changes, warnings: record.warnings, truncated: record.truncated,
             metadata: try StoredJSON.decode(JSONValue.self, from: metadata), createdAt: record.createdAt,
             claimedAt: record.claimedAt, startedAt: record.startedAt, completedAt: record.completedAt)
     }

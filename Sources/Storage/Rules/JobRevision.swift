@@ -9,7 +9,13 @@ struct JobRevision: Sendable {
     /// False where everything had happened before.
     private(set) var isChange = false
 
-    init(of record: JobRecord) { self.record = record }
+    /// The job and its engine had ended before: what its last holder says now may add, and not contradict.
+    private let hadEnded: Bool
+
+    init(of record: JobRecord) {
+        self.record = record
+        hadEnded = record.state.status.isTerminal && !record.state.engine.holdsVine
+    }
 
     /// Makes `events` happen. `artifactStored` is what is true in the commit.
     mutating func apply(_ events: [JobEvent], artifactStored: Bool, at now: Timestamp) throws(Refusal) {
@@ -34,13 +40,22 @@ struct JobRevision: Sendable {
         record.cancelledBy = record.cancelledBy ?? facts.cancelledBy
         record.resolvedCommit = record.resolvedCommit ?? facts.resolvedCommit
         func take<Value>(_ fact: Value?, over stored: Value?) -> Value? {
-            repeated ? stored ?? fact : fact ?? stored
+            repeated || hadEnded ? stored ?? fact : fact ?? stored
         }
         record.errorMessage = take(facts.errorMessage, over: record.errorMessage)
-        record.outcome = take(facts.outcome, over: record.outcome)
+        if hadEnded, record.outcome?.result == .unknown, let outcome = facts.outcome, outcome.result != .unknown {
+            // The job was given up, and its Tendril came back with what really happened: once.
+            record.outcome = outcome
+        } else {
+            record.outcome = take(facts.outcome, over: record.outcome)
+        }
         record.engine = take(facts.engine, over: record.engine)
         record.runRoot = take(facts.runRoot, over: record.runRoot)
         record.plannedState = take(facts.plannedState, over: record.plannedState)
+        // Written once, with the end.
+        record.changes = record.changes ?? facts.changes
+        record.warnings = record.warnings ?? facts.warnings
+        if record.truncated.isEmpty { record.truncated = facts.truncated ?? [] }
         if record != before || isNewMetadata { isChange = true }
         // Notes belong to what they tell of: a repeated report does not tell it twice.
         guard isChange || facts.holdsOnlyNotes && !repeated, !facts.notes.isEmpty else { return }

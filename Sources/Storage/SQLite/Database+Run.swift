@@ -44,6 +44,7 @@ extension Row {
     func integer(_ column: String) throws -> Int64 { try required(optionalInteger(column), column) }
     func optionalInteger(_ column: String) -> Int64? { self[column] }
     func int(_ column: String) throws -> Int { Int(try integer(column)) }
+    func optionalInt(_ column: String) -> Int? { optionalInteger(column).map { Int($0) } }
     func flag(_ column: String) throws -> Bool { try integer(column) != 0 }
 
     func blob(_ column: String) throws -> Data { try required(self[column] as Data?, column) }

@@ -10,10 +10,15 @@ extension JobRecord {
             plan: try row.optionalID("plan_job_id"), rerunOf: try row.optionalID("rerun_of"),
             snapshotRevision: try row.int("snapshot_revision"), snapshotDigest: try row.text("snapshot_digest"),
             resolvedCommit: row.optionalText("resolved_commit"), requirement: try EngineRequirement(row),
+            options: try row.optionalText("run_options").map { try StoredJSON.decode(RunOptions.self, from: $0) }
+                ?? RunOptions(),
             engine: try Engine(ofJob: row), runRoot: row.optionalText("run_root"),
             plannedState: try StatePosition.planned(row), createdBy: try row.text("created_by"),
             cancelledBy: row.optionalText("cancelled_by"), errorMessage: row.optionalText("error_message"),
             outcome: try row.optionalText("outcome").map { try StoredJSON.decode(Outcome.self, from: $0) },
+            changes: try row.optionalText("changes").map { try StoredJSON.decode(PlannedChanges.self, from: $0) },
+            warnings: row.optionalInt("warnings"),
+            truncated: try row.optionalText("truncated").map { try StoredJSON.decode([String].self, from: $0) } ?? [],
             createdAt: try row.time("created_at"), claimedAt: row.optionalTime("claimed_at"),
             startedAt: row.optionalTime("started_at"), completedAt: row.optionalTime("completed_at"),
             tail: try LogTail(row))

@@ -30,14 +30,17 @@ extension JobRecord {
     }
 
     fileprivate var fixedColumns: [(String, SQLValue)] {
-        [
-            ("id", id.rawValue), ("job_type", type.rawValue), ("vine_id", vine.rawValue),
-            ("plan_job_id", plan?.rawValue), ("rerun_of", rerunOf?.rawValue),
-            ("snapshot_revision", snapshotRevision), ("snapshot_digest", snapshotDigest),
-            ("needs_engine", requirement.name?.rawValue), ("needs_version", requirement.version),
-            ("needs_platform", requirement.platform), ("needs_run_root", requirement.runRoot),
-            ("created_by", createdBy), ("created_at", createdAt.milliseconds),
-        ]
+        get throws {
+            [
+                ("id", id.rawValue), ("job_type", type.rawValue), ("vine_id", vine.rawValue),
+                ("plan_job_id", plan?.rawValue), ("rerun_of", rerunOf?.rawValue),
+                ("snapshot_revision", snapshotRevision), ("snapshot_digest", snapshotDigest),
+                ("needs_engine", requirement.name?.rawValue), ("needs_version", requirement.version),
+                ("needs_platform", requirement.platform), ("needs_run_root", requirement.runRoot),
+                ("run_options", options.isEmpty ? nil : try StoredJSON.encode(options)),
+                ("created_by", createdBy), ("created_at", createdAt.milliseconds),
+            ]
+        }
     }
 
     fileprivate var changingColumns: [(String, SQLValue)] {
@@ -54,6 +57,8 @@ extension JobRecord {
                 ("planned_lineage", plannedState.flatMap { $0 }?.lineage),
                 ("planned_serial", plannedState.flatMap { $0 }?.serial), ("cancelled_by", cancelledBy),
                 ("error_message", errorMessage), ("outcome", try outcome.map { try StoredJSON.encode($0) }),
+                ("changes", try changes.map { try StoredJSON.encode($0) }), ("warnings", warnings),
+                ("truncated", truncated.isEmpty ? nil : try StoredJSON.encode(truncated)),
                 ("claimed_at", claimedAt?.milliseconds), ("started_at", startedAt?.milliseconds),
                 ("completed_at", completedAt?.milliseconds),
             ]

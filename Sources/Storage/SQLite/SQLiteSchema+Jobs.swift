@@ -111,6 +111,26 @@ extension SQLiteSchema {
                 forced IN (0, 1) AND (NOT forced OR status = 'CANCELLED' AND engine_state <> 'NONE'));
         """
 
+    /// How a job runs its engine, and what its end is counted by. Jobs that ended before keep the counts that their
+    /// metadata hold.
+    static let optionsAndCounts = """
+        ALTER TABLE provision_jobs ADD COLUMN run_options TEXT;
+        ALTER TABLE provision_jobs ADD COLUMN changes TEXT;
+        ALTER TABLE provision_jobs ADD COLUMN warnings INTEGER CHECK (warnings >= 0);
+        ALTER TABLE provision_jobs ADD COLUMN truncated TEXT;
+        UPDATE provision_jobs SET changes = (
+            SELECT json_object(
+                'add', json_extract(execution_metadata, '$.changes.add'),
+                'change', json_extract(execution_metadata, '$.changes.change'),
+                'destroy', json_extract(execution_metadata, '$.changes.destroy'))
+            FROM provision_job_documents WHERE job_id = id
+                AND CASE WHEN json_valid(execution_metadata) THEN
+                    json_type(execution_metadata, '$.changes.add') = 'integer'
+                    AND json_type(execution_metadata, '$.changes.change') = 'integer'
+                    AND json_type(execution_metadata, '$.changes.destroy') = 'integer'
+                ELSE 0 END);
+        """
+
     /// Logs. The text stands last in its row, so that what is read without it does not touch its pages.
     ///
     /// `provision_job_log_appends` remembers what each append held, for as long as it may be sent again.

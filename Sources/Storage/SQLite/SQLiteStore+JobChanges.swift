@@ -21,7 +21,7 @@ extension SQLiteStore {
         var revision = JobRevision(of: stored.record)
         let artifactStored = try db.finds("SELECT 1 FROM plan_artifacts WHERE job_id = ?", id.rawValue)
         try revision.apply(events, artifactStored: artifactStored, at: now)
-        let metadata = try merged(facts.metadata, into: stored.metadata)
+        let metadata = try merged(facts.metadata, into: stored)
         revision.add(
             facts, metadata: metadata != stored.metadata, repeated: !events.isEmpty && !revision.isChange)
         if metadata != stored.metadata {
@@ -35,9 +35,15 @@ extension SQLiteStore {
         return revision
     }
 
-    private static func merged(_ new: JSONValue?, into stored: String) throws -> String {
-        guard let new else { return stored }
-        return try StoredJSON.encode(try StoredJSON.decode(JSONValue.self, from: stored).merging(new))
+    /// The job's metadata with `new` in it. Of a job that has ended what is stored stands, and nothing grows beyond the
+    /// bound: what would is left out as a whole.
+    private static func merged(_ new: JSONValue?, into job: StoredJob) throws -> String {
+        guard let new else { return job.metadata }
+        let stored = try StoredJSON.decode(JSONValue.self, from: job.metadata)
+        let state = job.record.state
+        let hadEnded = state.status.isTerminal && !state.engine.holdsVine
+        let text = try StoredJSON.encode(hadEnded ? new.merging(stored) : stored.merging(new))
+        return text.utf8.count <= max(JobMetadata.storedBytes, job.metadata.utf8.count) ? text : job.metadata
     }
 
     /// Writes `record` over `before`, with `notes` in its log, and says what changed.

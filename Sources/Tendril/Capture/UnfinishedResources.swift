@@ -4,8 +4,8 @@ import Foundation
 /// Finds what an apply began and did not finish, by the engine's own lines: `ADDRESS: Creating...` without
 /// `ADDRESS: Creation complete after 2s`. It is what a person has to look at after an end that was no end.
 enum UnfinishedResources {
-    /// At most so many are named.
-    static let limit = 100
+    /// One more than an outcome names, which shows that there are more.
+    static let limit = Outcome.unfinishedCount + 1
 
     private static let begins = [": Creating...", ": Modifying...", ": Destroying..."]
     private static let ends = [": Creation complete", ": Modifications complete", ": Destruction complete"]

@@ -54,13 +54,14 @@ protocol JobLogging: Sendable {
     /// What an apply began and did not finish, by its own words; masked.
     func unfinished() async -> [String]
 
-    /// The engine's own error message, masked: what followed its last `Error:`; nil where it said none.
-    var errorSummary: String? { get async }
+    /// What the engine said was wrong, masked; errors only from `start` on.
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics
 }
 
 extension JobLogging {
     func resend() async -> LogClosing? { nil }
     func unfinished() async -> [String] { [] }
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
     func letGo() async {}
 }
 

@@ -34,6 +34,8 @@ struct JobHost: Sendable {
 extension JobFolder {
     var progress: String { path + "/job.json" }
     var variables: String { path + "/variables.tfvars.json" }
+    /// The values that an apply needs beside the saved plan.
+    var ephemeralVariables: String { path + "/ephemeral.tfvars.json" }
     var plan: String { path + "/" + Artifact.planName }
     var planJSON: String { path + "/show.json" }
     var artifact: String { path + "/artifact.tar" }
@@ -47,8 +49,8 @@ extension JobFolder {
     /// What holds secrets in clear.
     var confidential: [String] {
         [
-            variables, plan, planJSON, artifact, stateBefore, metadata, gitScratch, pulled(.pullBefore),
-            pulled(.pullAfter),
+            variables, ephemeralVariables, plan, planJSON, artifact, stateBefore, metadata, gitScratch,
+            pulled(.pullBefore), pulled(.pullAfter),
         ]
     }
 }

@@ -35,6 +35,10 @@ struct JobProgress: Codable, Hashable, Sendable {
     var lockReleased: Bool?
 
     var changes: PlannedChanges?
+    /// As the plan found them.
+    var failedChecks: Int?
+    /// What was cut, by name.
+    var truncated: [String]?
     var artifact: String?
     /// The working folder holds a state that is nowhere else.
     var keepsFolder = false
@@ -87,12 +91,15 @@ struct PhaseMark: Codable, Hashable, Sendable {
     }
 
     var phase: Phase
+    /// Where the captures stood before it.
+    var captured: EngineDiagnostics.Position?
     /// When the engine's executable took over, as well as that is known.
     var begunAt: Timestamp
     /// nil while it may be running.
     var end: End?
 
-    var succeeded: Bool { end?.code == 0 }
+    /// A plan that was asked for a detailed exit code ends with 2 where it has changes.
+    var succeeded: Bool { end?.code == 0 || phase == .plan && end?.code == 2 }
     /// It is over, and nobody knows how.
     var isUnknown: Bool { end.map { $0.code == nil && $0.signal == nil } ?? false }
 }

@@ -12,7 +12,9 @@ extension JobRunner {
             await note("Running \(engineName) \(phase.command)" + (progress.phases.isEmpty ? engineDetails : ""))
             // Durably: what this phase may write must never be taken for an empty folder.
             try record(durably: true) { progress in
-                progress.phases.append(PhaseMark(phase: phase, begunAt: self.host.ambient.now()))
+                progress.phases.append(
+                    PhaseMark(
+                        phase: phase, captured: .end(of: self.folder), begunAt: self.host.ambient.now()))
             }
         }
         let end: PhaseEnd
@@ -48,17 +50,30 @@ extension JobRunner {
                 name: phase.rawValue, executable: engine, arguments: [],
                 workingDirectory: progress.workingDirectory ?? workspace.folder, environment: [:], stdoutFile: nil)
         }
-        let variables = Files.kind(of: folder.variables) == .file ? folder.variables : nil
+        let variables = variablesFile(for: phase)
+        let options = order.options ?? RunOptions()
         return PhaseCommand(
             name: phase.rawValue, executable: engine,
-            arguments: phase.arguments(in: progress.type, plan: folder.plan, variables: variables),
+            arguments: phase.arguments(in: progress.type, plan: folder.plan, variables: variables, options: options),
             workingDirectory: progress.workingDirectory ?? workspace.folder, environment: environment(of: order),
             stdoutFile: stdoutFile)
     }
 
+    /// The variables that the phase is given.
+    private func variablesFile(for phase: Phase) -> String? {
+        let file: String? =
+            switch phase {
+            case .plan: folder.variables
+            case .apply: folder.ephemeralVariables
+            default: nil
+            }
+        return file.flatMap { Files.kind(of: $0) == .file ? $0 : nil }
+    }
+
     private func environment(of order: WorkOrder) -> [String: String] {
         host.environment.forVine(
-            order.snapshot.settings, secrets: order.secrets.environment, metadataFile: folder.metadata)
+            order.snapshot.settings, secrets: order.secrets.environment, metadataFile: folder.metadata,
+            logLevel: order.options?.logLevel)
     }
 
     // MARK: - init
@@ -111,11 +126,19 @@ extension JobRunner {
 
     func readPlan() async throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: folder.planJSON), options: .mappedIfSafe)
-        let summary = try PlanSummary.read(data)
+        let summary = try PlanSummary.read(data, refreshOnly: order?.options?.refreshOnly == true)
         try Files.remove(folder.planJSON)
-        let metadata = summary.metadata.mapStrings { mask($0) }
+        var isCut = summary.omitted > 0
+        let metadata = summary.metadata.mapStrings { text in
+            let masked = mask(text)
+            let shown = masked.shortened(toBytes: PlanSummary.addressBytes)
+            if shown != masked { isCut = true }
+            return shown
+        }
         try record { progress in
             progress.changes = summary.changes
+            progress.failedChecks = summary.failedChecks
+            if isCut { progress.truncated = (progress.truncated ?? []) + ["resources"] }
             progress.metadata = progress.metadata.merging(metadata)
         }
         if progress.type != .plan { await note("Planned: \(summary.sentence)") }

@@ -135,7 +135,7 @@ extension JobRunner {
             try Files.write(state ?? Data(), to: workingDirectory + "/terraform.tfstate")
         }
         await note(progress.stateBefore.map { "Restored state, serial \($0.serial)" } ?? "There is no state yet")
-        try writeVariables(order)
+        try writeVariables(order, workingDirectory: workingDirectory)
         try record { $0.workingDirectory = workingDirectory }
     }
 
@@ -203,11 +203,17 @@ extension JobRunner {
         return found
     }
 
-    private func writeVariables(_ order: WorkOrder) throws {
+    private func writeVariables(_ order: WorkOrder, workingDirectory: String) throws {
         let variables = order.snapshot.settings.variables.merging(order.secrets.variables) { _, secret in secret }
         try Files.remove(folder.variables)
+        try Files.remove(folder.ephemeralVariables)
         guard !variables.isEmpty else { return }
         try Files.write(try JSONEncoder().encode(variables), to: folder.variables)
+        guard let engine = progress.engine?.engine, engine.takesEphemeralVariables else { return }
+        let names = EphemeralVariables.declared(in: workingDirectory, engine: engine.name)
+        let ephemeral = variables.filter { names.contains($0.key) }
+        guard !ephemeral.isEmpty else { return }
+        try Files.write(try JSONEncoder().encode(ephemeral), to: folder.ephemeralVariables)
     }
 }
 

@@ -49,13 +49,21 @@ extension JobRunner {
         if let commit = progress.resolvedCommit { found["resolved_commit"] = .string(commit) }
         found["state_kept_by"] = .string(progress.backend ?? "trellis")
         found["timing_ms"] = timing
+        var large: [String] = []
         if progress.mark(of: .apply)?.succeeded == true, let outputs = try outputs() {
-            found["outputs"] = .object(outputs)
+            found["outputs"] = .object(outputs.values)
+            large = outputs.tooLarge
         }
         // The job's own words may add, but not contradict.
-        let written = await writtenMetadata()
-        let metadata = written.merging(.object(found)).mapStrings { mask($0) }
-        try record { $0.metadata = $0.metadata.merging(metadata) }
+        let written = Self.withoutOwnNames(await writtenMetadata())
+        let gathered = progress.metadata.merging(written.merging(.object(found)).mapStrings { mask($0) })
+        let outputsCut = large.map { "outputs.\(mask($0))" }.sorted()
+        let metadata = JobMetadata(
+            gathered, truncated: (progress.truncated ?? []) + outputsCut, limit: JobMetadata.reportedBytes)
+        try record { progress in
+            progress.metadata = metadata.value
+            progress.truncated = metadata.truncated
+        }
         try await keepErroredState()
         for path in folder.confidential { try Files.remove(path) }
     }
@@ -69,7 +77,18 @@ extension JobRunner {
         return .object(timing)
     }
 
-    private func outputs() throws -> [String: JSONValue]? {
+    /// Names of the metadata that only Vintner writes.
+    private static let ownNames: Set<String> = [
+        "changes", "dispatch_ms", "engine", "outputs", "resolved_commit", "resources", "resources_omitted",
+        "state_kept_by", "timing_ms",
+    ]
+
+    private static func withoutOwnNames(_ written: JSONValue) -> JSONValue {
+        guard case .object(let members) = written else { return written }
+        return .object(members.filter { !ownNames.contains($0.key) })
+    }
+
+    private func outputs() throws -> StateFile.Outputs? {
         let file =
             progress.backend == nil
             ? "\(progress.workingDirectory ?? workspace.folder)/terraform.tfstate" : folder.pulled(.pullAfter)
@@ -102,6 +121,9 @@ extension JobRunner {
 
     // MARK: - Unlock and report
 
+    /// Bytes of an error message.
+    private static let errorBytes = 8 << 10
+
     func unlock() async throws {
         do {
             try await untilAnswered("giving the lock back") { [info = lockInfo, vine = progress.vine] in
@@ -118,16 +140,26 @@ extension JobRunner {
     }
 
     func report() async throws {
-        let said = progress.failedPhase == nil ? nil : await equipment?.log.errorSummary
+        let failed = progress.failedPhase
+        let said = await equipment?.log.diagnostics(
+            errorsFrom: failed?.captured ?? EngineDiagnostics.Position())
         let unfinished = progress.mark(of: .apply) == nil ? [] : await equipment?.log.unfinished() ?? []
-        let verdict = JobVerdict.of(progress, engineSaid: said, unfinished: unfinished)
+        let verdict = JobVerdict.of(
+            progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) }, unfinished: unfinished)
         var report = ReportStatus(epoch: lease.epoch)
         report.status = verdict.status
         report.engineState = verdict.engineState
         report.outcome = verdict.outcome
-        report.errorMessage = verdict.errorMessage.map { mask($0) }
+        report.errorMessage = verdict.errorMessage.map { mask($0).shortened(toBytes: Self.errorBytes) }
         report.outcome?.summary = mask(verdict.outcome.summary)
         report.executionMetadata = progress.metadata
+        report.changes = progress.changes
+        report.warnings = max(said?.warnings ?? 0, progress.failedChecks ?? 0)
+        report.truncated = progress.truncated
+        if let fitted = report.outcome?.fitted() {
+            report.outcome = fitted.outcome
+            if fitted.isCut { report.truncated = (report.truncated ?? []) + ["outcome.unfinished"] }
+        }
         report.resolvedCommit = progress.resolvedCommit
         report.engineStartedAt = progress.phases.first?.begunAt
         if verdict.status == .success, progress.type == .plan, progress.backend == nil {
@@ -151,6 +183,13 @@ extension JobRunner {
     /// nothing at all from this lease.
     private func deliver(_ report: ReportStatus) async throws -> ReportReply? {
         var attempts = [report]
+        if report.executionMetadata != nil {
+            // Whatever is wrong with the optional part must not keep the end from being known.
+            var essential = report
+            essential.executionMetadata = nil
+            essential.truncated = (report.truncated ?? []) + ["execution_metadata"]
+            attempts.append(essential)
+        }
         if report.status != nil {
             // Cancelled, or given up on: the facts are still wanted.
             var facts = report
@@ -159,6 +198,8 @@ extension JobRunner {
         }
         var refusal: TrellisError?
         for attempt in attempts {
+            // Another status or another lease is not a matter of what the report holds.
+            if let refusal, attempt.status != nil, refusal.isConflict || refusal.isLeaseLost { continue }
             do { return try await send(attempt) } catch let error as TrellisError {
                 logger.notice("the report was refused: \(error)")
                 refusal = refusal ?? error
@@ -168,6 +209,7 @@ extension JobRunner {
             // Not cancelled, then, and still no success: it must not stay open for ever.
             var failed = report
             failed.status = .failed
+            failed.executionMetadata = nil
             failed.errorMessage = refusal.sentence
             failed.plannedState = nil
             do { return try await send(failed) } catch let error as TrellisError {

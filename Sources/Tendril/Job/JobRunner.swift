@@ -9,6 +9,7 @@ import Wire
 /// killed. Cancelling the task of ``run()`` lets go of the job: the engine runs on, the folder stays.
 actor JobRunner {
     nonisolated let lease: LeaseRecord
+    nonisolated let vine: VineID
     nonisolated let host: JobHost
     nonisolated let folder: JobFolder
     nonisolated let logger: Logger
@@ -40,6 +41,7 @@ actor JobRunner {
         self.order = order
         progress = JobProgress(order)
         lease = progress.lease
+        vine = progress.vine
         self.host = host
         folder = host.folder(of: order.jobId)
         logger = host.logger.tagged(order.jobId)
@@ -58,6 +60,7 @@ actor JobRunner {
         guard let progress = try JobProgress.load(folder.progress) else { return nil }
         self.progress = JobScript.resumed(progress)
         lease = progress.lease
+        vine = progress.vine
         self.host = host
         self.folder = folder
         logger = host.logger.tagged(progress.lease.jobId)
@@ -126,7 +129,7 @@ actor JobRunner {
             try record { $0.leaseLost = error.sentence }
         } catch {
             if cancellation.isRequested, !isWindDown { return try record { $0.isCancelled = true } }
-            let sentence = mask("\(error)")
+            let sentence = mask(error is Failure ? "\(error)" : relative("\(error)"))
             logger.warning("step \(step.rawValue): \(sentence)")
             await note(sentence)
             try record { progress in
@@ -213,11 +216,24 @@ actor JobRunner {
 
     func note(_ text: String) async { await equipment?.log.note(text) }
 
-    func mask(_ text: String) -> String { String((equipment?.masker.mask(text) ?? text).prefix(4000)) }
+    func mask(_ text: String) -> String { equipment?.masker.mask(text) ?? text }
+
+    /// `text` without the folders of this Tendril: what lies in them is named as the vine's author knows it.
+    nonisolated func relative(_ text: String) -> String {
+        var text = text
+        for place in [workspaceFolder, folder.path] {
+            for path in Set([place, Files.real(place) ?? place]) {
+                text = text.replacing("\(path)/", with: "").replacing(path, with: ".")
+            }
+        }
+        return text
+    }
 
     var engineName: String { progress.engine?.engine.name.rawValue ?? "terraform" }
 
     var workspace: Workspace { Workspace(runRoot: host.runRoot, vine: progress.vine) }
+
+    private nonisolated var workspaceFolder: String { Workspace(runRoot: host.runRoot, vine: vine).folder }
 
     /// The order, for steps that can't do without.
     func requireOrder() throws -> WorkOrder {

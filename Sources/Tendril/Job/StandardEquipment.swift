@@ -64,8 +64,6 @@ struct UnshippedLog: JobLogging {
     func finish() async -> LogClosing {
         LogClosing(digest: nil, incomplete: "The lease was lost before the log could be shipped.")
     }
-
-    var errorSummary: String? { get async { nil } }
 }
 
 /// Lets nothing through.
@@ -89,7 +87,9 @@ struct ShippedLog: JobLogging {
     func resend() async -> LogClosing? { await log.resend() }
     func unfinished() async -> [String] { await log.unfinished() }
     func letGo() async { await log.stop() }
-    var errorSummary: String? { get async { await log.errorSummary() } }
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
+        await log.diagnostics(errorsFrom: start)
+    }
 }
 
 /// One job's log, on its way to Trellis.

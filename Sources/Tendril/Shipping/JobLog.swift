@@ -116,10 +116,10 @@ final class JobLog: Sendable {
         await onQueue { [folder, masker] in UnfinishedResources.find(in: folder).map { masker.mask($0) } }
     }
 
-    /// The last `Error:` block of what Terraform printed, masked: for the job's error message. Available at once,
+    /// What Terraform said was wrong, masked: for the job's error message and its count of warnings. Available at once,
     /// however far shipping is.
-    func errorSummary() async -> String? {
-        await onQueue { [folder, masker] in ErrorBlock.last(in: folder, masker: masker) }
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
+        await onQueue { [folder, masker] in EngineDiagnostics.read(folder, masker: masker, errorsFrom: start) }
     }
 
     private static func reason(_ end: LogShipper.End) -> String? {

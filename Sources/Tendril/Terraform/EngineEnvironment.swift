@@ -27,13 +27,16 @@ struct EngineEnvironment: Sendable {
         return cleaned(entries)
     }
 
-    func forVine(_ settings: VineSettings, secrets: [String: String], metadataFile: String) -> [String: String] {
+    func forVine(
+        _ settings: VineSettings, secrets: [String: String], metadataFile: String, logLevel: RunOptions.LogLevel? = nil
+    ) -> [String: String] {
         var entries = base
         if let region = settings.region, !region.isEmpty {
             for name in ["AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_REGION"] { entries[name] = region }
         }
         entries.merge(settings.environment) { _, vines in vines }
         entries.merge(secrets) { _, secret in secret }
+        if let logLevel { entries["TF_LOG"] = logLevel.rawValue }
         entries["TF_IN_AUTOMATION"] = "1"
         entries["TF_INPUT"] = "0"
         entries["VINTNER_METADATA_FILE"] = metadataFile

@@ -23,16 +23,23 @@ enum Phase: String, Codable, CaseIterable, Sendable {
     /// True where it can change what the vine stands for.
     var changesInfrastructure: Bool { self == .apply }
 
-    /// The command line of the phase in a job of `type`. Paths are absolute; `variables` is nil for none.
-    func arguments(in type: JobType, plan: String, variables: String?) -> [String] {
+    /// The command line of the phase in a job of `type`. Paths are absolute; `variables` is nil for none, and for an
+    /// apply names what is not saved in the plan.
+    func arguments(
+        in type: JobType, plan: String, variables: String?, options: RunOptions = RunOptions()
+    ) -> [String] {
+        let parallelism = options.parallelism.map { ["-parallelism=\($0)"] } ?? []
+        let variables = variables.map { ["-var-file=\($0)"] } ?? []
         switch self {
-        case .initialise: ["init", "-input=false"] + (type == .deploy ? ["-lockfile=readonly"] : [])
-        case .pullBefore, .pullAfter: ["state", "pull"]
+        case .initialise: return ["init", "-input=false"] + (type == .deploy ? ["-lockfile=readonly"] : [])
+        case .pullBefore, .pullAfter: return ["state", "pull"]
         case .plan:
-            ["plan", "-input=false", "-out=\(plan)"] + (type == .destroy ? ["-destroy"] : [])
-                + (variables.map { ["-var-file=\($0)"] } ?? [])
-        case .show: ["show", "-json", plan]
-        case .apply: ["apply", "-input=false", plan]
+            // Each option is one argument with its value in it, so no value can be taken for an option.
+            return ["plan", "-input=false", "-out=\(plan)"] + (type == .destroy ? ["-destroy"] : []) + variables
+                + options.targets.map { "-target=\($0)" } + options.replace.map { "-replace=\($0)" }
+                + (options.refreshOnly ? ["-refresh-only"] : []) + parallelism
+        case .show: return ["show", "-json", plan]
+        case .apply: return ["apply", "-input=false"] + variables + parallelism + [plan]
         }
     }
 }

@@ -22,9 +22,15 @@ enum StateFile {
         return StatePosition(lineage: lineage, serial: serial)
     }
 
+    struct Outputs: Hashable {
+        var values: [String: JSONValue] = [:]
+        /// The names of those that are marked as too large.
+        var tooLarge: [String] = []
+    }
+
     /// The outputs, sensitive ones as `(sensitive)`; one that is larger than `limit` bytes as `(too large)`.
-    static func outputs(of data: Data, limit: Int = 64 << 10) throws -> [String: JSONValue] {
-        var outputs: [String: JSONValue] = [:]
+    static func outputs(of data: Data, limit: Int = 64 << 10) throws -> Outputs {
+        var outputs = Outputs()
         try JSONCursor.read(data) { cursor in
             try cursor.members { name, cursor in
                 guard name == "outputs" else { return try cursor.skip() }
@@ -38,7 +44,8 @@ enum StateFile {
                         default: try cursor.skip()
                         }
                     }
-                    outputs[name] = isSensitive ? "(sensitive)" : value ?? "(too large)"
+                    outputs.values[name] = isSensitive ? "(sensitive)" : value ?? JobMetadata.tooLarge
+                    if !isSensitive, value == nil { outputs.tooLarge.append(name) }
                 }
             }
         }

@@ -95,7 +95,9 @@ struct Parts {
             searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
         ).add(to: api)
         WorkerRoutes(
-            service: WorkerService(store: store, credentials: credentials, ambient: ambient, leases: leases),
+            service: WorkerService(
+                store: store, credentials: credentials, ambient: ambient, leases: leases,
+                metadataBytes: configuration.limits.metadataBytes),
             bell: feeds.bell,
             limits: configuration.limits
         ).add(to: api)

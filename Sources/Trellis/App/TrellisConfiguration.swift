@@ -54,8 +54,10 @@ public struct TrellisLimits: Sendable {
     public var vineBytes: Int
     public var stateBytes: Int
     public var artifactBytes: Int
-    /// A report of a Tendril, metadata included.
+    /// What is stored of a job's metadata; a report with more is cut to it.
     public var metadataBytes: Int
+    /// A report of a Tendril.
+    public var reportBytes: Int
     public var feed: FeedLimits
     public var realtime: RealtimeLimits
     public var webSocket: WebSocketLimits
@@ -67,7 +69,8 @@ public struct TrellisLimits: Sendable {
 
     public init(
         log: LogLimits = .standard, vineBytes: Int = 8 << 20, stateBytes: Int = 64 << 20,
-        artifactBytes: Int = 64 << 20, metadataBytes: Int = 1 << 20, feed: FeedLimits = FeedLimits(),
+        artifactBytes: Int = 64 << 20, metadataBytes: Int = JobMetadata.storedBytes,
+        reportBytes: Int = 16 << 20, feed: FeedLimits = FeedLimits(),
         realtime: RealtimeLimits = RealtimeLimits(), webSocket: WebSocketLimits = RealtimeLimits.webSocket,
         search: SearchLimits = SearchLimits(),
         streams: StreamLimits = StreamLimits(), appends: AppendRate = AppendRate(),
@@ -78,6 +81,7 @@ public struct TrellisLimits: Sendable {
         self.stateBytes = stateBytes
         self.artifactBytes = artifactBytes
         self.metadataBytes = metadataBytes
+        self.reportBytes = reportBytes
         self.feed = feed
         self.realtime = realtime
         self.webSocket = webSocket

@@ -48,6 +48,7 @@ struct StoreFeed: FeedSource {
             "assigned_worker_id": text(job.assignedWorker?.rawValue), "worker_id": text(job.state.worker?.rawValue),
             "worker_name": text(name), "plan_job_id": text(job.plan?.rawValue),
             "rerun_of": text(job.rerunOf?.rawValue), "epoch": .integer(Int64(job.state.epoch)),
+            "warnings": .integer(Int64(job.warnings ?? 0)), "changes": job.changes?.metadata ?? .null,
             "created_by": text(job.createdBy), "cancelled_by": text(job.cancelledBy),
             "created_at": time(job.createdAt), "claimed_at": time(job.claimedAt), "started_at": time(job.startedAt),
             "completed_at": time(job.completedAt),

@@ -21,7 +21,7 @@ struct ApplyCheck: Codable, Sendable {
 
 extension JobService {
     func applyCheck(_ job: Job) async throws -> ApplyCheck {
-        var check = ApplyCheck(valid: false, changes: PlannedChanges(metadata: job.metadata))
+        var check = ApplyCheck(valid: false, changes: job.changes)
         if job.type == .plan {
             let facts = try await planFacts(of: job.id)
             let validity = PlanValidity.judge(facts)
@@ -36,19 +36,9 @@ extension JobService {
             check.rerun = policy.type
             check.rerunNote = policy.note
             if case .deploy(let plan) = policy {
-                check.changes = try await PlannedChanges(metadata: find(plan).metadata)
+                check.changes = try await find(plan).changes
             }
         }
         return check
-    }
-}
-
-extension PlannedChanges {
-    /// The counts in a job's metadata: `changes: {add, change, destroy}`.
-    init?(metadata: JSONValue) {
-        guard let changes = metadata["changes"], let add = changes["add"]?.integerValue,
-            let change = changes["change"]?.integerValue, let destroy = changes["destroy"]?.integerValue
-        else { return nil }
-        self.init(add: Int(clamping: add), change: Int(clamping: change), destroy: Int(clamping: destroy))
     }
 }

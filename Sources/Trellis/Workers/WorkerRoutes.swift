@@ -90,7 +90,7 @@ struct WorkerRoutes: Sendable {
 
     private func report(_ request: Request, context: TrellisContext) async throws -> Response {
         let id = try context.requireTendril()
-        let report = try await request.message(ReportStatus.self, upTo: limits.metadataBytes)
+        let report = try await request.message(ReportStatus.self, upTo: limits.reportBytes)
         return try .json(await service.report(report, on: context.id("id", of: "job"), from: id))
     }
 

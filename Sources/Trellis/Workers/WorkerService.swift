@@ -9,9 +9,16 @@ struct WorkerService: Sendable {
     var credentials: Credentials
     var ambient: Ambient
     var leases: LeaseBook
+    /// What is stored of one job's metadata.
+    var metadataBytes = JobMetadata.storedBytes
 
     /// How long the answer to a claim may be lost before the job is queued again, in milliseconds.
     static let claimGrace: Int64 = 15_000
+    /// Bytes of an error message, and of the reason why a log is incomplete.
+    static let errorBytes = 8 << 10
+    static let reasonBytes = 500
+    /// Room for what Trellis itself adds to the metadata.
+    static let ownMetadataBytes = 4 << 10
 
     func register(_ name: String) async throws -> RegisteredWorker {
         let isFine =
@@ -29,9 +36,12 @@ struct WorkerService: Sendable {
     /// Notes the sign of life and compares the leases of both sides.
     func heartbeat(_ beat: Heartbeat, from id: TendrilID) async throws -> HeartbeatReply {
         let now = ambient.now()
+        guard beat.engines.count <= 16, beat.runRoot.utf8.count <= 4096 else {
+            throw Refusal(.invalid, "A heartbeat names at most 16 engines, and a run root of at most 4096 bytes.")
+        }
         let offer = TendrilOffer(
-            version: String(beat.version.prefix(64)), slots: min(max(beat.slots, 1), 256),
-            engines: Array(beat.engines.prefix(16)), runRoot: String(beat.runRoot.prefix(4096)))
+            version: beat.version.shortened(toBytes: 64), slots: min(max(beat.slots, 1), 256),
+            engines: beat.engines, runRoot: beat.runRoot)
         try await store.heartbeat(id, offer: offer, draining: beat.draining, at: now)
         leases.note(Set(beat.leases.map { Lease(job: $0.jobId, worker: id, epoch: $0.epoch) }), of: id)
         let active = try await store.activeJobs(of: id)
@@ -94,7 +104,7 @@ struct WorkerService: Sendable {
 
     /// Compares what was captured with what is stored.
     private func verdict(on closing: LogClosing, of id: JobID, epoch: Int) async throws -> LogState {
-        if let reason = closing.incomplete { return .incomplete(reason: String(reason.prefix(500))) }
+        if let reason = closing.incomplete { return .incomplete(reason: reason.shortened(toBytes: Self.reasonBytes)) }
         guard let captured = closing.digest else {
             return .incomplete(reason: "The Tendril could not read its capture.")
         }
@@ -103,13 +113,22 @@ struct WorkerService: Sendable {
             ? .complete : .incomplete(reason: "What is stored differs from what the engine wrote.")
     }
 
+    /// The facts of a report, within their bounds: an end is taken in whatever it brings along.
     private func facts(of report: ReportStatus, on job: Job) -> JobFacts {
+        let fitted = JobMetadata(
+            report.executionMetadata ?? .object([:]), truncated: report.truncated ?? [],
+            limit: metadataBytes - Self.ownMetadataBytes)
+        var truncated = fitted.truncated
+        let outcome = report.outcome?.fitted()
+        if outcome?.isCut == true { truncated.append("outcome.unfinished") }
         var facts = JobFacts(
             // Of a job whose status was decided by others the reason stands; what came of it is its outcome.
             errorMessage: report.status == nil && job.errorMessage != nil
-                ? nil : report.errorMessage.map { String($0.prefix(8192)) }, outcome: report.outcome,
+                ? nil : report.errorMessage?.shortened(toBytes: Self.errorBytes), outcome: outcome?.outcome,
+            changes: report.changes ?? report.executionMetadata.flatMap(PlannedChanges.init(metadata:)),
+            warnings: report.warnings.map { max(0, $0) }, truncated: truncated.isEmpty ? nil : truncated,
             resolvedCommit: report.resolvedCommit)
-        var metadata = report.executionMetadata ?? .object([:])
+        var metadata = fitted.value
         if let engine = report.engine, let runRoot = report.runRoot {
             facts.engine = engine
             facts.runRoot = runRoot
@@ -138,6 +157,7 @@ struct WorkerService: Sendable {
             jobId: job.id, epoch: job.state.epoch, jobType: job.type, vineId: job.vine,
             vineTitle: "\(settings.projectName) / \(settings.environmentStage)", snapshot: job.snapshot,
             secrets: try await store.secrets(of: job.id), requirement: job.requirement,
+            options: job.options.isEmpty ? nil : job.options,
             plan: try await planRecord(of: job), createdAt: job.createdAt)
     }
 
@@ -148,7 +168,7 @@ struct WorkerService: Sendable {
         else { return nil }
         return PlanRecord(
             jobId: id, artifactSha256: digest, state: facts.plannedState,
-            changes: PlannedChanges(metadata: plan.metadata))
+            changes: plan.changes)
     }
 
     /// The job, where `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.

@@ -39,7 +39,7 @@ import Wire
         let digest = try #require(closing.digest)
         for stream in LogStream.allCases { #expect(digest.streams[stream] == stored(stream)) }
         #expect(digest.streams.count == 3)
-        #expect(try #require(await log.errorSummary()).contains("FATAL:  (sensitive) failed"))
+        #expect(try #require(await log.diagnostics(errorsFrom: .init()).message).contains("FATAL:  (sensitive) failed"))
     }
 
     @Test func bytesThatNobodyRecordedAreShippedAtTheEnd() async throws {

@@ -29,14 +29,17 @@ final class FakeEquipment: JobEquipping, PhaseRunning, PhaseStopping, JobLogging
     private let engine: Engine
     private let onStop: @Sendable () -> Void
     let errorSummary: String?
+    let warnings: Int
     let word: String
 
     init(
-        masking word: String = "hush-hush", errorSummary: String? = nil, onStop: @escaping @Sendable () -> Void = {},
+        masking word: String = "hush-hush", errorSummary: String? = nil, warnings: Int = 0,
+        onStop: @escaping @Sendable () -> Void = {},
         engine: @escaping Engine
     ) {
         self.word = word
         self.errorSummary = errorSummary
+        self.warnings = warnings
         self.onStop = onStop
         self.engine = engine
     }
@@ -85,6 +88,10 @@ final class FakeEquipment: JobEquipping, PhaseRunning, PhaseStopping, JobLogging
     func kill() { state.withLock { $0.kills += 1 } }
 
     func note(_ text: String) async { state.withLock { $0.notes.append(mask(text)) } }
+
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
+        EngineDiagnostics(message: errorSummary, errors: errorSummary == nil ? 0 : 1, warnings: warnings)
+    }
 
     func finish() async -> LogClosing {
         state.withLock { $0.finishes += 1 }

@@ -86,7 +86,9 @@ import Wire
         #expect(report.engineState == .gone)
         #expect(report.plannedState == StatePosition(lineage: "l-1", serial: 4))
         #expect(report.outcome?.lockReleased == true)
-        #expect(report.executionMetadata?["changes"] == ["add": 1, "change": 0, "destroy": 0])
+        #expect(report.changes == PlannedChanges(add: 1))
+        #expect(report.executionMetadata?["changes"] == PlannedChanges(add: 1).metadata)
+        #expect(report.warnings == 0)
         #expect(report.executionMetadata?["engine"]?["version"] == "9.9.9")
         for name in ["init", "plan", "show"] {
             #expect(

@@ -72,7 +72,8 @@ struct TerraformJobTests {
         let plan = order(.plan)
         let planned = try await run(plan, equipment())
         #expect(planned.status == .success, "\(place.text(of: "log") ?? "")")
-        #expect(planned.executionMetadata?["changes"] == ["add": 2, "change": 0, "destroy": 0])
+        #expect(planned.changes == PlannedChanges(add: 2, outputs: 2))
+        #expect(planned.executionMetadata?["changes"] == PlannedChanges(add: 2, outputs: 2).metadata)
         #expect(planned.plannedState == nil)
 
         let deployed = try await run(order(.deploy, plan: try await record(plan, planned)), equipment())

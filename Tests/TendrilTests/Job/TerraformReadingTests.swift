@@ -44,7 +44,8 @@ import Wire
                 #"{"n":{"value":[1,"two"],"type":["tuple",[]]},"s":{"sensitive":true,"value":"hush-hush"},"b":{"value":"\#(String(repeating: "x", count: 100))"}}"#
         )
         let outputs = try StateFile.outputs(of: state, limit: 50)
-        #expect(outputs == ["n": [1, "two"], "s": "(sensitive)", "b": "(too large)"])
+        #expect(outputs.values == ["n": [1, "two"], "s": "(sensitive)", "b": "(too large)"])
+        #expect(outputs.tooLarge == ["b"])
     }
 }
 
@@ -64,10 +65,53 @@ import Wire
             #"["create"]"#, #"["update"]"#, #"["delete"]"#, #"["delete","create"]"#, #"["create","delete"]"#,
             #"["no-op"]"#, #"["read"]"#, #"["forget"]"#,
         ])
-        #expect(summary.changes == PlannedChanges(add: 3, change: 1, destroy: 3))
-        #expect(summary.sentence == "3 to add, 1 to change, 3 to destroy")
+        #expect(summary.changes == PlannedChanges(add: 3, change: 1, destroy: 3, forgets: 1, outputs: 1))
+        #expect(summary.sentence == "3 to add, 1 to change, 3 to destroy, 1 to forget, 1 output changes")
         #expect(summary.resources.map(\.action) == ["create", "update", "delete", "replace", "replace", "forget"])
         #expect(summary.resources.first?.address == "a.r[0]")
+    }
+
+    private func summary(_ text: String, refreshOnly: Bool = false) throws -> PlanSummary {
+        try PlanSummary.read(Data(text.utf8), refreshOnly: refreshOnly)
+    }
+
+    @Test func importsMovesAndOutputsAreChanges() throws {
+        let imported = try summary(
+            #"{"resource_changes":[{"address":"a.b","change":{"actions":["no-op"],"importing":{"id":"i-1"}}},"#
+                + #"{"address":"a.c","change":{"actions":["update"],"importing":{"unknown":true}}},"#
+                + #"{"address":"a.d","change":{"actions":["no-op"],"importing":null}}]}"#)
+        #expect(imported.changes == PlannedChanges(change: 1, imports: 2))
+        #expect(imported.sentence == "2 to import, 0 to add, 1 to change, 0 to destroy")
+        #expect(imported.resources.map(\.action) == ["import", "update"])
+        let moved = try summary(
+            #"{"resource_changes":[{"address":"m.new","previous_address":"m.old","change":{"actions":["no-op"]}}]}"#)
+        #expect(moved.sentence == "1 moved")
+        #expect(moved.resources.map(\.action) == ["move"])
+        let outputs = try summary(
+            #"{"output_changes":{"a":{"actions":["create"]},"b":{"actions":["no-op"]},"c":{"actions":["delete"]}}}"#)
+        #expect(outputs.sentence == "2 outputs change")
+        let nothing = try summary(
+            #"{"resource_changes":[{"address":"a.b","change":{"actions":["no-op"]}},"#
+                + #"{"address":"data.x.y","change":{"actions":["read"]}}],"output_changes":{"b":{"actions":["no-op"]}}}"#
+        )
+        #expect(nothing.changes.isEmpty)
+        #expect(nothing.sentence == "no changes")
+    }
+
+    @Test func driftCountsOnlyWhereItIsApplied() throws {
+        let text =
+            #"{"resource_drift":[{"address":"a.b","change":{"actions":["update"]}},"#
+            + #"{"address":"a.c","change":{"actions":["no-op"]}}]}"#
+        #expect(try summary(text).changes.isEmpty)
+        #expect(try summary(text, refreshOnly: true).sentence == "1 to update in the state")
+    }
+
+    @Test func failedChecksAreCounted() throws {
+        let checks = try summary(
+            #"{"checks":[{"address":{"kind":"check","name":"a"},"status":"fail"},"#
+                + #"{"address":{"kind":"check","name":"b"},"status":"pass"},"#
+                + #"{"address":{"kind":"resource","name":"c"},"status":"fail"}]}"#)
+        #expect(checks.failedChecks == 1)
     }
 
     @Test func theListIsBoundedAndTheCountsAreNot() throws {
@@ -82,6 +126,62 @@ import Wire
         let text = String(decoding: try WireJSON.encode(try read([#"["create"]"#]).metadata), as: UTF8.self)
         #expect(!text.contains("hush"))
         #expect(text.contains(#""address":"a.r[0]""#))
+    }
+}
+
+@Suite struct EphemeralVariablesTests {
+    @Test func findsThemInHCL() {
+        let text = """
+            # variable "no" { ephemeral = true }
+            variable "token" {
+              description = "a } in ${join(",", ["b"])} // not a comment"
+              ephemeral   = true /* yes */
+            }
+            variable "plain" {
+              default = { ephemeral = true }
+              validation {
+                condition = true
+                error_message = <<-EOT
+                  } ephemeral = true
+                  EOT
+              }
+            }
+            variable "off" {
+              ephemeral = false
+            }
+            variable bare { ephemeral = true }
+            output "o" {
+              ephemeral = true
+            }
+            locals { variable = "x" }
+            """
+        #expect(EphemeralVariables.declared(hcl: Data(text.utf8)) == ["token", "bare"])
+    }
+
+    @Test func findsThemInJSON() {
+        let text =
+            #"{"variable":{"a":{"ephemeral":true},"b":{"ephemeral":false},"#
+            + #""c":[{"type":"string","ephemeral":true}]}}"#
+        #expect(EphemeralVariables.declared(json: Data(text.utf8)) == ["a", "c"])
+        #expect(EphemeralVariables.declared(json: Data("[".utf8)).isEmpty)
+    }
+
+    @Test func hostileTextEnds() {
+        for text in ["\"${\"${\"${", "<<", "<<A", "/*", "variable \"", "}}}{{{", "\\", "\"\\"] {
+            #expect(EphemeralVariables.declared(hcl: Data(text.utf8)).isEmpty)
+        }
+        let deep = String(repeating: "\"${", count: 100_000)
+        #expect(EphemeralVariables.declared(hcl: Data(deep.utf8)).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("terraform", "1.10.0", true), ("terraform", "1.9.8", false), ("terraform", "2.0.0-rc1", true),
+        ("tofu", "1.10.3", false), ("tofu", "1.11.0", true),
+    ])
+    func onlyEnginesThatTakeThemGetThem(name: String, version: String, takes: Bool) throws {
+        let engine = Engine(
+            name: try #require(Engine.Name(rawValue: name)), version: version, platform: "linux_amd64")
+        #expect(engine.takesEphemeralVariables == takes)
     }
 }
 
