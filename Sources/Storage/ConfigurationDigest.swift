@@ -21,9 +21,7 @@ extension Vault {
     }
 
     private static func canonical(_ value: some Encodable) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(value)
+        Data(try JSONValue(encoding: value).bytes)
     }
 
     private struct Digested: Encodable {

@@ -16,7 +16,14 @@ public protocol JobStore: Sendable {
 
     func job(_ id: JobID) async throws -> Job?
 
-    /// Jobs, newest first.
+    /// The job without its documents, which may be large: of its snapshot's settings there are the names of project and
+    /// stage only, and its metadata is empty.
+    func outline(of id: JobID) async throws -> Job?
+
+    /// Reads these two columns and nothing else.
+    func status(of id: JobID) async throws -> (status: JobStatus, errorMessage: String?)?
+
+    /// Jobs, newest first, as ``outline(of:)``.
     func jobs(_ query: JobQuery, limit: Int, cursor: String?) async throws -> Page<Job>
 
     /// Makes `events` happen to the job, in this order and in one commit, together with `facts`.
@@ -47,10 +54,10 @@ public protocol JobStore: Sendable {
     /// What the job waits for, for people; nil where it is not QUEUED.
     func waitReason(of id: JobID, at now: Timestamp) async throws -> WaitReason?
 
-    /// Jobs whose lease `worker` holds, and jobs it may still have an engine running for.
+    /// Jobs whose lease `worker` holds, and jobs it may still have an engine running for; as ``outline(of:)``.
     func activeJobs(of worker: TendrilID) async throws -> [Job]
 
-    /// Jobs that are CLAIMED or PROCESSING, or whose engine may still run.
+    /// Jobs that are CLAIMED or PROCESSING, or whose engine may still run; as ``outline(of:)``.
     func activeJobs() async throws -> [Job]
 
     /// Changes which Tendril a QUEUED job is for (nil for any), with `note` as a SYSTEM line of its log. Where it is

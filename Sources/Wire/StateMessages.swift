@@ -23,11 +23,13 @@ public struct LockInfo: Codable, Sendable {
     }
 
     /// Terraform's own spelling, not ``WireJSON``'s.
-    public func encoded() throws -> Data { try JSONEncoder().encode(self) }
+    public func encoded() throws -> Data { Data(try JSONValue(encoding: self).bytes) }
 
     /// - Throws: ``WireError`` for a body that is no lock information.
     public static func decoded(from data: Data) throws -> LockInfo {
-        do { return try JSONDecoder().decode(LockInfo.self, from: data) } catch let error as DecodingError {
+        do { return try JSONValue(parsing: data).decoded() } catch let error as JSONError {
+            throw WireError(error)
+        } catch let error as DecodingError {
             throw WireError(error)
         }
     }

@@ -1,31 +1,25 @@
+public import Domain
 public import Foundation
 
 /// JSON as the API speaks it: `snake_case` names (`vineId` ↔ `vine_id`), RFC 3339 times, nil fields left out.
 public enum WireJSON {
     public static func encode(_ value: some Encodable) throws -> Data {
-        try makeEncoder().encode(value)
+        Data(try JSONValue(encoding: value, names: .snakeCase).bytes)
     }
 
+    /// - Parameter maxDepth: how deep the document may nest; ``JSONDepth/trusted`` for answers of Trellis, which hold
+    ///   documents of users.
     /// - Throws: ``WireError`` with a sentence that says which field is wrong.
-    public static func decode<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+    public static func decode<Value: Decodable>(
+        _ type: Value.Type, from data: Data, maxDepth: Int = JSONDepth.request
+    ) throws -> Value {
         do {
-            return try makeDecoder().decode(type, from: data)
+            return try JSONValue(parsing: data, maxDepth: maxDepth).decoded(as: type, names: .snakeCase)
+        } catch let error as JSONError {
+            throw WireError(error)
         } catch let error as DecodingError {
             throw WireError(error)
         }
-    }
-
-    public static func makeEncoder() -> JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
-
-    public static func makeDecoder() -> JSONDecoder {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return decoder
     }
 }
 
@@ -33,6 +27,8 @@ public enum WireJSON {
 public struct WireError: Error, CustomStringConvertible {
     /// A sentence for the one who sent it.
     public let description: String
+
+    public init(_ error: JSONError) { description = "The body is not valid JSON: it \(error)." }
 
     public init(_ error: DecodingError) {
         func field(_ path: [any CodingKey]) -> String {

@@ -51,8 +51,8 @@ import Testing
         let row = MemorySource.row(5)
         let old = row.frame(.realtime(RealtimeEnvelope(version: .v1, topic: topic, ids: [1, 2])))
         let new = row.frame(.realtime(RealtimeEnvelope(version: .v2, topic: topic, ids: [1, 2])))
-        let object = try JSONDecoder().decode(JSONValue.self, from: Data(old.readableBytesView))
-        let array = try JSONDecoder().decode(JSONValue.self, from: Data(new.readableBytesView))
+        let object = try JSONValue(parsing: old.readableBytesView)
+        let array = try JSONValue(parsing: new.readableBytesView)
         guard case .object(let members) = object, case .array(let items) = array else {
             Issue.record("of another shape")
             return
@@ -72,8 +72,8 @@ import Testing
 
     @Test func onlyTheSelectedColumnsTravel() throws {
         let envelope = RealtimeEnvelope(version: .v2, topic: "t", ids: [1], columns: ["seq"])
-        let frame = try JSONDecoder().decode(
-            JSONValue.self, from: Data(MemorySource.row(5).frame(.realtime(envelope)).readableBytesView))
+        let frame = try JSONValue(
+            parsing: MemorySource.row(5).frame(.realtime(envelope)).readableBytesView)
         guard case .array(let items) = frame, let data = items.last?["data"] else { Issue.record("no data"); return }
         #expect(data["record"] == ["seq": 5])
         #expect(data["columns"] == [["name": "seq", "type": "int8"]])

@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// Fits a job's metadata into a bound. What does not fit is cut by name; the facts that are small stay.
 ///
 /// The Tendril uses it before it reports, and Trellis before it stores: the end of a job can be reported whatever its
@@ -148,7 +146,7 @@ extension JSONValue {
         case .array(let items): 2 + items.reduce(0) { $0 + $1.encodedBytes + 1 }
         case .object(let members):
             2 + members.reduce(0) { $0 + Self.encodedBytes(of: $1.key) + $1.value.encodedBytes + 2 }
-        default: (try? JSONEncoder().encode(self).count) ?? 64
+        default: bytes.count
         }
     }
 

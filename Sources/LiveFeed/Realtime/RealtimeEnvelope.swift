@@ -1,5 +1,4 @@
 internal import Domain
-internal import Foundation
 internal import NIOCore
 
 /// A `postgres_changes` message around a row, for one topic and the bindings that the row matched.
@@ -19,8 +18,8 @@ public struct RealtimeEnvelope: Hashable, Sendable {
     }
 
     func wrap(_ row: FeedRow) -> ByteBuffer {
-        let topic = JSONValue.string(topic).encoded
-        let ids = JSONValue.array(ids.map(JSONValue.integer)).encoded
+        let topic = JSONValue.string(topic).bytes
+        let ids = JSONValue.array(ids.map(JSONValue.integer)).bytes
         var frame = ByteBuffer()
         frame.reserveCapacity(row.record.readableBytes + topic.count + 1024)
         switch version {
@@ -54,13 +53,13 @@ public struct RealtimeEnvelope: Hashable, Sendable {
                 frame.writeImmutableBuffer(row.record)
             } else {
                 let wanted = Set(shown.map(\.name))
-                frame.writeBytes(JSONValue.object(row.columns.filter { wanted.contains($0.key) }).encoded)
+                frame.writeBytes(JSONValue.object(row.columns.filter { wanted.contains($0.key) }).bytes)
             }
         }
         // As with Supabase's default, the old row is its key alone.
         if row.event != .insert {
             frame.writeString(#","old_record":"#)
-            frame.writeBytes(JSONValue.object(["id": row.columns["id"] ?? .null]).encoded)
+            frame.writeBytes(JSONValue.object(["id": row.columns["id"] ?? .null]).bytes)
         }
         frame.writeString("}")
     }

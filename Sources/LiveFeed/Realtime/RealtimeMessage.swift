@@ -1,5 +1,4 @@
 public import Domain
-internal import Foundation
 public import NIOCore
 
 /// The two forms of a message on the wire (`vsn` in the connection's query).
@@ -30,7 +29,7 @@ public struct RealtimeMessage: Hashable, Sendable {
 
     /// Reads a message; nil for anything that is none. Refs that are numbers are taken as text.
     public init?(_ text: String, version: RealtimeVersion) {
-        guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else { return nil }
+        guard let value = try? JSONValue(parsing: text.utf8) else { return nil }
         let parts: [JSONValue?]
         switch (version, value) {
         case (.v1, .object(let members)):
@@ -59,16 +58,6 @@ public struct RealtimeMessage: Hashable, Sendable {
             case .v2:
                 .array([joinRef.map(JSONValue.string) ?? .null, ref, .string(topic), .string(event), payload])
             }
-        return ByteBuffer(bytes: value.encoded)
-    }
-}
-
-extension JSONValue {
-    /// The value's JSON text, members in the order of their names.
-    var encoded: Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Only numbers that are not finite can't be encoded, and JSON has none.
-        return (try? encoder.encode(self)) ?? Data("null".utf8)
+        return ByteBuffer(bytes: value.bytes)
     }
 }

@@ -65,7 +65,7 @@ extension RowFilter.Test {
         case .integer(let number):
             if let other = Int64(text) { return compare(number, other) }
             return Double(text).map { compare(Double(number), $0) }
-        case .number(let number): return Double(text).map { compare(number, $0) }
+        case .number(let number): return Double(text).map { compare(number.doubleValue, $0) }
         case .bool(let truth):
             let other: Bool? = ["true": true, "t": true, "false": false, "f": false][text.lowercased()]
             return other.map { compare(truth ? 1 : 0, $0 ? 1 : 0) }

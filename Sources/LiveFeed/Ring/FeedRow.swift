@@ -1,5 +1,4 @@
 public import Domain
-internal import Foundation
 public import NIOCore
 internal import Synchronization
 
@@ -53,9 +52,7 @@ public final class FeedRow: RingEntry {
         derived.withLock { derived in
             if let columns = derived.columns { return columns }
             var columns: [String: JSONValue] = [:]
-            if case .object(let members)? = try? JSONDecoder().decode(
-                JSONValue.self, from: Data(record.readableBytesView))
-            {
+            if case .object(let members)? = try? JSONValue(parsing: record.readableBytesView) {
                 columns = members
             }
             derived.columns = columns

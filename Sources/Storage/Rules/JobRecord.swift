@@ -13,6 +13,9 @@ struct JobRecord: Hashable, Sendable {
     var rerunOf: JobID?
     var snapshotRevision: Int
     var snapshotDigest: String
+    /// The snapshot's names, so that lists need no snapshot.
+    var projectName: String
+    var environmentStage: String
     var resolvedCommit: String?
     var requirement: EngineRequirement
     var options: RunOptions
@@ -40,13 +43,32 @@ extension JobRecord {
         self.init(
             id: job.id, type: job.type, vine: job.vine, state: job.state, assignedWorker: job.assignedWorker,
             plan: job.plan, rerunOf: job.rerunOf, snapshotRevision: job.snapshot.revision,
-            snapshotDigest: job.snapshot.digest, resolvedCommit: job.snapshot.resolvedCommit,
+            snapshotDigest: job.snapshot.digest, projectName: job.snapshot.settings.projectName,
+            environmentStage: job.snapshot.settings.environmentStage, resolvedCommit: job.snapshot.resolvedCommit,
             requirement: job.requirement, options: job.options, engine: nil, runRoot: nil, plannedState: nil,
             createdBy: job.createdBy,
             cancelledBy: job.cancelledBy, errorMessage: job.errorMessage, outcome: job.outcome,
             changes: job.changes, warnings: job.warnings, truncated: job.truncated, createdAt: job.createdAt,
             claimedAt: job.claimedAt, startedAt: job.startedAt,
             completedAt: job.completedAt)
+    }
+
+    /// The job without its documents: see ``JobStore/outline(of:)``.
+    func outline() -> Job {
+        let settings = VineSettings(
+            projectName: projectName, environmentStage: environmentStage, source: .inline(files: [:]))
+        let snapshot = Snapshot(
+            vine: vine, revision: snapshotRevision, settings: settings, digest: snapshotDigest,
+            resolvedCommit: resolvedCommit)
+        return job(snapshot: snapshot, metadata: .object([:]))
+    }
+
+    fileprivate func job(snapshot: Snapshot, metadata: JSONValue) -> Job {
+        Job(
+            id: id, type: type, vine: vine, state: state, assignedWorker: assignedWorker, plan: plan,
+            rerunOf: rerunOf, snapshot: snapshot, requirement: requirement, options: options,
+            createdBy: createdBy, cancelledBy: cancelledBy, errorMessage: errorMessage, outcome: outcome,
+            changes: changes, warnings: warnings, truncated: truncated, metadata: metadata, createdAt: createdAt, claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt)
     }
 
     /// What a DEPLOY of this plan needs: what the plan ran with.
@@ -65,29 +87,19 @@ struct StoredJob: Sendable {
     func job() throws -> Job {
         var snapshot = try StoredJSON.decode(Snapshot.self, from: snapshot)
         snapshot.resolvedCommit = record.resolvedCommit
-        return Job(
-            id: record.id, type: record.type, vine: record.vine, state: record.state,
-            assignedWorker: record.assignedWorker, plan: record.plan, rerunOf: record.rerunOf, snapshot: snapshot,
-            requirement: record.requirement, options: record.options, createdBy: record.createdBy,
-            cancelledBy: record.cancelledBy,
-            errorMessage: record.errorMessage, outcome: record.outcome,
-            changes: record.changes, warnings: record.warnings, truncated: record.truncated,
-            metadata: try StoredJSON.decode(JSONValue.self, from: metadata), createdAt: record.createdAt,
-            claimedAt: record.claimedAt, startedAt: record.startedAt, completedAt: record.completedAt)
+        return record.job(snapshot: snapshot, metadata: try StoredJSON.decode(JSONValue.self, from: metadata))
     }
 }
 
 /// Values that are stored as JSON text.
 enum StoredJSON {
     static func encode(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        try JSONValue(encoding: value).text
     }
 
     static func decode<Value: Decodable>(_: Value.Type, from text: String) throws -> Value {
         do {
-            return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
+            return try JSONValue(parsing: text.utf8, maxDepth: JSONDepth.trusted).decoded()
         } catch {
             throw StorageError(.corrupt, "A stored \(Value.self) can't be read.")
         }

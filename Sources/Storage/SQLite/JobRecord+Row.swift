@@ -9,6 +9,7 @@ extension JobRecord {
             state: try JobState(row), assignedWorker: try row.optionalID("assigned_worker_id"),
             plan: try row.optionalID("plan_job_id"), rerunOf: try row.optionalID("rerun_of"),
             snapshotRevision: try row.int("snapshot_revision"), snapshotDigest: try row.text("snapshot_digest"),
+            projectName: try row.text("project_name"), environmentStage: try row.text("environment_stage"),
             resolvedCommit: row.optionalText("resolved_commit"), requirement: try EngineRequirement(row),
             options: try row.optionalText("run_options").map { try StoredJSON.decode(RunOptions.self, from: $0) }
                 ?? RunOptions(),

@@ -35,6 +35,7 @@ extension JobRecord {
                 ("id", id.rawValue), ("job_type", type.rawValue), ("vine_id", vine.rawValue),
                 ("plan_job_id", plan?.rawValue), ("rerun_of", rerunOf?.rawValue),
                 ("snapshot_revision", snapshotRevision), ("snapshot_digest", snapshotDigest),
+                ("project_name", projectName), ("environment_stage", environmentStage),
                 ("needs_engine", requirement.name?.rawValue), ("needs_version", requirement.version),
                 ("needs_platform", requirement.platform), ("needs_run_root", requirement.runRoot),
                 ("run_options", options.isEmpty ? nil : try StoredJSON.encode(options)),

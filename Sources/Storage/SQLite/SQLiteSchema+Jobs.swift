@@ -131,6 +131,17 @@ extension SQLiteSchema {
                 ELSE 0 END);
         """
 
+    /// The names in a job's snapshot, beside it: lists show them, and read no documents.
+    static let jobNames = """
+        ALTER TABLE provision_jobs ADD COLUMN project_name TEXT NOT NULL DEFAULT '';
+        ALTER TABLE provision_jobs ADD COLUMN environment_stage TEXT NOT NULL DEFAULT '';
+        UPDATE provision_jobs SET
+            project_name = ifnull((SELECT json_extract(config_snapshot, '$.settings.projectName')
+                FROM provision_job_documents WHERE job_id = provision_jobs.id), ''),
+            environment_stage = ifnull((SELECT json_extract(config_snapshot, '$.settings.environmentStage')
+                FROM provision_job_documents WHERE job_id = provision_jobs.id), '');
+        """
+
     /// Logs. The text stands last in its row, so that what is read without it does not touch its pages.
     ///
     /// `provision_job_log_appends` remembers what each append held, for as long as it may be sent again.

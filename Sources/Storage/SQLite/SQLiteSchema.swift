@@ -15,6 +15,7 @@ enum SQLiteSchema {
         migrator.registerMigration("2 sealed logs") { db in try db.execute(sql: blocks) }
         migrator.registerMigration("3 forced cancels") { db in try db.execute(sql: forcedCancels) }
         migrator.registerMigration("4 run options and counts") { db in try db.execute(sql: optionsAndCounts) }
+        migrator.registerMigration("5 names of jobs") { db in try db.execute(sql: jobNames) }
         return migrator
     }
 

@@ -5,23 +5,38 @@ extension SQLiteStore {
     public func change(
         _ id: JobID, _ events: [JobEvent], facts: JobFacts, at now: Timestamp
     ) async throws -> JobChange {
-        let (stored, revision) = try await write { db, changes in
-            guard var stored = try StoredJob.find(id, db) else { throw Refusal.noJob(id) }
-            let revision = try Self.revise(&stored, events, facts, at: now, db, &changes)
-            return (stored, revision)
+        while true {
+            // Documents are decoded out here: the one writer must not wait for that.
+            let metadata = try await merged(facts.metadata, of: id)
+            let changed = try await write { db, changes -> (StoredJob, JobRevision)? in
+                guard var stored = try StoredJob.find(id, db) else { throw Refusal.noJob(id) }
+                if let metadata, !metadata.isBased(on: stored) { return nil }
+                let revision = try Self.revise(
+                    &stored, events, facts, metadata: metadata?.text, at: now, db, &changes)
+                return (stored, revision)
+            }
+            // nil where another report came between; then this one is merged into that.
+            guard let (stored, revision) = changed else { continue }
+            return JobChange(job: try stored.job(), actions: revision.actions, isChange: revision.isChange)
         }
-        return JobChange(job: try stored.job(), actions: revision.actions, isChange: revision.isChange)
+    }
+
+    /// The job's metadata with `new` merged into it; nil where there is nothing new.
+    private func merged(_ new: JSONValue?, of id: JobID) async throws -> MergedMetadata? {
+        guard let new else { return nil }
+        guard let stored = try await read({ db in try StoredJob.find(id, db) }) else { throw Refusal.noJob(id) }
+        return try MergedMetadata(new, into: stored)
     }
 
     private static func revise(
-        _ stored: inout StoredJob, _ events: [JobEvent], _ facts: JobFacts, at now: Timestamp, _ db: Database,
-        _ changes: inout [StoreChange]
+        _ stored: inout StoredJob, _ events: [JobEvent], _ facts: JobFacts, metadata: String?, at now: Timestamp,
+        _ db: Database, _ changes: inout [StoreChange]
     ) throws -> JobRevision {
         let id = stored.record.id
         var revision = JobRevision(of: stored.record)
         let artifactStored = try db.finds("SELECT 1 FROM plan_artifacts WHERE job_id = ?", id.rawValue)
         try revision.apply(events, artifactStored: artifactStored, at: now)
-        let metadata = try merged(facts.metadata, into: stored)
+        let metadata = metadata ?? stored.metadata
         revision.add(
             facts, metadata: metadata != stored.metadata, repeated: !events.isEmpty && !revision.isChange)
         if metadata != stored.metadata {
@@ -33,17 +48,6 @@ extension SQLiteStore {
         stored.record = revision.record
         try commit(&stored.record, from: before, notes: revision.notes, at: now, db, &changes)
         return revision
-    }
-
-    /// The job's metadata with `new` in it. Of a job that has ended what is stored stands, and nothing grows beyond the
-    /// bound: what would is left out as a whole.
-    private static func merged(_ new: JSONValue?, into job: StoredJob) throws -> String {
-        guard let new else { return job.metadata }
-        let stored = try StoredJSON.decode(JSONValue.self, from: job.metadata)
-        let state = job.record.state
-        let hadEnded = state.status.isTerminal && !state.engine.holdsVine
-        let text = try StoredJSON.encode(hadEnded ? new.merging(stored) : stored.merging(new))
-        return text.utf8.count <= max(JobMetadata.storedBytes, job.metadata.utf8.count) ? text : job.metadata
     }
 
     /// Writes `record` over `before`, with `notes` in its log, and says what changed.
@@ -105,5 +109,28 @@ private struct PlanRecord: Sendable {
             state: try StateVersion.newest(of: plan.vine, db)?.position,
             artifactStored: try db.finds("SELECT 1 FROM plan_artifacts WHERE job_id = ?", id.rawValue),
             deploy: try SQLiteStore.deploy(of: id, db))
+    }
+}
+
+/// A job's metadata with something new in it, and what it was made from.
+private struct MergedMetadata: Sendable {
+    let text: String
+    private let before: String
+    private let hadEnded: Bool
+
+    /// Of a job that has ended what is stored stands, and nothing grows beyond the bound: what would is left out as a
+    /// whole.
+    init(_ new: JSONValue, into job: StoredJob) throws {
+        before = job.metadata
+        hadEnded = Self.hasEnded(job)
+        let stored = try StoredJSON.decode(JSONValue.self, from: before)
+        let merged = try StoredJSON.encode(hadEnded ? new.merging(stored) : stored.merging(new))
+        text = merged.utf8.count <= max(JobMetadata.storedBytes, before.utf8.count) ? merged : before
+    }
+
+    func isBased(on job: StoredJob) -> Bool { job.metadata == before && Self.hasEnded(job) == hadEnded }
+
+    private static func hasEnded(_ job: StoredJob) -> Bool {
+        job.record.state.status.isTerminal && !job.record.state.engine.holdsVine
     }
 }

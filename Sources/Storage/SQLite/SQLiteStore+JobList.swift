@@ -7,10 +7,11 @@ extension SQLiteStore {
         let filter = JobFilter(query, after: try cursor.map { try PageCursor($0) })
         let found = try await read { db in
             try db.rows(
-                StoredJob.select + filter.condition + " ORDER BY job.created_at DESC, job.id DESC LIMIT :limit",
-                arguments: filter.arguments(limit: limit + 1), make: StoredJob.init)
+                "SELECT job.* FROM provision_jobs AS job " + filter.condition
+                    + " ORDER BY job.created_at DESC, job.id DESC LIMIT :limit",
+                arguments: filter.arguments(limit: limit + 1), make: JobRecord.init)
         }
-        return Page(try found.map { try $0.job() }, limit: limit) {
+        return Page(found.map { $0.outline() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
         }
     }

@@ -61,19 +61,31 @@ extension SQLiteStore {
         try await read { db in try StoredJob.find(id, db) }?.job()
     }
 
+    public func outline(of id: JobID) async throws -> Job? {
+        try await read { db in try JobRecord.find(id, db) }?.outline()
+    }
+
+    public func status(of id: JobID) async throws -> (status: JobStatus, errorMessage: String?)? {
+        try await read { db in
+            try db.row("SELECT status, error_message FROM provision_jobs WHERE id = ?", id.rawValue).map {
+                (try $0.name("status"), $0.optionalText("error_message"))
+            }
+        }
+    }
+
     public func activeJobs(of worker: TendrilID) async throws -> [Job] {
         try await read { db in
             try db.rows(
-                StoredJob.select + "WHERE job.holds_vine = 1 AND job.worker_id = ? ORDER BY job.created_at, job.id",
-                worker.rawValue, make: StoredJob.init)
-        }.map { try $0.job() }
+                "SELECT * FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ? ORDER BY created_at, id",
+                worker.rawValue, make: JobRecord.init)
+        }.map { $0.outline() }
     }
 
     public func activeJobs() async throws -> [Job] {
         try await read { db in
             try db.rows(
-                StoredJob.select + "WHERE job.holds_vine = 1 ORDER BY job.created_at, job.id", make: StoredJob.init)
-        }.map { try $0.job() }
+                "SELECT * FROM provision_jobs WHERE holds_vine = 1 ORDER BY created_at, id", make: JobRecord.init)
+        }.map { $0.outline() }
     }
 
     public func assign(_ id: JobID, to worker: TendrilID?, note: String, at now: Timestamp) async throws {

@@ -135,7 +135,7 @@ extension HTTPTrellis: TrellisCalling {
 
     private func decode<Value: Decodable>(_ type: Value.Type, _ answer: Answer, _ call: Call) throws -> Value {
         do {
-            return try WireJSON.decode(type, from: answer.body)
+            return try WireJSON.decode(type, from: answer.body, maxDepth: JSONDepth.trusted)
         } catch let error as WireError {
             throw TrellisError(
                 kind: .malformed, call: call.name, sentence: "Trellis gave an answer that is none: \(error)")

@@ -73,11 +73,11 @@ struct JobProgress: Codable, Hashable, Sendable {
 
     static func load(_ path: String) throws -> JobProgress? {
         guard let data = try Files.read(path) else { return nil }
-        return try JSONDecoder().decode(JobProgress.self, from: data)
+        return try JSONValue(parsing: data, maxDepth: JSONDepth.trusted).decoded()
     }
 
     func save(_ path: String, durably: Bool) throws {
-        try Files.write(try JSONEncoder().encode(self), to: path, durably: durably)
+        try Files.write(Data(try JSONValue(encoding: self).bytes), to: path, durably: durably)
     }
 }
 

@@ -208,12 +208,12 @@ extension JobRunner {
         try Files.remove(folder.variables)
         try Files.remove(folder.ephemeralVariables)
         guard !variables.isEmpty else { return }
-        try Files.write(try JSONEncoder().encode(variables), to: folder.variables)
+        try Files.write(Data(JSONValue.object(variables).bytes), to: folder.variables)
         guard let engine = progress.engine?.engine, engine.takesEphemeralVariables else { return }
         let names = EphemeralVariables.declared(in: workingDirectory, engine: engine.name)
         let ephemeral = variables.filter { names.contains($0.key) }
         guard !ephemeral.isEmpty else { return }
-        try Files.write(try JSONEncoder().encode(ephemeral), to: folder.ephemeralVariables)
+        try Files.write(Data(JSONValue.object(ephemeral).bytes), to: folder.ephemeralVariables)
     }
 }
 

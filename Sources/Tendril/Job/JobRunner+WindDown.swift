@@ -103,11 +103,15 @@ extension JobRunner {
             await note("The metadata file is larger than 64 KiB, and left out")
             return .object([:])
         }
-        guard let value = try? JSONDecoder().decode(JSONValue.self, from: data), case .object = value else {
+        guard let written = try? JSONValue.parse(data, cuttingBelow: JSONDepth.metadata), case .object = written.value
+        else {
             await note("The metadata file is no JSON object, and left out")
             return .object([:])
         }
-        return value
+        if written.isCut {
+            await note("The metadata file nests deeper than \(JSONDepth.metadata) levels; what is deeper is left out")
+        }
+        return written.value
     }
 
     /// The engine could not save its state to a backend of its own: what it left is all there is.

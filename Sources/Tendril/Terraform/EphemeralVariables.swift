@@ -25,7 +25,9 @@ enum EphemeralVariables {
 
     /// `{"variable": {"token": {"ephemeral": true}}}`; blocks may stand in arrays.
     static func declared(json data: Data) -> Set<String> {
-        guard let file = try? JSONDecoder().decode(JSONValue.self, from: data), let variables = file["variable"] else {
+        guard let file = try? JSONValue.parse(data, cuttingBelow: JSONDepth.request).value,
+            let variables = file["variable"]
+        else {
             return []
         }
         func objects(_ value: JSONValue) -> [[String: JSONValue]] {

@@ -28,7 +28,11 @@ enum StateFile {
         var tooLarge: [String] = []
     }
 
-    /// The outputs, sensitive ones as `(sensitive)`; one that is larger than `limit` bytes as `(too large)`.
+    /// Metadata may nest ``JSONDepth/metadata`` levels; `outputs` and the output's own name take two.
+    private static let outputDepth = JSONDepth.metadata - 2
+
+    /// The outputs, sensitive ones as `(sensitive)`; one that is larger than `limit` bytes as `(too large)`, and what
+    /// nests too deep as `(too deep)`.
     static func outputs(of data: Data, limit: Int = 64 << 10) throws -> Outputs {
         var outputs = Outputs()
         try JSONCursor.read(data) { cursor in
@@ -39,7 +43,7 @@ enum StateFile {
                     var isSensitive = false
                     try cursor.members { field, cursor in
                         switch field {
-                        case "value": value = try cursor.value(JSONValue.self, limit: limit)
+                        case "value": value = try cursor.value(limit: limit, maxDepth: Self.outputDepth)
                         case "sensitive": isSensitive = try cursor.isTrue()
                         default: try cursor.skip()
                         }

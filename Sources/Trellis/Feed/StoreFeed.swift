@@ -36,7 +36,7 @@ struct StoreFeed: FeedSource {
     }
 
     private func job(_ id: String) async throws -> [String: JSONValue]? {
-        guard let id = JobID(id), let job = try await store.job(id) else { return nil }
+        guard let id = JobID(id), let job = try await store.outline(of: id) else { return nil }
         let settings = job.snapshot.settings
         let worker = job.state.worker ?? job.assignedWorker
         let name: String? = if let worker { try await store.tendril(worker)?.name } else { nil }

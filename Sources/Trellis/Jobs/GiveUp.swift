@@ -9,7 +9,7 @@ struct GiveUp: Sendable {
 
     /// A person gives the job up. - Throws: ``Refusal`` `.conflict` while the Tendril is heard of, or nothing runs.
     func job(_ id: JobID, by user: String) async throws -> Job {
-        guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
+        guard let job = try await store.outline(of: id) else { throw Refusal(.notFound, "There is no such job.") }
         guard let lease = job.lease, job.state.engine.holdsVine else {
             throw Refusal(
                 .conflict, "The job is \(job.status.rawValue) and nothing of it runs; there is nothing to give up.")
@@ -27,7 +27,9 @@ struct GiveUp: Sendable {
 
     /// Time is up for the job of `lease`.
     func lease(_ lease: Lease, because loss: LeaseWatch.Loss) async throws {
-        guard let job = try await store.job(lease.job), job.lease == lease, job.state.engine.holdsVine else { return }
+        guard let job = try await store.outline(of: lease.job), job.lease == lease, job.state.engine.holdsVine else {
+            return
+        }
         let name = try await store.tendril(lease.worker)?.name ?? "its Tendril"
         let reason =
             switch loss {

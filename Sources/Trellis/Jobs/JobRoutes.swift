@@ -65,8 +65,10 @@ struct JobRoutes: Sendable {
 
     private func status(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
-        let job = try await service.find(context.id("id", of: "job"))
-        return try .json(JobStatusRecord(status: job.status, errorMessage: job.errorMessage))
+        guard let found = try await service.store.status(of: context.id("id", of: "job")) else {
+            throw Refusal(.notFound, "There is no such job.")
+        }
+        return try .json(JobStatusRecord(status: found.status, errorMessage: found.errorMessage))
     }
 
     private func applyCheck(_ request: Request, context: TrellisContext) async throws -> Response {

@@ -55,7 +55,7 @@ struct LogRoutes: Sendable {
     }
 
     private func find(_ context: TrellisContext) async throws -> Job {
-        guard let job = try await store.job(context.id("id", of: "job")) else {
+        guard let job = try await store.outline(of: context.id("id", of: "job")) else {
             throw Refusal(.notFound, "There is no such job.")
         }
         return job

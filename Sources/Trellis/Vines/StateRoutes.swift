@@ -151,12 +151,12 @@ struct StateRoutes: Sendable {
         }
         if let lease {
             // A job whose lease was taken away still saves what it did: the lock outlives the lease.
-            guard let job = try await store.job(lease.job), job.vine == vine, job.state.worker == worker else {
+            guard let job = try await store.outline(of: lease.job), job.vine == vine, job.state.worker == worker else {
                 throw Refusal(.leaseLost, "This Tendril has no job on the vine.")
             }
             return job.id
         }
-        if let lock = try await store.stateLock(of: vine), let id = lock.job, let job = try await store.job(id),
+        if let lock = try await store.stateLock(of: vine), let id = lock.job, let job = try await store.outline(of: id),
             job.state.worker == worker
         {
             return id
@@ -170,15 +170,24 @@ struct StateRoutes: Sendable {
 
 /// What Trellis reads of a state file; the rest is the engine's.
 enum StateFile {
-    private struct Head: Decodable {
-        var lineage: String
-        var serial: Int64
-    }
-
+    /// Scans the state instead of decoding it: its depth is Terraform's own affair, and whatever it writes is stored.
+    ///
     /// - Throws: ``Refusal`` `.invalid` for what is no Terraform state.
     static func position(of bytes: Data) throws -> StatePosition {
-        guard let head = try? JSONDecoder().decode(Head.self, from: bytes), !head.lineage.isEmpty, head.serial >= 0
-        else { throw Refusal(.invalid, "The body is not a Terraform state: it needs a lineage and a serial.") }
-        return StatePosition(lineage: head.lineage, serial: head.serial)
+        var lineage: String?
+        var serial: Int64?
+        try? JSONCursor.read(bytes) { cursor in
+            try cursor.members { name, cursor in
+                switch name {
+                case "lineage": lineage = try cursor.string()
+                case "serial": serial = try cursor.integer()
+                default: try cursor.skip()
+                }
+            }
+        }
+        guard let lineage, let serial, !lineage.isEmpty, serial >= 0 else {
+            throw Refusal(.invalid, "The body is not a Terraform state: it needs a lineage and a serial.")
+        }
+        return StatePosition(lineage: lineage, serial: serial)
     }
 }

@@ -62,7 +62,8 @@ struct WorkerService: Sendable {
 
     /// A lease is known while it is held, or its engine's end is still to be told.
     private func isKnown(_ lease: LeaseRecord, to id: TendrilID) async throws -> Bool {
-        guard let job = try await store.job(lease.jobId), job.state.worker == id, job.state.epoch == lease.epoch else {
+        guard let job = try await store.outline(of: lease.jobId), job.state.worker == id, job.state.epoch == lease.epoch
+        else {
             return false
         }
         return job.state.leaseHeld || job.status == .cancelled
@@ -75,7 +76,8 @@ struct WorkerService: Sendable {
 
     /// The order of a lease that is held already, for a Tendril that came back.
     func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> WorkOrder {
-        let job = try await requireLastLease(id, epoch: epoch, worker: worker)
+        _ = try await requireLastLease(id, epoch: epoch, worker: worker)
+        guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
         return try await order(for: job)
     }
 
@@ -171,9 +173,9 @@ struct WorkerService: Sendable {
             changes: plan.changes)
     }
 
-    /// The job, where `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.
+    /// The job without its documents, where `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.
     func requireLastLease(_ id: JobID, epoch: Int, worker: TendrilID) async throws -> Job {
-        guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
+        guard let job = try await store.outline(of: id) else { throw Refusal(.notFound, "There is no such job.") }
         guard job.state.worker == worker, job.state.epoch == epoch else {
             throw Refusal(.leaseLost, "This Tendril does not hold the job's lease (the job is \(job.status.rawValue)).")
         }

@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import Domain
 internal import Foundation
 internal import NIOCore
 internal import NIOFoundationCompat
@@ -69,7 +70,7 @@ struct VintnerClient: Sendable {
         }
         let response = try await perform(request, timeout: .seconds(60))
         let data = Data(buffer: try await response.body.collect(upTo: 64 << 20))
-        return try WireJSON.decode(type, from: data)
+        return try WireJSON.decode(type, from: data, maxDepth: JSONDepth.trusted)
     }
 
     private func request(_ method: HTTPMethod, _ path: String) -> HTTPClientRequest {

@@ -44,9 +44,7 @@ struct JobsCommand: AsyncParsableCommand {
         func run() async throws {
             let client = try client.makeClient()
             let record: JSONValue = try await client.get("/api/jobs/\(client.resolve(job))")
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(record), as: UTF8.self))
+            print(record.prettyText)
         }
     }
 

@@ -210,4 +210,25 @@ import Testing
             }
         }
     }
+
+    /// Documents are merged outside of the transaction, and yet none is lost.
+    @Test(arguments: StoreUnderTest.all) func reportsAtOnceAreAllMerged(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            try await withThrowingTaskGroup { group in
+                for index in 0..<20 {
+                    group.addTask {
+                        let facts = JobFacts(metadata: ["all": ["n\(index)": .integer(Int64(index))]])
+                        _ = try await bench.store.change(job.id, [], facts: facts, at: Bench.at(6))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            guard case .object(let all)? = try await bench.store.job(job.id)?.metadata["all"] else {
+                Issue.record("nothing was merged")
+                return
+            }
+            #expect(all.count == 20)
+        }
+    }
 }

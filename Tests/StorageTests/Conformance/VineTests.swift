@@ -10,9 +10,13 @@ import Testing
             var vine = try await bench.vine()
             #expect(try await bench.store.vine(vine.id) == vine)
             vine.id = Bench.newID()
+            let fraction = try #require(JSONNumber("2.50"))
+            let large = try #require(JSONNumber("98765432109876543210"))
             vine.settings = VineSettings(
                 projectName: "Größe", environmentStage: "p\u{0}q", region: "eu-1",
-                variables: ["list": [1, .number(2.5), "x", true, .null], "map": ["a": ["b": "c"]]],
+                variables: [
+                    "list": [1, .number(fraction), .number(large), "x", true, .null], "map": ["a": ["b": "c"]],
+                ],
                 sensitiveVariables: ["password"], environment: ["A": "b"], sensitiveEnvironment: ["TOKEN"],
                 engine: .tofu, source: .git(url: "https://example.org/x.git", ref: "main", path: "infra"))
             let secrets = VineSecrets(variables: ["password": ["deep": "value"]], environment: ["TOKEN": "t0ken"])

@@ -192,4 +192,25 @@ import Testing
             #expect(!plan.contains { $0.contains("TEMP B-TREE") }, "\(plan)")
         }
     }
+
+    /// Lists and statuses are read without the documents: they work even where those are damaged.
+    @Test func outlinesReadNoDocuments() async throws {
+        try await run { store, bench in
+            let job = try await bench.running(of: bench.vine(project: "Größe", stage: "p"))
+            try await store.write { db, _ in
+                try db.run("UPDATE provision_job_documents SET config_snapshot = '{', execution_metadata = '{'")
+            }
+            await #expect(throws: StorageError.self) { try await store.job(job.id) }
+            let outline = try #require(await store.outline(of: job.id))
+            #expect(outline.snapshot.settings.projectName == "Größe" && outline.metadata == .object([:]))
+            #expect(outline.state == job.state && outline.snapshot.digest == job.snapshot.digest)
+            #expect(try await store.status(of: job.id)?.status == .processing)
+            #expect(try await store.status(of: Bench.newID())?.status == nil)
+            #expect(try await store.jobs(JobQuery(), limit: 5, cursor: nil).items == [outline])
+            #expect(try await store.activeJobs() == [outline])
+            #expect(try await store.activeJobs(of: #require(job.state.worker)) == [outline])
+            let worker = try #require(job.state.worker)
+            #expect(try await !store.hasWork(for: worker, at: Bench.at(6)))
+        }
+    }
 }

@@ -95,11 +95,18 @@ extension JobRunnerTests {
             return (await trellis.lastReport?.executionMetadata, equipment.notes)
         }
         let (merged, _) = try await metadata(#"{"cost":{"month":12.5,"note":"hush-hush"},"changes":"lies"}"#)
-        #expect(merged?["cost"] == ["month": .number(12.5), "note": "***"])
+        #expect(merged?["cost"] == ["month": .number(try #require(JSONNumber("12.5"))), "note": "***"])
         #expect(merged?["changes"]?["add"] == 1)
         let (none, notes) = try await metadata("[1]")
         #expect(none?["changes"] != nil)
         #expect(notes.contains("The metadata file is no JSON object, and left out"))
+        // As deep as an earlier decoder took it, which lost the whole report.
+        let nested = String(repeating: "[", count: 511) + "12345678901234567891" + String(repeating: "]", count: 511)
+        let (cut, cutNotes) = try await metadata(#"{"deep":\#(nested),"n":12345678901234567890}"#)
+        #expect(cut?["n"]?.text == "12345678901234567890" && cut?["changes"]?["add"] == 1)
+        #expect(cut?["deep"]?.text.contains("(too deep)") == true && cut?.depth == JSONDepth.metadata)
+        #expect(cutNotes.contains { $0.hasPrefix("The metadata file nests deeper than 60 levels") })
+        #expect(await trellis.lastReport?.status == .success)
         let (_, tooLarge) = try await metadata("{\"a\":\"" + String(repeating: "x", count: 70_000) + "\"}")
         #expect(tooLarge.contains("The metadata file is larger than 64 KiB, and left out"))
     }

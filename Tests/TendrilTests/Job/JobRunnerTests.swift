@@ -77,7 +77,7 @@ import Wire
         #expect(variables["state"] == "4")
         #expect(variables["file"]?.hasPrefix(folder(of: order)) == true)
         #expect(
-            try JSONDecoder().decode(JSONValue.self, from: Data((variables["text"] ?? "").utf8)) == [
+            try JSONValue(parsing: (variables["text"] ?? "").utf8) == [
                 "password": "hush-hush", "region": "eu", "size": 3,
             ])
 

@@ -1,9 +1,12 @@
-/// Any JSON value (RFC 8259), for what users write and we only carry: variables, metadata, outputs.
+/// Any JSON value (RFC 8259), for what users write and Vintner only carries: variables, metadata, outputs.
+///
+/// Numbers keep their digits: an integer that fits 64 bits and is written plainly is `.integer`, every other number is
+/// `.number` with its exact text.
 public enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
-    case number(Double)
+    case number(JSONNumber)
     case string(String)
     case array([JSONValue])
     case object([String: JSONValue])
@@ -24,7 +27,7 @@ public enum JSONValue: Hashable, Sendable {
     public var integerValue: Int64? {
         switch self {
         case .integer(let value): value
-        case .number(let value): Int64(exactly: value)
+        case .number(let value): value.integerValue
         default: nil
         }
     }
@@ -50,40 +53,38 @@ public enum JSONValue: Hashable, Sendable {
         guard case .object(let mine) = self, case .object(let theirs) = other else { return other }
         return .object(mine.merging(theirs) { $0.merging($1) })
     }
+
+    /// How deep arrays and objects nest: 0 for a scalar, 1 for an array of scalars.
+    public var depth: Int {
+        switch self {
+        case .array(let items): 1 + (items.lazy.map(\.depth).max() ?? 0)
+        case .object(let members): 1 + (members.values.lazy.map(\.depth).max() ?? 0)
+        default: 0
+        }
+    }
+
+    /// The value with every array and object below `maxDepth` levels replaced by `marker`.
+    public func cut(below maxDepth: Int, marker: JSONValue = JSONDepth.marker) -> JSONValue {
+        switch self {
+        case .array(let items):
+            maxDepth > 0 ? .array(items.map { $0.cut(below: maxDepth - 1, marker: marker) }) : marker
+        case .object(let members):
+            maxDepth > 0 ? .object(members.mapValues { $0.cut(below: maxDepth - 1, marker: marker) }) : marker
+        default: self
+        }
+    }
 }
 
-extension JSONValue: Codable {
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Int64.self) {
-            self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else if let value = try? container.decode([JSONValue].self) {
-            self = .array(value)
-        } else {
-            self = .object(try container.decode([String: JSONValue].self))
-        }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .bool(let value): try container.encode(value)
-        case .integer(let value): try container.encode(value)
-        case .number(let value): try container.encode(value)
-        case .string(let value): try container.encode(value)
-        case .array(let value): try container.encode(value)
-        case .object(let value): try container.encode(value)
-        }
-    }
+/// How deep JSON documents may nest.
+public enum JSONDepth {
+    /// What anybody sends: API bodies, Realtime messages, `vine.json`.
+    public static let request = 64
+    /// A job's metadata: leaves room for the report around it.
+    public static let metadata = 60
+    /// What Vintner stored or sent itself; earlier versions took documents of up to 512 levels.
+    public static let trusted = 1024
+    /// Replaces what lies too deep where a document is cut rather than refused.
+    public static let marker: JSONValue = "(too deep)"
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

@@ -1,34 +1,39 @@
-import Foundation
-
 /// Walks JSON text (RFC 8259) from its first byte to its last without building a tree of it: plans and states may
 /// have hundreds of megabytes, and a handful of fields is wanted.
 ///
 /// What is stepped over is checked for its structure only (quotes and brackets), enough to tell a whole document
 /// from one that is still being written.
-struct JSONCursor {
-    struct Malformed: Error, Hashable {
-        var offset: Int
+public struct JSONCursor {
+    public struct Malformed: Error, Hashable {
+        public var offset: Int
     }
 
     private let bytes: UnsafeBufferPointer<UInt8>
-    private var offset = 0
+    private(set) var offset: Int
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    init(_ bytes: UnsafeBufferPointer<UInt8>, from offset: Int = 0) {
+        self.bytes = bytes
+        self.offset = offset
+    }
 
     /// Reads one whole document with `body`, which must step over its value exactly once.
-    static func read<Result>(_ data: Data, _ body: (inout JSONCursor) throws -> Result) throws -> Result {
-        try data.withUnsafeBytes { raw in
-            var cursor = JSONCursor(raw.bindMemory(to: UInt8.self))
+    public static func read<Result>(
+        _ data: some Collection<UInt8>, _ body: (inout JSONCursor) throws -> Result
+    ) throws -> Result {
+        func run(_ bytes: UnsafeBufferPointer<UInt8>) throws -> Result {
+            var cursor = JSONCursor(bytes)
             let result = try body(&cursor)
             cursor.skipSpace()
             guard cursor.offset == cursor.bytes.count else { throw cursor.malformed }
             return result
         }
+        if let result = try data.withContiguousStorageIfAvailable(run) { return result }
+        return try Array(data).withUnsafeBufferPointer(run)
     }
 
     /// Visits the members of the object that comes next; `visit` must step over each value exactly once. Any other
     /// value is stepped over.
-    mutating func members(_ visit: (String, inout JSONCursor) throws -> Void) throws {
+    public mutating func members(_ visit: (String, inout JSONCursor) throws -> Void) throws {
         guard peek() == UInt8(ascii: "{") else { return try skip() }
         offset += 1
         if take(UInt8(ascii: "}")) { return }
@@ -40,7 +45,7 @@ struct JSONCursor {
     }
 
     /// As ``members(_:)``, for an array.
-    mutating func elements(_ visit: (inout JSONCursor) throws -> Void) throws {
+    public mutating func elements(_ visit: (inout JSONCursor) throws -> Void) throws {
         guard peek() == UInt8(ascii: "[") else { return try skip() }
         offset += 1
         if take(UInt8(ascii: "]")) { return }
@@ -49,37 +54,38 @@ struct JSONCursor {
     }
 
     /// The string that comes next; nil for any other value, which is stepped over.
-    mutating func string() throws -> String? {
+    public mutating func string() throws -> String? {
         guard peek() == UInt8(ascii: "\"") else {
             try skip()
             return nil
         }
         let start = offset
         let hasEscapes = try skipString()
-        if hasEscapes { return try? JSONDecoder().decode(String.self, from: Data(bytes[start..<offset])) }
+        if hasEscapes { return try? JSONParser.string(UnsafeBufferPointer(rebasing: bytes[start..<offset])) }
         return String(decoding: bytes[(start + 1)..<(offset - 1)], as: UTF8.self)
     }
 
     /// The whole number that comes next; nil for any other value, which is stepped over.
-    mutating func integer() throws -> Int64? {
+    public mutating func integer() throws -> Int64? {
         let range = try raw()
         return Int64(String(decoding: bytes[range], as: UTF8.self))
     }
 
-    mutating func isTrue() throws -> Bool {
+    public mutating func isTrue() throws -> Bool {
         let range = try raw()
         return String(decoding: bytes[range], as: UTF8.self) == "true"
     }
 
-    /// The value that comes next, whatever it is; nil for one of more than `limit` bytes, which is stepped over.
-    mutating func value<Value: Decodable>(_ type: Value.Type, limit: Int) throws -> Value? {
+    /// The value that comes next, whatever it is, cut below `maxDepth` levels; nil for one of more than `limit` bytes,
+    /// which is stepped over.
+    public mutating func value(limit: Int, maxDepth: Int) throws -> JSONValue? {
         let range = try raw()
         guard range.count <= limit else { return nil }
-        return try JSONDecoder().decode(type, from: Data(bytes[range]))
+        return try JSONValue.parse(UnsafeBufferPointer(rebasing: bytes[range]), cuttingBelow: maxDepth).value
     }
 
     /// Steps over the value that comes next.
-    mutating func skip() throws { _ = try raw() }
+    public mutating func skip() throws { _ = try raw() }
 
     // MARK: - Bytes
 
@@ -147,7 +153,12 @@ struct JSONCursor {
     }
 
     private mutating func skipSpace() {
-        while offset < bytes.count, [0x20, 0x0a, 0x0d, 0x09].contains(bytes[offset]) { offset += 1 }
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case 0x20, 0x0a, 0x0d, 0x09: offset += 1
+            default: return
+            }
+        }
     }
 
     private static func isLiteral(_ byte: UInt8) -> Bool {
