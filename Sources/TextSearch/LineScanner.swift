@@ -17,10 +17,12 @@ public struct LineScanner {
 
     /// Calls `body` with the hits in `text`, in order, until it says false. An empty match is no hit.
     ///
-    /// - Parameter text: UTF-8, a line feed behind each line.
-    /// - Throws: ``SearchError/tooMuchWork``; what was found before has been told.
+    /// - Parameters:
+    ///   - text: UTF-8, a line feed after each line.
+    ///   - deadline: when to stop, whatever is left.
+    /// - Throws: ``SearchError/tooMuchWork``; what was found before has been reported.
     public func scan(
-        _ text: UnsafeBufferPointer<UInt8>, _ body: (Hit) -> Bool
+        _ text: UnsafeBufferPointer<UInt8>, until deadline: ContinuousClock.Instant, _ body: (Hit) -> Bool
     ) throws(SearchError) {
         var line = 0
         var start = 0
@@ -29,7 +31,7 @@ public struct LineScanner {
             var candidateEnd = 0
             // Most lines have no hit: they are passed over without looking at each.
             if !oneByOne {
-                guard let candidate = try pattern.first(in: text, from: start) else { return }
+                guard let candidate = try pattern.first(in: text, from: start, until: deadline) else { return }
                 // A hit that begins with a line's feed belongs to no line; the one behind it has its own turn.
                 let (skipped, begin) = Self.lines(before: candidate.lowerBound, in: text, from: start)
                 line += skipped
@@ -39,7 +41,8 @@ public struct LineScanner {
             let end = text[start...].firstIndex(of: Self.lineFeed) ?? text.count
             // A pattern that swallows lines would read the whole text again for each of them.
             if candidateEnd > end { oneByOne = true }
-            guard try scanLine(UnsafeBufferPointer(rebasing: text[start..<end]), line, start, body) else { return }
+            guard try scanLine(UnsafeBufferPointer(rebasing: text[start..<end]), line, start, deadline, body)
+            else { return }
             line += 1
             start = end + 1
         }
@@ -47,10 +50,11 @@ public struct LineScanner {
 
     /// The hits of one line. - Returns: whether to go on.
     private func scanLine(
-        _ text: UnsafeBufferPointer<UInt8>, _ line: Int, _ start: Int, _ body: (Hit) -> Bool
+        _ text: UnsafeBufferPointer<UInt8>, _ line: Int, _ start: Int, _ deadline: ContinuousClock.Instant,
+        _ body: (Hit) -> Bool
     ) throws(SearchError) -> Bool {
         var next = 0
-        while next <= text.count, let range = try pattern.first(in: text, from: next) {
+        while next <= text.count, let range = try pattern.first(in: text, from: next, until: deadline) {
             if range.isEmpty {
                 next = Self.after(range.upperBound, in: text)
                 continue

@@ -18,6 +18,7 @@ public final class Pattern {
         }
     }
 
+    private let isRegex: Bool
     private let code: OpaquePointer
     private let data: OpaquePointer
     private let context: OpaquePointer
@@ -28,11 +29,14 @@ public final class Pattern {
 
     /// Steps of backtracking on one line.
     private static let matchLimit: UInt32 = 500_000
+    /// An expression is tried at so many places before the clock is looked at: each try may read the whole text.
+    private static let window = 1024
     private static let stackBytes = 512 << 10
 
     /// - Throws: ``SearchError/invalid(_:)`` with PCRE2's own sentence for a pattern that is none.
     public init(_ query: Query) throws(SearchError) {
         var options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C
+        if query.isRegex { options |= PCRE2_USE_OFFSET_LIMIT }
         if !query.isRegex { options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_LITERAL }
         if !query.matchesCase { options |= UInt32(PCRE2_CASELESS) }
         var error: Int32 = 0
@@ -41,6 +45,7 @@ public final class Pattern {
             pcre2_compile_8(text.baseAddress, text.count, options, &error, &offset, nil)
         }
         guard let compiled else { throw .invalid(Self.sentence(error, offset)) }
+        isRegex = query.isRegex
         code = compiled
         pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
         data = pcre2_match_data_create_8(1, nil)
@@ -59,8 +64,27 @@ public final class Pattern {
         pcre2_code_free_8(code)
     }
 
-    /// The first hit in `text` that begins at `start` or behind it; nil where there is none.
-    func first(in text: UnsafeBufferPointer<UInt8>, from start: Int) throws(SearchError) -> Range<Int>? {
+    /// The first hit in `text` that begins at `start` or after it; nil where there is none.
+    ///
+    /// - Throws: ``SearchError/tooMuchWork`` once `deadline` is over.
+    func first(
+        in text: UnsafeBufferPointer<UInt8>, from start: Int, until deadline: ContinuousClock.Instant
+    ) throws(SearchError) -> Range<Int>? {
+        guard isRegex else { return try match(text, from: start) }
+        var start = start
+        while true {
+            guard ContinuousClock.now < deadline else { throw .tooMuchWork }
+            var end = min(start + Self.window, text.count)
+            // A try begins with a character.
+            while end < text.count, text[end] & 0xc0 == 0x80 { end += 1 }
+            pcre2_set_offset_limit_8(context, end)
+            if let found = try match(text, from: start) { return found }
+            guard end < text.count else { return nil }
+            start = end
+        }
+    }
+
+    private func match(_ text: UnsafeBufferPointer<UInt8>, from start: Int) throws(SearchError) -> Range<Int>? {
         let result = pcre2_match_8(code, text.baseAddress, text.count, start, PCRE2_NO_UTF_CHECK, data, context)
         guard result >= 0 else {
             guard result == PCRE2_ERROR_NOMATCH else { throw .tooMuchWork }

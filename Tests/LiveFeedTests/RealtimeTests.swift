@@ -134,9 +134,34 @@ import Testing
         #expect(throws: FilterError.self) { try RowFilter(many(33), of: .logs) }
     }
 
+    @Test(arguments: [
+        ("", "", true), ("", "a", false), ("%", "", true), ("a%b%c", "aXbYbZc", true), ("a%b%c", "aXbYc!", false),
+        ("_", "ü", true), ("__", "ü", false), ("%ö_", "aöx", true), ("a\\%", "a%", true), ("a\\%", "ab", false),
+        ("a\\_b", "a_b", true), ("a\\_b", "axb", false), ("%aab", "aaaab", true), ("*x*", "axb", true),
+        ("a%%_%%b", "ab", false), ("a%%_%%b", "axb", true),
+    ])
+    func patternsMatchAsInSQL(_ pattern: String, _ text: String, _ matches: Bool) throws {
+        #expect(try #require(LikePattern(pattern, ignoresCase: false)).matches(text) == matches)
+    }
+
+    @Test func patternsHaveTheirEdge() throws {
+        let most = LikePattern.maxCharacters
+        for (length, place) in [(63, "y"), (64, "y"), (65, "y"), (most - 1, "y"), (most, "y")] {
+            let text = String(repeating: "x", count: length - 1) + place
+            let pattern = try #require(LikePattern(text, ignoresCase: false))
+            #expect(pattern.matches(text))
+            #expect(!pattern.matches(String(repeating: "x", count: length)))
+        }
+        #expect(LikePattern(String(repeating: "_", count: most + 1), ignoresCase: false) == nil)
+        #expect(LikePattern(String(repeating: "%", count: 2 * most), ignoresCase: false) != nil)
+        #expect(throws: FilterError.self) {
+            try RowFilter("log_chunk=eq." + String(repeating: "x", count: RowFilter.maxBytes), of: .logs)
+        }
+    }
+
     /// Patterns that make backtracking matchers run for hours.
-    @Test func aPatternCannotRunAway() {
-        let pattern = LikePattern(String(repeating: "a%", count: 200) + "b", ignoresCase: false)
+    @Test func aPatternCannotRunAway() throws {
+        let pattern = try #require(LikePattern(String(repeating: "a%", count: 200) + "b", ignoresCase: false))
         #expect(!pattern.matches(String(repeating: "a", count: 5000)))
         #expect(pattern.matches(String(repeating: "a", count: 300) + "b"))
     }
@@ -154,6 +179,20 @@ import Testing
         try binding([
             "event": .string(event), "schema": "public", "table": "provision_job_logs", "filter": .string(filter),
         ])
+    }
+
+    @Test func aChannelHasSoManyPatterns() throws {
+        func channel(_ count: Int) throws -> [ChangeBinding] {
+            let filter = "job_id=eq.\(job),log_chunk=like.a%"
+            let one: JSONValue = .object([
+                "event": "INSERT", "schema": "public", "table": "provision_job_logs", "filter": .string(filter),
+            ])
+            let join = try JoinRequest(["config": ["postgres_changes": .array(Array(repeating: one, count: count))]])
+            return try ChangeBinding.all(join.bindings)
+        }
+        #expect(try channel(ChangeBinding.maxPatterns).allSatisfy(\.isFiltered))
+        #expect(throws: BindingError.self) { try channel(ChangeBinding.maxPatterns + 1) }
+        #expect(try !logs("job_id=eq.\(job),seq=gt.4").isFiltered)
     }
 
     @Test func jobAndPlaceAreTakenFromTheFilter() throws {

@@ -7,7 +7,7 @@ import TextSearch
         let scanner = LineScanner(try Pattern(query))
         var found: [String] = []
         try Array(text.utf8).withUnsafeBufferPointer { bytes in
-            try scanner.scan(bytes) { hit in
+            try scanner.scan(bytes, until: .now + .seconds(60)) { hit in
                 found.append("\(hit.line):\(hit.range.lowerBound - hit.lineStart)+\(hit.range.count)")
                 return true
             }
@@ -72,11 +72,29 @@ import TextSearch
     @Test func aScanEndsWhenItIsTold() throws {
         var seen = 0
         try Array("x\nx\nx\n".utf8).withUnsafeBufferPointer { bytes in
-            try LineScanner(try Pattern(.init(text: "x"))).scan(bytes) { _ in
+            try LineScanner(try Pattern(.init(text: "x"))).scan(bytes, until: .now + .seconds(60)) { _ in
                 seen += 1
                 return seen < 2
             }
         }
         #expect(seen == 2)
+    }
+
+    /// Expressions are tried window by window; nothing is lost where two of them meet, inside a character or not.
+    @Test(arguments: [1020, 1021, 1022, 1023, 1024, 1025, 2047, 2048])
+    func hitsAtTheEdgesOfAWindowAreFound(before: Int) throws {
+        let filler = String(repeating: "üö", count: before / 4) + String(repeating: ".", count: before % 4)
+        let text = filler + "needle äb\n"
+        let byte = filler.utf8.count
+        #expect(try hits(text, regex("needle")) == ["0:\(byte)+6"])
+        #expect(try hits(text, regex("(?<=needle )ä.")) == ["0:\(byte + 7)+3"])
+        #expect(try hits(text, regex("^.*needle")) == ["0:0+\(byte + 6)"])
+    }
+
+    @Test func aScanEndsAtItsDeadline() throws {
+        let scanner = LineScanner(try Pattern(regex("x")))
+        try Array("x\nx\n".utf8).withUnsafeBufferPointer { bytes in
+            #expect(throws: SearchError.tooMuchWork) { try scanner.scan(bytes, until: .now) { _ in true } }
+        }
     }
 }

@@ -109,8 +109,7 @@ import Wire
     }
 
     @Test func whatCanNotBeIsRefused() async throws {
-        try await Harness.run(limits: TrellisLimits(search: SearchLimits(atOnce: 0, queryBytes: 5))) {
-            _, api async throws in
+        try await Harness.run(limits: TrellisLimits(search: SearchLimits(queryBytes: 5))) { _, api async throws in
             let (_, order) = try await LogsTests().running(api)
             let path = "/api/jobs/\(order.jobId)/logs/search"
             for query in ["", "q=", "q=123456", "q=(&regex=1", "q=x&regex=2", "q=x&from=0", "q=x&streams=x"] {
@@ -118,8 +117,22 @@ import Wire
                 #expect(reply.status == 400 && reply.error != nil, "\(query)")
             }
             #expect(try await api.get("\(path)?q=(&regex=1").error?.hasPrefix("This is no pattern") == true)
-            #expect(try await api.get("\(path)?q=12345").status == 429)
+            #expect(try await api.get("\(path)?q=12345").status == 200)
             #expect(try await api.stranger.get("\(path)?q=x").status == 401)
+        }
+    }
+
+    @Test func searchesHaveTheirNumberAndTheirWork() async throws {
+        try await Harness.run(limits: TrellisLimits(search: SearchLimits(atOnce: 0))) { _, api async throws in
+            let (_, order) = try await LogsTests().running(api)
+            #expect(try await api.get("/api/jobs/\(order.jobId)/logs/search?q=x").status == 429)
+        }
+        let limits = TrellisLimits(search: SearchLimits(workMilliseconds: 0))
+        try await withLog(limits: limits) { api, job, _ async throws in
+            // Plain text is found in linear time and needs no clock.
+            #expect(try await search(api, job, "q=needle").end?.capped == false)
+            let found = try await search(api, job, "q=needle&regex=1")
+            #expect(found.hits.isEmpty && found.end?.reason?.contains("simpler") == true)
         }
     }
 }

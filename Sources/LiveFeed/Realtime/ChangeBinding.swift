@@ -22,6 +22,9 @@ public struct ChangeBinding: Hashable, Sendable {
         return filter.conditions.isEmpty || filter.passes(row.columns)
     }
 
+    /// Whether rows must be looked into to know: work that an event loop has no time for.
+    public var isFiltered: Bool { !filter.conditions.isEmpty }
+
     /// True where it may ask for new rows of logs.
     public var wantsInserts: Bool { event == nil || event == .insert }
 }
@@ -29,6 +32,19 @@ public struct ChangeBinding: Hashable, Sendable {
 extension ChangeBinding {
     /// Logs of at most so many jobs in one binding.
     static let maxJobs = RowFilter.maxValues
+
+    /// Conditions with a pattern (`like`, `ilike`) in all bindings of a channel.
+    public static let maxPatterns = 16
+
+    /// The bindings of one channel. - Throws: ``BindingError`` for one that can't be served, and for too many patterns.
+    public static func all(_ requests: [BindingRequest]) throws(BindingError) -> [ChangeBinding] {
+        var bindings: [ChangeBinding] = []
+        for request in requests { bindings.append(try ChangeBinding(request)) }
+        guard bindings.reduce(0, { $0 + $1.filter.patternCount }) <= maxPatterns else {
+            throw BindingError("a channel has at most \(maxPatterns) conditions with like or ilike")
+        }
+        return bindings
+    }
 
     /// - Throws: ``BindingError`` with what is wrong, for the `system` message that follows the join.
     public init(_ request: BindingRequest) throws(BindingError) {

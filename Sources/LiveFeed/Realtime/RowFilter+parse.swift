@@ -7,12 +7,17 @@ extension RowFilter {
     /// Values in one `in.(…)`, conditions in one filter.
     static let maxValues = 100
     static let maxConditions = 32
+    /// Bytes of one filter.
+    static let maxBytes = 8192
 
     /// Reads `column=op.value[,column=op.value…]`; an empty or blank text is no filter.
     ///
     /// - Throws: ``FilterError`` for what is not in the grammar, and for columns that the table does not have.
     init(_ text: String, of table: FeedTable) throws(FilterError) {
         conditions = []
+        guard text.utf8.count <= Self.maxBytes else {
+            throw FilterError(message: "Error parsing `filter` params: at most \(Self.maxBytes) bytes")
+        }
         guard text.contains(where: { !$0.isWhitespace }) else { return }
         let segments = Self.split(text)
         guard segments.count <= Self.maxConditions else {
@@ -95,8 +100,11 @@ extension RowFilter.Condition {
         case "gt": return .greater(text)
         case "gte": return .greaterOrEqual(text)
         case "isdistinct": return .isDistinct(text)
-        case "like": return .like(LikePattern(text, ignoresCase: false))
-        case "ilike": return .like(LikePattern(text, ignoresCase: true))
+        case "like", "ilike":
+            guard let pattern = LikePattern(text, ignoresCase: name == "ilike") else {
+                throw FilterError(message: "a pattern has at most \(LikePattern.maxCharacters) characters")
+            }
+            return .like(pattern)
         case "in":
             guard let values = RowFilter.values(in: value) else { throw bad([column, "in", value]) }
             guard values.count <= RowFilter.maxValues else {

@@ -20,6 +20,13 @@ struct RowFilter: Hashable, Sendable {
 
     var conditions: [Condition]
 
+    /// Conditions with a pattern: the costly ones.
+    var patternCount: Int {
+        conditions.count { condition in
+            if case .like = condition.test { true } else { false }
+        }
+    }
+
     /// Whether a row with these columns passes. A column that is null or absent passes no test but `is` and `isdistinct`.
     func passes(_ columns: [String: JSONValue]) -> Bool {
         conditions.allSatisfy { $0.holds(for: columns[$0.column] ?? .null) }
@@ -71,7 +78,7 @@ extension RowFilter.Test {
             return other.map { compare(truth ? 1 : 0, $0 ? 1 : 0) }
         case .string(let string):
             // Times are text on the wire; RFC 3339 in UTC with milliseconds sorts as time does.
-            if let left = Timestamp(string), let right = Timestamp(text) {
+            if string.utf8.count <= 40, let left = Timestamp(string), let right = Timestamp(text) {
                 return compare(left.milliseconds, right.milliseconds)
             }
             return compare(string, text)

@@ -47,7 +47,7 @@ struct LogSearch: Sendable {
     ///
     /// - Throws: ``Refusal`` `.invalid` for a pattern that is none; what the store and `found` throw.
     func run(_ query: LogQuery, in job: JobID, _ found: ([Hit], Int64) async throws -> Void) async throws -> End {
-        let scanner = LineScanner(try query.compiled())
+        let scanner = try await SearchWork(query)
         let filters = query.streams.count < LogStream.allCases.count
         let size = try await store.logSize(of: job)
         let deadline = ambient.now().advanced(by: limits.milliseconds)
@@ -57,9 +57,9 @@ struct LogSearch: Sendable {
             // The next segments are read while these are looked through: two cores share the work.
             async let following = read(job, from: last.nextLine, size, filters)
             for lines in segments where end.reason == nil {
-                var part = SegmentScan(
-                    lines: lines, query: query, until: size.lines, room: limits.hits - end.hits, limits: limits)
-                part.run(scanner)
+                let part = try await scanner.run(
+                    SegmentScan(
+                        lines: lines, query: query, until: size.lines, room: limits.hits - end.hits, limits: limits))
                 end.hits += part.hits.count
                 end.scanned = part.scanned
                 end.reason = part.reason ?? (ambient.now() > deadline ? limits.tooLong : nil)
@@ -77,5 +77,29 @@ struct LogSearch: Sendable {
         guard line <= size.lines else { return [] }
         return try await store.visibleLines(
             of: job, at: line, count: Self.segmentsAtOnce, withStreams: withStreams)
+    }
+}
+
+/// One search's pattern, on the threads for searches, and what is left of its time.
+private final class SearchWork: @unchecked Sendable {
+    // Used by one segment at a time, one after the other: that is what makes it safe to pass on.
+    private let scanner: LineScanner
+    private var used = Duration.zero
+
+    init(_ query: LogQuery) async throws {
+        let made = try await WorkPool.searches.run { Made(scanner: LineScanner(try query.compiled())) }
+        scanner = made.scanner
+    }
+
+    private struct Made: @unchecked Sendable { var scanner: LineScanner }
+
+    func run(_ segment: SegmentScan) async throws -> SegmentScan {
+        try await WorkPool.searches.run { [self] in
+            var segment = segment
+            let begun = ContinuousClock.now
+            segment.run(scanner, until: begun + (.milliseconds(segment.limits.workMilliseconds) - used))
+            used += ContinuousClock.now - begun
+            return segment
+        }
     }
 }

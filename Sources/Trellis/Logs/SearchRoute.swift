@@ -33,10 +33,11 @@ struct SearchRoute: Sendable {
                 matchesCase: try request.number("case", in: 0...1, fallback: 0) == 1),
             streams: try request.streams(), from: try request.number("from", in: 1...Int64.max, fallback: 1))
         let tellsProgress = try request.number("progress", in: 0...1, fallback: 0) == 1
-        _ = try query.compiled()  // what can't be is refused before the answer begins
         guard let place = places.take("searches", limit: limits.atOnce) else {
             throw Refusal(.tooMany, "Too many searches run at the moment; try again in a moment.")
         }
+        // What is not a pattern is refused before the answer begins.
+        try await WorkPool.searches.run { _ = try query.compiled() }
         let search = LogSearch(store: store, limits: limits, ambient: ambient)
         let body = ResponseBody { writer in
             defer { place.leave() }

@@ -20,7 +20,7 @@ struct SegmentScan {
         (self.lines, self.query, self.until, self.room, self.limits) = (lines, query, until, room, limits)
     }
 
-    mutating func run(_ scanner: LineScanner) {
+    mutating func run(_ scanner: LineScanner, until deadline: ContinuousClock.Instant) {
         scanned = min(until, lines.nextLine - 1)
         var streams = StreamCursor(lines.streams)
         var last = lines.firstLine
@@ -29,7 +29,7 @@ struct SegmentScan {
             let (first, from, until, room, wanted) = (lines.firstLine, query.from, until, room, query.streams)
             var found: [LogSearch.Hit] = []
             defer { hits = found }
-            try lines.text.scan(scanner) { text, hit in
+            try lines.text.scan(scanner, until: deadline) { text, hit in
                 last = first + Int64(hit.line)
                 guard last <= until else { return false }
                 guard last >= from, streams.isIn(wanted, line: hit.line) else { return true }
@@ -77,11 +77,12 @@ private struct StreamCursor {
 
 extension [UInt8] {
     fileprivate func scan(
-        _ scanner: LineScanner, _ body: (UnsafeBufferPointer<UInt8>, LineScanner.Hit) -> Bool
+        _ scanner: LineScanner, until deadline: ContinuousClock.Instant,
+        _ body: (UnsafeBufferPointer<UInt8>, LineScanner.Hit) -> Bool
     ) throws(SearchError) {
         // Typed throws do not pass through `withUnsafeBufferPointer` yet.
         let result = withUnsafeBufferPointer { bytes in
-            Result { () throws(SearchError) in try scanner.scan(bytes) { body(bytes, $0) } }
+            Result { () throws(SearchError) in try scanner.scan(bytes, until: deadline) { body(bytes, $0) } }
         }
         try result.get()
     }

@@ -9,6 +9,8 @@ protocol DeliverySource: Sendable {
     func next(bound: Int) -> RingReading<FeedRow>
     /// The next rows from elsewhere, where the ring has lost the reader; nil where the delivery ends with that.
     func missed() async throws -> [FeedRow]?
+    /// Whether ``frames(of:)`` is work that an event loop has no time for.
+    var isFiltered: Bool { get }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer]
     /// Gives the cursor up.
     func leave()
@@ -16,12 +18,13 @@ protocol DeliverySource: Sendable {
 
 /// Hands what a cursor finds to a connection, as fast as that takes it.
 ///
-/// All of it happens on the connection's event loop, without a task of its own; only pages that the ring has lost are
-/// waited for. A connection that takes nothing costs nothing.
+/// All of it happens on the connection's event loop, without a task of its own; only pages that the ring has lost, and
+/// rows that must be looked into, are waited for. A connection that takes nothing costs nothing.
 final class Delivery: Sendable {
     private struct State {
         var source: (any DeliverySource)?
         var isStarted = false
+        /// A page is read, or rows are filtered.
         var isReading = false
         /// Rows of a page that are still to be sent.
         var page: ArraySlice<FeedRow> = []
@@ -29,6 +32,7 @@ final class Delivery: Sendable {
 
     private enum Step {
         case send(any DeliverySource, ArraySlice<FeedRow>)
+        case filter(any DeliverySource, ArraySlice<FeedRow>)
         case read(any DeliverySource)
         case rest
     }
@@ -74,6 +78,7 @@ final class Delivery: Sendable {
         while connection.isWritable {
             switch step() {
             case .send(let source, let rows): connection.send(source.frames(of: rows))
+            case .filter(let source, let rows): return filter(rows, for: source)
             case .read(let source): return read(source)
             case .rest: return
             }
@@ -83,9 +88,14 @@ final class Delivery: Sendable {
     private func step() -> Step {
         state.withLock { state in
             guard let source = state.source, state.isStarted, !state.isReading else { return .rest }
-            if !state.page.isEmpty { return .send(source, Self.take(&state.page, bound: burst)) }
+            func hand(_ rows: ArraySlice<FeedRow>) -> Step {
+                guard source.isFiltered else { return .send(source, rows) }
+                state.isReading = true
+                return .filter(source, rows)
+            }
+            if !state.page.isEmpty { return hand(Self.take(&state.page, bound: burst)) }
             switch source.next(bound: burst) {
-            case .entries(let rows): return .send(source, rows[...])
+            case .entries(let rows): return hand(rows[...])
             case .atHead: return .rest
             case .behind:
                 state.isReading = true
@@ -102,6 +112,25 @@ final class Delivery: Sendable {
         }
         page = page[taken.endIndex...]
         return taken
+    }
+
+    /// Looks into rows away from the event loop, and sends what passes.
+    private func filter(_ rows: ArraySlice<FeedRow>, for source: any DeliverySource) {
+        let eventLoop = connection.eventLoop
+        WorkPool.filters.submit {
+            let frames = source.frames(of: rows)
+            eventLoop.execute { self.filtered(frames) }
+        }
+    }
+
+    private func filtered(_ frames: [ByteBuffer]) {
+        let isWanted = state.withLock { state in
+            state.isReading = false
+            return state.source != nil
+        }
+        guard isWanted else { return }
+        if !frames.isEmpty { connection.send(frames) }
+        pump()
     }
 
     private func read(_ source: any DeliverySource) {

@@ -43,7 +43,7 @@ final class RealtimeChannel: Sendable {
         var problem: String?
         var bindings: [ChangeBinding] = []
         do {
-            for request in requests { bindings.append(try ChangeBinding(request)) }
+            bindings = try ChangeBinding.all(requests)
             ends = try await place(bindings)
         } catch let error as BindingError {
             problem = error.message

@@ -8,6 +8,9 @@ struct Selection: Sendable {
     /// Each with the position after which it asks.
     var bindings: [(binding: ChangeBinding, after: Int64)]
 
+    /// Whether finding frames takes more than an event loop has time for.
+    var isFiltered: Bool { bindings.contains { $0.binding.isFiltered } }
+
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { rows.compactMap(frame) }
 
     private func frame(of row: FeedRow) -> ByteBuffer? {
@@ -30,6 +33,7 @@ struct LogDeliverySource: DeliverySource {
 
     func next(bound: Int) -> RingReading<FeedRow> { reader.next(bound: bound) }
     func missed() async throws -> [FeedRow]? { try await reader.page() }
+    var isFiltered: Bool { selection.isFiltered }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { selection.frames(of: rows) }
     func leave() { reader.leave() }
 }
@@ -45,6 +49,7 @@ struct RowDeliverySource: DeliverySource {
         onLost()
         return nil
     }
+    var isFiltered: Bool { selection.isFiltered }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { selection.frames(of: rows) }
     func leave() { reader.leave() }
 }

@@ -1,0 +1,39 @@
+internal import Foundation
+internal import NIOPosix
+
+/// Threads for work that users can make long: searches and filters. Neither the event loops nor the threads of Swift's
+/// tasks, which every request needs, ever do it; and it runs behind everything else.
+struct WorkPool: Sendable {
+    /// Searches in logs, and compiling their patterns.
+    static let searches = WorkPool(threads: 2)
+    /// Filters of Realtime bindings.
+    static let filters = WorkPool(threads: 2)
+
+    private let pool: NIOThreadPool
+
+    private init(threads: Int) {
+        pool = NIOThreadPool(numberOfThreads: threads)
+        pool.start()
+    }
+
+    func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await pool.runIfActive {
+            Self.giveWay()
+            return try body()
+        }
+    }
+
+    func submit(_ body: @escaping @Sendable () -> Void) {
+        pool.submit { _ in
+            Self.giveWay()
+            body()
+        }
+    }
+
+    /// Lowers the calling thread's priority: on Linux a nice value is a thread's own.
+    private static func giveWay() {
+        #if os(Linux)
+            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        #endif
+    }
+}
