@@ -82,6 +82,9 @@ import Testing
         let fitted = times.normalised(lines: 4, notBefore: Timestamp(milliseconds: 45))
         #expect(fitted.lineCount == 4)
         #expect((0..<4).map { fitted.time(ofLine: $0)?.milliseconds } == [50, 50, 50, 50])
+        let future = times.normalised(
+            lines: 4, notBefore: Timestamp(milliseconds: 5), notAfter: Timestamp(milliseconds: 30))
+        #expect((0..<4).map { future.time(ofLine: $0)?.milliseconds } == [30, 30, 30, 30])
         let missing = LineTimes().normalised(lines: 3, notBefore: Timestamp(milliseconds: 7))
         #expect(missing.runs == [.init(lines: 3, at: Timestamp(milliseconds: 7))])
     }

@@ -92,6 +92,11 @@ import Wire
             #expect(folded.map { $0.text.utf16.count } == [4096, 4096])
             let whole = try await window(api, "\(logs)/lines?tail=1&styles=1&fold=0").lines
             #expect(whole.map { $0.text.utf16.count } == [4098] && whole[0].length == nil)
+            // So they are unless whole lines are asked for, and then there are fewer.
+            #expect(try await window(api, "\(logs)/lines?tail=2").lines.map(\.length) == [nil, 4098])
+            #expect(try await api.get("\(logs)/lines?tail=101&fold=0").status == 400)
+            #expect(try await api.get("\(logs)/lines?count=101&fold=0").status == 400)
+            #expect(try await api.get("\(logs)/lines?count=100&fold=0").status == 200)
         }
     }
 

@@ -40,15 +40,17 @@ public struct LineTimes: Hashable, Sendable {
         return runs.last?.at
     }
 
-    /// The same times for exactly `lines` lines, never decreasing, and none before `floor`.
+    /// The same times for exactly `lines` lines, never decreasing, none before `floor` and none after `ceiling`.
     ///
     /// What comes from outside may lie: too many times are dropped, missing ones take the last known, else `floor`.
-    public func normalised(lines: Int, notBefore floor: Timestamp) -> LineTimes {
+    public func normalised(
+        lines: Int, notBefore floor: Timestamp, notAfter ceiling: Timestamp = Timestamp(milliseconds: .max)
+    ) -> LineTimes {
         var result = LineTimes()
         var left = lines
         var latest = floor
         for run in runs where run.lines > 0 && left > 0 {
-            latest = max(latest, run.at)
+            latest = max(latest, min(run.at, ceiling))
             let taken = min(left, run.lines)
             result.append(lines: taken, at: latest)
             left -= taken

@@ -36,8 +36,8 @@ public struct VineRules: Hashable, Sendable {
 
     private func checkName(_ name: String, called field: String) throws(Refusal) {
         guard !name.isEmpty, name.count <= 100 else { throw invalid("\"\(field)\" has 1 to 100 characters.") }
-        guard name.unicodeScalars.allSatisfy({ !$0.properties.isControl }), name.first != " ", name.last != " " else {
-            throw invalid("\"\(field)\" has no control characters, and no space at its ends.")
+        guard PlainName.isPlain(name), name.first != " ", name.last != " " else {
+            throw invalid("\"\(field)\" has no control or bidirectional characters, and no space at its ends.")
         }
     }
 
@@ -153,10 +153,6 @@ public struct VineRules: Hashable, Sendable {
     }
 
     private func invalid(_ reason: String) -> Refusal { Refusal(.invalid, reason) }
-}
-
-extension Unicode.Scalar.Properties {
-    fileprivate var isControl: Bool { generalCategory == .control }
 }
 
 extension JSONValue {

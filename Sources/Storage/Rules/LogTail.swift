@@ -28,14 +28,20 @@ struct LogTail: Hashable, Sendable {
         return place
     }
 
-    /// The chunk's times, one for each of its lines: missing ones are `now`, and none is before the log's last.
+    /// How far a Tendril's clock may be ahead of this one, in milliseconds.
+    static let clockSkew: Int64 = 5_000
+
+    /// The chunk's times, one for each of its lines: missing ones are `now`, none is before the log's last, and none is
+    /// in the future.
     private func normalised(_ chunk: PreparedChunk, at now: Timestamp) -> LineTimes {
         // The sum of the runs comes from outside and could overflow, so it is counted down instead.
         var missing = chunk.lineCount
         for run in chunk.times.runs where run.lines > 0 && missing > 0 { missing -= min(missing, run.lines) }
         var times = chunk.times
         if missing > 0 { times = LineTimes(times.runs + [LineTimes.Run(lines: missing, at: now)]) }
-        return times.normalised(lines: chunk.lineCount, notBefore: lastTime ?? Timestamp(milliseconds: 0))
+        return times.normalised(
+            lines: chunk.lineCount, notBefore: lastTime ?? Timestamp(milliseconds: 0),
+            notAfter: now.advanced(by: Self.clockSkew))
     }
 }
 

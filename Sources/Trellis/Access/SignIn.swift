@@ -36,9 +36,9 @@ struct SignIn: Sendable {
     func makeLink(_ request: Request, context: TrellisContext) async throws -> Response {
         let asking = try context.requireUser()
         let user = try await request.message(LinkRequest.self, upTo: 4096).user ?? asking
-        guard !user.isEmpty, user.count <= 64,
-            user.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-        else { throw Refusal(.invalid, "\"user\" has 1 to 64 characters.") }
+        guard !user.isEmpty, user.count <= 64, PlainName.isPlain(user) else {
+            throw Refusal(.invalid, "\"user\" has 1 to 64 characters, none of them a control or bidirectional one.")
+        }
         let secret = credentials.make(.signInLink)
         try await access.createSignInLink(
             hash: Credentials.hash(secret), user: user,

@@ -23,6 +23,8 @@ struct LineQuery: Sendable {
     var fold: Int?
 
     static let maxCount = 5000
+    /// Whole lines may be long: a window has fewer of them.
+    static let maxWhole = 100
     /// About forty lines of a wide window.
     static let foldLength = 4096
 
@@ -38,14 +40,15 @@ struct LineQuery: Sendable {
     init(_ request: Request) throws {
         streams = try request.streams()
         isStyled = try request.number("styles", in: 0...1, fallback: 0) == 1
-        let folds = try request.number("fold", in: 0...1, fallback: isStyled ? 1 : 0) == 1
+        let folds = try request.number("fold", in: 0...1, fallback: 1) == 1
         fold = folds ? Self.foldLength : nil
-        let tail = try request.number("tail", in: 1...Self.maxCount, fallback: 0)
+        let most = folds ? Self.maxCount : Self.maxWhole
+        let tail = try request.number("tail", in: 1...most, fallback: 0)
         if tail > 0 {
             (start, count) = (.tail, tail)
             return
         }
-        count = try request.number("count", in: 1...Self.maxCount, fallback: 300)
+        count = try request.number("count", in: 1...most, fallback: min(300, most))
         start =
             if try request.text("row") != nil {
                 .row(try request.number("row", in: 0...Int64.max, fallback: 0))

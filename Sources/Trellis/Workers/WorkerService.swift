@@ -21,12 +21,9 @@ struct WorkerService: Sendable {
     static let ownMetadataBytes = 4 << 10
 
     func register(_ name: String) async throws -> RegisteredWorker {
-        let isFine =
-            !name.isEmpty && name.count <= 64
-            && name.unicodeScalars.allSatisfy {
-                $0.properties.generalCategory != .control
-            }
-        guard isFine else { throw Refusal(.invalid, "\"name\" has 1 to 64 characters.") }
+        guard !name.isEmpty, name.count <= 64, PlainName.isPlain(name) else {
+            throw Refusal(.invalid, "\"name\" has 1 to 64 characters, none of them a control or bidirectional one.")
+        }
         let token = credentials.make(.tendrilToken)
         let tendril = TendrilAgent(id: ambient.makeID(), name: name, createdAt: ambient.now())
         try await store.createTendril(tendril, tokenHash: Credentials.hash(token))

@@ -1,0 +1,21 @@
+/// What names may hold that people read: of projects, stages, Tendrils and users.
+public enum PlainName {
+    /// Whether `name` has no control characters, no line separators, and nothing that changes the direction of the text
+    /// around it (a name could look like another one).
+    public static func isPlain(_ name: String) -> Bool {
+        name.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: false
+            default: !isDirectional(scalar)
+            }
+        }
+    }
+
+    /// The bidirectional controls of Unicode (Bidi_Control).
+    public static func isDirectional(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x061c, 0x200e, 0x200f, 0x202a...0x202e, 0x2066...0x2069: true
+        default: false
+        }
+    }
+}
