@@ -23,6 +23,7 @@ test: lint ## Install, check, build and run every test: unit, storage, end to en
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider scripts
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Engine
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Protocol
+	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Doors
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Browser
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Chaos
 

@@ -1,0 +1,53 @@
+"""Measures how long `/healthz` takes while something else happens."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+
+LIMIT = 0.25
+
+
+class Health:
+    """Asks `/healthz` over and over, each time on a connection of its own or on a kept one."""
+
+    def __init__(self, host: str, port: int, keep: bool) -> None:
+        self.host, self.port, self.keep = host, port, keep
+        self.times: list[float] = []
+        self.errors: list[str] = []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self) -> Health:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.thread.join(30)
+
+    def run(self) -> None:
+        connection: http.client.HTTPConnection | None = None
+        while not self.stopped.is_set():
+            begin = time.monotonic()
+            try:
+                if connection is None or not self.keep:
+                    connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+                connection.request("GET", "/healthz")
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    self.errors.append(str(answer.status))
+            except OSError as error:
+                self.errors.append(repr(error))
+                connection = None
+            self.times.append(time.monotonic() - begin)
+            self.stopped.wait(0.02)
+
+    def check(self) -> None:
+        """The slowest answer is within the limit, and none is an error."""
+        assert len(self.times) > 3, "too few measurements"
+        assert not self.errors, self.errors[:3]
+        slowest = max(self.times)
+        assert slowest <= LIMIT, f"/healthz took {slowest * 1000:.0f} ms (of {len(self.times)} answers)"

@@ -1,0 +1,250 @@
+"""Whatever is tried at one door, the others stay open: `/healthz` never takes longer than 250 ms."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+import requests
+
+from frames import V2, Socket
+from health import Health
+from server import Api, Job, Server, Tendril
+
+ATTACKERS = 8
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("doors") / "data", "--tendrils", "0")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def api(server: Server) -> Api:
+    return Api(server)
+
+
+@pytest.fixture(scope="module")
+def tendril(api: Api) -> Tendril:
+    return Tendril(api)
+
+
+@pytest.fixture
+def job(tendril: Tendril) -> Iterator[Job]:
+    job = tendril.start()
+    yield job
+    job.end()
+
+
+def at_once(count: int, body: Callable[[int], None]) -> None:
+    """Runs `body` in so many threads and waits for all of them."""
+    threads = [threading.Thread(target=body, args=(index,), daemon=True) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive(), "an attack did not end"
+
+
+def headers(server: Server) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
+
+
+def raw(server: Server, text: str) -> socket.socket:
+    connection = socket.create_connection((server.host, server.port), timeout=10)
+    connection.sendall(text.replace("HOST", f"{server.host}:{server.port}").encode())
+    return connection
+
+
+def nested(depth: int, width: int) -> str:
+    return ",".join(["[" * depth + "1.5" + "]" * depth] * width)
+
+
+def test_nested_documents(server: Server, api: Api) -> None:
+    def attack(index: int) -> None:
+        # As deep as a body may be, and deeper, both of some 60 KB.
+        for depth in (60, 200):
+            body = ('{"project_name":"deep-%d-%d","environment_stage":"x","variables":{"v":[%s]},'
+                    '"source":{"type":"inline","files":{"main.tf":""}}}'
+                    % (index, depth, nested(depth, 60_000 // (2 * depth))))
+            answer = requests.post(
+                f"{server.url}/api/vines", data=body, headers=headers(server), timeout=60)
+            assert answer.status_code == (201 if depth == 60 else 400), answer.text[:300]
+        requests.get(f"{server.url}/api/vines", headers=headers(server), timeout=60)
+
+    with Health(server.host, server.port, keep=True) as health:
+        at_once(4, attack)
+    health.check()
+
+
+def test_nested_realtime_messages(server: Server) -> None:
+    client = Socket(server.url, server.token, version=V2)
+    try:
+        with Health(server.host, server.port, keep=True) as health:
+            for _ in range(20):
+                client.connection.send('["1","1","realtime:x","phx_join",{"a":[%s]}]' % nested(200, 150))
+            client.connection.send('[null,"last","phoenix","heartbeat",{}]')
+            deadline = time.monotonic() + 30
+            while json.loads(client.connection.recv(timeout=30))[1] != "last":
+                assert time.monotonic() < deadline
+        health.check()
+    finally:
+        client.connection.close()
+
+
+def test_status_beside_large_documents(server: Server, api: Api) -> None:
+    vine = api.vine(variables={f"v{n}": {"a": [n, str(n), None, True, 0.5]} for n in range(14_000)})
+    job = api.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})["id"]
+    with Health(server.host, server.port, keep=True) as health:
+        slowest = 0.0
+        for _ in range(50):
+            begin = time.monotonic()
+            api.get(f"/api/jobs/{job}/status")
+            slowest = max(slowest, time.monotonic() - begin)
+    health.check()
+    assert slowest < 0.25, f"a status took {slowest * 1000:.0f} ms"
+    api.post(f"/api/jobs/{job}/cancel")
+
+
+def test_expensive_expressions(server: Server, job: Job) -> None:
+    line = "a" * 4000 + "!\n"
+    for _ in range(20):
+        job.append(line * 15)
+    hard = ["(a+)+$", "(a|aa)+$", "a[^b]*b", "(.*)*x", "(a*)*b", "^(a?){40}a{40}x", "(?:a.*){9}x", "(a+a+)+y"]
+
+    def attack(index: int) -> None:
+        requests.get(
+            f"{server.url}/api/jobs/{job.id}/logs/search", headers=headers(server), timeout=60,
+            params={"q": hard[index], "regex": 1})
+
+    with Health(server.host, server.port, keep=True) as health:
+        at_once(ATTACKERS, attack)
+    health.check()
+
+
+def test_expensive_filters(server: Server, job: Job) -> None:
+    pattern = "a%" * 120 + "b"
+    clients = []
+    for _ in range(4):
+        client = Socket(server.url, server.token, version=V2)
+        clients.append(client)
+        bindings = [
+            {"event": "INSERT", "schema": "public", "table": "provision_job_logs",
+             "filter": f"job_id=eq.{job.id},log_chunk=like.{pattern}{n}"} for n in range(16)]
+        client.connection.send(json.dumps(
+            ["1", "1", "realtime:filters", "phx_join", {"config": {"postgres_changes": bindings}}]))
+    # A pattern of 90 KB is refused or costs nothing; either way nobody waits for it.
+    clients[0].connection.send(json.dumps(["2", "2", "realtime:large", "phx_join", {"config": {
+        "postgres_changes": [{
+            "event": "INSERT", "schema": "public", "table": "provision_job_logs",
+            "filter": f"job_id=eq.{job.id},log_chunk=like.{'a%' * 45_000}b"}]}}]))
+    try:
+        with Health(server.host, server.port, keep=True) as health:
+            for _ in range(10):
+                job.append("a" * 65_000 + "\n")
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                time.sleep(0.05)
+        health.check()
+    finally:
+        for client in clients:
+            client.connection.close()
+
+
+def test_half_an_append_keeps_nobody_waiting(server: Server, api: Api, job: Job) -> None:
+    other = Tendril(api)
+    held = []
+    for identity in ((other.id, other.token), (job.tendril.id, job.tendril.token)):
+        for _ in range(4):
+            held.append(raw(server, (
+                f"POST /api/jobs/{job.id}/logs HTTP/1.1\r\nHost: HOST\r\nX-Worker-ID: {identity[0]}\r\n"
+                f"X-Worker-Token: {identity[1]}\r\nContent-Length: 1000\r\n\r\n{{")))
+    try:
+        with Health(server.host, server.port, keep=True) as health:
+            for n in range(20):
+                job.append(f"line {n}\n")
+        health.check()
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_silent_and_slow_connections(server: Server) -> None:
+    held = []
+    for n in range(200):
+        held.append(raw(server, [
+            "", "GET /heal", "POST /sign-in HTTP/1.1\r\nHost: HOST\r\nContent-Length: 50\r\n\r\n{",
+            "POST /sign-in HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"][n % 4]))
+    try:
+        with Health(server.host, server.port, keep=False) as health:
+            # A body that does not come is given up after 20 s, with a sentence.
+            held[2].settimeout(30)
+            assert held[2].recv(4096).startswith(b"HTTP/1.1 408 ")
+        health.check()
+    finally:
+        for connection in held:
+            connection.close()
+
+
+@pytest.mark.parametrize("files", [128])
+def test_out_of_descriptors(tmp_path: Path, files: int) -> None:
+    # A shell lowers the limit for the server alone.
+    import server as module
+
+    script = tmp_path / "vintner"
+    script.write_text(f'#!/bin/bash\nulimit -n {files}\nexec "{module.binary()}" "$@"\n')
+    script.chmod(0o755)
+    real = module.binary
+    module.binary = lambda: script  # type: ignore[assignment]
+    try:
+        server = Server(tmp_path / "data", "--tendrils", "0")
+    finally:
+        module.binary = real  # type: ignore[assignment]
+    held: list[socket.socket] = []
+    try:
+        pid = server.trellis()
+        told = 0
+        with Health(server.host, server.port, keep=True) as health:
+            while not health.times:
+                time.sleep(0.01)
+            for _ in range(3 * files):
+                try:
+                    held.append(raw(server, "GET /assets/app.css HTTP/1.1\r\nHost: HOST\r\n\r\n"))
+                except OSError:
+                    continue
+            for connection in held:
+                connection.settimeout(0.2)
+                try:
+                    answer = connection.recv(65536)
+                except OSError:
+                    continue
+                told += answer.startswith(b"HTTP/1.1 503 ")
+                if answer.startswith(b"HTTP/1.1 200 "):
+                    head, _, body = answer.partition(b"\r\n\r\n")
+                    assert body, "an asset was answered without its bytes"
+        health.check()
+        assert told > 0, "nobody was told that there are too many connections"
+        for connection in held:
+            connection.close()
+        held = []
+        # It recovers at once, and it is the same process.
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                if requests.get(f"{server.url}/healthz", timeout=2).status_code == 200:
+                    break
+            except requests.RequestException:
+                pass
+            assert time.monotonic() < deadline, "the server did not recover"
+        assert server.trellis() == pid, "the server crashed"
+    finally:
+        for connection in held:
+            connection.close()
+        server.stop()
