@@ -4,23 +4,27 @@ extension HTTPServerBuilder {
     /// HTTP/1.1 whose connections may become WebSockets (RFC 6455) with their first request. For TLS, give it to
     /// `.tls(_:tlsConfiguration:)`.
     ///
-    /// Differs from `.http1(configuration:)` in nothing else than this: a connection without a first request is closed
+    /// Differs from `.http1(configuration:)` in nothing else than this: each phase of a connection is timed, and their number
+    /// limited, by `connections`; a request with two Host headers or a malformed body is answered 400; a connection without a first request is closed
     /// after ``WebSocketLimits/firstRequestWithin`` and on graceful shutdown, and one on which an upgrade to whatever
     /// protocol was asked for and not granted is closed after the answer.
     ///
     /// - Parameters:
     ///   - configuration: as for `.http1(configuration:)`; it doesn't concern connections that have become WebSockets.
     ///   - webSocket: says which requests become WebSockets.
-    ///   - limits: what each connection may cost.
+    ///   - limits: what each WebSocket may cost.
+    ///   - connections: what each HTTP connection may cost.
     ///   - closesAfterEachRequest: for servers behind a proxy: those send upgrades on connections that they have used
     ///     before, and an upgrade must be the first request of its connection.
     public static func http1(
         configuration: HTTP1Channel.Configuration = .init(), webSocket: any WebSocketEndpoint,
-        limits: WebSocketLimits = .init(), closesAfterEachRequest: Bool = false
+        limits: WebSocketLimits = .init(), connections: ConnectionLimits = .init(),
+        closesAfterEachRequest: Bool = false
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             WebSocketChannel(
                 responder: responder, configuration: configuration, endpoint: webSocket, limits: limits,
+                connections: connections, count: ConnectionCount(limit: connections.connections),
                 closesAfterEachRequest: closesAfterEachRequest)
         }
     }

@@ -217,4 +217,71 @@ import Wire
         #expect(mode as? Int == 0o600)
         try FileManager.default.removeItem(atPath: harness.folder)
     }
+
+    @Test func everyRouteHasOneSpelling() async throws {
+        try await Harness.run { _, api async throws in
+            for (uri, right) in [
+                ("/api/jobs/", "/api/jobs"), ("/api//jobs", "/api/jobs"),
+                ("/api/workers/stream/", "/api/workers/stream"),
+                ("/api/jobs//?limit=3", "/api/jobs?limit=3"), ("/dashboard/jobs/", "/dashboard/jobs"),
+            ] {
+                let reply = try await api.get(uri)
+                #expect(reply.status == 308 && reply.headers[.location] == right, "\(uri): \(reply.status)")
+            }
+            #expect(try await api.post("/api/vines/", API.vine).status == 404)
+            #expect(try await api.get("/api/workers/%73tream").status == 404)
+            #expect(try await api.get("/").status == 302)
+        }
+    }
+
+    @Test func assetsAreWholeOrNotChanged() async throws {
+        try await Harness.run { _, api async throws in
+            let script = try await api.stranger.get("/assets/js/job/main.js")
+            #expect(script.status == 200 && !script.body.isEmpty)
+            #expect(script.headers[.contentType] == "text/javascript; charset=utf-8")
+            let tag = try #require(script.headers[.eTag])
+            let again = try await api.stranger.call(.get, "/assets/js/job/main.js", headers: [.ifNoneMatch: tag])
+            #expect(again.status == 304 && again.body.isEmpty)
+            let head = try await api.stranger.call(.head, "/assets/js/job/main.js")
+            #expect(head.status == 200 && head.headers[.contentLength] == String(script.body.count))
+            #expect(try await api.stranger.get("/assets/js").status == 404)
+        }
+    }
+
+    @Test func namesChangeNoDirectionAndHoldNoControls() async throws {
+        try await Harness.run { _, api async throws in
+            for mark in ["\u{202e}", "\u{2066}", "\u{200f}", "\u{61c}", "\u{7}", "\u{85}", "\u{2028}"] {
+                let name = String(decoding: try JSONEncoder().encode("a\(mark)b"), as: UTF8.self)
+                #expect(try await api.post("/api/workers", "{\"name\": \(name)}").status == 400, "\(name)")
+                #expect(try await api.post("/api/sign-in-links", "{\"user\": \(name)}").status == 400, "\(name)")
+                for field in ["project_name", "environment_stage"] {
+                    let other = field == "project_name" ? "environment_stage" : "project_name"
+                    let vine = """
+                        {"\(field)": \(name), "\(other)": "x", "source": {"type": "inline", "files": {"main.tf": ""}}}
+                        """
+                    #expect(try await api.post("/api/vines", vine).status == 400, "\(name)")
+                }
+            }
+            #expect(try await api.post("/api/workers", #"{"name": "Größe 日本 👩‍🌾 שלום"}"#).status == 201)
+        }
+    }
+
+    /// Another Tendril's append is refused before it can take the place of the holder's.
+    @Test func anAppendIsRefusedByItsLeaseFirst() async throws {
+        let limits = TrellisLimits(appends: AppendRate(burst: 1, perSecond: 1))
+        try await Harness.run(limits: limits) { _, api async throws in
+            let (tendril, order) = try await LogsTests().running(api)
+            let other = try await api.makeTendril("other")
+            for n in 1...3 { #expect(try await other.append(order, n: n, "mine\n").status == 410) }
+            #expect(try await tendril.append(order, n: 1, "ours\n").status == 200)
+            #expect(try await tendril.append(order, n: 2, "more\n").status == 429)
+        }
+    }
+
+    @Test func openFilesLeaveRoomForMoreThanConnections() {
+        #expect(OpenFiles.connections(of: 1024) == 768)
+        #expect(OpenFiles.connections(of: 256) == 192)
+        #expect(OpenFiles.connections(of: 65_536) == 49_152)
+        #expect(OpenFiles.connections(of: 64) == 8)
+    }
 }

@@ -11,24 +11,40 @@ import WebSocket
 /// A Hummingbird server on a free port, with a few ordinary routes beside the WebSocket.
 struct TestServer: Sendable {
     let port: Int
+    /// Opened when an endless answer could not be written any further.
+    let cut: Gate
     private let group: ServiceGroup
     private let ended: Task<Void, any Error>
 
     /// Starts a server that runs until it is told to stop.
     static func start(
         _ endpoint: any WebSocketEndpoint, limits: WebSocketLimits = .init(),
-        configuration: HTTP1Channel.Configuration = .init(), tls: TLSConfiguration? = nil,
-        closesAfterEachRequest: Bool = false
+        connections: ConnectionLimits = .init(), configuration: HTTP1Channel.Configuration = .init(),
+        tls: TLSConfiguration? = nil, closesAfterEachRequest: Bool = false
     ) async throws -> TestServer {
         let router = Router()
+        let cut = Gate()
         router.get("plain") { _, _ in "plain answer" }
         router.get("ws") { _, _ in Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "who?"))) }
+        router.post("collect") { request, _ in
+            let body = try await request.body.collect(upTo: 1 << 20)
+            return Response(status: .ok, body: .init(byteBuffer: body))
+        }
+        router.post("refuse") { _, _ in Response(status: .unauthorized) }
+        router.get("endless") { _, _ in
+            Response(
+                status: .ok,
+                body: .init { writer in
+                    defer { cut.open() }
+                    while true { try await writer.write(ByteBuffer(repeating: 0x2e, count: 64 << 10)) }
+                })
+        }
         router.post("echo") { request, _ in Response(status: .ok, body: .init(asyncSequence: request.body)) }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let (ports, report) = AsyncStream.makeStream(of: Int.self)
         let http = HTTPServerBuilder.http1(
-            configuration: configuration, webSocket: endpoint, limits: limits,
+            configuration: configuration, webSocket: endpoint, limits: limits, connections: connections,
             closesAfterEachRequest: closesAfterEachRequest)
         let app = try Application(
             router: router, server: tls.map { try .tls(http, tlsConfiguration: $0) } ?? http,
@@ -39,7 +55,7 @@ struct TestServer: Sendable {
             defer { report.finish() }
             try await group.run()
         }
-        for await port in ports { return TestServer(port: port, group: group, ended: ended) }
+        for await port in ports { return TestServer(port: port, cut: cut, group: group, ended: ended) }
         try await ended.value
         throw CancellationError()
     }
@@ -106,11 +122,13 @@ struct TestSession: WebSocketSession {
 
 /// Starts a server for `body` and stops it afterwards.
 func withServer(
-    _ endpoint: TestEndpoint, limits: WebSocketLimits = .init(), configuration: HTTP1Channel.Configuration = .init(),
-    closesAfterEachRequest: Bool = false, _ body: (TestServer) async throws -> Void
+    _ endpoint: TestEndpoint, limits: WebSocketLimits = .init(), connections: ConnectionLimits = .init(),
+    configuration: HTTP1Channel.Configuration = .init(), closesAfterEachRequest: Bool = false,
+    _ body: (TestServer) async throws -> Void
 ) async throws {
     let server = try await TestServer.start(
-        endpoint, limits: limits, configuration: configuration, closesAfterEachRequest: closesAfterEachRequest)
+        endpoint, limits: limits, connections: connections, configuration: configuration,
+        closesAfterEachRequest: closesAfterEachRequest)
     do {
         try await body(server)
     } catch {

@@ -68,7 +68,8 @@ extension JobRecord {
             id: id, type: type, vine: vine, state: state, assignedWorker: assignedWorker, plan: plan,
             rerunOf: rerunOf, snapshot: snapshot, requirement: requirement, options: options,
             createdBy: createdBy, cancelledBy: cancelledBy, errorMessage: errorMessage, outcome: outcome,
-            changes: changes, warnings: warnings, truncated: truncated, metadata: metadata, createdAt: createdAt, claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt)
+            changes: changes, warnings: warnings, truncated: truncated, metadata: metadata, createdAt: createdAt,
+            claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt)
     }
 
     /// What a DEPLOY of this plan needs: what the plan ran with.

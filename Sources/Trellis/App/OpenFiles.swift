@@ -5,6 +5,9 @@ enum OpenFiles {
     /// As many as anybody needs here; some systems set no bound, and tables of that size are slow.
     private static let enough: rlim_t = 65_536
 
+    /// How many connections `limit` open files leave room for: the database, the logs and the listener need some, too.
+    static func connections(of limit: Int) -> Int { max(8, limit - max(64, limit / 4)) }
+
     /// Raises the limit as far as the system lets it. Returns what holds.
     @discardableResult
     static func raiseLimit() -> Int {

@@ -62,8 +62,8 @@ struct Parts {
             SecurityHeaders(isSecure: isSecure)
             ErrorMiddleware()
             HostCheck(origins: origins)
-            assets.lasting
-            assets.named
+            CanonicalPaths()
+            assets.routes
             Authentication(access: access, tendrils: store, origins: origins)
             OpenStreams(limits: configuration.limits.streams)
         }
@@ -105,9 +105,12 @@ struct Parts {
 
     /// HTTP/1.1 with WebSockets, over TLS where certificates are given.
     func server() throws -> HTTPServerBuilder {
+        var connections = configuration.limits.connections
+        connections.connections = min(connections.connections, OpenFiles.connections(of: OpenFiles.raiseLimit()))
         let plain = HTTPServerBuilder.http1(
             webSocket: RealtimeEndpoint(door: realtimeDoor, parts: realtimeParts),
-            limits: configuration.limits.webSocket, closesAfterEachRequest: configuration.publicURL != nil)
+            limits: configuration.limits.webSocket, connections: connections,
+            closesAfterEachRequest: configuration.publicURL != nil)
         guard let tls = configuration.tls else { return plain }
         let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map(NIOSSLCertificateSource.certificate)
         let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)

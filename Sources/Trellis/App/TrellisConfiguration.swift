@@ -61,6 +61,8 @@ public struct TrellisLimits: Sendable {
     public var feed: FeedLimits
     public var realtime: RealtimeLimits
     public var webSocket: WebSocketLimits
+    /// Their number is lowered to what the system's limit on open files leaves room for.
+    public var connections: ConnectionLimits
     public var search: SearchLimits
     public var streams: StreamLimits
     public var appends: AppendRate
@@ -72,7 +74,7 @@ public struct TrellisLimits: Sendable {
         artifactBytes: Int = 64 << 20, metadataBytes: Int = JobMetadata.storedBytes,
         reportBytes: Int = 16 << 20, feed: FeedLimits = FeedLimits(),
         realtime: RealtimeLimits = RealtimeLimits(), webSocket: WebSocketLimits = RealtimeLimits.webSocket,
-        search: SearchLimits = SearchLimits(),
+        connections: ConnectionLimits = TrellisLimits.connections, search: SearchLimits = SearchLimits(),
         streams: StreamLimits = StreamLimits(), appends: AppendRate = AppendRate(),
         leases: LeaseLimits = LeaseLimits()
     ) {
@@ -85,9 +87,17 @@ public struct TrellisLimits: Sendable {
         self.feed = feed
         self.realtime = realtime
         self.webSocket = webSocket
+        self.connections = connections
         self.search = search
         self.streams = streams
         self.appends = appends
         self.leases = leases
+    }
+
+    /// All followers, of both kinds, and room for everybody else.
+    public static var connections: ConnectionLimits {
+        var limits = ConnectionLimits()
+        limits.connections = 8192
+        return limits
     }
 }

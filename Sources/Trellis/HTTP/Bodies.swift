@@ -17,6 +17,9 @@ extension Request {
             return Data(buffer: buffer)
         } catch is NIOTooManyBytesError {
             throw Self.tooLarge(limit)
+        } catch let error where !(error is CancellationError) {
+            // Cut, or malformed.
+            throw Refusal(.invalid, "The body did not arrive completely.")
         }
     }
 

@@ -30,6 +30,11 @@ struct TrellisContext: RequestContext {
         }
     }
 
+    /// Anybody who is known, before anything of the request's body is read. - Throws: 401 where nobody is.
+    func requireAnybody() throws {
+        if principal == nil { _ = try requireUser() }
+    }
+
     /// The path parameter `name` as an id. - Throws: 404: what is no id names nothing.
     func id<Noun>(_ name: String, of noun: String) throws -> Identifier<Noun> {
         guard let text = parameters.get(name), let id = Identifier<Noun>(text) else {

@@ -57,6 +57,7 @@ struct StateRoutes: Sendable {
     }
 
     private func lock(_ request: Request, context: TrellisContext) async throws -> Response {
+        try context.requireAnybody()
         let id: VineID = try context.id("id", of: "vine")
         let body = try await request.bytes(upTo: 64 << 10)
         let info = try LockInfo.decoded(from: body)
@@ -82,6 +83,7 @@ struct StateRoutes: Sendable {
     }
 
     private func unlock(_ request: Request, context: TrellisContext) async throws -> Response {
+        try context.requireAnybody()
         let id: VineID = try context.id("id", of: "vine")
         let info = try LockInfo.decoded(from: try await request.bytes(upTo: 64 << 10))
         try await requireAccess(to: id, context: context, lease: lease(in: info.ID, context: context))

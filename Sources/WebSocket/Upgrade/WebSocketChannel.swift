@@ -25,10 +25,16 @@ struct WebSocketChannel: HTTPChannelHandler {
     let configuration: HTTP1Channel.Configuration
     let endpoint: any WebSocketEndpoint
     let limits: WebSocketLimits
+    let connections: ConnectionLimits
+    let count: ConnectionCount
     let closesAfterEachRequest: Bool
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
+            guard count.admit(channel) else {
+                count.turnAway(channel)
+                return Value(channel: channel, outcome: channel.eventLoop.makeFailedFuture(ChannelError.eof))
+            }
             var decoderLimits = NIOHTTPDecoderLimitConfiguration()
             decoderLimits.maxHeaderFieldSize = configuration.httpDecoder.maxHeaderFieldSize
             decoderLimits.maxHeaderListSize = configuration.httpDecoder.maxHeaderListSize
@@ -48,6 +54,7 @@ struct WebSocketChannel: HTTPChannelHandler {
     /// Adds what Hummingbird's `HTTP1Channel` has after NIO's coders.
     private func addHTTP(to channel: any Channel, logger: Logger) throws -> Outcome {
         let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(ConnectionGuard(limits: connections))
         try pipeline.addHandlers(LastRequest(isEvery: closesAfterEachRequest), HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandlers(configuration.additionalChannelHandlers())
         let idleTimeout = configuration.idleTimeout.map { Duration($0) }
