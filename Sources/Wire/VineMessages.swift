@@ -90,8 +90,10 @@ public struct VineRecord: Codable, Sendable {
     public var updatedAt: Timestamp
     /// Present while somebody holds the vine's state lock.
     public var lock: LockRecord?
+    /// What to know about the vine's sensitive values, in sentences; absent if there is nothing to say, and in lists.
+    public var warnings: [String]?
 
-    public init(_ vine: Vine, lock: StateLock? = nil) {
+    public init(_ vine: Vine, lock: StateLock? = nil, warnings: [String] = []) {
         let settings = vine.settings
         id = vine.id
         projectName = settings.projectName
@@ -109,6 +111,7 @@ public struct VineRecord: Codable, Sendable {
         createdAt = vine.createdAt
         updatedAt = vine.updatedAt
         self.lock = lock.map(LockRecord.init)
+        self.warnings = warnings.isEmpty ? nil : warnings
     }
 }
 

@@ -95,8 +95,51 @@ import Testing
     @Test func aSecretMustBeLongEnoughToBeMasked() throws {
         try rules.check(settings(), secrets: VineSecrets(variables: ["p": "123456"]))
         #expect(throws: Refusal.self) { try rules.check(settings(), secrets: VineSecrets(variables: ["p": "12345"])) }
+        #expect(throws: Refusal.self) { try rules.check(settings(), secrets: VineSecrets(variables: ["p": 12345])) }
         #expect(throws: Refusal.self) {
-            try rules.check(settings(), secrets: VineSecrets(variables: ["p": ["123456", 7]]))
+            try rules.check(settings(), secrets: VineSecrets(variables: ["p": "   ab    "]))
+        }
+    }
+
+    /// An object with a long password may have a short user name.
+    @Test func shortMembersOfASensitiveValueAreAllowedAndNamed() throws {
+        let database: JSONValue = [
+            "user": "app", "password": "correct-horse", "port": 5432, "tls": true, "tags": ["x"],
+        ]
+        let secrets = VineSecrets(variables: ["db": database, "token": "123456"], environment: ["KEY": "long-enough"])
+        try rules.check(settings(), secrets: secrets)
+        #expect(
+            secrets.warnings == ["Not masked, because shorter than 6 characters: db.port, db.tags[0], db.user."])
+        #expect(VineSecrets(variables: ["token": "123456", "flag": true]).warnings.isEmpty)
+    }
+
+    @Test func aValueOfWhichNothingCanBeMaskedIsRefusedByName() throws {
+        let refused: [(VineSecrets, String)] = [
+            (VineSecrets(variables: ["pin": "1234"]), "pin"),
+            (VineSecrets(variables: ["db": ["a b": "x", "list": [1, "y"]]]), "db[\"a b\"], db.list[0], db.list[1]"),
+            (VineSecrets(environment: ["TOKEN": "abc"]), "TOKEN"),
+            (VineSecrets(variables: ["long": "long-enough"], environment: ["EMPTY": ""]), "EMPTY"),
+        ]
+        for (secrets, names) in refused {
+            do {
+                try rules.check(settings(), secrets: secrets)
+                Issue.record("\(names) was accepted")
+            } catch {
+                #expect(error.reason.hasSuffix(": \(names)."), "\(error.reason)")
+            }
+        }
+    }
+
+    @Test func numbersAreEqualInEveryNotation() {
+        for text in ["1000000", "1e+06", "1.0E6", "1000000.000", "0.1e7", "10e5"] {
+            #expect(DecimalNumber(text) == DecimalNumber("1000000"), "\(text)")
+            #expect(DecimalNumber(text)?.plain == "1000000")
+        }
+        #expect(DecimalNumber("-0.00125")?.plain == "-0.00125")
+        #expect(DecimalNumber("12345678901234567890") != DecimalNumber("12345678901234567891"))
+        #expect(DecimalNumber("0.0") == DecimalNumber("-0"))
+        for text in ["", "-", ".", "1e", "0x10", "1 2", "1.2.3", "abc", "1e99999999999999999999"] {
+            #expect(DecimalNumber(text) == nil, "\(text)")
         }
     }
 

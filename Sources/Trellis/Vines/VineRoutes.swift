@@ -21,7 +21,8 @@ struct VineRoutes: Sendable {
     private func create(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
         let message = try await request.message(CreateVine.self, upTo: bodyLimit)
-        return try .json(VineRecord(await service.create(message, by: user)), status: .created)
+        let vine = try await service.create(message, by: user)
+        return try .json(VineRecord(vine, warnings: await service.warnings(for: vine.id)), status: .created)
     }
 
     private func list(_ request: Request, context: TrellisContext) async throws -> Response {
@@ -37,14 +38,17 @@ struct VineRoutes: Sendable {
     private func show(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let vine = try await service.find(context.id("id", of: "vine"))
-        return try .json(VineRecord(vine, lock: await service.store.stateLock(of: vine.id)))
+        return try await .json(
+            VineRecord(
+                vine, lock: service.store.stateLock(of: vine.id), warnings: service.warnings(for: vine.id)))
     }
 
     private func update(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
         let patch = try await request.message(PatchVine.self, upTo: bodyLimit)
-        return try .json(VineRecord(await service.update(id, with: patch)))
+        let vine = try await service.update(id, with: patch)
+        return try .json(VineRecord(vine, warnings: await service.warnings(for: id)))
     }
 
     private func delete(_ request: Request, context: TrellisContext) async throws -> Response {

@@ -55,6 +55,9 @@ struct VineService: Sendable {
         return engine
     }
 
+    /// What its users should know about the vine's sensitive values.
+    func warnings(for id: VineID) async throws -> [String] { try await store.vineSecrets(id).warnings }
+
     func find(_ id: VineID) async throws -> Vine {
         guard let vine = try await store.vine(id) else { throw Refusal(.notFound, "There is no such vine.") }
         return vine
