@@ -125,7 +125,7 @@ extension JobRunner {
     // MARK: - The plan
 
     func readPlan() async throws {
-        let data = try Data(contentsOf: URL(fileURLWithPath: folder.planJSON), options: .mappedIfSafe)
+        let data = try Files.map(folder.planJSON)
         let summary = try PlanSummary.read(data, refreshOnly: order?.options?.refreshOnly == true)
         try Files.remove(folder.planJSON)
         var isCut = summary.omitted > 0

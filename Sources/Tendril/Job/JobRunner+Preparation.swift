@@ -122,7 +122,9 @@ extension JobRunner {
                     onWait: { await log?.note("Waiting for the vine's folder, which another job holds") })
             }
         }
-        try workspace.empty()
+        if let place = try workspace.empty() {
+            await note("What an earlier job left could not be removed; it is now in \(place) on \(host.name)")
+        }
         let workingDirectory: String
         if let plan = order.plan {
             workingDirectory = try workspace.workingDirectory(path: order.snapshot.settings.source.path)

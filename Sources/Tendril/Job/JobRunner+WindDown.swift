@@ -235,7 +235,9 @@ extension JobRunner {
 
     func cleanUp() throws {
         // Now rather than when the next job waits for it.
-        if vineLock != nil, !progress.keepsFolder { try workspace.empty() }
+        if vineLock != nil, !progress.keepsFolder, let place = try workspace.empty() {
+            logger.warning("what the job left could not be removed; it is now in \(place)")
+        }
         vineLock = nil
         if progress.keepsCapture {
             let place = host.kept(of: lease.jobId)

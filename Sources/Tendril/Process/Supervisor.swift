@@ -112,6 +112,11 @@ final class Supervisor {
         // SIGKILL takes a moment; until then what was left could still write.
         let limit = Posix.uptimeMilliseconds() + ProcessGroup.patience
         while ProcessGroup.isAlive(pid), Posix.uptimeMilliseconds() < limit { Posix.nap(milliseconds: 1) }
+        // What left the group, too: all that lost its parent is a child of this process.
+        let leftovers = Descendants.end()
+        if !leftovers.isEmpty {
+            attempt { try PhaseFolder.write(leftovers, to: phase.leftovers, durably: false) }
+        }
         return end
     }
 
