@@ -31,6 +31,7 @@ struct JobRecord: Hashable, Sendable {
     var claimedAt: Timestamp?
     var startedAt: Timestamp?
     var completedAt: Timestamp?
+    var forcedAt: Timestamp?
     var tail = LogTail()
 }
 
@@ -46,7 +47,7 @@ extension JobRecord {
             cancelledBy: job.cancelledBy, errorMessage: job.errorMessage, outcome: job.outcome,
             changes: job.changes, warnings: job.warnings, truncated: job.truncated, createdAt: job.createdAt,
             claimedAt: job.claimedAt, startedAt: job.startedAt,
-            completedAt: job.completedAt)
+            completedAt: job.completedAt, forcedAt: job.forcedAt)
     }
 
     /// What a DEPLOY of this plan needs: what the plan ran with.
@@ -73,7 +74,8 @@ struct StoredJob: Sendable {
             errorMessage: record.errorMessage, outcome: record.outcome,
             changes: record.changes, warnings: record.warnings, truncated: record.truncated,
             metadata: try StoredJSON.decode(JSONValue.self, from: metadata), createdAt: record.createdAt,
-            claimedAt: record.claimedAt, startedAt: record.startedAt, completedAt: record.completedAt)
+            claimedAt: record.claimedAt, startedAt: record.startedAt, completedAt: record.completedAt,
+            forcedAt: record.forcedAt)
     }
 }
 
