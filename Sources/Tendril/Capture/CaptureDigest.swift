@@ -18,7 +18,8 @@ enum CaptureDigest {
         /// Why the log can't count as complete; nil where it can.
         var flaw: String? {
             if forged > 0 {
-                return "Something other than the Tendril wrote \(Self.lines(forged)) into the file of the SYSTEM lines; "
+                return
+                    "Something other than the Tendril wrote \(Self.lines(forged)) into the file of the SYSTEM lines; "
                     + "that was left out."
             }
             if missing > 0 { return "\(Self.lines(missing)) of the Tendril's own are gone from the capture." }

@@ -56,7 +56,7 @@ extension JobRunner {
             name: phase.rawValue, executable: engine,
             arguments: phase.arguments(in: progress.type, plan: folder.plan, variables: variables, options: options),
             workingDirectory: progress.workingDirectory ?? workspace.folder, environment: environment(of: order),
-            stdoutFile: stdoutFile)
+            stdoutFile: stdoutFile, user: host.user)
     }
 
     /// The variables that the phase is given.

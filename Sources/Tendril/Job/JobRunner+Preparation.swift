@@ -138,6 +138,9 @@ extension JobRunner {
         }
         await note(progress.stateBefore.map { "Restored state, serial \($0.serial)" } ?? "There is no state yet")
         try writeVariables(order, workingDirectory: workingDirectory)
+        if let user = host.user {
+            for path in [workspace.folder, folder.exchange] { try user.own(path) }
+        }
         try record { $0.workingDirectory = workingDirectory }
     }
 
@@ -193,7 +196,7 @@ extension JobRunner {
 
     func artifact() throws -> Artifact {
         Artifact(
-            workspace: workspace, planFolder: folder.path,
+            workspace: workspace, planFolder: folder.exchange,
             tar: Tool(executable: try helper("tar"), environment: host.environment.base), limit: host.artifactLimit)
     }
 

@@ -247,8 +247,9 @@ extension JobRunner {
             try Files.remove(folder.path + "/phases")
             try Files.remove("\(place)/capture")
             try Files.move(folder.path, to: "\(place)/capture")
+            if folder.exchange != folder.path { try Files.remove(folder.exchange) }
         } else {
-            try Files.remove(folder.path)
+            try folder.remove()
         }
     }
 }

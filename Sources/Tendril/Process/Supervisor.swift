@@ -69,6 +69,15 @@ final class Supervisor {
             }
         let stderr = try OpenFile(folder.capture(of: .stderr), .append)
         try Posix.changeFolder(command.workingDirectory)
+        if let user = command.user {
+            // A script may open /dev/stderr, which asks for rights on the file itself.
+            for file in [stdout, stderr] { try user.own(file.path) }
+            return try Spawn(
+                executable: "/proc/self/exe", name: "vintner",
+                arguments: RunAsMain.arguments(for: user, command.executable, command.arguments),
+                environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)]
+            ).start()
+        }
         return try Spawn(
             executable: command.executable, name: command.executable, arguments: command.arguments,
             environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)]

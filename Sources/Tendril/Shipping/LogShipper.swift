@@ -49,7 +49,8 @@ actor LogShipper {
     private var pending: [LogStream: Range<Int64>] = [:]
 
     init(
-        folder: JobFolder, epoch: Int, masker: Masker, seal: SystemSeal? = nil, sink: any LogSink, limits: LogLimits = .standard,
+        folder: JobFolder, epoch: Int, masker: Masker, seal: SystemSeal? = nil, sink: any LogSink,
+        limits: LogLimits = .standard,
         backoff: RetryDelay = RetryDelay(), watcher: FileWatcher = .shared,
         pause: @escaping Pause = { try await Task.sleep(for: $0) }
     ) {

@@ -118,6 +118,45 @@ import Testing
         withExtendedLifetime(secret) {}
     }
 
+    /// `--run-as`: only root can, so only root can test it.
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func theEngineRunsAsAnotherUser() async throws {
+        let user = try EngineUser(named: "nobody")
+        let secret = try scratch.write("of the Tendril", to: "secret.key")
+        #expect(chmod(scratch.path, 0o711) == 0)
+        var command = PhaseCommand(
+            name: "apply", executable: "/bin/sh",
+            arguments: [
+                "-c",
+                """
+                id -u; id -g; id -G; cat \(secret); ls \(folder.path); echo forged >> \(folder.capture(of: .system))
+                cat /proc/$PPID/environ; echo seen > /dev/stderr; kill -0 $PPID || echo apart
+                """,
+            ], workingDirectory: "/", environment: ["PATH": "/usr/bin:/bin"], stdoutFile: nil)
+        command.user = user
+        _ = try await runner.run(command, in: folder)
+        let lines = try output().split(separator: "\n").map(String.init)
+        #expect(lines == ["\(user.uid)", "\(user.gid)", "\(user.gid)", "apart"], "\(lines)")
+        #expect(try SmallFile.read(folder.capture(of: .system)) == [])
+        let errors = String(decoding: try SmallFile.read(folder.capture(of: .stderr)) ?? [], as: UTF8.self)
+        #expect(errors.contains("seen\n") && errors.contains("Permission denied"), "\(errors)")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func anEngineThatTheUserMayNotRunIsToldApart() async throws {
+        var command = PhaseCommand(
+            name: "apply", executable: try scratch.write("#!/bin/sh\n", to: "engine"), arguments: [],
+            workingDirectory: "/", environment: [:], stdoutFile: nil)
+        command.user = try EngineUser(named: "nobody")
+        #expect(try await runner.run(command, in: folder) == .exited(code: 126))
+        let errors = String(decoding: try SmallFile.read(folder.capture(of: .stderr)) ?? [], as: UTF8.self)
+        #expect(errors.contains("as nobody: Permission denied"), "\(errors)")
+    }
+
+    @Test func onlyALesserUserIsTaken() {
+        for name in ["root", "nobody-of-that-name"] {
+            #expect(throws: TendrilStartError.self) { try EngineUser(named: name) }
+        }
+    }
+
     /// The names in `/proc` are the processes' own choice.
     @Test func aNameCannotMakeALineOfItsOwn() {
         let left = [

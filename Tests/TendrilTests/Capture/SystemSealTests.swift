@@ -77,7 +77,10 @@ import Wire
         #expect(sink.chunks.lines.first == Line(stream: .system, text: "Running terraform init", at: 42))
     }
 
-    @Test(arguments: ["Lock released\n", "unfinished", "\n\n", "00000002 0000000000043 \(String(repeating: "a", count: 64)) Lock released\n"])
+    @Test(arguments: [
+        "Lock released\n", "unfinished", "\n\n",
+        "00000002 0000000000043 \(String(repeating: "a", count: 64)) Lock released\n",
+    ])
     func aForgedLineIsLeftOutAndTheLogIsNotComplete(_ forged: String) async throws {
         let log = log()
         log.start()
@@ -89,7 +92,8 @@ import Wire
         if forged.allSatisfy({ $0 == "\n" }) {
             #expect(closing.incomplete == nil)
         } else {
-            #expect(closing.incomplete?.contains("wrote 1 line into the file of the SYSTEM lines") == true, "\(closing)")
+            #expect(
+                closing.incomplete?.contains("wrote 1 line into the file of the SYSTEM lines") == true, "\(closing)")
         }
     }
 

@@ -87,7 +87,9 @@ enum Impostor: String, CaseIterable, Sendable {
         return equipment
     }
 
-    @Test(arguments: Impostor.allCases) func aStateThatIsNoFileEndsTheJobWithASentence(_ impostor: Impostor) async throws {
+    @Test(arguments: Impostor.allCases) func aStateThatIsNoFileEndsTheJobWithASentence(_ impostor: Impostor)
+        async throws
+    {
         let order = Fixtures.order(.destroy)
         let equipment = try await run(
             order,
