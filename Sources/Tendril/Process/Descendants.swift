@@ -38,14 +38,48 @@ enum Descendants {
 
     /// Ends everything below this process, which must be a subreaper (``Posix/becomeSubreaper()``) and have no child of
     /// its own any more.
-    static func end() -> [Leftover] { end(reaping: true) { living(below: Posix.processID) } }
+    ///
+    /// Whoever loses its parent becomes a child of this process, so killing its children until it has none ends
+    /// everything, however fast it forks away; only one that makes more than it loses could win.
+    static func end() -> [Leftover] {
+        var seen: [Int32: Leftover] = [:]
+        let limit = Posix.uptimeMilliseconds() + patience
+        while Posix.reapEnded() {
+            guard Posix.uptimeMilliseconds() < limit else {
+                for (pid, status) in living(below: Posix.processID) {
+                    seen[pid] = Leftover(pid: pid, name: status.name, isEnded: false)
+                }
+                break
+            }
+            var isNew = false
+            for pid in children() {
+                Posix.send(.kill, to: pid)
+                // It keeps its name until it is reaped.
+                guard seen[pid] == nil, let status = ProcessIdentity.status(of: pid) else { continue }
+                seen[pid] = Leftover(pid: pid, name: status.name, isEnded: true)
+                isNew = true
+            }
+            if !isNew { Posix.nap(milliseconds: 1) }
+        }
+        return seen.values.sorted { $0.pid < $1.pid }
+    }
+
+    /// The numbers of this process's own children; those that lost their parent are given to its first thread.
+    private static func children() -> [Int32] {
+        let own = Posix.processID
+        if let bytes = try? SmallFile.read("/proc/self/task/\(own)/children"), !bytes.isEmpty {
+            return String(decoding: bytes, as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
+        }
+        // A kernel without that file, or a child of another thread.
+        return processes().filter { $0.status.parent == own }.map(\.pid)
+    }
 
     /// Ends every process that this user may look into and whose environment has `entry` (`NAME=value`): for an engine
     /// whose supervisor was killed.
     static func end(withEnvironment entry: String) -> [Leftover] {
         let wanted = Array(entry.utf8)
         // The children of this process are awaited elsewhere.
-        return end(reaping: false) {
+        return end {
             processes().compactMap { pid, status in
                 guard pid != Posix.processID, status.isRunning,
                     let environment = try? SmallFile.read("/proc/\(pid)/environ", limit: 4 << 20)
@@ -56,9 +90,7 @@ enum Descendants {
     }
 
     /// Kills what `find` finds until it finds nothing: between two looks one may have started another.
-    private static func end(reaping: Bool, _ find: () -> [(pid: Int32, status: ProcessIdentity.Status)])
-        -> [Leftover]
-    {
+    private static func end(_ find: () -> [(pid: Int32, status: ProcessIdentity.Status)]) -> [Leftover] {
         var seen: [UInt64: [Int32: Leftover]] = [:]
         let limit = Posix.uptimeMilliseconds() + patience
         var alive = find()
@@ -68,7 +100,6 @@ enum Descendants {
                 Posix.send(.kill, to: pid)
             }
             Posix.nap(milliseconds: 2)
-            if reaping { Posix.reapEnded() }
             alive = find()
             guard Posix.uptimeMilliseconds() < limit else { break }
         }

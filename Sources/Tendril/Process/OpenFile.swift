@@ -120,7 +120,7 @@ extension Posix {
         let number: Int32
         do { number = try openRetrying(path, flags | O_NONBLOCK | O_NOFOLLOW, mode: mode) } catch {
             // A link (ELOOP), or a FIFO or a socket that nobody reads (ENXIO).
-            if error.isNotRegular, let kind = kindOfOther(path) { throw .notRegular(path, kind: kind) }
+            if !error.isMissing, let kind = kindOfOther(path) { throw .notRegular(path, kind: kind) }
             throw error
         }
         var status = stat()

@@ -163,8 +163,14 @@ enum Posix {
     }
 
     /// Reaps every child that has ended, without waiting.
-    static func reapEnded() {
-        while waitpid(-1, nil, WNOHANG) > 0 {}
+    ///
+    /// - Returns: whether there are others.
+    static func reapEnded() -> Bool {
+        while true {
+            let pid = waitpid(-1, nil, WNOHANG)
+            if pid == 0 { return true }
+            if pid < 0, errno != EINTR { return false }
+        }
     }
 
     /// `prctl(2)`, which Swift can't call because it takes any number of arguments.
