@@ -44,7 +44,14 @@ class Links:
         self.thread.join(5)
 
     def text(self, job: str, stream: str) -> str:
-        return (self.kept / f"{job}.{stream}").read_bytes().decode("utf-8", errors="replace")
+        text = (self.kept / f"{job}.{stream}").read_bytes().decode("utf-8", errors="replace")
+        return sealed_lines(text) if stream == "system" else text
+
+
+def sealed_lines(text: str) -> str:
+    """The Tendril's own lines, without what authenticates them: `NUMBER TIME MAC TEXT`, the text escaped."""
+    texts = [line.split(" ", 3)[3] for line in text.split("\n") if line.count(" ") >= 3]
+    return "".join(re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], one) + "\n" for one in texts)
 
 
 def rows_of(world: World, job: str) -> list[Any]:

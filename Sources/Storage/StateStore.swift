@@ -1,7 +1,7 @@
 public import Domain
 public import Foundation
 
-/// Terraform states of vines: all versions, sealed at rest, under a lock.
+/// Terraform states of vines: their versions, compressed and sealed at rest, under a lock.
 public protocol StateStore: Sendable {
     /// Takes the vine's lock. The same `lock.id` again is acknowledged (its first answer may have been lost).
     ///
@@ -14,7 +14,8 @@ public protocol StateStore: Sendable {
     /// The vine's lock; nil where it is free.
     func stateLock(of vine: VineID) async throws -> StateLock?
 
-    /// Gives the lock back. Nothing happens where it is free already.
+    /// Gives the lock back, and thins the versions that were stored under it: the first and the last two stay, and
+    /// those that are aside. Nothing happens where it is free already.
     /// - Throws: ``Refusal`` `.conflict` where somebody else holds it.
     func unlockState(of vine: VineID, id: String) async throws
 
@@ -42,6 +43,6 @@ public protocol StateStore: Sendable {
     /// The version `number` of the vine's state, also one that is aside; nil where there is none.
     func stateBytes(of vine: VineID, number: Int) async throws -> Data?
 
-    /// All versions, newest first, without their bytes.
+    /// The versions that are kept, newest first, without their bytes.
     func stateVersions(of vine: VineID) async throws -> [StateVersion]
 }

@@ -95,6 +95,21 @@ public struct WaitRecord: Codable, Sendable {
     }
 }
 
+/// Whether a job whose engine may be running can be given up now (`POST /api/jobs/{id}/give-up`).
+public struct GiveUpRecord: Codable, Hashable, Sendable {
+    public var allowed: Bool
+    /// One sentence for people.
+    public var reason: String
+    /// Where only time is missing: from when on.
+    public var allowedFrom: Timestamp?
+
+    public init(allowed: Bool, reason: String, allowedFrom: Timestamp? = nil) {
+        self.allowed = allowed
+        self.reason = reason
+        self.allowedFrom = allowedFrom
+    }
+}
+
 /// A job as the API shows it.
 public struct JobRecord: Codable, Sendable {
     public var id: JobID
@@ -106,6 +121,8 @@ public struct JobRecord: Codable, Sendable {
     public var logStateReason: String?
     public var outcome: Outcome?
     public var waitingFor: WaitRecord?
+    /// nil where nothing of the job runs that could be given up.
+    public var giveUp: GiveUpRecord?
     public var vineId: VineID
     public var assignedWorkerId: TendrilID?
     public var workerId: TendrilID?
@@ -120,6 +137,8 @@ public struct JobRecord: Codable, Sendable {
     public var cancelledBy: String?
     /// The engine of the cancelled job is killed, not waited for.
     public var forced: Bool
+    /// When that was decided.
+    public var forcedAt: Timestamp?
     // How the engine is run; see ``RunOptions``.
     public var targets: [String]
     public var replace: [String]
@@ -158,6 +177,7 @@ public struct JobRecord: Codable, Sendable {
         createdBy = job.createdBy
         cancelledBy = job.cancelledBy
         forced = job.state.isForced
+        forcedAt = job.forcedAt
         targets = job.options.targets
         replace = job.options.replace
         refreshOnly = job.options.refreshOnly

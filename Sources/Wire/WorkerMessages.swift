@@ -11,10 +11,14 @@ public struct RegisterWorker: Codable, Sendable {
 public struct RegisteredWorker: Codable, Sendable {
     public var workerId: TendrilID
     public var workerToken: String
+    /// Where the other Tendrils run their jobs. Only under the same path (`--run-root`) can one Tendril apply what
+    /// another planned.
+    public var runRoots: [String]?
 
-    public init(workerId: TendrilID, workerToken: String) {
+    public init(workerId: TendrilID, workerToken: String, runRoots: [String]? = nil) {
         self.workerId = workerId
         self.workerToken = workerToken
+        self.runRoots = runRoots
     }
 }
 
@@ -23,6 +27,8 @@ public struct WorkerRecord: Codable, Sendable {
     public var id: TendrilID
     public var name: String
     public var status: TendrilAgent.Status
+    /// Its last word was that it takes nothing new: an OFFLINE one was stopped, not lost.
+    public var draining: Bool
     public var version: String
     public var slots: Int
     public var engines: [Engine]
@@ -41,6 +47,7 @@ public struct WorkerRecord: Codable, Sendable {
         id = agent.id
         name = agent.name
         status = agent.status(at: now)
+        draining = agent.draining
         version = agent.offer.version
         slots = agent.offer.slots
         engines = agent.offer.engines
@@ -96,13 +103,22 @@ public struct HeartbeatReply: Codable, Sendable {
     public var kill: [JobID]?
     /// Leases of the heartbeat that are not, or no longer, held.
     public var lost: [LeaseRecord]
+    /// The Tendril's own name.
+    public var name: String?
+    /// Where other Tendrils run their jobs, if not under the run root of the heartbeat.
+    public var otherRunRoots: [String]?
 
-    public init(serverNow: Timestamp, work: Bool, stop: [JobID], kill: [JobID]? = nil, lost: [LeaseRecord]) {
+    public init(
+        serverNow: Timestamp, work: Bool, stop: [JobID], kill: [JobID]? = nil, lost: [LeaseRecord],
+        name: String? = nil, otherRunRoots: [String]? = nil
+    ) {
         self.serverNow = serverNow
         self.work = work
         self.stop = stop
         self.kill = kill
         self.lost = lost
+        self.name = name
+        self.otherRunRoots = otherRunRoots
     }
 }
 

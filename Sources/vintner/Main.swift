@@ -10,6 +10,9 @@ enum Main {
         if CommandLine.arguments.dropFirst().first == SupervisorMain.subcommand {
             exit(SupervisorMain.run(arguments: Array(CommandLine.arguments.dropFirst(2))))
         }
+        if CommandLine.arguments.dropFirst().first == RunAsMain.subcommand {
+            exit(RunAsMain.run(arguments: Array(CommandLine.arguments.dropFirst(2))))
+        }
         await Vintner.main()
     }
 }
@@ -21,6 +24,8 @@ struct Vintner: AsyncParsableCommand {
         version: VintnerVersion.current,
         subcommands: [
             UpCommand.self, TrellisCommand.self, TendrilCommand.self, PlanCommand.self, ApplyCommand.self,
-            DestroyCommand.self, JobsCommand.self, VinesCommand.self, SignInURLCommand.self,
+            DestroyCommand.self, JobsCommand.self, VinesCommand.self, TendrilsCommand.self, TokensCommand.self,
+            SessionsCommand.self,
+            SignInURLCommand.self,
         ])
 }

@@ -26,6 +26,9 @@ import Wire
         (.post, "/api/workers/heartbeat"), (.get, "/api/workers/stream"), (.post, "/api/jobs/claim"),
         (.get, "/api/jobs/\(id)/work"), (.put, "/api/jobs/\(id)/status"), (.post, "/api/jobs/\(id)/logs"),
         (.get, "/api/jobs/\(id)/logs/cursor"), (.put, "/api/jobs/\(id)/artifact"), (.get, "/api/jobs/\(id)/artifact"),
+        (.delete, "/api/workers/\(id)"), (.get, "/api/tokens"), (.post, "/api/tokens"),
+        (.post, "/api/tokens/replace-admin"), (.delete, "/api/tokens/\(id)"), (.get, "/api/sessions"),
+        (.delete, "/api/sessions/\(id)"),
         (.post, "/api/sign-in-links"), (.post, "/sign-out"), (.get, "/realtime/v1/websocket"),
         (.get, "/socket/websocket"),
     ]

@@ -85,6 +85,49 @@ import Wire
         }
     }
 
+    /// A FIFO in the wrong place, a process stuck in the kernel: whatever holds the Tendril, there is a way out.
+    @Test func aJobThatDoesNotStopIsGivenUpAlthoughItsTendrilIsOnline() async throws {
+        try await Harness.run { harness, api async throws in
+            let vine = try await api.makeVine()
+            let job = try await api.makeJob(on: vine.id)
+            let tendril = try await api.makeTendril()
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
+            let leases = #"[{"job_id": "\#(job.id)", "epoch": 1}]"#
+            func give() async throws -> Reply { try await api.post("/api/jobs/\(job.id)/give-up") }
+            func record() async throws -> JobRecord {
+                try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            }
+            #expect(try await give().error?.contains("cancel the job instead") == true)
+            #expect(try await record().giveUp?.allowed == false)
+            _ = try await api.post("/api/jobs/\(job.id)/cancel")
+            harness.clock.advance(seconds: 500)
+            _ = try await tendril.beat(leases: leases)
+            #expect(try await give().error?.contains("force the cancel") == true)
+            _ = try await api.post("/api/jobs/\(job.id)/force-cancel")
+            let forcedAt = harness.clock.now
+            harness.clock.advance(seconds: 59)
+            _ = try await tendril.beat(leases: leases)
+            let early = try await give()
+            #expect(early.status == 409 && early.error?.contains("in 1 s") == true, "\(early.error ?? "")")
+            let waiting = try #require(try await record().giveUp)
+            #expect(!waiting.allowed && waiting.allowedFrom == forcedAt.advanced(by: 60_000))
+            // Asked again, it is not put off.
+            _ = try await api.post("/api/jobs/\(job.id)/force-cancel")
+            harness.clock.advance(seconds: 1)
+            _ = try await tendril.beat(leases: leases)
+            #expect(try await record().giveUp?.allowed == true)
+            let given = try await give().decode(JobRecord.self)
+            #expect(given.status == .cancelled && given.engineState == .unknown && given.logState == "INCOMPLETE")
+            #expect(given.outcome?.summary.contains("did not end within 60 s") == true)
+            #expect(given.giveUp == nil)
+            // The vine is free for the next job, and the late end is still heard.
+            #expect(try await api.makeJob(on: vine.id).status == .queued)
+            #expect(try await tendril.report(order, #""engine_state": "GONE""#).status == 200)
+            #expect(try await record().engineState == .gone)
+        }
+    }
+
     @Test func timeGivesUpToo() async throws {
         try await Harness.run { harness, api async throws in
             let job = try await api.makeJob(on: api.makeVine().id)

@@ -33,6 +33,8 @@ public struct Job: Hashable, Sendable, Identifiable {
     public var startedAt: Timestamp?
     /// When the status became terminal.
     public var completedAt: Timestamp?
+    /// When a person wanted the engine of the cancelled job killed.
+    public var forcedAt: Timestamp?
 
     public init(
         id: JobID,
@@ -56,7 +58,8 @@ public struct Job: Hashable, Sendable, Identifiable {
         createdAt: Timestamp,
         claimedAt: Timestamp? = nil,
         startedAt: Timestamp? = nil,
-        completedAt: Timestamp? = nil
+        completedAt: Timestamp? = nil,
+        forcedAt: Timestamp? = nil
     ) {
         self.id = id
         self.type = type
@@ -80,6 +83,7 @@ public struct Job: Hashable, Sendable, Identifiable {
         self.claimedAt = claimedAt
         self.startedAt = startedAt
         self.completedAt = completedAt
+        self.forcedAt = forcedAt
     }
 
     public var status: JobStatus { state.status }

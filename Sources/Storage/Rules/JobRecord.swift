@@ -34,6 +34,7 @@ struct JobRecord: Hashable, Sendable {
     var claimedAt: Timestamp?
     var startedAt: Timestamp?
     var completedAt: Timestamp?
+    var forcedAt: Timestamp?
     var tail = LogTail()
 }
 
@@ -50,7 +51,7 @@ extension JobRecord {
             cancelledBy: job.cancelledBy, errorMessage: job.errorMessage, outcome: job.outcome,
             changes: job.changes, warnings: job.warnings, truncated: job.truncated, createdAt: job.createdAt,
             claimedAt: job.claimedAt, startedAt: job.startedAt,
-            completedAt: job.completedAt)
+            completedAt: job.completedAt, forcedAt: job.forcedAt)
     }
 
     /// The job without its documents: see ``JobStore/outline(of:)``.
@@ -69,7 +70,7 @@ extension JobRecord {
             rerunOf: rerunOf, snapshot: snapshot, requirement: requirement, options: options,
             createdBy: createdBy, cancelledBy: cancelledBy, errorMessage: errorMessage, outcome: outcome,
             changes: changes, warnings: warnings, truncated: truncated, metadata: metadata, createdAt: createdAt,
-            claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt)
+            claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt, forcedAt: forcedAt)
     }
 
     /// What a DEPLOY of this plan needs: what the plan ran with.

@@ -25,6 +25,7 @@ struct JobRevision: Sendable {
             let transition = try JobLifecycle.decide(event, on: record.state, type: record.type)
             if transition.isChange {
                 setTimes(from: record.state.status, to: transition.state.status, at: now)
+                if transition.state.isForced, !record.state.isForced { record.forcedAt = now }
                 record.state = transition.state
                 isChange = true
             }

@@ -22,6 +22,7 @@ extension JobRecord {
             truncated: try row.optionalText("truncated").map { try StoredJSON.decode([String].self, from: $0) } ?? [],
             createdAt: try row.time("created_at"), claimedAt: row.optionalTime("claimed_at"),
             startedAt: row.optionalTime("started_at"), completedAt: row.optionalTime("completed_at"),
+            forcedAt: row.optionalTime("forced_at"),
             tail: try LogTail(row))
     }
 

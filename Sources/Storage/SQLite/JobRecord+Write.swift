@@ -61,7 +61,7 @@ extension JobRecord {
                 ("changes", try changes.map { try StoredJSON.encode($0) }), ("warnings", warnings),
                 ("truncated", truncated.isEmpty ? nil : try StoredJSON.encode(truncated)),
                 ("claimed_at", claimedAt?.milliseconds), ("started_at", startedAt?.milliseconds),
-                ("completed_at", completedAt?.milliseconds),
+                ("completed_at", completedAt?.milliseconds), ("forced_at", forcedAt?.milliseconds),
             ]
         }
     }

@@ -16,8 +16,16 @@ enum SQLiteSchema {
         migrator.registerMigration("3 forced cancels") { db in try db.execute(sql: forcedCancels) }
         migrator.registerMigration("4 run options and counts") { db in try db.execute(sql: optionsAndCounts) }
         migrator.registerMigration("5 names of jobs") { db in try db.execute(sql: jobNames) }
+        migrator.registerMigration("6 give-up, revocation, packed states") { db in try db.execute(sql: revocation) }
         return migrator
     }
+
+    /// When a cancel was forced, when a Tendril was revoked, and which states are compressed.
+    private static let revocation = """
+        ALTER TABLE provision_jobs ADD COLUMN forced_at INTEGER;
+        ALTER TABLE workers ADD COLUMN revoked_at INTEGER;
+        ALTER TABLE vine_state_versions ADD COLUMN packed INTEGER NOT NULL DEFAULT 0 CHECK (packed IN (0, 1));
+        """
 
     private static let store = """
         CREATE TABLE store (

@@ -48,6 +48,62 @@ extension SQLiteStore {
         try await write { db, _ in try db.run("DELETE FROM sessions WHERE hash = ?", hash) }
     }
 
+    public func tokens() async throws -> [AccessEntry] {
+        try await read { db in try Self.entries(of: .token, db) }
+    }
+
+    public func sessions(at now: Timestamp) async throws -> [AccessEntry] {
+        try await read { db in
+            try (Self.entries(of: .session, db) + Self.entries(of: .link, db))
+                .filter { $0.expiresAt.map { $0 > now } ?? true }
+        }
+    }
+
+    public func revokeAccess(_ id: String) async throws -> AccessEntry? {
+        try await write { db, _ in
+            let entries = try AccessEntry.Kind.allCases.flatMap { try Self.entries(of: $0, db) }
+            guard let entry = entries.first(where: { $0.id == id }) else { return nil }
+            try db.run("DELETE FROM \(Self.table(of: entry.kind)) WHERE hash = ?", entry.hash)
+            return entry
+        }
+    }
+
+    public func revokeAllAccess(exceptToken name: String, keeping ids: Set<String>) async throws -> [AccessEntry] {
+        try await write { db, _ in
+            let entries = try AccessEntry.Kind.allCases.flatMap { try Self.entries(of: $0, db) }
+                .filter { $0.kind != .token || $0.name != name && !ids.contains($0.id) }
+            for entry in entries {
+                try db.run("DELETE FROM \(Self.table(of: entry.kind)) WHERE hash = ?", entry.hash)
+            }
+            return entries
+        }
+    }
+
+    private static func table(of kind: AccessEntry.Kind) -> String {
+        switch kind {
+        case .token: "api_tokens"
+        case .session: "sessions"
+        case .link: "sign_in_links"
+        }
+    }
+
+    private static func entries(of kind: AccessEntry.Kind, _ db: Database) throws -> [AccessEntry] {
+        switch kind {
+        case .token:
+            try db.rows("SELECT * FROM api_tokens ORDER BY name") { row in
+                AccessEntry(
+                    kind: .token, hash: try row.blob("hash"), name: try row.text("name"),
+                    createdAt: try row.time("created_at"))
+            }
+        case .session, .link:
+            try db.rows("SELECT * FROM \(table(of: kind)) ORDER BY expires_at, hash") { row in
+                AccessEntry(
+                    kind: kind, hash: try row.blob("hash"), name: try row.text("user_name"),
+                    expiresAt: try row.time("expires_at"))
+            }
+        }
+    }
+
     public func deleteExpiredAccess(at now: Timestamp) async throws {
         try await write { db, _ in
             try db.run("DELETE FROM sign_in_links WHERE expires_at <= ?", now.milliseconds)

@@ -35,6 +35,7 @@ extension SQLiteStore {
                 throw Refusal(.conflict, "The vine's state is locked by \(lock.holder), under another id.")
             }
             try Self.end(lock, as: .released, db)
+            try StateVersion.thin(under: id, of: vine, db)
             changes.append(.vine(vine))
         }
     }

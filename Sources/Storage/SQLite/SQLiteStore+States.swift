@@ -9,7 +9,8 @@ extension SQLiteStore {
         at now: Timestamp
     ) async throws -> StateVersion {
         guard SHA256.hash(data: bytes).hexadecimal == sha256 else { throw Refusal.badDigest() }
-        let sealed = try seal(bytes, for: .state(vine, sha256: sha256))
+        let packed = try PackedState(bytes)
+        let sealed = try seal(packed.bytes, for: .state(vine, sha256: sha256))
         return try await write(cost: bytes.count) { db, changes in
             try Self.checkExistence(vine, job, db)
             let placement = try StatePlacement.decide(
@@ -23,7 +24,7 @@ extension SQLiteStore {
             let version = StateVersion(
                 vine: vine, number: try StateVersion.nextNumber(of: vine, db), position: position, job: job,
                 createdAt: now, sha256: sha256, aside: aside)
-            try version.insert(db, lockID: lockID, sealed: sealed)
+            try version.insert(db, lockID: lockID, sealed: sealed, isPacked: packed.isPacked)
             changes.append(.vine(vine))
             return version
         }
@@ -38,25 +39,32 @@ extension SQLiteStore {
     }
 
     public func currentState(of vine: VineID) async throws -> (version: StateVersion, bytes: Data)? {
-        let found = try await read { db -> (version: StateVersion, sealed: Data)? in
+        let found = try await read { db -> (version: StateVersion, sealed: Data, isPacked: Bool)? in
             guard let version = try StateVersion.newest(of: vine, db) else { return nil }
             let row = try db.row(
-                "SELECT sealed FROM vine_state_versions WHERE vine_id = ? AND number = ?", vine.rawValue,
+                "SELECT sealed, packed FROM vine_state_versions WHERE vine_id = ? AND number = ?", vine.rawValue,
                 version.number)
-            return try row.map { (version, try $0.blob("sealed")) }
+            return try row.map { (version, try $0.blob("sealed"), try $0.flag("packed")) }
         }
-        return try found.map { version, sealed in
-            (version, try open(sealed, for: .state(vine, sha256: version.sha256)))
+        return try found.map { version, sealed, isPacked in
+            let bytes = try open(sealed, for: .state(vine, sha256: version.sha256))
+            return (version, try PackedState(bytes: bytes, isPacked: isPacked).unpacked())
         }
     }
 
     public func stateBytes(of vine: VineID, number: Int) async throws -> Data? {
         let found = try await read { db in
             try db.row(
-                "SELECT sha256, sealed FROM vine_state_versions WHERE vine_id = ? AND number = ?", vine.rawValue, number
-            ).map { (sha256: try $0.text("sha256"), sealed: try $0.blob("sealed")) }
+                "SELECT sha256, sealed, packed FROM vine_state_versions WHERE vine_id = ? AND number = ?",
+                vine.rawValue, number
+            ).map {
+                (sha256: try $0.text("sha256"), sealed: try $0.blob("sealed"), isPacked: try $0.flag("packed"))
+            }
         }
-        return try found.map { try open($0.sealed, for: .state(vine, sha256: $0.sha256)) }
+        return try found.map {
+            let bytes = try open($0.sealed, for: .state(vine, sha256: $0.sha256))
+            return try PackedState(bytes: bytes, isPacked: $0.isPacked).unpacked()
+        }
     }
 
     public func stateVersions(of vine: VineID) async throws -> [StateVersion] {
@@ -65,4 +73,26 @@ extension SQLiteStore {
                 StateVersion.select + "WHERE vine_id = ? ORDER BY number DESC", vine.rawValue, make: StateVersion.init)
         }
     }
+}
+
+/// A state as it is sealed: compressed, where that makes it smaller. (What is encrypted can't be compressed any more.)
+private struct PackedState: Sendable {
+    /// Far above what Trellis takes; a bound for what a damaged row may ask for.
+    private static let limit = 1 << 30
+
+    let bytes: Data
+    let isPacked: Bool
+
+    init(bytes: Data, isPacked: Bool) {
+        self.bytes = bytes
+        self.isPacked = isPacked
+    }
+
+    init(_ state: Data) throws {
+        let packed = try Zstd.compress([UInt8](state))
+        let helps = packed.count < state.count
+        self.init(bytes: helps ? packed : state, isPacked: helps)
+    }
+
+    func unpacked() throws -> Data { isPacked ? Data(try Zstd.decompress(bytes, limit: Self.limit)) : bytes }
 }

@@ -27,7 +27,35 @@ extension SQLiteStore {
 
     public func tendrilTokenHash(_ id: TendrilID) async throws -> Data? {
         try await read { db in
-            try db.row("SELECT token_hash FROM workers WHERE id = ?", id.rawValue)?.blob("token_hash")
+            try db.row("SELECT token_hash FROM workers WHERE id = ? AND revoked_at IS NULL", id.rawValue)?
+                .blob("token_hash")
+        }
+    }
+
+    public func revokeTendril(_ id: TendrilID, at now: Timestamp) async throws {
+        try await write { db, changes in
+            let record = try TendrilRecord.require(id, db)
+            guard record.revokedAt == nil else { return }
+            let held = try db.rows(
+                "SELECT id FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ?", id.rawValue
+            ) { row -> JobID in try row.id("id") }
+            guard held.isEmpty else {
+                let jobs = held.map(\.short).joined(separator: ", ")
+                throw Refusal(
+                    .conflict, "\(record.name) holds job \(jobs): wait for its end, or cancel it and give it up first.")
+            }
+            guard
+                try !db.finds(
+                    "SELECT 1 FROM provision_jobs WHERE status = 'QUEUED' AND assigned_worker_id = ?", id.rawValue)
+            else {
+                throw Refusal(
+                    .conflict, "Queued jobs are meant for \(record.name): move them to another Tendril first.")
+            }
+            try db.run(
+                "UPDATE workers SET revoked_at = ?, token_hash = x'', name = ?, name_folded = ? WHERE id = ?",
+                now.milliseconds, "\(record.name) (revoked, \(id.short))",
+                "\(record.name) (revoked, \(id.short))".lowercased(), id.rawValue)
+            changes.append(.tendril(id))
         }
     }
 

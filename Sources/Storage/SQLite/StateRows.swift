@@ -37,14 +37,27 @@ extension StateVersion {
         return Int(last?.optionalInteger("last") ?? 0) + 1
     }
 
-    func insert(_ db: Database, lockID: String?, sealed: Data) throws {
+    func insert(_ db: Database, lockID: String?, sealed: Data, isPacked: Bool) throws {
         try db.run(
             """
             INSERT INTO vine_state_versions
-                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, sealed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, sealed, packed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, vine.rawValue, number, position.lineage, position.serial, job?.rawValue, lockID,
-            createdAt.milliseconds, sha256, aside, sealed)
+            createdAt.milliseconds, sha256, aside, sealed, isPacked)
+    }
+
+    /// Deletes what was only passed through under the lock `id`: its first version, its last two and those that are
+    /// aside stay. The version that it began with belongs to the lock before, of which it is the last one.
+    static func thin(under id: String, of vine: VineID, _ db: Database) throws {
+        try db.run(
+            """
+            DELETE FROM vine_state_versions WHERE vine_id = ?1 AND lock_id = ?2 AND aside = 0
+            AND number > (SELECT min(number) FROM vine_state_versions
+                WHERE vine_id = ?1 AND lock_id = ?2 AND aside = 0)
+            AND number NOT IN (SELECT number FROM vine_state_versions
+                WHERE vine_id = ?1 AND lock_id = ?2 AND aside = 0 ORDER BY number DESC LIMIT 2)
+            """, vine.rawValue, id)
     }
 }
 

@@ -12,6 +12,7 @@ struct TendrilRecord: Sendable {
     var version: String
     var slots: Int
     var runRoot: String
+    var revokedAt: Timestamp?
 
     init(_ row: Row) throws {
         id = try row.id("id")
@@ -22,6 +23,7 @@ struct TendrilRecord: Sendable {
         version = try row.text("version")
         slots = try row.int("slots")
         runRoot = try row.text("run_root")
+        revokedAt = row.optionalTime("revoked_at")
     }
 
     func status(at now: Timestamp) -> TendrilAgent.Status { agent(engines: []).status(at: now) }
@@ -51,10 +53,12 @@ struct TendrilRecord: Sendable {
         return record
     }
 
-    /// All Tendrils, by name.
+    /// All Tendrils that were not revoked, by name.
     static func all(_ db: Database) throws -> [TendrilAgent] {
-        try db.rows("SELECT * FROM workers ORDER BY name_folded, name", make: TendrilRecord.init)
-            .map { try $0.agent(db) }
+        try db.rows(
+            "SELECT * FROM workers WHERE revoked_at IS NULL ORDER BY name_folded, name", make: TendrilRecord.init
+        )
+        .map { try $0.agent(db) }
     }
 
     static func insert(_ tendril: TendrilAgent, tokenHash: Data, _ db: Database) throws {

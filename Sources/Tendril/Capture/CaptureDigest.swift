@@ -4,14 +4,42 @@ import Foundation
 
 /// The fingerprint of everything that was captured, as the pipeline gives it out.
 enum CaptureDigest {
+    struct Result: Sendable {
+        var digest: LogDigest
+        /// Bytes that were recorded but are not there.
+        var lost: Int64
+        /// Bytes that were given up.
+        var givenUp: Int64
+        /// Lines that somebody else wrote among the platform's own.
+        var forged: Int
+        /// Lines of the platform that are not there any more.
+        var missing: Int
+
+        /// Why the log can't count as complete; nil where it can.
+        var flaw: String? {
+            if forged > 0 {
+                return
+                    "Something other than the Tendril wrote \(Self.lines(forged)) into the file of the SYSTEM lines; "
+                    + "that was left out."
+            }
+            if missing > 0 { return "\(Self.lines(missing)) of the Tendril's own are gone from the capture." }
+            if givenUp > 0 {
+                return "\(givenUp) bytes of the engine's output were given up at the Tendril's bound on its disk."
+            }
+            return lost == 0 ? nil : "\(lost) bytes of the engine's output were lost on the Tendril's machine."
+        }
+
+        private static func lines(_ count: Int) -> String { count == 1 ? "1 line" : "\(count) lines" }
+    }
+
     /// Reads the whole capture from byte 0, on the calling thread.
     ///
-    /// - Returns: the fingerprint, how many bytes were recorded but are not there, and how many were given up.
+    /// - Parameter written: how many lines the platform wrote, where that is known.
     static func compute(
-        _ folder: JobFolder, masker: Masker
-    ) throws -> (digest: LogDigest, lost: Int64, givenUp: Int64) {
+        _ folder: JobFolder, masker: Masker, seal: SystemSeal? = nil, written: Int? = nil
+    ) throws -> Result {
         let gaps = try CaptureGaps.load(folder)
-        var reader = CaptureReader(folder, gaps: gaps)
+        var reader = CaptureReader(folder, gaps: gaps, seal: seal)
         var pipeline = LinePipeline(masker: masker)
         var streams: [LogStream: (hash: SHA256, bytes: Int64)] = [:]
         func take(_ chunks: [DraftChunk]) {
@@ -29,7 +57,11 @@ enum CaptureDigest {
         let parts = streams.mapValues { stream in
             LogDigest.Part(bytes: stream.bytes, sha256: hexadecimal(stream.hash.finalize()))
         }
-        return (LogDigest(streams: parts), reader.lost, gaps.bytes)
+        let system = reader.system
+        let cut = max(0, (written ?? 0) - (system?.count ?? written ?? 0))
+        return Result(
+            digest: LogDigest(streams: parts), lost: reader.lost, givenUp: gaps.bytes, forged: system?.forged ?? 0,
+            missing: (system?.missing ?? 0) + cut)
     }
 
     private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {

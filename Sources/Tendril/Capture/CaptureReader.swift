@@ -15,12 +15,16 @@ struct CaptureReader {
     private var buffer = [UInt8](repeating: 0, count: 256 << 10)
     /// Bytes that were recorded and are not there: the machine lost them.
     private(set) var lost: Int64 = 0
+    /// Tells the platform's lines from those of somebody else; nil where its file is bare text.
+    private(set) var system: SystemLineParser?
     /// What was given up, and is read over.
     var gaps: CaptureGaps
 
-    init(_ folder: JobFolder, gaps: CaptureGaps = CaptureGaps()) {
+    /// - Parameter seal: the one that the platform's lines were written with.
+    init(_ folder: JobFolder, gaps: CaptureGaps = CaptureGaps(), seal: SystemSeal? = nil) {
         self.folder = folder
         self.gaps = gaps
+        system = seal.map { SystemLineParser($0) }
     }
 
     /// How far the stream was read.
@@ -66,13 +70,23 @@ struct CaptureReader {
                 try file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted]), at: offset)
             }
             guard count > 0 else {
+                // Sealed lines are counted, so what is missing shows; anybody may have written this record.
+                if stream == .system, system != nil { return true }
                 // A record is written after its bytes, so they were there once. What follows is told by its place.
                 lost += end - offset
                 offsets[stream] = end
                 return true
             }
-            buffer.withUnsafeBufferPointer {
-                pipeline.take(UnsafeBufferPointer(rebasing: $0[..<count]), of: stream, at: moment)
+            if stream == .system, system != nil {
+                for line in system?.take(buffer[..<count]) ?? [] {
+                    Array("\(line.text)\n".utf8).withUnsafeBufferPointer {
+                        pipeline.take($0, of: .system, at: line.at)
+                    }
+                }
+            } else {
+                buffer.withUnsafeBufferPointer {
+                    pipeline.take(UnsafeBufferPointer(rebasing: $0[..<count]), of: stream, at: moment)
+                }
             }
             offsets[stream] = offset + Int64(count)
             left -= count

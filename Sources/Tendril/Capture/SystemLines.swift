@@ -6,6 +6,8 @@ import Synchronization
 final class SystemLines: Sendable {
     private struct State {
         var text: OpenFile?
+        /// Of sealed lines: the number of the last one; nil before it was looked up.
+        var count: Int?
         var order: OpenFile?
         /// Why a line is missing.
         var failure: String?
@@ -13,16 +15,22 @@ final class SystemLines: Sendable {
     }
 
     private let folder: JobFolder
+    private let seal: SystemSeal?
     private let now: @Sendable () -> Timestamp
     private let state = Mutex(State())
 
-    init(folder: JobFolder, now: @escaping @Sendable () -> Timestamp) {
+    /// - Parameter seal: what shows that a line is the platform's own; nil for bare text.
+    init(folder: JobFolder, seal: SystemSeal? = nil, now: @escaping @Sendable () -> Timestamp) {
         self.folder = folder
+        self.seal = seal
         self.now = now
     }
 
     /// Why a line could not be written; nil where all stand.
     var failure: String? { state.withLock { $0.failure } }
+
+    /// How many sealed lines were written by this process and those before it; nil where this one wrote none.
+    var count: Int? { state.withLock { $0.count } }
 
     /// Appends `text`, one line or several. It stands in the capture when this returns: this process may die.
     func append(_ text: String) {
@@ -42,11 +50,43 @@ final class SystemLines: Sendable {
     }
 
     private func write(_ line: String, _ state: inout State) throws {
-        let text = try state.text ?? OpenFile(folder.capture(of: .system), .append)
+        let file = try state.text ?? OpenFile(folder.capture(of: .system), .append)
         let order = try state.order ?? OpenFile(folder.order, .append)
-        (state.text, state.order) = (text, order)
-        try text.append(Array(line.utf8))
-        try order.append(OrderRecord(at: now(), .output(.system, end: try text.size())).encoded)
+        (state.text, state.order) = (file, order)
+        let moment = now()
+        if let seal {
+            let number = try (state.count ?? countLines(seal)) + 1
+            let short = String(decoding: line.utf8.dropLast().prefix(SystemSeal.lineLimit / 4), as: UTF8.self)
+            try file.append(seal.encoded(.init(number: number, at: moment, text: short)))
+            state.count = number
+        } else {
+            try file.append(Array(line.utf8))
+        }
+        try order.append(OrderRecord(at: moment, .output(.system, end: try file.size())).encoded)
+    }
+
+    /// The lines of the processes before this one.
+    private func countLines(_ seal: SystemSeal) throws -> Int {
+        let file = try OpenFile(folder.capture(of: .system), .read)
+        var parser = SystemLineParser(seal)
+        var offset: Int64 = 0
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0, at: offset) }
+            guard count > 0 else { return parser.count }
+            offset += Int64(count)
+            _ = parser.take(buffer[..<count])
+        }
+    }
+
+    /// Records that the file ends here, whoever wrote to it or to the order: every line of ours is read.
+    func recordEnd() throws {
+        try state.withLock { state in
+            let end = try (state.text ?? OpenFile(folder.capture(of: .system), .read)).size()
+            guard end > 0 else { return }
+            let order = try state.order ?? OpenFile(folder.order, .append)
+            try order.append(OrderRecord(at: now(), .output(.system, end: end)).encoded)
+        }
     }
 
     /// The machine may fail too, but nobody waits for the disk because of that.

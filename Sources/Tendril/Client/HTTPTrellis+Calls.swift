@@ -54,7 +54,7 @@ extension HTTPTrellis: TrellisCalling {
     // MARK: - Artifacts
 
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseRecord) async throws {
-        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+        let size = Files.size(of: path)
         let call = Call(
             method: .PUT, path: "/api/jobs/\(lease.jobId)/artifact", query: [("epoch", String(lease.epoch))],
             headers: [("X-Content-SHA256", sha256)], body: .file(path: path, length: size), timeout: Self.transfer)

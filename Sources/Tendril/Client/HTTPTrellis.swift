@@ -178,7 +178,7 @@ final class HTTPTrellis: Sendable {
 /// A file, piece by piece.
 enum FileChunks {
     static func reading(_ path: String) throws -> AsyncThrowingStream<ByteBuffer, any Error> {
-        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        guard let file = try Files.open(path) else { throw FileProblem(path: path, reason: "it is not there") }
         return AsyncThrowingStream {
             guard let piece = try file.read(upToCount: 256 << 10), !piece.isEmpty else { return nil }
             return ByteBuffer(data: piece)

@@ -14,6 +14,8 @@ struct JobHost: Sendable {
     var name: String
     var allowFileGit = false
     var gitLimits = GitSource.Limits()
+    /// As whom engines run; nil for the Tendril's own user.
+    var user: EngineUser?
     /// Bytes of a saved plan.
     var artifactLimit = 64 << 20
     /// How long a job waits for a lock that somebody else holds.
@@ -23,7 +25,12 @@ struct JobHost: Sendable {
     var logger: Logger
 
     /// `WORK_DIR/jobs/JOB`.
-    func folder(of job: JobID) -> JobFolder { JobFolder(path: "\(jobs)/\(job)") }
+    func folder(of job: JobID) -> JobFolder {
+        JobFolder(path: "\(jobs)/\(job)", exchange: user.map { _ in "\(exchanges)/\(job)" })
+    }
+
+    /// Where engines of another user exchange files with the Tendril.
+    var exchanges: String { "\(runRoot)/.jobs" }
 
     var jobs: String { "\(workDir)/jobs" }
 
@@ -34,17 +41,17 @@ struct JobHost: Sendable {
 /// The job runner's own files in the job's folder. All of them but the progress go before the job is reported.
 extension JobFolder {
     var progress: String { path + "/job.json" }
-    var variables: String { path + "/variables.tfvars.json" }
+    var variables: String { exchange + "/variables.tfvars.json" }
     /// The values that an apply needs beside the saved plan.
-    var ephemeralVariables: String { path + "/ephemeral.tfvars.json" }
-    var plan: String { path + "/" + Artifact.planName }
+    var ephemeralVariables: String { exchange + "/ephemeral.tfvars.json" }
+    var plan: String { exchange + "/" + Artifact.planName }
     var planJSON: String { path + "/show.json" }
     var artifact: String { path + "/artifact.tar" }
     /// The state that the job began with, as Trellis gave it.
     var stateBefore: String { path + "/state-before.json" }
     /// What `state pull` printed.
     func pulled(_ phase: Phase) -> String { "\(path)/\(phase.rawValue).json" }
-    var metadata: String { path + "/metadata.json" }
+    var metadata: String { exchange + "/metadata.json" }
     var gitScratch: String { path + "/git" }
 
     /// What holds secrets in clear.

@@ -56,7 +56,7 @@ extension JobRunner {
             name: phase.rawValue, executable: engine,
             arguments: phase.arguments(in: progress.type, plan: folder.plan, variables: variables, options: options),
             workingDirectory: progress.workingDirectory ?? workspace.folder, environment: environment(of: order),
-            stdoutFile: stdoutFile)
+            stdoutFile: stdoutFile, user: host.user)
     }
 
     /// The variables that the phase is given.
@@ -125,7 +125,7 @@ extension JobRunner {
     // MARK: - The plan
 
     func readPlan() async throws {
-        let data = try Data(contentsOf: URL(fileURLWithPath: folder.planJSON), options: .mappedIfSafe)
+        let data = try Files.map(folder.planJSON)
         let summary = try PlanSummary.read(data, refreshOnly: order?.options?.refreshOnly == true)
         try Files.remove(folder.planJSON)
         var isCut = summary.omitted > 0

@@ -124,7 +124,9 @@ extension JobRunner {
                     onWait: { await log?.note("Waiting for the vine's folder, which another job holds") })
             }
         }
-        try workspace.empty()
+        if let place = try workspace.empty() {
+            await note("What an earlier job left could not be removed; it is now in \(place) on \(host.name)")
+        }
         let workingDirectory: String
         if let plan = order.plan {
             workingDirectory = try workspace.workingDirectory(path: order.snapshot.settings.source.path)
@@ -138,6 +140,9 @@ extension JobRunner {
         }
         await note(progress.stateBefore.map { "Restored state, serial \($0.serial)" } ?? "There is no state yet")
         try writeVariables(order, workingDirectory: workingDirectory)
+        if let user = host.user {
+            for path in [workspace.folder, folder.exchange] { try user.own(path) }
+        }
         try record { $0.workingDirectory = workingDirectory }
     }
 
@@ -206,7 +211,7 @@ extension JobRunner {
 
     func artifact() throws -> Artifact {
         Artifact(
-            workspace: workspace, planFolder: folder.path,
+            workspace: workspace, planFolder: folder.exchange,
             tar: Tool(executable: try helper("tar"), environment: host.environment.base), limit: host.artifactLimit)
     }
 

@@ -240,7 +240,9 @@ extension JobRunner {
 
     func cleanUp() throws {
         // Now rather than when the next job waits for it.
-        if vineLock != nil, !progress.keepsFolder { try workspace.empty() }
+        if vineLock != nil, !progress.keepsFolder, let place = try workspace.empty() {
+            logger.warning("what the job left could not be removed; it is now in \(place)")
+        }
         vineLock = nil
         if progress.keepsCapture {
             let place = host.kept(of: lease.jobId)
@@ -250,8 +252,9 @@ extension JobRunner {
             try Files.remove(folder.path + "/phases")
             try Files.remove("\(place)/capture")
             try Files.move(folder.path, to: "\(place)/capture")
+            if folder.exchange != folder.path { try Files.remove(folder.exchange) }
         } else {
-            try Files.remove(folder.path)
+            try folder.remove()
         }
     }
 }

@@ -49,8 +49,12 @@ actor JobRunner {
             throw Failure(
                 description: "Job \(order.jobId) has started here before, and never moves; it is not begun again.")
         }
-        try Files.remove(folder.path)
+        try folder.remove()
         try Files.makeFolder(host.jobs)
+        if let user = host.user {
+            try Files.makeFolder(folder.exchange)
+            try user.own(folder.exchange)
+        }
         try folder.create()
         try progress.save(folder.progress, durably: false)
     }

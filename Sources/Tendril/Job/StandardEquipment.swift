@@ -6,7 +6,7 @@ import Wire
     _ trellis: any TrellisCalling, _ configuration: TendrilConfiguration, _ clock: ServerClock
 ) -> any JobEquipping {
     StandardEquipment(
-        trellis: trellis, clock: clock,
+        trellis: trellis, clock: clock, token: configuration.token,
         timing: CancelLadder.Timing(
             secondInterrupt: configuration.secondInterruptAfter, kill: configuration.killAfter),
         bound: CaptureBound(bytes: configuration.unshippedLimit))
@@ -15,12 +15,15 @@ import Wire
 struct StandardEquipment: JobEquipping {
     var trellis: any TrellisCalling
     var clock: ServerClock
+    /// The Tendril's: the seal of the SYSTEM lines comes from it.
+    var token: String
     var timing: CancelLadder.Timing
     var bound = CaptureBound()
 
     func open(_ lease: LeaseRecord, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobEquipment {
         let log = JobLog(
             folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
+            seal: SystemSeal(token: token, lease: lease),
             sink: JobSink(job: lease.jobId, trellis: trellis, clock: clock), bound: bound)
         let stop = StopRequest()
         // Without the secrets nothing can be masked: what was captured stays on this machine.
@@ -44,7 +47,12 @@ struct StoppablePhases: PhaseRunning {
     var log: JobLog
 
     func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
-        try await PhaseRunner().run(command, in: folder, stop: stop, timing: timing) { log.note($0) }
+        let end = try await PhaseRunner().run(command, in: folder, stop: stop, timing: timing) { log.note($0) }
+        let phase = folder.phase(command.name)
+        let leftovers = phase.leftBehind()
+        for sentence in Leftover.sentences(leftovers) { log.note(sentence) }
+        if !leftovers.isEmpty { try? Posix.remove(phase.leftovers) }
+        return end
     }
 
     func span(of phase: String, in folder: JobFolder) async -> PhaseSpan? {

@@ -7,8 +7,13 @@ import Foundation
 struct JobFolder: Hashable, Sendable {
     /// Absolute.
     let path: String
+    /// Where the files are that the engine itself reads and writes: the same, unless it runs as another user.
+    let exchange: String
 
-    init(path: String) { self.path = path }
+    init(path: String, exchange: String? = nil) {
+        self.path = path
+        self.exchange = exchange ?? path
+    }
 
     /// The capture files: append-only, all phases of the job one after the other.
     func capture(of stream: LogStream) -> String {
@@ -42,5 +47,8 @@ struct JobFolder: Hashable, Sendable {
     var exists: Bool { Posix.exists(order) }
 
     /// Deletes it with all that was captured.
-    func remove() throws { try FileManager.default.removeItem(atPath: path) }
+    func remove() throws {
+        try Files.remove(path)
+        if exchange != path { try Files.remove(exchange) }
+    }
 }

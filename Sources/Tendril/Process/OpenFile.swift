@@ -14,21 +14,12 @@ final class OpenFile: Sendable {
         case append
         /// Made or emptied, readable for the owner only.
         case replace
+        /// A folder, to make its names durable.
+        case folder
         /// Both ends of a FIFO, without waiting for anybody.
         case fifo
         /// The writing end of a FIFO; fails where nobody reads.
         case fifoWriter
-
-        fileprivate var flags: Int32 {
-            switch self {
-            case .read: O_RDONLY
-            case .readWrite: O_RDWR
-            case .append: O_WRONLY | O_CREAT | O_APPEND
-            case .replace: O_WRONLY | O_CREAT | O_TRUNC
-            case .fifo: O_RDWR | O_NONBLOCK
-            case .fifoWriter: O_WRONLY | O_NONBLOCK
-            }
-        }
     }
 
     let number: Int32
@@ -41,9 +32,16 @@ final class OpenFile: Sendable {
     }
 
     convenience init(_ path: String, _ mode: Mode) throws(PosixError) {
-        var number: Int32
-        repeat { number = open(path, mode.flags | O_CLOEXEC, 0o600) } while number < 0 && errno == EINTR
-        guard number >= 0 else { throw PosixError("open", path) }
+        let number: Int32 =
+            switch mode {
+            case .read: try Posix.openRegular(path, O_RDONLY)
+            case .readWrite: try Posix.openRegular(path, O_RDWR)
+            case .append: try Posix.openRegular(path, O_WRONLY | O_CREAT | O_APPEND)
+            case .replace: try Posix.replaceRegular(path)
+            case .folder: try Posix.openRetrying(path, O_RDONLY | O_DIRECTORY)
+            case .fifo: try Posix.openFIFO(path, O_RDWR)
+            case .fifoWriter: try Posix.openFIFO(path, O_WRONLY)
+            }
         self.init(adopting: number, path: path)
     }
 
@@ -112,6 +110,88 @@ final class OpenFile: Sendable {
     func closeOnExec() -> Bool { fcntl(number, F_SETFD, FD_CLOEXEC) == 0 }
 }
 
+/// The one way in which files are opened that something in a job can have touched: it may have put anything in their
+/// place.
+extension Posix {
+    /// Opens a regular file. It never waits, follows no link in the last component, and is not inherited.
+    ///
+    /// - Throws: ``PosixError/isNotRegular`` where the name belongs to a FIFO, a socket, a device, a link or a folder.
+    static func openRegular(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(PosixError) -> Int32 {
+        let number: Int32
+        do { number = try openRetrying(path, flags | O_NONBLOCK | O_NOFOLLOW, mode: mode) } catch {
+            // A link (ELOOP), or a FIFO or a socket that nobody reads (ENXIO).
+            if !error.isMissing, let kind = kindOfOther(path) { throw .notRegular(path, kind: kind) }
+            throw error
+        }
+        var status = stat()
+        guard fstat(number, &status) == 0 else {
+            let error = PosixError("fstat", path)
+            close(number)
+            throw error
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(number)
+            throw .notRegular(path, kind: name(ofKind: status.st_mode))
+        }
+        // The flag would be handed down with the file; it was only for the opening.
+        _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) & ~O_NONBLOCK)
+        return number
+    }
+
+    /// Opens a regular file to be written from its beginning. What else has its name is removed.
+    static func replaceRegular(_ path: String) throws(PosixError) -> Int32 {
+        let flags = O_WRONLY | O_CREAT
+        let number: Int32
+        do { number = try openRegular(path, flags) } catch {
+            guard error.isNotRegular else { throw error }
+            try remove(path)
+            number = try openRegular(path, flags | O_EXCL)
+        }
+        guard ftruncate(number, 0) == 0 else {
+            let error = PosixError("ftruncate", path)
+            close(number)
+            throw error
+        }
+        return number
+    }
+
+    static func openFIFO(_ path: String, _ flags: Int32) throws(PosixError) -> Int32 {
+        let number = try openRetrying(path, flags | O_NONBLOCK | O_NOFOLLOW)
+        var status = stat()
+        guard fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
+            close(number)
+            throw PosixError("open", path, code: EINVAL)
+        }
+        return number
+    }
+
+    fileprivate static func openRetrying(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(PosixError)
+        -> Int32
+    {
+        var number: Int32
+        repeat { number = open(path, flags | O_CLOEXEC, mode) } while number < 0 && errno == EINTR
+        guard number >= 0 else { throw PosixError("open", path) }
+        return number
+    }
+
+    /// What stands at `path`, where that is no regular file.
+    private static func kindOfOther(_ path: String) -> String? {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { return nil }
+        return name(ofKind: status.st_mode)
+    }
+
+    private static func name(ofKind mode: mode_t) -> String {
+        switch mode & S_IFMT {
+        case S_IFDIR: "a folder"
+        case S_IFLNK: "a link"
+        case S_IFIFO: "a FIFO"
+        case S_IFSOCK: "a socket"
+        default: "a device"
+        }
+    }
+}
+
 extension Posix {
     static func readOnce(_ number: Int32, _ buffer: UnsafeMutableRawPointer?, _ limit: Int) -> Int {
         read(number, buffer, limit)
@@ -145,6 +225,7 @@ enum SmallFile {
     static func read(_ path: String, limit: Int = 16 << 20) throws(PosixError) -> [UInt8]? {
         let file: OpenFile
         do { file = try OpenFile(path, .read) } catch { if error.isMissing { return nil } else { throw error } }
+        guard try file.size() <= limit else { throw PosixError("read", path, code: EFBIG) }
         // Files in /proc have no size: read until nothing comes.
         var bytes: [UInt8] = []
         while bytes.count < limit {
@@ -170,6 +251,6 @@ enum SmallFile {
     /// Makes the names in a file's folder survive a crash of the machine.
     static func syncFolder(of path: String) throws(PosixError) {
         let end = path.lastIndex(of: "/") ?? path.startIndex
-        try OpenFile(end == path.startIndex ? "/" : String(path[..<end]), .read).sync()
+        try OpenFile(end == path.startIndex ? "/" : String(path[..<end]), .folder).sync()
     }
 }

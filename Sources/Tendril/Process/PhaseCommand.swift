@@ -12,6 +12,8 @@ struct PhaseCommand: Codable, Hashable, Sendable {
     var environment: [String: String]
     /// Where stdout goes instead of the log (`show -json`); nil for the log.
     var stdoutFile: String?
+    /// As whom it runs; nil for the supervisor's own user.
+    var user: EngineUser? = nil
 }
 
 /// How a phase ended.

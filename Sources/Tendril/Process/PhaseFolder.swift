@@ -18,6 +18,8 @@ struct PhaseFolder: Hashable, Sendable {
     var alive: String { path + "/alive" }
     /// What the supervisor had to say.
     var supervisorLog: String { path + "/supervisor.log" }
+    /// Which processes the engine left behind: ``Leftover``s.
+    var leftovers: String { path + "/leftovers.json" }
     /// The steps of a cancel that were taken: ``StopJournal``.
     var stop: String { path + "/stop" }
 
@@ -40,6 +42,9 @@ struct PhaseFolder: Hashable, Sendable {
 
     /// Who runs it; nil where nobody does yet.
     func start() throws -> StartRecord? { try Self.read(StartRecord.self, started) }
+
+    /// The processes that the engine left behind; none where nobody looked.
+    func leftBehind() -> [Leftover] { (try? Self.read([Leftover].self, leftovers)) ?? [] }
 
     private static func read<Record: Decodable>(_ type: Record.Type, _ path: String) throws -> Record? {
         guard let bytes = try SmallFile.read(path) else { return nil }

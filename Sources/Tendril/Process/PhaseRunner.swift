@@ -89,6 +89,9 @@ struct PhaseRunner: Sendable {
             while hadLeftovers, ProcessGroup.isAlive(engine.pid), Posix.uptimeMilliseconds() < limit {
                 try await Task.sleep(for: .milliseconds(1))
             }
+            // Nobody adopted what left the group; it still has the job's environment, unless it cleared that.
+            let leftovers = Descendants.end(withEnvironment: "VINTNER_METADATA_FILE=\(folder.metadata)")
+            if !leftovers.isEmpty { try? PhaseFolder.write(leftovers, to: phase.leftovers, durably: false) }
         }
         _ = try? recorder.record(at: now())
         try? recorder.recordQuiet(at: now())
@@ -107,10 +110,11 @@ struct PhaseRunner: Sendable {
         Posix.ignoreBrokenPipes()
         // A supervisor that is just starting reads the FIFO in a moment.
         for _ in 0..<3000 {
-            if Posix.exists(phase.exit) { return false }
             // First: while a process dies, its FIFO may still be open and nobody reads it.
-            if let start = try? phase.start(), !start.supervisor.isAlive {
-                return Self.send(signal, to: start.engine)
+            if let start = try? phase.start() {
+                if !start.supervisor.isAlive { return Self.send(signal, to: start.engine) }
+            } else if Posix.exists(phase.exit) {
+                return false
             }
             if let fifo = try? OpenFile(phase.control, .fifoWriter) {
                 return (try? fifo.append(Array("\(signal.rawValue)\n".utf8))) != nil

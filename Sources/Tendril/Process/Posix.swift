@@ -9,6 +9,8 @@ struct PosixError: Error, Hashable, CustomStringConvertible {
     var call: String
     var path: String?
     var code: Int32
+    /// Why, where the system has no words for it.
+    private var detail: String?
 
     /// Takes the calling thread's `errno`.
     init(_ call: String, _ path: String? = nil) { self.init(call, path, code: errno) }
@@ -19,8 +21,18 @@ struct PosixError: Error, Hashable, CustomStringConvertible {
         self.code = code
     }
 
+    /// Something other than a regular file has the name of one.
+    static func notRegular(_ path: String, kind: String) -> PosixError {
+        var error = PosixError("open", path, code: EINVAL)
+        error.detail = "it is \(kind), not a regular file"
+        return error
+    }
+
     /// What the system says about it: `No such file or directory`.
-    var reason: String { strerror(code).map { String(cString: $0) } ?? "error \(code)" }
+    var reason: String { detail ?? strerror(code).map { String(cString: $0) } ?? "error \(code)" }
+
+    /// The name belongs to a link, a FIFO, a socket, a device or a folder.
+    var isNotRegular: Bool { detail != nil || code == ELOOP || code == EISDIR || code == ENXIO }
 
     var description: String { (path.map { "\(call) \($0)" } ?? call) + ": \(reason)" }
 
@@ -134,11 +146,48 @@ enum Posix {
 
     static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
-    /// Blocks until the child `pid` has ended, and leaves it unreaped: its number stays taken.
+    /// Blocks until the child `pid` has ended, and leaves it unreaped: its number stays taken. Other children, which a
+    /// subreaper gets from the processes below it, are reaped.
     static func awaitExit(ofChild pid: Int32) {
-        var info = siginfo_t()
-        while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+        while true {
+            var info = siginfo_t()
+            guard waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0 else {
+                if errno == EINTR { continue }
+                return
+            }
+            // si_pid: after si_signo, si_errno, si_code and a hole. The headers have it as a macro.
+            let ended = withUnsafeBytes(of: &info) { $0.load(fromByteOffset: 16, as: Int32.self) }
+            if ended == pid { return }
+            waitpid(ended, nil, 0)
+        }
     }
+
+    /// Reaps every child that has ended, without waiting.
+    ///
+    /// - Returns: whether there are others.
+    static func reapEnded() -> Bool {
+        while true {
+            let pid = waitpid(-1, nil, WNOHANG)
+            if pid == 0 { return true }
+            if pid < 0, errno != EINTR { return false }
+        }
+    }
+
+    /// `prctl(2)`, which Swift can't call because it takes any number of arguments.
+    private static func prctl(_ option: Int32, _ argument: UInt) -> Bool {
+        typealias Function = @convention(c) (Int32, UInt, UInt, UInt, UInt) -> Int32
+        guard let symbol = dlsym(nil, "prctl") else { return false }
+        return unsafeBitCast(symbol, to: Function.self)(option, argument, 0, 0, 0) == 0
+    }
+
+    /// Processes below this one that lose their parent become children of this one (PR_SET_CHILD_SUBREAPER).
+    @discardableResult
+    static func becomeSubreaper() -> Bool { prctl(36, 1) }
+
+    /// Other processes of the same user can't read this one's memory, environment and open files (PR_SET_DUMPABLE).
+    /// Root still can.
+    @discardableResult
+    static func becomePrivate() -> Bool { prctl(4, 0) }
 
     /// Blocks until the child `pid` has ended, and reaps it; nil where it is no child of this process.
     static func reap(_ pid: Int32) -> PhaseEnd? {

@@ -39,16 +39,29 @@ struct ProcessIdentity: Codable, Hashable, Sendable {
         return String(decoding: bytes ?? [], as: UTF8.self).filter { !$0.isWhitespace }
     }
 
-    fileprivate static func status(of pid: Int32) -> (state: Character, group: Int32, startTime: UInt64)? {
+    /// What `/proc/PID/stat` says.
+    struct Status {
+        /// At most 15 bytes of the program's name. The process chooses it.
+        var name: String
+        var state: Character
+        var parent: Int32
+        var group: Int32
+        var startTime: UInt64
+
+        var isRunning: Bool { state != "Z" && state != "X" }
+    }
+
+    static func status(of pid: Int32) -> Status? {
         guard let bytes = try? SmallFile.read("/proc/\(pid)/stat") else { return nil }
         let text = String(decoding: bytes, as: UTF8.self)
         // The name stands in brackets and may hold spaces and brackets itself; field 3 follows the last one.
-        guard let bracket = text.lastIndex(of: ")") else { return nil }
+        guard let bracket = text.lastIndex(of: ")"), let opening = text.firstIndex(of: "(") else { return nil }
         let fields = text[text.index(after: bracket)...].split(separator: " ")
-        guard fields.count > 19, let state = fields[0].first, let group = Int32(fields[2]),
-            let start = UInt64(fields[19])
+        guard fields.count > 19, let state = fields[0].first, let parent = Int32(fields[1]),
+            let group = Int32(fields[2]), let start = UInt64(fields[19])
         else { return nil }
-        return (state, group, start)
+        let name = text[text.index(after: opening)..<max(bracket, text.index(after: opening))]
+        return Status(name: String(name), state: state, parent: parent, group: group, startTime: start)
     }
 }
 

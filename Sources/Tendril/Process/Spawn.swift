@@ -29,6 +29,7 @@ struct Spawn {
         for descriptor in descriptors {
             posix_spawn_file_actions_adddup2(&actions, descriptor.file.number, descriptor.as)
         }
+        Self.closeRest(from: (descriptors.map(\.as).max() ?? 0) + 1, &actions)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -49,6 +50,19 @@ struct Spawn {
         }
         guard code == 0 else { throw PosixError("exec", executable, code: code) }
         return pid
+    }
+
+    /// Closes everything else in the child: files that somebody opened without close-on-exec too.
+    private static func closeRest(from first: Int32, _ actions: inout posix_spawn_file_actions_t) {
+        typealias Function = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+        if let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") {
+            _ = unsafeBitCast(symbol, to: Function.self)(&actions, first)
+            return
+        }
+        // A C library without it: the files stay open here and are closed by the exec.
+        for number in Posix.names(in: "/proc/self/fd").compactMap({ Int32($0) }) where number >= first {
+            _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+        }
     }
 
     /// `POSIX_SPAWN_SETSID`: the header shows it to GNU sources only.

@@ -69,6 +69,15 @@ final class Supervisor {
             }
         let stderr = try OpenFile(folder.capture(of: .stderr), .append)
         try Posix.changeFolder(command.workingDirectory)
+        if let user = command.user {
+            // A script may open /dev/stderr, which asks for rights on the file itself.
+            for file in [stdout, stderr] { try user.own(file.path) }
+            return try Spawn(
+                executable: "/proc/self/exe", name: "vintner",
+                arguments: RunAsMain.arguments(for: user, command.executable, command.arguments),
+                environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)]
+            ).start()
+        }
         return try Spawn(
             executable: command.executable, name: command.executable, arguments: command.arguments,
             environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)]
@@ -112,6 +121,11 @@ final class Supervisor {
         // SIGKILL takes a moment; until then what was left could still write.
         let limit = Posix.uptimeMilliseconds() + ProcessGroup.patience
         while ProcessGroup.isAlive(pid), Posix.uptimeMilliseconds() < limit { Posix.nap(milliseconds: 1) }
+        // What left the group, too: all that lost its parent is a child of this process.
+        let leftovers = Descendants.end()
+        if !leftovers.isEmpty {
+            attempt { try PhaseFolder.write(leftovers, to: phase.leftovers, durably: false) }
+        }
         return end
     }
 

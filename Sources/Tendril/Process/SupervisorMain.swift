@@ -10,6 +10,9 @@ public enum SupervisorMain {
     public static func run(arguments: [String]) -> Int32 {
         guard arguments.count == 2 else { return 64 }
         Posix.ignoreStopSignals()
+        // Before anything runs that could look in here.
+        Posix.becomePrivate()
+        Posix.becomeSubreaper()
         let folder = JobFolder(path: arguments[0])
         let phase = folder.phase(arguments[1])
         // The one who started us holds the lock already and handed it down, so that nobody finds it free between.

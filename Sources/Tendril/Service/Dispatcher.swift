@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import Synchronization
 import Wire
 
 /// The Tendril's loops: heartbeats, the event stream, claims, and the jobs themselves.
@@ -13,6 +14,7 @@ struct Dispatcher: Sendable {
     private let turnstile = Turnstile()
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
+    private let standing = Standing()
 
     init(configuration: TendrilConfiguration, host: JobHost, clock: ServerClock = ServerClock()) {
         self.configuration = configuration
@@ -23,8 +25,17 @@ struct Dispatcher: Sendable {
         (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
+    /// Why it ended by itself; nil where it was told to.
+    var failure: TendrilStartError? { standing.failure }
+
+    /// Takes nothing new from now on, tells Trellis so, and ends once the jobs that it has are done.
+    func drain() {
+        standing.drain()
+        waker.yield()
+    }
+
     /// Runs until the task is cancelled; then no engine is touched, and every job stays where the next process finds
-    /// it.
+    /// it. Also ends after ``drain()``, and where Trellis does not take the token (``failure``).
     func run() async {
         let leftovers = adopt()
         for runner in leftovers { await roster.add(runner) }
@@ -34,6 +45,10 @@ struct Dispatcher: Sendable {
             group.addTask { await listen() }
             for await _ in wake {
                 while let runner = await claimIfFree() { group.addTask { await attend(runner) } }
+                if standing.failure != nil { break }
+                guard standing.isDraining else { continue }
+                if await roster.count == 0 { break }
+                if standing.announceDrain() { group.addTask { await announce() } }
             }
             group.cancelAll()
         }
@@ -69,7 +84,7 @@ struct Dispatcher: Sendable {
 
     /// One claim, where a slot is free and there is an engine to run with.
     private func claimIfFree() async -> JobRunner? {
-        guard !Task.isCancelled, await roster.count < configuration.slots else { return nil }
+        guard !Task.isCancelled, !standing.isDraining, await roster.count < configuration.slots else { return nil }
         guard await !host.engines.find().isEmpty else { return nil }
         do {
             return try await turnstile.pass {
@@ -104,20 +119,61 @@ struct Dispatcher: Sendable {
                     clock.learn(serverNow: reply.serverNow, sent: sent, received: host.ambient.now())
                     return reply
                 }
+                greet(reply)
                 for job in reply.stop { await roster[job]?.cancel() }
                 for job in reply.kill ?? [] { await roster[job]?.kill() }
                 for lease in reply.lost {
                     if let runner = await roster[lease.jobId], runner.lease == lease { await runner.loseLease() }
                 }
                 if reply.work { waker.yield() }
-            } catch is CancellationError { return } catch { logger.warning("heartbeat: \(error)") }
+            } catch is CancellationError { return } catch {
+                logger.warning("heartbeat: \(error)")
+                if await isRefused(error) {
+                    waker.yield()
+                    return
+                }
+            }
             do { try await host.pacing.pause(configuration.heartbeatEvery) } catch { return }
         }
     }
 
+    /// Says once that Trellis takes this Tendril, and what stands in the way of sharing plans.
+    private func greet(_ reply: HeartbeatReply) {
+        guard standing.connect() else { return }
+        logger.notice("connected to \(configuration.trellisURL)\(reply.name.map { " as \($0)" } ?? "")")
+        if let others = reply.otherRunRoots, !others.isEmpty {
+            logger.notice(
+                """
+                jobs run under \(configuration.runRoot) here and under \(others.joined(separator: ", ")) elsewhere: \
+                a plan is applied only under the folder in which it was made (--run-root)
+                """)
+        }
+    }
+
+    /// Whether Trellis does not know this Tendril, or its token. While it has jobs it goes on asking: an operator may
+    /// put it right, and the jobs must not be left alone.
+    private func isRefused(_ error: any Error) async -> Bool {
+        guard (error as? TrellisError)?.status == 401 else {
+            standing.forget401()
+            return false
+        }
+        guard standing.count401(), await roster.count == 0 else { return false }
+        standing.fail(
+            "Trellis at \(configuration.trellisURL) does not take this Tendril's id and token (401): TENDRIL_ID and "
+                + "TENDRIL_TOKEN are wrong, or the Tendril was revoked.")
+        return true
+    }
+
+    /// Trellis hears at once that nothing more is claimed here.
+    private func announce() async {
+        do {
+            _ = try await turnstile.pass { try await host.trellis.heartbeat(await heartbeat()) }
+        } catch { logger.debug("the next heartbeat says that this Tendril drains: \(error)") }
+    }
+
     private func heartbeat(draining: Bool = false) async -> Heartbeat {
         Heartbeat(
-            version: configuration.version, slots: configuration.slots, draining: draining,
+            version: configuration.version, slots: configuration.slots, draining: draining || standing.isDraining,
             engines: await host.engines.find().map(\.engine), runRoot: configuration.runRoot,
             leases: await roster.leases)
     }
@@ -155,6 +211,53 @@ struct Dispatcher: Sendable {
             // asked for over and over.
             if host.ambient.now().milliseconds(since: began) > 10_000 { backoff.reset() }
             do { try await host.pacing.pause(backoff.next()) } catch { return }
+        }
+    }
+}
+
+/// How a Tendril stands with Trellis.
+private final class Standing: Sendable {
+    private struct State {
+        var isConnected = false
+        var refusals = 0
+        var isDraining = false
+        var isAnnounced = false
+        var failure: TendrilStartError?
+    }
+
+    private let state = Mutex(State())
+
+    var isDraining: Bool { state.withLock { $0.isDraining } }
+    var failure: TendrilStartError? { state.withLock { $0.failure } }
+
+    func drain() { state.withLock { $0.isDraining = true } }
+
+    func fail(_ sentence: String) { state.withLock { $0.failure = TendrilStartError(description: sentence) } }
+
+    /// True the first time.
+    func connect() -> Bool {
+        state.withLock { state in
+            state.refusals = 0
+            defer { state.isConnected = true }
+            return !state.isConnected
+        }
+    }
+
+    /// True the first time.
+    func announceDrain() -> Bool {
+        state.withLock { state in
+            defer { state.isAnnounced = true }
+            return !state.isAnnounced
+        }
+    }
+
+    func forget401() { state.withLock { $0.refusals = 0 } }
+
+    /// Whether it is enough: at once at the first contact, three in a row later, when something between may be wrong.
+    func count401() -> Bool {
+        state.withLock { state in
+            state.refusals += 1
+            return !state.isConnected || state.refusals >= 3
         }
     }
 }

@@ -21,6 +21,8 @@ public struct TendrilConfiguration: Sendable {
     public var engineFolders: [String] = []
     /// Names of the Tendril's environment that engines get besides the usual ones.
     public var passEnvironment: [String] = []
+    /// As whom engines run; nil for the Tendril's own user.
+    public var runAs: EngineUser?
     /// Take `file:` URLs for git sources; for tests.
     public var allowFileGit = false
     /// How long one git command may take. Finding a branch may take a minute of it.

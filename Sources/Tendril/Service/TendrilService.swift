@@ -1,11 +1,19 @@
 import Domain
 import Foundation
 public import Logging
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// A Tendril: claims jobs from Trellis and runs them on this machine.
 public struct TendrilService: Sendable {
     private let configuration: TendrilConfiguration
     private let logger: Logger
+    private let drain = DrainSwitch()
     private let equipment: @Sendable (any TrellisCalling, TendrilConfiguration, ServerClock) -> any JobEquipping
 
     public init(configuration: TendrilConfiguration, logger: Logger) {
@@ -21,11 +29,15 @@ public struct TendrilService: Sendable {
         self.equipment = equipment
     }
 
+    /// Takes nothing new from now on; ``run()`` returns once the jobs that it has are done.
+    public func startDraining() { drain.turn() }
+
     /// Runs until the task is cancelled, then returns within seconds: nothing more is claimed, and engines that run
     /// go on without it. The next start with the same folder takes them up.
     ///
     /// - Throws: ``TendrilStartError``.
     public func run() async throws {
+        warnAboutTheUser()
         let workDir = configuration.workDir
         let lock = try Self.claim(workDir)
         defer { withExtendedLifetime(lock) {} }
@@ -37,8 +49,22 @@ public struct TendrilService: Sendable {
         for engine in await host.engines.find() {
             logger.info("\(engine.engine.name) \(engine.engine.version) at \(engine.path)")
         }
-        await Dispatcher(configuration: configuration, host: host, clock: clock).run()
+        let dispatcher = Dispatcher(configuration: configuration, host: host, clock: clock)
+        drain.onTurn { dispatcher.drain() }
+        await dispatcher.run()
         await trellis.shutdown()
+        if let failure = dispatcher.failure { throw failure }
+    }
+
+    /// What a vine runs can do what its user can; whoever starts a Tendril should know who that is.
+    private func warnAboutTheUser() {
+        if let user = configuration.runAs { return logger.info("engines run as \(user.name)") }
+        if geteuid() == 0 {
+            logger.warning("engines run as root, and can read and change everything on this machine: use --run-as USER")
+        } else {
+            logger.notice(
+                "engines run as the Tendril's own user, and can read what it can read (docs/threat-model.md, --run-as)")
+        }
     }
 
     /// Takes the Tendril's folder for this process.
@@ -60,13 +86,38 @@ public struct TendrilService: Sendable {
             ?? "linux"
     }
 
+    /// The user must get through the run root, and into nothing else of ours.
+    private func prepare(for user: EngineUser, plugins: String) throws {
+        let root = configuration.runRoot
+        guard user.canReach(root + "/x") || user.canReach(root) && chmod(root, 0o711) == 0 else {
+            throw TendrilStartError(
+                description:
+                    "\(user.name) can't enter \(root), because of the mode of a folder above it: choose another "
+                    + "--run-root, such as /var/lib/vintner-vines.")
+        }
+        for folder in [plugins, "\(root)/.jobs"] { try Files.makeFolder(folder) }
+        guard chmod("\(root)/.jobs", 0o711) == 0 else { throw FileProblem.last("\(root)/.jobs") }
+        if Files.kind(of: plugins) == .folder { try user.ownAlone(plugins) }
+    }
+
     private func makeHost(_ trellis: any TrellisCalling, _ clock: ServerClock) throws(TendrilStartError) -> JobHost {
-        let environment = EngineEnvironment(
-            own: ProcessInfo.processInfo.environment, passed: configuration.passEnvironment,
-            pluginCache: "\(configuration.workDir)/plugins", fileExists: { Files.fingerprint($0) != nil })
-        do { try Files.makeFolder(configuration.runRoot) } catch {
+        var own = ProcessInfo.processInfo.environment
+        var plugins = "\(configuration.workDir)/plugins"
+        do {
+            try Files.makeFolder(configuration.runRoot)
+            if let user = configuration.runAs {
+                plugins = "\(configuration.runRoot)/.plugins"
+                (own["HOME"], own["USER"], own["LOGNAME"]) = (user.home, user.name, user.name)
+                try prepare(for: user, plugins: plugins)
+            }
+        } catch let error as TendrilStartError {
+            throw error
+        } catch {
             throw TendrilStartError(description: "The run root can't be used: \(error).")
         }
+        let environment = EngineEnvironment(
+            own: own, passed: configuration.passEnvironment, pluginCache: plugins,
+            fileExists: { Files.fingerprint($0) != nil })
         return JobHost(
             trellis: trellis, equipment: equipment(trellis, configuration, clock),
             engines: EngineFinder(folders: configuration.engineFolders, environment: environment.base),
@@ -75,7 +126,34 @@ public struct TendrilService: Sendable {
             allowFileGit: configuration.allowFileGit,
             gitLimits: .init(
                 resolving: min(.seconds(60), configuration.gitTimeout), fetching: configuration.gitTimeout),
+            user: configuration.runAs,
             artifactLimit: configuration.artifactLimit,
             lockPatience: configuration.lockPatience, logger: logger)
+    }
+}
+
+/// Turned once, perhaps before somebody listens.
+private final class DrainSwitch: Sendable {
+    private struct State {
+        var isTurned = false
+        var handler: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    func turn() {
+        let handler = state.withLock { state in
+            state.isTurned = true
+            return state.handler
+        }
+        handler?()
+    }
+
+    func onTurn(_ handler: @escaping @Sendable () -> Void) {
+        let isTurned = state.withLock { state in
+            state.handler = handler
+            return state.isTurned
+        }
+        if isTurned { handler() }
     }
 }

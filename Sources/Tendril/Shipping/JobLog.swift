@@ -16,6 +16,7 @@ final class JobLog: Sendable {
     /// For everything else that leaves this machine: outputs, messages, metadata.
     let masker: Masker
     private let system: SystemLines
+    private let seal: SystemSeal?
     private let makeShipper: @Sendable () -> LogShipper
     private let shipper: LogShipper
     private let bound: CaptureBound
@@ -25,8 +26,10 @@ final class JobLog: Sendable {
 
     /// - Parameter secrets: what must not be seen, in clear: ``VineSecrets/texts`` and what else is known.
     ///   A Tendril that comes back must name the same ones.
+    ///   - seal: what the platform's own lines are written with.
     init(
-        folder: JobFolder, epoch: Int, secrets: [String], sink: any LogSink, bound: CaptureBound = CaptureBound(),
+        folder: JobFolder, epoch: Int, secrets: [String], seal: SystemSeal? = nil, sink: any LogSink,
+        bound: CaptureBound = CaptureBound(),
         now: @escaping @Sendable () -> Timestamp = Ambient.system.now,
         pause: @escaping LogShipper.Pause = { try await Task.sleep(for: $0) }
     ) {
@@ -36,9 +39,12 @@ final class JobLog: Sendable {
         self.bound = bound
         self.now = now
         self.pause = pause
-        makeShipper = { LogShipper(folder: folder, epoch: epoch, masker: masker, sink: sink, pause: pause) }
+        self.seal = seal
+        makeShipper = {
+            LogShipper(folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, pause: pause)
+        }
         shipper = makeShipper()
-        system = SystemLines(folder: folder, now: now)
+        system = SystemLines(folder: folder, seal: seal, now: now)
     }
 
     /// Writes a SYSTEM line. It is in the capture when this returns, in the order of the calls.
@@ -84,6 +90,7 @@ final class JobLog: Sendable {
         do {
             var recorder = try CaptureRecorder(folder)
             _ = try recorder.record(at: now())
+            if seal != nil { try system.recordEnd() }
         } catch {
             failure = "The end of the capture could not be recorded: \(error)."
         }
@@ -132,14 +139,10 @@ final class JobLog: Sendable {
     }
 
     private func digest() async -> LogClosing {
-        await onQueue { [folder, masker] in
+        await onQueue { [folder, masker, seal, written = system.count] in
             do {
-                let (digest, lost, givenUp) = try CaptureDigest.compute(folder, masker: masker)
-                let reason =
-                    givenUp > 0
-                    ? "\(givenUp) bytes of the engine's output were given up at the Tendril's bound on its disk."
-                    : lost == 0 ? nil : "\(lost) bytes of the engine's output were lost on the Tendril's machine."
-                return LogClosing(digest: digest, incomplete: reason)
+                let result = try CaptureDigest.compute(folder, masker: masker, seal: seal, written: written)
+                return LogClosing(digest: result.digest, incomplete: result.flaw)
             } catch {
                 return LogClosing(digest: nil, incomplete: "The capture can't be read: \(error).")
             }

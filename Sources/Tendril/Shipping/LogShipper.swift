@@ -27,6 +27,7 @@ actor LogShipper {
     private let folder: JobFolder
     private let epoch: Int
     private let masker: Masker
+    private let seal: SystemSeal?
     private let sink: any LogSink
     private let limits: LogLimits
     private let backoff: RetryDelay
@@ -48,19 +49,21 @@ actor LogShipper {
     private var pending: [LogStream: Range<Int64>] = [:]
 
     init(
-        folder: JobFolder, epoch: Int, masker: Masker, sink: any LogSink, limits: LogLimits = .standard,
+        folder: JobFolder, epoch: Int, masker: Masker, seal: SystemSeal? = nil, sink: any LogSink,
+        limits: LogLimits = .standard,
         backoff: RetryDelay = RetryDelay(), watcher: FileWatcher = .shared,
         pause: @escaping Pause = { try await Task.sleep(for: $0) }
     ) {
         self.folder = folder
         self.epoch = epoch
         self.masker = masker
+        self.seal = seal
         self.sink = sink
         self.limits = limits
         self.backoff = backoff
         self.pause = pause
         news = Signal(order: folder.order, watcher: watcher)
-        reader = CaptureReader(folder)
+        reader = CaptureReader(folder, seal: seal)
         pipeline = LinePipeline(masker: masker, limits: limits)
         unownedExecutor = executor.asUnownedSerialExecutor()
     }
@@ -98,7 +101,7 @@ actor LogShipper {
     /// Starts over from what is stored: a Tendril that was restarted goes on where its last append was stored.
     private func resume() async throws {
         let cursor = try await persist { [sink, epoch] in try await sink.cursor(epoch: epoch) }
-        reader = CaptureReader(folder, gaps: try CaptureGaps.load(folder))
+        reader = CaptureReader(folder, gaps: try CaptureGaps.load(folder), seal: seal)
         pending = [:]
         pipeline = LinePipeline(masker: masker, limits: limits)
         stored = StoredPrefix(cursor.stored ?? [:])

@@ -14,8 +14,10 @@ final class FileLock: Sendable {
 
     /// Takes the lock, making the file where there is none; nil where somebody else holds it.
     static func take(_ path: String) throws -> FileLock? {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw FileProblem.last(path) }
+        let descriptor: Int32
+        do { descriptor = try Posix.openRegular(path, O_RDWR | O_CREAT) } catch {
+            throw FileProblem(path: path, reason: error.reason)
+        }
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             guard errno == EINTR else {
                 let problem = FileProblem.last(path)

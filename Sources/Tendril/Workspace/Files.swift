@@ -32,7 +32,7 @@ enum Files {
 
     /// Makes a file that must not be there yet; no link is followed.
     static func create(_ data: Data, at path: String, mode: UInt32 = 0o600, durably: Bool = false) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+        let descriptor = openFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FileProblem.last(path) }
         defer { close(descriptor) }
         try data.withUnsafeBytes { bytes in
@@ -49,16 +49,43 @@ enum Files {
         if durably, fsync(descriptor) != 0 { throw FileProblem.last(path) }
     }
 
-    /// The whole file, copied into memory; nil where there is none.
+    /// A regular file, open for reading; nil where there is none. See ``Posix/openRegular(_:_:mode:)``.
     ///
-    /// - Throws: for one of more than `limit` bytes.
-    static func read(_ path: String, limit: Int = 512 << 20) throws -> Data? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT || errno == ENOTDIR { return nil }
+    /// - Throws: for one of more than `limit` bytes, and for what is not a regular file.
+    static func open(_ path: String, limit: Int = .max) throws(FileProblem) -> FileHandle? {
+        let descriptor: Int32
+        do { descriptor = try Posix.openRegular(path, O_RDONLY) } catch {
+            if error.isMissing { return nil }
+            throw FileProblem(path: path, reason: error.reason)
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, Int(status.st_size) <= limit else {
+            close(descriptor)
+            throw FileProblem(path: path, reason: "more than \(limit) bytes")
+        }
+        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    }
+
+    /// The whole file, mapped into memory instead of copied: for one that nothing writes any more.
+    ///
+    /// - Throws: as ``open(_:limit:)``, and where there is none.
+    static func map(_ path: String, limit: Int = 2 << 30) throws -> Data {
+        guard let file = try open(path, limit: limit) else {
+            throw FileProblem(path: path, reason: "it is not there")
+        }
+        let size = Int(try file.seekToEnd())
+        guard size > 0 else { return Data() }
+        guard let bytes = mmap(nil, size, PROT_READ, MAP_PRIVATE, file.fileDescriptor, 0), bytes != MAP_FAILED else {
             throw FileProblem.last(path)
         }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        return Data(bytesNoCopy: bytes, count: size, deallocator: .custom { munmap($0, $1) })
+    }
+
+    /// The whole file, copied into memory; nil where there is none.
+    ///
+    /// - Throws: for one of more than `limit` bytes, and for what is not a regular file.
+    static func read(_ path: String, limit: Int = 512 << 20) throws -> Data? {
+        guard let file = try open(path, limit: limit) else { return nil }
         var data = Data()
         while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
             data.append(piece)
@@ -86,10 +113,16 @@ enum Files {
     }
 
     /// Removes the file or the folder with all that is in it; no link is followed. What is not there is no error.
-    static func remove(_ path: String) throws {
-        guard kind(of: path) != nil else { return }
-        do { try FileManager.default.removeItem(atPath: path) } catch {
-            throw FileProblem(path: path, reason: "it can't be removed (\(describe(error)))")
+    ///
+    /// Folders that a job made read-only are made writable on the way; see ``Removal``.
+    static func remove(_ path: String) throws(FileProblem) {
+        switch kind(of: path) {
+        case nil: return
+        case .folder: try Removal.remove(folder: path)
+        default:
+            guard unlink(path) == 0 || errno == ENOENT else {
+                throw FileProblem(path: path, reason: "it can't be removed (\(String(cString: strerror(errno))))")
+            }
         }
     }
 
@@ -144,7 +177,7 @@ enum Files {
     }
 
     private static func syncFolder(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { throw FileProblem.last(path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw FileProblem.last(path) }
@@ -157,7 +190,9 @@ enum Files {
     }
 }
 
-/// Outside of ``Files``, whose own `write` would hide the system's.
+/// Outside of ``Files``, whose own `open` and `write` would hide the system's.
+private func openFile(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 { open(path, flags, mode) }
+
 private func writeSome(_ descriptor: Int32, _ bytes: Slice<UnsafeRawBufferPointer>) -> Int {
     let rest = UnsafeRawBufferPointer(rebasing: bytes)
     return write(descriptor, rest.baseAddress, rest.count)

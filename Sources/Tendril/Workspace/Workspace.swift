@@ -23,10 +23,22 @@ struct Workspace: Sendable {
         return try await FileLock.wait(for: "\(locks)/\(vine)", pacing: pacing, onWait: onWait)
     }
 
-    /// Removes whatever an earlier job left, and makes the folder anew.
-    func empty() throws {
-        try Files.remove(folder)
+    /// Removes whatever an earlier job left, and makes the folder again. What can't be removed (it belongs to another
+    /// user) is moved out of the way, so that the vine's next job runs.
+    ///
+    /// - Returns: where it was moved; nil where everything was removed.
+    @discardableResult
+    func empty() throws -> String? {
+        var place: String?
+        do { try Files.remove(folder) } catch let problem {
+            let aside = "\(runRoot)/.leftovers"
+            let new = "\(aside)/\(vine)-\(UUID().uuidString.lowercased())"
+            try Files.makeFolder(aside)
+            do { try Files.move(folder, to: new) } catch { throw problem }
+            place = new
+        }
         try Files.makeFolder(folder)
+        return place
     }
 
     /// Writes the files of an inline source into the empty folder. Nothing is followed, nothing replaced.

@@ -2,6 +2,13 @@ internal import Crypto
 internal import Domain
 internal import Foundation
 internal import Storage
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
 /// The folder with what must not be in the database: the key that seals it, and the admin token.
 struct DataFolder {
@@ -11,6 +18,16 @@ struct DataFolder {
         self.path = path
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        // One that was there before, too: what lies in it is for its owner alone.
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int ?? 0
+        if mode & 0o077 != 0, chmod(path, 0o700) != 0 { throw DataFolderError.open(path) }
+    }
+
+    /// Takes the folder, and the database, for this process.
+    ///
+    /// - Throws: ``DataFolderError`` where another process has one of them, whatever started it.
+    func hold(database: String) throws -> [FileHold] {
+        try [FileHold(file("trellis.lock"), of: path), FileHold(database + ".lock", of: database)]
     }
 
     func file(_ name: String) -> String { path + "/" + name }
@@ -29,12 +46,16 @@ struct DataFolder {
     }
 
     /// The admin token: made at the first start, then kept.
+    ///
+    /// Deleting the file while the server is stopped replaces the token: see ``hasAdminToken``.
     func adminToken(_ credentials: Credentials) throws -> String {
         if let token = try readSecret("admin.token") { return token }
         let token = credentials.make(.apiToken)
         try writeSecret(token, to: "admin.token")
         return token
     }
+
+    var hasAdminToken: Bool { FileManager.default.fileExists(atPath: file("admin.token")) }
 
     func readSecret(_ name: String) throws -> String? {
         guard FileManager.default.fileExists(atPath: file(name)) else { return nil }
@@ -58,11 +79,39 @@ struct DataFolder {
 enum DataFolderError: Error, CustomStringConvertible {
     case badKey(String)
     case notWritable(String)
+    case open(String)
+    case inUse(String)
 
     var description: String {
         switch self {
         case .badKey(let path): "\(path) does not hold a key: restore it from a backup; states can't be read without it"
         case .notWritable(let path): "\(path) can't be written"
+        case .open(let path): "\(path) can be read by others, and its mode can't be changed to 0700"
+        case .inUse(let path): "another Trellis uses \(path): stop it, or give this one a folder of its own"
+        }
+    }
+}
+
+/// A lock on a file (flock), held until it is released or the process ends.
+final class FileHold: Sendable {
+    private let descriptor: Mutex<Int32>
+
+    init(_ path: String, of what: String) throws(DataFolderError) {
+        let number = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard number >= 0 else { throw .notWritable(path) }
+        guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
+            close(number)
+            throw .inUse(what)
+        }
+        descriptor = Mutex(number)
+    }
+
+    deinit { release() }
+
+    func release() {
+        descriptor.withLock { number in
+            if number >= 0 { close(number) }
+            number = -1
         }
     }
 }

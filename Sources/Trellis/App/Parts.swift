@@ -72,13 +72,15 @@ struct Parts {
         let vines = VineService(store: store, ambient: ambient, rules: configuration.rules)
         let jobs = JobService(
             store: store, vines: vines, vault: vault, bell: feeds.bell, ambient: ambient)
-        addAPI(to: router, vines: vines, jobs: jobs, records: records)
+        try addAPI(to: router, vines: vines, jobs: jobs, records: records)
         PageRoutes(renderer: renderer, jobs: jobs, records: records, lines: LineWindows(store: store))
             .add(to: router)
         return router
     }
 
-    private func addAPI(to router: Router<TrellisContext>, vines: VineService, jobs: JobService, records: JobRecords) {
+    private func addAPI(
+        to router: Router<TrellisContext>, vines: VineService, jobs: JobService, records: JobRecords
+    ) throws {
         let signIn = SignIn(
             access: store, credentials: credentials, origins: origins, publicURL: publicURL, isSecure: isSecure,
             onSignOut: connections.end)
@@ -86,6 +88,10 @@ struct Parts {
         router.post("sign-in", use: signIn.signIn)
         router.post("sign-out", use: signIn.signOut)
         let api = APIGroup(group: router.group("api"))
+        AccessRoutes(
+            access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
+            onRevoked: connections.end
+        ).add(to: api)
         api.post("sign-in-links", use: signIn.makeLink)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)

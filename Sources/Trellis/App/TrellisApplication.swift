@@ -14,6 +14,7 @@ public struct TrellisApplication: Service {
     private let application: any ApplicationProtocol
     private let store: any Store
     private let feeds: Feeds
+    private let holds: [FileHold]
 
     /// Opens everything that can fail, so that errors come before the first request.
     ///
@@ -28,6 +29,7 @@ public struct TrellisApplication: Service {
         }
         OpenFiles.raiseLimit()
         let folder = try DataFolder(configuration.dataFolder)
+        holds = try folder.hold(database: Self.path(ofDatabase: configuration.database))
         let vault = try folder.vault(ambient)
         let observers = ChangeObservers()
         let store = try await Self.openStore(configuration.database, vault: vault, observers: observers)
@@ -36,8 +38,11 @@ public struct TrellisApplication: Service {
         let sealer = LogSealer(store: store, logger: logger)
         observers.add(sealer.told)
         let credentials = Credentials(ambient: ambient)
+        let isReplaced = !folder.hasAdminToken
         try await store.setToken(
-            hash: Credentials.hash(folder.adminToken(credentials)), name: "admin", at: ambient.now())
+            hash: Credentials.hash(folder.adminToken(credentials)), name: AccessRoutes.admin, at: ambient.now())
+        // Somebody removed the old one: what came of it goes, too.
+        if isReplaced { _ = try await store.revokeAllAccess(exceptToken: AccessRoutes.admin, keeping: []) }
         let parts = Parts(
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
@@ -67,14 +72,18 @@ public struct TrellisApplication: Service {
             feeds.bell.close()
         }
         try await store.close()
+        for hold in holds { hold.release() }
     }
 
     private static func openStore(
         _ url: String, vault: Vault, observers: ChangeObservers
     ) async throws -> any Store {
-        guard url.hasPrefix("sqlite:") else { throw TrellisError.unknownDatabase }
-        return try await SQLiteStore.open(
-            path: String(url.dropFirst("sqlite:".count)), vault: vault, onChange: observers.tell)
+        try await SQLiteStore.open(path: path(ofDatabase: url), vault: vault, onChange: observers.tell)
+    }
+
+    private static func path(ofDatabase url: String) throws(TrellisError) -> String {
+        guard url.hasPrefix("sqlite:") else { throw .unknownDatabase }
+        return String(url.dropFirst("sqlite:".count))
     }
 }
 

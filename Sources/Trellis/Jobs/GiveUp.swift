@@ -1,5 +1,6 @@
 internal import Domain
 internal import Storage
+internal import Wire
 
 /// Takes the lease of a started job away from a Tendril that can't be reached. The job ends; what its Tendril still has
 /// to tell (log, state, outcome) is taken in when it comes back, and nothing is applied again on its own.
@@ -7,22 +8,52 @@ struct GiveUp: Sendable {
     var store: any Store
     var ambient: Ambient
 
-    /// A person gives the job up. - Throws: ``Refusal`` `.conflict` while the Tendril is heard of, or nothing runs.
+    /// A person gives the job up. - Throws: ``Refusal`` `.conflict` where ``GiveUpRule`` does not allow it.
     func job(_ id: JobID, by user: String) async throws -> Job {
         guard let job = try await store.outline(of: id) else { throw Refusal(.notFound, "There is no such job.") }
-        guard let lease = job.lease, job.state.engine.holdsVine else {
-            throw Refusal(
-                .conflict, "The job is \(job.status.rawValue) and nothing of it runs; there is nothing to give up.")
-        }
         let now = ambient.now()
-        let tendril = try await store.tendril(lease.worker)
-        if let tendril, tendril.status(at: now) != .offline {
-            throw Refusal(.conflict, "\(tendril.name) is \(tendril.status(at: now).rawValue): cancel the job instead.")
+        let tendril = try await tendril(of: job)
+        let name = tendril?.name ?? "its Tendril"
+        let ground: String
+        switch GiveUpRule.judge(job, tendril: tendril, at: now) {
+        case .silent:
+            let silence = tendril?.lastSeenAt.map {
+                "was last heard of \(Self.phrase(now.milliseconds(since: $0))) ago"
+            }
+            ground = "\(name) \(silence ?? "was never heard of")"
+        case .unstoppable:
+            ground =
+                "\(name) is heard of, but Terraform did not end within \(GiveUpRule.patience / 1000) s after it "
+                + "was to be killed"
+        case .later(let moment):
+            throw Refusal(
+                .conflict,
+                "\(name) is to kill Terraform. If it has not ended in \(Self.phrase(moment.milliseconds(since: now))), "
+                    + "the job can be given up.")
+        case .refused(let reason): throw Refusal(.conflict, reason)
         }
-        let silence = tendril?.lastSeenAt.map { "was last heard of \(Self.phrase(now.milliseconds(since: $0))) ago" }
-        return try await take(
-            lease, status: job.status,
-            reason: "Given up by \(user): \(tendril?.name ?? "its Tendril") \(silence ?? "was never heard of").")
+        guard let lease = job.lease else { throw Refusal(.conflict, "Nobody holds the job.") }
+        return try await take(lease, status: job.status, reason: "Given up by \(user): \(ground).")
+    }
+
+    /// What the API tells about it; nil where nothing runs that could be given up.
+    func record(of job: Job) async throws -> GiveUpRecord? {
+        guard job.state.engine.holdsVine else { return nil }
+        switch GiveUpRule.judge(job, tendril: try await tendril(of: job), at: ambient.now()) {
+        case .silent: return GiveUpRecord(allowed: true, reason: "Its Tendril can't be reached.")
+        case .unstoppable:
+            return GiveUpRecord(allowed: true, reason: "Terraform did not end although it was to be killed.")
+        case .later(let moment):
+            return GiveUpRecord(
+                allowed: false, reason: "Terraform is being killed. If that does nothing, the job can be given up.",
+                allowedFrom: moment)
+        case .refused(let reason): return GiveUpRecord(allowed: false, reason: reason)
+        }
+    }
+
+    private func tendril(of job: Job) async throws -> TendrilAgent? {
+        guard let lease = job.lease else { return nil }
+        return try await store.tendril(lease.worker)
     }
 
     /// Time is up for the job of `lease`.

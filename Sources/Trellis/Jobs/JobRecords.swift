@@ -12,6 +12,7 @@ struct JobRecords: Sendable {
         let now = ambient.now()
         var record = JobRecord(job, configSnapshot: Self.shown(job.snapshot), serverNow: now)
         record.workerName = try await workerName(of: job)
+        record.giveUp = try await GiveUp(store: store, ambient: ambient).record(of: job)
         record.reruns = try await store.reruns(of: job.id)
         if job.status == .queued, let reason = try await store.waitReason(of: job.id, at: now) {
             record.waitingFor = WaitRecord(reason)

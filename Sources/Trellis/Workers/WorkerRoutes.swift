@@ -4,6 +4,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import LiveFeed
+internal import Logging
 internal import Storage
 internal import Wire
 
@@ -24,6 +25,7 @@ struct WorkerRoutes: Sendable {
     func add(to group: APIGroup) {
         group.get("workers", taking: ["plan_job_id", "vine_id", "limit", "cursor"], use: list)
         group.post("workers", use: register)
+        group.delete("workers/:id", use: revoke)
         group.post("workers/heartbeat", use: heartbeat)
         group.get("workers/stream", use: stream)
         group.post("jobs/claim", use: claim)
@@ -68,6 +70,14 @@ struct WorkerRoutes: Sendable {
         _ = try context.requireUser()
         let message = try await request.message(RegisterWorker.self, upTo: 4096)
         return try .json(await service.register(message.name), status: .created)
+    }
+
+    private func revoke(_ request: Request, context: TrellisContext) async throws -> Response {
+        let user = try context.requireUser()
+        let id: TendrilID = try context.id("id", of: "Tendril")
+        try await service.store.revokeTendril(id, at: service.ambient.now())
+        context.logger.notice("a Tendril was revoked", metadata: ["tendril": "\(id)", "by": "\(user)"])
+        return Response(status: .noContent)
     }
 
     private func heartbeat(_ request: Request, context: TrellisContext) async throws -> Response {

@@ -27,7 +27,16 @@ struct WorkerService: Sendable {
         let token = credentials.make(.tendrilToken)
         let tendril = TendrilAgent(id: ambient.makeID(), name: name, createdAt: ambient.now())
         try await store.createTendril(tendril, tokenHash: Credentials.hash(token))
-        return RegisteredWorker(workerId: tendril.id, workerToken: token)
+        return RegisteredWorker(
+            workerId: tendril.id, workerToken: token, runRoots: try await runRoots(besides: tendril.id))
+    }
+
+    /// Where the other Tendrils that are there run their jobs: a plan is applied only under the folder in which it was
+    /// made.
+    private func runRoots(besides id: TendrilID) async throws -> [String] {
+        let now = ambient.now()
+        let others = try await store.tendrils().filter { $0.id != id && $0.status(at: now) != .offline }
+        return Set(others.map(\.offer.runRoot).filter { !$0.isEmpty }).sorted()
     }
 
     /// Notes the sign of life and compares the leases of both sides.
@@ -54,7 +63,9 @@ struct WorkerService: Sendable {
         return HeartbeatReply(
             serverNow: now, work: try await store.hasWork(for: id, at: now),
             stop: active.filter { $0.state.engine == .stopping }.map(\.id),
-            kill: active.filter { $0.state.engine == .stopping && $0.state.isForced }.map(\.id), lost: lost)
+            kill: active.filter { $0.state.engine == .stopping && $0.state.isForced }.map(\.id), lost: lost,
+            name: try await store.tendril(id)?.name,
+            otherRunRoots: try await runRoots(besides: id).filter { $0 != beat.runRoot })
     }
 
     /// A lease is known while it is held, or its engine's end is still to be told.

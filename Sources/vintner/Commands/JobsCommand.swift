@@ -90,7 +90,11 @@ struct JobsCommand: AsyncParsableCommand {
     struct GiveUp: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "give-up",
-            abstract: "End a job whose Tendril is unreachable. Its state stays locked; nothing is applied again.")
+            abstract: "End a job whose Tendril can't be reached, or whose Terraform can't be ended.",
+            discussion: """
+                For a job whose Tendril is OFFLINE; and for a cancelled one that goes on for 60 s after \
+                "vintner jobs cancel JOB --force". Its state stays locked; nothing is applied again.
+                """)
 
         @OptionGroup var client: ClientOptions
         @Argument(help: "ID of the job, or its first 4+ characters.") var job: String

@@ -14,11 +14,19 @@ struct CareOptions: ParsableArguments {
     @Option(help: "MiB of a job's output that may wait for Trellis; beyond that, the middle of the log is dropped.")
     var maxUnshipped = 2048
     @Option(help: "Seconds that one git command may take; finding a branch may take 60 of them.") var gitTimeout = 600
+    @Option(
+        help: """
+            Seconds that a stopped Tendril (SIGTERM) waits for its jobs; then, and at once with 0, they run on and are \
+            taken up at the next start.
+            """)
+    var drain = 0
+    @Option(help: "Run engines as this user; only root can.") var runAs: String?
 
     mutating func validate() throws {
         guard (1...86_400).contains(secondInterruptAfter), (1...86_400).contains(killAfter) else {
             throw ValidationError("--second-interrupt-after and --kill-after are 1 to 86400 seconds.")
         }
+        guard (0...86_400).contains(drain) else { throw ValidationError("--drain is 0 to 86400 seconds.") }
         guard (1...1_048_576).contains(maxUnshipped) else { throw ValidationError("--max-unshipped is 1 to 1048576.") }
         guard (1...86_400).contains(gitTimeout) else { throw ValidationError("--git-timeout is 1 to 86400 seconds.") }
     }
@@ -27,8 +35,8 @@ struct CareOptions: ParsableArguments {
     var arguments: [String] {
         [
             "--second-interrupt-after", "\(secondInterruptAfter)", "--kill-after", "\(killAfter)", "--max-unshipped",
-            "\(maxUnshipped)", "--git-timeout", "\(gitTimeout)",
-        ]
+            "\(maxUnshipped)", "--git-timeout", "\(gitTimeout)", "--drain", "\(drain)",
+        ] + (runAs.map { ["--run-as", $0] } ?? [])
     }
 }
 
@@ -49,12 +57,14 @@ struct TendrilCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
-        var service = try TendrilRunner(configuration: configuration(), logger: logging.makeLogger("tendril"))
+        ProcessPrivacy.begin()
+        var service = try TendrilRunner(
+            configuration: configuration(), drain: .seconds(care.drain), logger: logging.makeLogger("tendril"))
         service.logger[metadataKey: "tendril"] = "\(service.configuration.id.short)"
         var group = ServiceGroupConfiguration(
             services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: service.logger)
-        group.maximumGracefulShutdownDuration = .seconds(10)
+        group.maximumGracefulShutdownDuration = .seconds(10 + care.drain)
         try await ServiceGroup(configuration: group).run()
     }
 
@@ -69,6 +79,7 @@ struct TendrilCommand: AsyncParsableCommand {
             runRoot: runRoot ?? folder + "/vines")
         guard (1...256).contains(slots) else { throw ValidationError("--slots is 1 to 256.") }
         configuration.slots = slots
+        if let user = care.runAs { configuration.runAs = try EngineUser(named: user) }
         configuration.unshippedLimit = Int64(care.maxUnshipped) << 20
         configuration.engineFolders = engineFolder
         configuration.passEnvironment = passEnv
@@ -80,13 +91,30 @@ struct TendrilCommand: AsyncParsableCommand {
     }
 }
 
-/// The Tendril as a service: a signal cancels it, and it lets go of its jobs within seconds.
+/// The Tendril as a service: after a signal it takes nothing new, waits for its jobs as long as it was told to, and
+/// lets go of the others.
 struct TendrilRunner: Service {
     var configuration: TendrilConfiguration
+    var drain: Duration
     var logger: Logger
 
     func run() async throws {
         let service = TendrilService(configuration: configuration, logger: logger)
-        try await cancelWhenGracefulShutdown { try await service.run() }
+        let work = Task { try await service.run() }
+        try await withTaskCancellationHandler {
+            try await withGracefulShutdownHandler {
+                try await work.value
+            } onGracefulShutdown: { [drain, logger] in
+                guard drain > .zero else { return work.cancel() }
+                logger.notice("draining: nothing new is taken, and the jobs that run have \(drain) to end")
+                service.startDraining()
+                Task {
+                    try? await Task.sleep(for: drain)
+                    work.cancel()
+                }
+            }
+        } onCancel: {
+            work.cancel()
+        }
     }
 }

@@ -3,6 +3,7 @@ internal import Domain
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import Tendril
 internal import Trellis
 internal import UnixSignals
 
@@ -56,6 +57,9 @@ struct TrellisCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
+        ProcessPrivacy.begin()
+        // The database and what else is made is for the owner alone.
+        umask(0o077)
         let logger = logging.makeLogger("trellis")
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
         let (folder, url) = (LocalFolder(server.data), server.localURL(port: port))

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Domain
 internal import Foundation
 internal import ServiceLifecycle
+internal import Tendril
 internal import UnixSignals
 internal import Wire
 
@@ -22,6 +23,7 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        ProcessPrivacy.begin()
         // Children and engines work in other folders.
         var server = server
         server.data = URL(fileURLWithPath: server.data).standardizedFileURL.path
@@ -31,6 +33,7 @@ struct UpCommand: AsyncParsableCommand {
             throw CommandFailure("Another \"vintner up\" uses \(server.data).")
         }
         let logger = logging.makeLogger("up")
+        if let user = care.runAs { _ = try EngineUser(named: user) }
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
         let examples = example
         let conductor = Conductor(
@@ -41,7 +44,7 @@ struct UpCommand: AsyncParsableCommand {
         var group = ServiceGroupConfiguration(
             services: [.init(service: conductor, successTerminationBehavior: .gracefullyShutdownGroup)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        group.maximumGracefulShutdownDuration = .seconds(20)
+        group.maximumGracefulShutdownDuration = .seconds(20 + care.drain)
         try await ServiceGroup(configuration: group).run()
         lock.release()
     }

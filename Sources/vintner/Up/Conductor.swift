@@ -52,7 +52,9 @@ struct Conductor: Service {
         for number in 0..<tendrils {
             let name = Self.tendrilName(number + 1)
             let credentials = try await credentials(name, client)
-            let keeper = Keeper(name: name, logger: logger) { try startTendril(name, credentials, client.url) }
+            let keeper = Keeper(name: name, logger: logger, patience: Self.patience + .seconds(care.drain)) {
+                try startTendril(name, credentials, client.url)
+            }
             group.addTask { try await keeper.run() }
             keepers.append(keeper)
         }
@@ -110,13 +112,16 @@ struct Conductor: Service {
         environment["TENDRIL_TOKEN"] = credentials.workerToken
         // One run root for all: a plan made by one can be applied by another.
         var arguments = [
-            "tendril", "--work-dir", "\(options.data)/tendrils/\(name)", "--run-root", "\(options.data)/vines",
+            "tendril", "--work-dir", "\(options.data)/tendrils/\(name)", "--run-root", runRoot,
             "--log-level", logLevel,
         ]
         arguments += care.arguments
         if options.allowFileGit { arguments.append("--allow-file-git") }
         return try ChildProcess(name, arguments: arguments, environment: environment, pidFile: pidFile(name))
     }
+
+    /// One for all Tendrils. Another user gets nowhere into the data folder, so engines that run as one work beside it.
+    private var runRoot: String { care.runAs == nil ? "\(options.data)/vines" : "\(options.data)-vines" }
 
     private func pidFile(_ name: String) -> PidFile { PidFile("\(options.data)/run/\(name).pid") }
 

@@ -11,13 +11,19 @@ final class Keeper: Sendable {
 
     private let name: String
     private let logger: Logger
+    /// How long it may take to end after it was asked to.
+    private let patience: Duration
     private let start: @Sendable () throws -> ChildProcess
     private let state = Mutex(State())
     private let done: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation) =
         AsyncStream.makeStream()
 
-    init(name: String, logger: Logger, start: @escaping @Sendable () throws -> ChildProcess) {
+    init(
+        name: String, logger: Logger, patience: Duration = Conductor.patience,
+        start: @escaping @Sendable () throws -> ChildProcess
+    ) {
         self.name = name
+        self.patience = patience
         self.logger = logger
         self.start = start
     }
@@ -60,7 +66,7 @@ final class Keeper: Sendable {
         guard let child else { return }
         child.terminate()
         let killer = Task {
-            try await Task.sleep(for: Conductor.patience)
+            try await Task.sleep(for: patience)
             child.kill9()
         }
         for await _ in done.stream {}

@@ -51,6 +51,34 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreUnderTest.all) func accessIsListedAndRevoked(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let hashes = (1...6).map { Data(repeating: UInt8($0), count: 32) }
+            try await bench.store.setToken(hash: hashes[0], name: "admin", at: Bench.at(1))
+            try await bench.store.setToken(hash: hashes[1], name: "ci", at: Bench.at(2))
+            try await bench.store.setToken(hash: hashes[5], name: "kept", at: Bench.at(2))
+            try await bench.store.createSession(hash: hashes[2], user: "ana", expiresAt: Bench.at(20))
+            try await bench.store.createSession(hash: hashes[3], user: "ben", expiresAt: Bench.at(10))
+            try await bench.store.createSignInLink(hash: hashes[4], user: "eve", expiresAt: Bench.at(30))
+            let tokens = try await bench.store.tokens()
+            #expect(tokens.map(\.name) == ["admin", "ci", "kept"] && tokens[1].createdAt == Bench.at(2))
+            #expect(tokens[0].id == String(repeating: "01", count: 16))
+            #expect(try await bench.store.sessions(at: Bench.at(9)).map(\.name) == ["ben", "ana", "eve"])
+            let late = try await bench.store.sessions(at: Bench.at(10))
+            #expect(late.map(\.kind) == [.session, .link] && late[0].expiresAt == Bench.at(20))
+            let revoked = try await bench.store.revokeAccess(late[0].id)
+            #expect(revoked == late[0])
+            #expect(try await bench.store.revokeAccess(late[0].id) == nil)
+            #expect(try await bench.store.sessionUser(hash: hashes[2], at: Bench.at(9)) == nil)
+            #expect(try await bench.store.sessionUser(hash: hashes[3], at: Bench.at(9)) == "ben")
+            let all = try await bench.store.revokeAllAccess(exceptToken: "admin", keeping: [tokens[2].id])
+            #expect(Set(all.map(\.name)) == ["ci", "ben", "eve"])
+            #expect(try await bench.store.tokens().map(\.name) == ["admin", "kept"])
+            #expect(try await bench.store.sessions(at: Bench.at(0)).isEmpty)
+            #expect(try await bench.store.redeemSignInLink(hash: hashes[4], at: Bench.at(9)) == nil)
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all) func expiredOnesAreDeleted(_ engine: StoreUnderTest) async throws {
         try await engine.run { bench in
             try await bench.store.createSession(hash: one, user: "ana", expiresAt: Bench.at(10))

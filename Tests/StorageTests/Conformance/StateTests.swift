@@ -128,6 +128,60 @@ import Testing
         }
     }
 
+    // MARK: - Growth
+
+    /// The versions of one apply, as the keeper ships them, and those of the runs around it.
+    @Test(arguments: StoreUnderTest.all) func whatWasOnlyPassedThroughGoesWithTheLock(
+        _ engine: StoreUnderTest
+    ) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            let other = try await bench.vine(project: "other")
+            func apply(_ id: String, _ serials: ClosedRange<Int64>, on vine: Vine) async throws {
+                try await lock(id, vine, in: bench)
+                for serial in serials { try await save("\(id) \(serial)", serial, of: vine, lock: id, in: bench) }
+            }
+            func kept(_ vine: Vine) async throws -> [Int64] {
+                try await bench.store.stateVersions(of: vine.id).map(\.position.serial)
+            }
+            try await apply("one", 1...9, on: vine)
+            try await apply("elsewhere", 1...5, on: other)
+            #expect(try await kept(vine).count == 9)
+            try await bench.store.unlockState(of: vine.id, id: "one")
+            #expect(try await kept(vine) == [9, 8, 1])
+            #expect(try await current(vine, in: bench) == "one 9")
+            #expect(try await kept(other).count == 5)
+            // Given back again, nothing more goes; short runs keep all they had.
+            try await bench.store.unlockState(of: vine.id, id: "one")
+            try await apply("two", 10...12, on: vine)
+            try await bench.store.unlockState(of: vine.id, id: "two")
+            #expect(try await kept(vine) == [12, 11, 10, 9, 8, 1])
+            // Numbers are not used again.
+            #expect(try await save("free", 13, of: vine, in: bench).number == 13)
+            // Broken, nobody knows what will be wanted.
+            try await apply("three", 13...18, on: vine)
+            try await bench.store.breakStateLock(of: vine.id, id: "three")
+            try await save("late", 19, of: vine, lock: "three", in: bench)
+            #expect(try await kept(vine).count == 6 + 1 + 6 + 1)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func statesComeBackAsTheyWereWhateverTheirSize(
+        _ engine: StoreUnderTest
+    ) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            let noise = String(decoding: Ambient.system.randomBytes(40_000).map { $0 & 0x3f | 0x40 }, as: UTF8.self)
+            let texts = ["", "x", String(repeating: "{\"a\": 1}, ", count: 200_000), noise, "\u{28}\u{b5}/\u{fd}"]
+            for (index, text) in texts.enumerated() {
+                let version = try await save(text, Int64(index + 1), of: vine, in: bench)
+                #expect(try await current(vine, in: bench) == text)
+                let bytes = try await bench.store.stateBytes(of: vine.id, number: version.number)
+                #expect(bytes == Data(text.utf8))
+            }
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all) func refusesWhatIsNotThere(_ engine: StoreUnderTest) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()

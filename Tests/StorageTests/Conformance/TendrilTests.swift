@@ -38,6 +38,30 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreUnderTest.all) func aRevokedOneIsGoneButNotForgotten(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let tendril = try await bench.tendril("rose")
+            let vine = try await bench.vine()
+            let queued = try await bench.job(of: vine, assignedTo: tendril.id)
+            await expectRefusal(.conflict, saying: "meant for rose") {
+                try await bench.store.revokeTendril(tendril.id, at: Bench.at(9))
+            }
+            _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2))
+            await expectRefusal(.conflict, saying: queued.id.short) {
+                try await bench.store.revokeTendril(tendril.id, at: Bench.at(9))
+            }
+            try await bench.change(queued.id, .start(epoch: 1), .fail(epoch: 1, engineKnown: true))
+            _ = bench.seen.take()
+            for _ in 0..<2 { try await bench.store.revokeTendril(tendril.id, at: Bench.at(9)) }
+            #expect(bench.seen.take() == [[.tendril(tendril.id)]])
+            #expect(try await bench.store.tendrils().isEmpty)
+            #expect(try await bench.store.tendrilTokenHash(tendril.id) == nil)
+            #expect(try await bench.store.tendril(tendril.id)?.name.hasPrefix("rose (revoked") == true)
+            #expect(try await bench.tendril("rose").id != tendril.id)
+            await expectRefusal(.notFound) { try await bench.store.revokeTendril(Bench.newID(), at: Bench.at(9)) }
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all) func heartbeatsRenewTheOffer(_ engine: StoreUnderTest) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril()

@@ -73,7 +73,8 @@ import Wire
         #expect(!text.contains("\0") && zip(numbers, numbers.dropFirst()).count { $1 != $0 + 1 } == 1)
         #expect(sink.text(of: .system).contains("bytes of STDOUT are missing here"))
         // The same comes out of it whoever reads it again, and the closing says that it is not whole.
-        let (digest, lost, givenUp) = try CaptureDigest.compute(folder, masker: Masker(secrets: []))
+        let result = try CaptureDigest.compute(folder, masker: Masker(secrets: []))
+        let (digest, lost, givenUp) = (result.digest, result.lost, result.givenUp)
         #expect(digest.streams[.stdout]?.bytes == Int64(text.utf8.count) && lost == 0 && givenUp == gaps.bytes)
         let closing = await JobLog(folder: folder, epoch: 3, secrets: [], sink: sink).finish()
         #expect(closing.incomplete?.contains("given up at the Tendril's bound") == true)

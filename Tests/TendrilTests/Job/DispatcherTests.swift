@@ -165,6 +165,51 @@ import Wire
         await task.value
     }
 
+    // MARK: - Draining and a wrong token
+
+    @Test func aDrainingTendrilFinishesWhatItHasAndTakesNothingNew() async throws {
+        try Fixtures.putEngine(in: place)
+        let gate = Gate()
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { command in
+                if command.name == "plan" { await gate.pass() }
+                return nil
+            }).run)
+        let (first, second) = (Fixtures.order(), Fixtures.order())
+        await trellis.offer(first)
+        let dispatcher = dispatcher(equipment)
+        let task = Task { await dispatcher.run() }
+        await gate.someone()
+        dispatcher.drain()
+        try await eventually { [trellis] in await trellis.heartbeats.last?.draining == true }
+        await trellis.offer(second)
+        await trellis.send(.work)
+        let before = await trellis.heartbeats.count
+        try await eventually { [trellis] in await trellis.heartbeats.count > before + 2 }
+        #expect(await trellis.status(of: second.jobId) != .processing)
+        gate.open()
+        // By itself: nobody cancels it.
+        await task.value
+        #expect(await trellis.status(of: first.jobId) == .success)
+        #expect(await trellis.heartbeats.last?.draining == true)
+        #expect(dispatcher.failure == nil)
+    }
+
+    @Test func anIdleTendrilThatDrainsEndsAtOnce() async throws {
+        let dispatcher = dispatcher(FakeEquipment(engine: ScriptedEngine().run))
+        dispatcher.drain()
+        await dispatcher.run()
+        #expect(await trellis.heartbeats.last?.draining == true)
+    }
+
+    @Test func aWrongTokenEndsTheTendril() async throws {
+        await trellis.guarding { call in if call == "heartbeat" { throw FakeTrellis.refused(401) } }
+        let dispatcher = dispatcher(FakeEquipment(engine: ScriptedEngine().run))
+        await dispatcher.run()
+        #expect(dispatcher.failure?.description.contains("TENDRIL_TOKEN") == true)
+        #expect(dispatcher.failure?.description.contains("never-shown") == false)
+    }
+
     @Test func aSecondTendrilInTheSameFolderDoesNotStart() async throws {
         let lock = try TendrilService.claim(place.path + "/work")
         let service = TendrilService(configuration: configuration(), logger: Fixtures.logger)

@@ -1,0 +1,107 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The user as whom engines run, where that is not the Tendril's own.
+public struct EngineUser: Codable, Hashable, Sendable {
+    public var name: String
+    public var uid: UInt32
+    public var gid: UInt32
+    public var home: String
+
+    /// - Throws: ``TendrilStartError`` where there is no such user, where it is root, and where this process may not
+    ///   run anything as somebody else.
+    public init(named name: String) throws(TendrilStartError) {
+        guard let entry = getpwnam(name)?.pointee else {
+            throw TendrilStartError(description: "There is no user \"\(name)\" on this machine (--run-as).")
+        }
+        guard entry.pw_uid != 0 else {
+            throw TendrilStartError(description: "--run-as takes a user with fewer rights than root.")
+        }
+        guard geteuid() == 0 else {
+            throw TendrilStartError(description: "Only root can run engines as another user (--run-as \(name)).")
+        }
+        self.name = name
+        uid = entry.pw_uid
+        gid = entry.pw_gid
+        home = entry.pw_dir.map { String(cString: $0) } ?? "/"
+    }
+
+    /// Gives the file or folder to the user, with all that is in it; no link is followed. Only for what nothing of the
+    /// user's can change meanwhile.
+    func own(_ path: String) throws(PosixError) {
+        guard lchown(path, uid, gid) == 0 else { throw PosixError("chown", path) }
+        guard Files.kind(of: path) == .folder else { return }
+        for name in Posix.names(in: path) { try own("\(path)/\(name)") }
+    }
+
+    /// Gives the folder itself to the user, not what is in it.
+    func ownAlone(_ path: String) throws(PosixError) {
+        guard lchown(path, uid, gid) == 0 else { throw PosixError("chown", path) }
+    }
+
+    /// Whether the user may pass through every folder above `path`. Groups other than the first are not counted.
+    func canReach(_ path: String) -> Bool {
+        var folders = ["/"]
+        for component in path.split(separator: "/").dropLast() {
+            folders.append((folders.last == "/" ? "" : folders.last ?? "") + "/\(component)")
+        }
+        return folders.allSatisfy { folder in
+            var status = stat()
+            guard stat(folder, &status) == 0 else { return true }
+            if status.st_uid == uid { return status.st_mode & 0o100 != 0 }
+            return status.st_mode & (status.st_gid == gid ? 0o010 : 0o001) != 0
+        }
+    }
+
+    /// Makes this process the user's, for good.
+    fileprivate func become() -> Bool {
+        typealias InitGroups = @convention(c) (UnsafePointer<CChar>, UInt32) -> Int32
+        guard let symbol = dlsym(nil, "initgroups") else { return false }
+        let hasGroups = unsafeBitCast(symbol, to: InitGroups.self)(name, gid) == 0
+        // Root's rights must not come back.
+        return hasGroups && setgid(gid) == 0 && setuid(uid) == 0 && setuid(0) != 0 && getuid() == uid
+    }
+}
+
+/// The hidden subcommand that gives up root's rights and becomes the engine.
+public enum RunAsMain {
+    /// The name of the subcommand.
+    public static let subcommand = "run-as"
+
+    /// What to start instead of `executable`.
+    static func arguments(for user: EngineUser, _ executable: String, _ arguments: [String]) -> [String] {
+        [subcommand, String(user.uid), String(user.gid), user.name, executable] + arguments
+    }
+
+    /// Returns only where the engine could not be started: with a shell's exit status for that.
+    public static func run(arguments: [String]) -> Int32 {
+        guard arguments.count >= 4, let uid = UInt32(arguments[0]), let gid = UInt32(arguments[1]), uid != 0 else {
+            return 64
+        }
+        let user = EngineUser(name: arguments[2], uid: uid, gid: gid, home: "")
+        let executable = arguments[3]
+        guard user.become() else { return complain("Can't become \(user.name): \(PosixError("setuid").reason)", 126) }
+        let copies = arguments.dropFirst(3).map { strdup($0) } + [nil]
+        execv(executable, copies)
+        let error = PosixError("exec", executable)
+        return complain("Can't run \(executable) as \(user.name): \(error.reason)", error.isNotExecutable ? 126 : 127)
+    }
+
+    private static func complain(_ sentence: String, _ status: Int32) -> Int32 {
+        let bytes = Array("\(sentence)\n".utf8)
+        write(2, bytes, bytes.count)
+        return status
+    }
+}
+
+extension EngineUser {
+    fileprivate init(name: String, uid: UInt32, gid: UInt32, home: String) {
+        self.name = name
+        self.uid = uid
+        self.gid = gid
+        self.home = home
+    }
+}
