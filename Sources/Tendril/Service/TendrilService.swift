@@ -61,6 +61,11 @@ public struct TendrilService: Sendable {
     }
 
     private func makeHost(_ trellis: any TrellisCalling, _ clock: ServerClock) throws(TendrilStartError) -> JobHost {
+        if let name = configuration.passEnvironment.first(where: EnvironmentRules.isRefusedForOperator),
+            let sentence = EnvironmentRules.refusal(of: name)
+        {
+            throw TendrilStartError(description: "--pass-env: \(sentence)")
+        }
         let environment = EngineEnvironment(
             own: ProcessInfo.processInfo.environment, passed: configuration.passEnvironment,
             pluginCache: "\(configuration.workDir)/plugins", fileExists: { Files.fingerprint($0) != nil })

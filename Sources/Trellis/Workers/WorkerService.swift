@@ -76,6 +76,11 @@ struct WorkerService: Sendable {
     /// The order of a lease that is held already, for a Tendril that came back.
     func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> WorkOrder {
         let job = try await requireLastLease(id, epoch: epoch, worker: worker)
+        guard job.state.leaseHeld || job.state.engine.holdsVine else {
+            throw Refusal(
+                .leaseLost,
+                "The job is \(job.status.rawValue) and its engine is gone; its secrets are not told any more.")
+        }
         return try await order(for: job)
     }
 
