@@ -125,6 +125,7 @@ extension JobRunner {
         let limit = 64 << 10
         guard let data = try? Files.read(folder.metadata, limit: limit) else {
             await note("The metadata file is larger than 64 KiB, and left out")
+            try? record { $0.truncated = ($0.truncated ?? []) + ["metadata_file"] }
             return .object([:])
         }
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: data), case .object = value else {

@@ -248,6 +248,7 @@ extension JobRunnerTests {
         #expect(notes.contains("The metadata file is no JSON object, and left out"))
         let (_, tooLarge) = try await metadata("{\"a\":\"" + String(repeating: "x", count: 70_000) + "\"}")
         #expect(tooLarge.contains("The metadata file is larger than 64 KiB, and left out"))
+        #expect(await trellis.lastReport?.truncated == ["metadata_file"])
     }
 
     @Test func anotherBackendKeepsItsOwnState() async throws {
