@@ -87,9 +87,33 @@ import Testing
         #expect(throws: Refusal.self) { try rules.check(settings(variables: [name: 1]), secrets: VineSecrets()) }
     }
 
-    @Test(arguments: ["PATH", "LD_PRELOAD", "TENDRIL_TOKEN", "TRELLIS_URL", "A=B", "a-b"])
+    @Test(arguments: [
+        "PATH", "LD_PRELOAD", "TENDRIL_TOKEN", "TRELLIS_URL", "A=B", "a-b", "TF_CLI_ARGS", "TF_CLI_ARGS_init",
+        "TF_CLI_CONFIG_FILE", "TF_REATTACH_PROVIDERS", "TF_LOG_PATH", "TF_DATA_DIR", "TF_WORKSPACE",
+        "TF_STATE_PERSIST_INTERVAL", "TF_PLUGIN_CACHE_DIR", "BASH_ENV", "ENV", "GCONV_PATH", "TMPDIR", "HOME",
+        "PYTHONPATH", "PERL5OPT", "XDG_CONFIG_HOME", "GLIBC_TUNABLES",
+    ])
     func environmentNamesThatCouldHurtAreRefused(name: String) {
         #expect(throws: Refusal.self) { try rules.check(settings(environment: [name: "x"]), secrets: VineSecrets()) }
+    }
+
+    @Test(arguments: [
+        "AWS_PROFILE", "TF_VAR_path", "TF_LOG", "TF_TOKEN_example_com", "PYTHONUNBUFFERED", "ENVIRONMENT",
+        "GIT_SSH_COMMAND",
+        "KUBECONFIG", "TF_HTTP_PASSWORD", "TF_CLI",
+    ])
+    func ordinaryEnvironmentNamesPass(name: String) throws {
+        try rules.check(settings(environment: [name: "x"]), secrets: VineSecrets())
+    }
+
+    @Test func aReservedNameIsRefusedWithItsReason() {
+        #expect(EnvironmentRules.refusal(of: "TF_CLI_ARGS_apply")?.contains("run options") == true)
+        #expect(EnvironmentRules.refusal(of: "TF_WORKSPACE")?.contains("one state per vine") == true)
+        #expect(EnvironmentRules.refusal(of: ["A", "LD_PRELOAD", "B"])?.contains("\"LD_PRELOAD\"") == true)
+        // Where tools, configuration and temporary files are is for the operator to say, and nothing else.
+        #expect(!EnvironmentRules.isRefusedForOperator("TF_CLI_CONFIG_FILE"))
+        #expect(EnvironmentRules.isRefusedForOperator("TF_CLI_ARGS_plan"))
+        #expect(EnvironmentRules.isRefusedForOperator("LD_PRELOAD"))
     }
 
     @Test func aSecretMustBeLongEnoughToBeMasked() throws {

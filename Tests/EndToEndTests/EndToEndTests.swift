@@ -75,6 +75,41 @@ import Wire
         }
     }
 
+    @Test func warningsAreCountedAndTheFirstErrorLeads() async throws {
+        try await RunningVintner.with { vintner in
+            let vine = try await vintner.makeVine(
+                """
+                resource "terraform_data" "probe" {
+                  input = "cold"
+                }
+                check "temperature" {
+                  assert {
+                    condition     = terraform_data.probe.output == "warm"
+                    error_message = "The cellar is too cold."
+                  }
+                }
+                resource "terraform_data" "early" {
+                  depends_on = [terraform_data.probe]
+                  provisioner "local-exec" { command = "echo 'the first cause' >&2; exit 4" }
+                }
+                resource "terraform_data" "late" {
+                  depends_on = [terraform_data.probe]
+                  provisioner "local-exec" { command = "sleep 1; echo 'what followed' >&2; exit 5" }
+                }
+                """)
+            let plan = try await vintner.finished(vintner.plan(vine).id)
+            #expect(plan.status == .success && plan.changes == PlannedChanges(add: 3), "\(plan)")
+            let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")
+            let failed = try await vintner.finished(deploy.id)
+            #expect(failed.status == .failed && failed.warnings == 1, "\(failed)")
+            let message = try #require(failed.errorMessage)
+            let first = message.split(separator: "\n").first ?? ""
+            #expect(first.contains("the first cause") && !message.contains("what followed"), "\(message)")
+            #expect(message.contains("with terraform_data.early, on main.tf line"), "\(message)")
+            #expect(message.hasSuffix("and 1 more error"), "\(message)")
+        }
+    }
+
     @Test func aPlanThatFailsSaysWhy() async throws {
         try await RunningVintner.with { vintner in
             let vine = try await vintner.makeVine("resource \"terraform_data\" {")

@@ -78,6 +78,107 @@ import Wire
         }
     }
 
+    /// The end of a job is taken in, whatever it brings along: also from a Tendril that does not cut it itself.
+    @Test func anEndWithTooMuchMetadataIsCutAndTakenIn() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            _ = try await api.makeJob(on: vine.id)
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, API.start).status == 200)
+            #expect(try await tendril.saveArtifact(order).status == 204)
+            let value = String(repeating: "y", count: 70_000)
+            let outputs = (0..<30).map { #""o\#($0)": "\#(value)""# }.joined(separator: ",")
+            let reply = try await tendril.report(
+                order,
+                """
+                "status": "SUCCESS", "engine_state": "GONE", "warnings": 2,
+                "changes": {"add": 1, "change": 0, "destroy": 0, "import": 2},
+                "execution_metadata": {"small": 1, "outputs": {\(outputs)}}
+                """)
+            #expect(reply.status == 200, "\(reply.text.prefix(200))")
+            let job = try await api.get("/api/jobs/\(order.jobId)").decode(JobRecord.self)
+            #expect(job.status == .success && job.warnings == 2 && job.changes == PlannedChanges(add: 1, imports: 2))
+            #expect(job.executionMetadata["small"] == 1)
+            #expect(job.executionMetadata.encodedBytes <= JobMetadata.storedBytes)
+            let cut = job.truncated.filter { $0.hasPrefix("outputs.o") }
+            #expect(!cut.isEmpty && cut.count < 30 && cut.count == job.truncated.count)
+            for name in cut {
+                #expect(job.executionMetadata["outputs"]?[String(name.dropFirst(8))] == JobMetadata.tooLarge)
+            }
+            let row = try #require(await api.get("/api/jobs").decode(ListPage<JSONValue>.self).items.first)
+            #expect(row["warnings"] == 2 && row["changes"]?["import"] == 2)
+            #expect(row["changes"]?["forget"] == 0)
+        }
+    }
+
+    /// The secrets of a job are for the holder of its lease, while there is an engine that needs them.
+    @Test func secretsAreGoneWithTheEngine() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            let job = try await api.makeJob(on: vine.id)
+            let order = try await tendril.claim()
+            let work = "/api/jobs/\(job.id)/work?epoch=1"
+            #expect(try await tendril.get(work).text.contains("hunter2-hunter2"))
+            #expect(try await tendril.report(order, API.start).status == 200)
+            #expect(try await api.post("/api/jobs/\(job.id)/cancel").status == 200)
+            // It stops: a Tendril that was restarted must still mask what it prints.
+            #expect(try await tendril.get(work).text.contains("hunter2-hunter2"))
+            #expect(try await tendril.report(order, #""engine_state": "GONE""#).status == 200)
+            let late = try await tendril.get(work)
+            #expect(late.status == 410 && late.error?.contains("secrets") == true && !late.text.contains("hunter2"))
+        }
+    }
+
+    @Test func anEnvironmentThatDefeatsTheStateIsRefused() async throws {
+        try await Harness.run { _, api async throws in
+            for (field, name) in [
+                ("environment", "TF_CLI_ARGS_plan"), ("sensitive_environment", "TF_REATTACH_PROVIDERS"),
+            ] {
+                let body = API.vine.dropLast() + #", "\#(field)": {"\#(name)": "hunter2-hunter2"}}"#
+                let reply = try await api.post("/api/vines", String(body))
+                #expect(
+                    reply.status == 400 && reply.error?.contains("\"\(name)\" is reserved") == true, "\(reply.text)")
+            }
+            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+        }
+    }
+
+    @Test func runOptionsAreCheckedShownAndKept() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let tendril = try await api.makeTendril()
+            func create(_ fields: String, _ type: String = "PLAN") async throws -> Reply {
+                try await api.post("/api/jobs", #"{"job_type": "\#(type)", "vine_id": "\#(vine.id)", \#(fields)}"#)
+            }
+            for (fields, type, says) in [
+                (#""targets": ["-out=x"]"#, "PLAN", "targets"), (#""targets": ["a.b\\nc"]"#, "PLAN", "targets"),
+                (#""replace": ["module.net"]"#, "PLAN", "module"), (#""parallelism": 0"#, "PLAN", "parallelism"),
+                (#""parallelism": 257"#, "PLAN", "parallelism"), (#""log_level": "LOUD""#, "PLAN", "log_level"),
+                (#""refresh_only": true, "replace": ["a.b"]"#, "PLAN", "refresh_only"),
+                (#""refresh_only": true"#, "DESTROY", "refresh_only"),
+                (#""parallelism": 2, "plan_job_id": "\#(DoorsTests.id)""#, "DEPLOY", "PLAN"),
+            ] {
+                let reply = try await create(fields, type)
+                #expect(reply.status == 400 && reply.error?.contains(says) == true, "\(fields): \(reply.text)")
+            }
+            let made = try await create(
+                #""targets": ["module.net[\"a\"].aws_x.y[0]"], "parallelism": 3, "log_level": "debug""#)
+            let plan = try made.decode(JobRecord.self)
+            #expect(made.status == 201 && plan.parallelism == 3 && plan.logLevel == .debug)
+            #expect(plan.targets == [#"module.net["a"].aws_x.y[0]"#] && !plan.refreshOnly)
+            let order = try await tendril.claim()
+            #expect(order.options?.targets == plan.targets)
+            try await tendril.finishPlan(order)
+            // The DEPLOY applies the plan as it was made; a re-run keeps the options.
+            let deploy = try await api.post("/api/jobs/\(plan.id)/apply").decode(JobRecord.self)
+            #expect(deploy.parallelism == 3 && deploy.targets == plan.targets)
+            let again = try await api.post("/api/jobs/\(plan.id)/rerun").decode(JobRecord.self)
+            #expect(again.parallelism == 3 && again.logLevel == .debug)
+        }
+    }
+
     @Test func aHugeBodyIsRefused() async throws {
         try await Harness.run { _, api async throws in
             let huge = String(repeating: "x", count: 20_000_000)

@@ -21,7 +21,7 @@ public struct JobMetadata: Hashable, Sendable {
 
     public init(_ value: JSONValue, truncated: [String] = [], limit: Int) {
         if case .object = value { self.value = value } else { self.value = .object([:]) }
-        self.truncated = truncated
+        for name in truncated { note(name) }
         fit(limit)
         if self.truncated.count > Self.nameLimit {
             let more = self.truncated.count - Self.nameLimit + 1

@@ -112,7 +112,7 @@ public struct VineRules: Hashable, Sendable {
         guard isClean else {
             throw Refusal(
                 .invalid,
-                "\(noun) \"\(path.prefix(80))\" is not allowed: use a relative path of letters, digits, dots, dashes, "
+                "\(noun) \"\(path.shortened(toBytes: 80))\" is not allowed: use a relative path of letters, digits, dots, dashes, "
                     + "underscores and blanks, without \"..\".")
         }
         guard parts[0] != ".terraform", parts[0] != ".git", !path.hasSuffix(".tfstate") else {
@@ -136,7 +136,7 @@ public struct VineRules: Hashable, Sendable {
         var bytes = 0
         for (name, value) in settings.variables.merging(secrets.variables, uniquingKeysWith: { first, _ in first }) {
             guard Self.isIdentifier(name, extra: "-") else {
-                throw invalid("Variable name \"\(name.prefix(80))\" is not a Terraform identifier.")
+                throw invalid("Variable name \"\(name.shortened(toBytes: 80))\" is not a Terraform identifier.")
             }
             bytes += value.textBytes
         }
@@ -152,13 +152,10 @@ public struct VineRules: Hashable, Sendable {
         let all = settings.environment.merging(secrets.environment) { first, _ in first }
         for (name, value) in all {
             guard Self.isIdentifier(name, extra: ""), !value.utf8.contains(0) else {
-                throw invalid("Environment name \"\(name.prefix(80))\" is not a valid one.")
-            }
-            let isReserved = name.hasPrefix("TENDRIL_") || name.hasPrefix("TRELLIS_") || name.hasPrefix("VINTNER_")
-            guard !isReserved, !name.hasPrefix("LD_"), name != "PATH", name != "HOME" else {
-                throw invalid("Environment name \"\(name)\" is reserved.")
+                throw invalid("Environment name \"\(name.shortened(toBytes: 80))\" is not a valid one.")
             }
         }
+        if let sentence = EnvironmentRules.refusal(of: all.keys) { throw invalid(sentence) }
         if let both = settings.environment.keys.first(where: { secrets.environment[$0] != nil }) {
             throw invalid("Environment entry \"\(both)\" can't be both in the clear and sensitive.")
         }

@@ -104,7 +104,9 @@ extension RowFilter {
         guard let names else { throw BindingError("provision_job_logs needs the filter job_id=eq.ID") }
         var jobs: [JobID] = []
         for name in names {
-            guard let job = JobID(name) else { throw BindingError("there is no job \"\(name.prefix(64))\"") }
+            guard let job = JobID(name) else {
+                throw BindingError("there is no job \"\(name.shortened(toBytes: 64))\"")
+            }
             if !jobs.contains(job) { jobs.append(job) }
         }
         return jobs

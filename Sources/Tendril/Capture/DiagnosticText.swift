@@ -17,7 +17,7 @@ struct DiagnosticText: Hashable, Sendable {
 
     init(summary: String, detail: [String], address: String? = nil, file: String? = nil, line: Int? = nil) {
         self.summary = summary
-        self.detail = detail
+        self.detail = Array(detail.drop(while: \.isBlank).reversed().drop(while: \.isBlank).reversed())
         self.address = address
         self.file = file
         self.line = line

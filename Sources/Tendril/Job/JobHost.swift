@@ -54,7 +54,10 @@ extension JobFolder {
     var metadata: String { exchange + "/metadata.json" }
     var gitScratch: String { path + "/git" }
 
-    /// What holds secrets in clear.
+    /// What the log masks: for as long as the folder stands.
+    var keptSecrets: String { path + "/masking.json" }
+
+    /// What holds secrets in clear and is not needed once the engine is gone.
     var confidential: [String] {
         [
             variables, ephemeralVariables, plan, planJSON, artifact, stateBefore, metadata, gitScratch,

@@ -16,6 +16,10 @@ extension JobRunner {
         try await openEquipment()
         for warning in order.secrets.warnings { await note(warning) }
         guard engine != nil else { throw Failure(description: missingEngine(order.requirement)) }
+        let names = Array(order.snapshot.settings.environment.keys) + Array(order.secrets.environment.keys)
+        if let sentence = EnvironmentRules.refusal(of: names) {
+            throw Failure(description: "\(sentence) Take it out of the vine, and plan again. Nothing was run.")
+        }
     }
 
     /// Trellis hears that the job is (still) being processed, and agrees.

@@ -12,7 +12,7 @@ extension JobRunner {
         do { settlement = try await stateKeeper().settle() } catch let error where !(error is CancellationError) {
             settlement = .unstored(path: file, reason: "\(error)")
         }
-        guard case .unstored(let path, let reason) = settlement else { return }
+        guard case .unstored(let path, let reason) = settlement else { return try checkForLostState(file) }
         // Neither the lock nor the folder is given up: nobody may go on from an older state without knowing.
         try record { progress in
             progress.keepsFolder = true
@@ -23,6 +23,30 @@ extension JobRunner {
         throw Failure(
             description: "The state could not be stored (\(reason)); it is kept at \(kept) on \(host.name), and the "
                 + "vine stays locked.")
+    }
+
+    /// An apply that ended well has left a new state, if it had something to do: or the state is somewhere else, and
+    /// the next plan would make everything once more.
+    private func checkForLostState(_ file: String) throws {
+        guard progress.mark(of: .apply)?.succeeded == true, progress.stateAfter == nil, let changes = progress.changes,
+            changes.mustChangeState || !changes.isEmpty && Files.kind(of: file) == nil
+        else { return }
+        try record { progress in
+            progress.keepsFolder = true
+            progress.mayHoldLock = false
+            progress.lockReleased = false
+        }
+        let kept = "\(host.kept(of: lease.jobId))/folder"
+        var place = workspace.folder
+        do {
+            try Files.makeFolder(host.kept(of: lease.jobId))
+            try Files.move(place, to: kept)
+            place = kept
+        } catch { logger.warning("the folder can't be moved to where it is kept: \(error)") }
+        throw Failure(
+            description:
+                "\(engineName) apply ended well, but left no new state where Vintner keeps it. Its folder is kept "
+                + "at \(place) on \(host.name), and the vine stays locked.")
     }
 
     /// Copies a file to where it outlives the job; returns the new path.
@@ -101,6 +125,7 @@ extension JobRunner {
         let limit = 64 << 10
         guard let data = try? Files.read(folder.metadata, limit: limit) else {
             await note("The metadata file is larger than 64 KiB, and left out")
+            try? record { $0.truncated = ($0.truncated ?? []) + ["metadata_file"] }
             return .object([:])
         }
         guard let written = try? JSONValue.parse(data, cuttingBelow: JSONDepth.metadata), case .object = written.value
@@ -247,7 +272,7 @@ extension JobRunner {
         if progress.keepsCapture {
             let place = host.kept(of: lease.jobId)
             try Files.makeFolder(place)
-            for path in folder.confidential { try Files.remove(path) }
+            for path in folder.confidential + [folder.keptSecrets] { try Files.remove(path) }
             // Commands have the environment in them.
             try Files.remove(folder.path + "/phases")
             try Files.remove("\(place)/capture")

@@ -215,7 +215,14 @@ actor JobRunner {
 
     func openEquipment() async throws {
         guard equipment == nil else { return }
-        equipment = try await host.equipment.open(lease, secrets: order?.secrets, in: folder)
+        if let order, Files.kind(of: folder.keptSecrets) == nil {
+            do { try KeptSecrets.save(order.secrets, in: folder) } catch {
+                // Only a Tendril that is restarted after the engine's end would miss it: then the log stays here.
+                logger.warning("what the log masks could not be kept: \(error)")
+            }
+        }
+        let secrets = order?.secrets ?? KeptSecrets.load(from: folder)
+        equipment = try await host.equipment.open(lease, secrets: secrets, in: folder)
     }
 
     func note(_ text: String) async { await equipment?.log.note(text) }

@@ -101,6 +101,11 @@ public struct TendrilService: Sendable {
     }
 
     private func makeHost(_ trellis: any TrellisCalling, _ clock: ServerClock) throws(TendrilStartError) -> JobHost {
+        if let name = configuration.passEnvironment.first(where: EnvironmentRules.isRefusedForOperator),
+            let sentence = EnvironmentRules.refusal(of: name)
+        {
+            throw TendrilStartError(description: "--pass-env: \(sentence)")
+        }
         var own = ProcessInfo.processInfo.environment
         var plugins = "\(configuration.workDir)/plugins"
         do {

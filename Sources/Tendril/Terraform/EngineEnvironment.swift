@@ -21,7 +21,7 @@ struct EngineEnvironment: Sendable {
     var base: [String: String] {
         var entries = own.filter { name, _ in
             Self.names.contains(name) || name.hasPrefix("SSL_CERT_") || name.uppercased().hasSuffix("_PROXY")
-                || passed.contains(name)
+                || passed.contains(name) && !EnvironmentRules.isRefusedForOperator(name)
         }
         if let pluginCache, entries["TF_PLUGIN_CACHE_DIR"] == nil { entries["TF_PLUGIN_CACHE_DIR"] = pluginCache }
         return cleaned(entries)
@@ -34,8 +34,9 @@ struct EngineEnvironment: Sendable {
         if let region = settings.region, !region.isEmpty {
             for name in ["AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_REGION"] { entries[name] = region }
         }
-        entries.merge(settings.environment) { _, vines in vines }
-        entries.merge(secrets) { _, secret in secret }
+        // The job of a vine that has such a name fails before this; none gets through in any case.
+        let vines = settings.environment.merging(secrets) { _, secret in secret }
+        entries.merge(vines.filter { EnvironmentRules.refusal(of: $0.key) == nil }) { _, vines in vines }
         if let logLevel { entries["TF_LOG"] = logLevel.rawValue }
         entries["TF_IN_AUTOMATION"] = "1"
         entries["TF_INPUT"] = "0"

@@ -1,3 +1,5 @@
+import Domain
+
 /// Paths that come from outside, checked before they are joined to one of ours.
 enum SafePath {
     struct Unsafe: Error, Hashable, CustomStringConvertible {
@@ -12,7 +14,7 @@ enum SafePath {
     /// - Throws: ``Unsafe`` for an absolute path, one with an empty, `.` or `..` component, or control characters.
     static func components(_ path: String) throws(Unsafe) -> [String] {
         guard !path.isEmpty, path.utf8.count <= 1024 else {
-            throw Unsafe(path: String(path.prefix(80)), reason: "is empty or too long")
+            throw Unsafe(path: path.shortened(toBytes: 80), reason: "is empty or too long")
         }
         guard !path.hasPrefix("/") else { throw Unsafe(path: path, reason: "is absolute") }
         guard path.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f }) else {

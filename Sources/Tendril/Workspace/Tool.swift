@@ -46,7 +46,8 @@ struct Tool: Sendable {
         let said = String(decoding: try complaint.read(limit: 1 << 20), as: UTF8.self)
         return Result(
             status: status, output: try output.read(limit: limit),
-            complaint: String(said.suffix(2000)).trimmingCharacters(in: .whitespacesAndNewlines))
+            complaint: (said.count > 2000 ? "…\(said.suffix(2000))" : said).trimmingCharacters(
+                in: .whitespacesAndNewlines))
     }
 
     /// As ``run(_:limit:)``, but ends the tool after `timeout`; nil where that was necessary.

@@ -19,7 +19,7 @@ struct AccessRoutes: Sendable {
     /// The name of the token in `admin.token`.
     static let admin = "admin"
 
-    func add(to group: RouterGroup<TrellisContext>) {
+    func add(to group: APIGroup) {
         group.get("tokens", use: tokens)
         group.post("tokens", use: makeToken)
         group.post("tokens/replace-admin", use: replaceAdmin)

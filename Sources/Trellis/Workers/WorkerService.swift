@@ -84,7 +84,11 @@ struct WorkerService: Sendable {
 
     /// The order of a lease that is held already, for a Tendril that came back.
     func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> WorkOrder {
-        _ = try await requireLastLease(id, epoch: epoch, worker: worker)
+        let held = try await requireLastLease(id, epoch: epoch, worker: worker)
+        guard held.state.leaseHeld || held.state.engine.holdsVine else {
+            throw Refusal(
+                .leaseLost, "The job is \(held.status.rawValue) and its engine is gone. Its secrets can't be read anymore.")
+        }
         guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
         return try await order(for: job)
     }

@@ -33,6 +33,30 @@ struct FollowOptions: ParsableArguments {
     }
 }
 
+/// How a plan runs its engine.
+struct RunOptionArguments: ParsableArguments {
+    @Option(help: "Limit the plan to this resource or module, and what it depends on. Repeat for more.")
+    var target: [String] = []
+    @Option(help: "Replace this resource. Repeat for more.") var replace: [String] = []
+    @Flag(help: "Only take changes made outside of Terraform into the state.") var refreshOnly = false
+    @Option(help: "How many resources are worked on at a time: 1 to 256.") var parallelism: Int?
+    @Option(help: "Terraform's own log: trace, debug, info, warn or error.") var logLevel: String?
+
+    /// Checked here as Trellis checks it.
+    func options() throws -> RunOptions {
+        var options = RunOptions(
+            targets: target, replace: replace, refreshOnly: refreshOnly, parallelism: parallelism)
+        if let logLevel {
+            guard let level = RunOptions.LogLevel(rawValue: logLevel.uppercased()) else {
+                throw ValidationError("--log-level is trace, debug, info, warn or error.")
+            }
+            options.logLevel = level
+        }
+        do { try options.check(for: .plan) } catch { throw ValidationError(error.reason) }
+        return options
+    }
+}
+
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
@@ -51,16 +75,18 @@ struct PlanCommand: AsyncParsableCommand {
 
     @OptionGroup var client: ClientOptions
     @OptionGroup var job: FollowOptions
+    @OptionGroup var options: RunOptionArguments
     @Argument(help: "Folder with Terraform files.") var folder: String
     @Option(help: "Plan the folder as this vine (ID), whatever folder the vine was made from.") var vine: String?
 
     func run() async throws {
         let id = try vine.map(VineID.init(argument:))
+        let options = try options.options()
         let files = try VineFolder(folder)
         let client = try await client.connect()
         let vine = try await files.upload(to: client, vine: id)
         let record: JobRecord = try await client.post(
-            "/api/jobs", CreateJob(jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker()))
+            "/api/jobs", CreateJob(jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker(), options: options))
         try await job.finish(record, client)
     }
 }

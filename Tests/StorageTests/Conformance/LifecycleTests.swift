@@ -138,6 +138,61 @@ import Testing
         }
     }
 
+    /// What its last holder says of a job that has ended may add, and not contradict.
+    @Test(arguments: StoreUnderTest.all) func anEndedJobIsNotRewritten(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            func change(_ events: [JobEvent], _ facts: JobFacts, at seconds: Int64) async throws -> Job {
+                try await bench.store.change(job.id, events, facts: facts, at: Bench.at(seconds)).job
+            }
+            let changes = PlannedChanges(add: 2, imports: 1)
+            let ended = try await change(
+                [.fail(epoch: 1, engineKnown: true)],
+                JobFacts(
+                    errorMessage: "one", outcome: Outcome(result: .failed, summary: "It failed."), changes: changes,
+                    warnings: 3, truncated: ["resources"], metadata: ["a": 1]), at: 5)
+            #expect(ended.changes == changes && ended.warnings == 3 && ended.truncated == ["resources"])
+            // With a change of its own, so that it is no mere repetition.
+            let late = try await change(
+                [.closeLog(epoch: 1, .incomplete(reason: "x"))],
+                JobFacts(
+                    errorMessage: "two", outcome: Outcome(result: .succeeded, summary: "Lies."),
+                    changes: PlannedChanges(), warnings: 0, truncated: ["outputs"], metadata: ["a": 2, "b": 3]), at: 6)
+            #expect(late.errorMessage == "one")
+            #expect(late.outcome?.result == .failed)
+            #expect(late.changes == changes && late.warnings == 3 && late.truncated == ["resources"])
+            #expect(late.metadata == ["a": 1, "b": 3])
+            // Nothing grows beyond the bound.
+            for n in 0..<4 {
+                let text = JSONValue.string(String(repeating: "x", count: 400_000))
+                _ = try await change([], JobFacts(metadata: ["m\(n)": text]), at: 7)
+            }
+            let last = try #require(await bench.store.job(job.id))
+            #expect(last.metadata.encodedBytes <= JobMetadata.storedBytes)
+            #expect(last.metadata["m1"] != nil && last.metadata["m3"] == nil && last.metadata["b"] == 3)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func whatReallyHappenedReplacesUnknownOnce(
+        _ engine: StoreUnderTest
+    ) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            let unknown = Outcome(result: .unknown, summary: "Given up.")
+            _ = try await bench.store.change(
+                job.id, [.giveUp(epoch: 1)], facts: JobFacts(errorMessage: "Given up.", outcome: unknown),
+                at: Bench.at(5))
+            for (result, kept) in [
+                (Outcome.Result.unknown, Outcome.Result.unknown), (.succeeded, .succeeded), (.failed, .succeeded),
+            ] {
+                let facts = JobFacts(outcome: Outcome(result: result, summary: "\(result)"))
+                let change = try await bench.store.change(
+                    job.id, [.engineEnded(epoch: 1, known: true)], facts: facts, at: Bench.at(6))
+                #expect(change.job.outcome?.result == kept)
+            }
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all) func notesOfAChangeStandInTheLogItCloses(
         _ engine: StoreUnderTest
     ) async throws {

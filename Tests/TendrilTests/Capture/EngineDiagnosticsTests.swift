@@ -61,7 +61,7 @@ import Testing
     @Test func diagnosticsInJSON() {
         func line(_ severity: String, _ summary: String) -> String {
             #"{"@level":"\#(severity)","type":"diagnostic","diagnostic":{"severity":"\#(severity)","summary":"\#(summary)","#
-                + #""detail":"because hunter2-x","address":"a.b","range":{"filename":"m.tf","start":{"line":4,"column":1}}}}"#
+                + #""detail":"because hunter2-x\n\n","address":"a.b","range":{"filename":"m.tf","start":{"line":4,"column":1}}}}"#
                 + "\n"
         }
         let text =

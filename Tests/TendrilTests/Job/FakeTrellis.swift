@@ -27,6 +27,8 @@ actor FakeTrellis: TrellisCalling {
     private(set) var stored: [Stored] = []
     private(set) var artifacts: [JobID: Data] = [:]
     var reply = HeartbeatReply(serverNow: Timestamp(milliseconds: 0), work: false, stop: [], lost: [])
+    /// Refuses reports of an end that bring metadata along.
+    private var refusesMetadata = false
     /// What the log of a report that closes it is found to be.
     var logState = "COMPLETE"
     /// Asked before each call, by its name; may throw, or wait.
@@ -56,6 +58,8 @@ actor FakeTrellis: TrellisCalling {
     func put(state: Data) { states.append(state) }
     func put(artifact: Data, of job: JobID) { artifacts[job] = artifact }
     func find(log: String) { logState = log }
+    func refuseMetadata() { refusesMetadata = true }
+    func forget(_ job: JobID) { orders[job] = nil }
     func send(_ signal: WorkerSignal) { for continuation in signals { continuation.yield(signal) } }
 
     var lastReport: ReportStatus? { reports.last }
@@ -99,6 +103,7 @@ actor FakeTrellis: TrellisCalling {
         let report = masked.content
         bodies.append(("report", try WireJSON.encode(report)))
         try await enter("report \(report.status?.rawValue ?? "facts")")
+        if refusesMetadata, report.executionMetadata != nil { throw Self.refused(413, "Too large.") }
         let stands = statuses[job] ?? .queued
         if let status = report.status {
             if stands.isTerminal, stands != status {

@@ -42,7 +42,8 @@ enum Fixtures {
         _ type: JobType = .plan, vine: VineID = Ambient.system.makeID(), files: [String: String] = ["main.tf": ""],
         source: VineSource? = nil, variables: [String: JSONValue] = [:], secrets: VineSecrets = VineSecrets(),
         plan: PlanRecord? = nil, environment: [String: String] = [:],
-        requirement: EngineRequirement = EngineRequirement(), resolvedCommit: String? = nil
+        requirement: EngineRequirement = EngineRequirement(), resolvedCommit: String? = nil,
+        options: RunOptions? = nil
     ) -> WorkOrder {
         let settings = VineSettings(
             projectName: "shop", environmentStage: "test", region: "eu-central-1", variables: variables,
@@ -52,7 +53,8 @@ enum Fixtures {
             jobId: Ambient.system.makeID(), epoch: 1, jobType: type, vineId: vine, vineTitle: "shop / test",
             snapshot: Snapshot(
                 vine: vine, revision: 1, settings: settings, digest: "d", resolvedCommit: resolvedCommit),
-            secrets: secrets, requirement: requirement, plan: plan, createdAt: Timestamp(milliseconds: 0))
+            secrets: secrets, requirement: requirement, options: options, plan: plan,
+            createdAt: Timestamp(milliseconds: 0))
     }
 
     static func state(serial: Int64, lineage: String = "l-1", outputs: String = "{}") -> Data {

@@ -217,7 +217,8 @@ import Wire
             await trellis.giveUp(order.jobId)
             await trellis.guarding { if $0 == "work" { throw FakeTrellis.refused(410, "Not yours.") } }
         }
-        #expect(equipment.secrets.last == .some(nil))
+        // Trellis tells the secrets no more: the log is masked with what was kept, and so may still be shipped.
+        #expect(equipment.secrets.last??.variables["password"] == "hush-hush")
         let report = try #require(await trellis.lastReport)
         #expect(report.status == nil)
         #expect(report.outcome?.result == .succeeded)

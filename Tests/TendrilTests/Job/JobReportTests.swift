@@ -80,6 +80,152 @@ extension JobRunnerTests {
         #expect(Files.kind(of: folder(of: order)) == nil)
     }
 
+    /// A refused optional part never decides the verdict.
+    @Test func theEndIsReportedWithoutItsMetadataWhereThatIsRefused() async throws {
+        await trellis.refuseMetadata()
+        try await run(Fixtures.order(), FakeEquipment(warnings: 4, engine: ScriptedEngine().run))
+        let report = try #require(await trellis.lastReport)
+        #expect(report.status == .success && report.outcome?.result == .succeeded)
+        #expect(report.truncated == ["execution_metadata"])
+        #expect(report.changes == PlannedChanges(add: 1) && report.warnings == 4)
+        #expect(report.log != nil)
+    }
+
+    /// Whatever a plan and its outputs hold, the report stays within what Trellis has always taken.
+    @Test func aReportIsBounded() async throws {
+        let huge = String(repeating: "k", count: 9000)
+        let plan =
+            "{\"resource_changes\":["
+            + (0..<600).map { "{\"address\":\"a.b[\\\"\(huge)\($0)\\\"]\",\"change\":{\"actions\":[\"create\"]}}" }
+            .joined(separator: ",") + "]}"
+        let output = String(repeating: "\u{1}\"o", count: 9000)
+        let encoded = String(decoding: try JSONEncoder().encode(output), as: UTF8.self)
+        let outputs =
+            "{" + (0..<60).map { "\"out\($0)\":{\"value\":\(encoded),\"type\":\"string\"}" }.joined(separator: ",")
+            + "}"
+        let equipment = FakeEquipment(
+            errorSummary: huge + huge,
+            engine: ScriptedEngine(
+                outputs: outputs,
+                hook: { command in
+                    guard command.name == "show" else { return nil }
+                    try Files.write(Data(plan.utf8), to: command.stdoutFile ?? "/nowhere")
+                    return .exited(code: 0)
+                }
+            ).run)
+        try await run(Fixtures.order(.destroy), equipment)
+        let report = try #require(await trellis.lastReport)
+        #expect(report.status == .success)
+        #expect(report.changes?.add == 600)
+        #expect(try WireJSON.encode(report).count <= 1 << 20)
+        let truncated = try #require(report.truncated)
+        #expect(truncated.contains("resources") && truncated.contains { $0.hasPrefix("outputs.out") })
+        for name in truncated where name.hasPrefix("outputs.out") {
+            #expect(report.executionMetadata?["outputs"]?[String(name.dropFirst(8))] == JobMetadata.tooLarge)
+        }
+        // What is not named as cut is whole.
+        guard case .object(let shown) = report.executionMetadata?["outputs"] else { return #expect(Bool(false)) }
+        #expect(shown.count == 60)
+        #expect(shown.values.allSatisfy { $0 == .string(output) || $0 == JobMetadata.tooLarge })
+        #expect(shown.values.contains(.string(output)))
+    }
+
+    // MARK: - Run options and environment
+
+    @Test func runOptionsReachTheEngineAsArguments() async throws {
+        let options = RunOptions(
+            targets: ["module.net", #"a.b["x y"]"#], replace: ["a.c"], parallelism: 3, logLevel: .trace)
+        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(options: options), equipment)
+        let plan = try #require(equipment.commands.first { $0.name == "plan" })
+        #expect(
+            plan.arguments.suffix(4) == [
+                "-target=module.net", #"-target=a.b["x y"]"#, "-replace=a.c", "-parallelism=3",
+            ])
+        #expect(plan.environment["TF_LOG"] == "TRACE")
+        #expect(
+            Phase.plan.arguments(in: .plan, plan: "/p", variables: nil, options: RunOptions(refreshOnly: true))
+                == ["plan", "-input=false", "-out=/p", "-refresh-only"])
+        #expect(
+            Phase.apply.arguments(in: .deploy, plan: "/p", variables: "/v", options: options)
+                == ["apply", "-input=false", "-var-file=/v", "-parallelism=3", "/p"])
+    }
+
+    /// A vine may have been stored before its names were checked.
+    @Test(arguments: [false, true]) func anEnvironmentThatDefeatsTheStateFailsTheJob(isSecret: Bool) async throws {
+        let entry = ["TF_CLI_ARGS_apply": "-state-out=elsewhere.tfstate"]
+        let order = Fixtures.order(
+            secrets: VineSecrets(environment: isSecret ? entry : [:]), environment: isSecret ? [:] : entry)
+        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        try await run(order, equipment)
+        let report = try #require(await trellis.lastReport)
+        #expect(report.status == .failed)
+        #expect(report.errorMessage?.contains("\"TF_CLI_ARGS_apply\" is reserved") == true)
+        #expect(equipment.phases.isEmpty)
+        #expect(await trellis.holder == nil)
+    }
+
+    // MARK: - A state that is nowhere
+
+    @Test func anApplyThatLeavesNoStateFailsAndItsFolderIsKept() async throws {
+        let order = Fixtures.order(.destroy)
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { command in
+                guard command.name == "apply" else { return nil }
+                try Files.write(Fixtures.state(serial: 3), to: command.workingDirectory + "/elsewhere.tfstate")
+                return .exited(code: 0)
+            }).run)
+        try await run(order, equipment)
+        let report = try #require(await trellis.lastReport)
+        #expect(report.status == .failed && report.outcome?.result == .failed)
+        #expect(report.errorMessage?.contains("left no new state") == true)
+        #expect(report.outcome?.lockReleased == false)
+        #expect(await trellis.holder == "\(order.jobId):1")
+        #expect(place.text(of: "work/kept/\(order.jobId)/folder/elsewhere.tfstate") != nil)
+    }
+
+    /// Some providers read back the value that they had: an update alone may leave the state as it was.
+    @Test func anUpdateMayLeaveTheStateAsItWas() async throws {
+        await trellis.put(state: Fixtures.state(serial: 4))
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { command in
+                if command.name == "show" {
+                    let plan = #"{"resource_changes":[{"address":"a.b","change":{"actions":["update"]}}]}"#
+                    try Files.write(Data(plan.utf8), to: command.stdoutFile ?? "/nowhere")
+                    return .exited(code: 0)
+                }
+                return command.name == "apply" ? .exited(code: 0) : nil
+            }).run)
+        try await run(Fixtures.order(.destroy), equipment)
+        #expect(await trellis.lastReport?.status == .success)
+    }
+
+    @Test func aPlanThatEndsWithADetailedCodeHasSucceeded() async throws {
+        let equipment = FakeEquipment(
+            engine: ScriptedEngine(hook: { command in
+                guard command.name == "plan" else { return nil }
+                let out = command.arguments.first { $0.hasPrefix("-out=") }?.dropFirst(5) ?? "/nowhere"
+                try Files.write(Data("PLAN".utf8), to: String(out))
+                return .exited(code: 2)
+            }).run)
+        try await run(Fixtures.order(), equipment)
+        #expect(await trellis.lastReport?.status == .success)
+        let applied = FakeEquipment(engine: ScriptedEngine(hook: { $0.name == "apply" ? .exited(code: 2) : nil }).run)
+        try await run(Fixtures.order(.destroy), applied)
+        #expect(await trellis.lastReport?.status == .failed)
+    }
+
+    @Test func noErrorNamesTheFoldersOfTheTendril() async throws {
+        let order = Fixtures.order()
+        let here = "\(place.path)/run/\(order.vineId)"
+        let equipment = FakeEquipment(
+            errorSummary: "open \(here)/mod/x.tf: no such file\nwith a.b, on \(folder(of: order))/plan line 3",
+            engine: ScriptedEngine(hook: { $0.name == "plan" ? .exited(code: 1) : nil }).run)
+        try await run(order, equipment)
+        let message = try #require(await trellis.lastReport?.errorMessage)
+        #expect(message == "open mod/x.tf: no such file\nwith a.b, on plan line 3")
+    }
+
     // MARK: - Facts
 
     @Test func whatTheJobWritesIsMergedAndMasked() async throws {
@@ -109,6 +255,7 @@ extension JobRunnerTests {
         #expect(await trellis.lastReport?.status == .success)
         let (_, tooLarge) = try await metadata("{\"a\":\"" + String(repeating: "x", count: 70_000) + "\"}")
         #expect(tooLarge.contains("The metadata file is larger than 64 KiB, and left out"))
+        #expect(await trellis.lastReport?.truncated == ["metadata_file"])
     }
 
     @Test func anotherBackendKeepsItsOwnState() async throws {
@@ -159,8 +306,13 @@ extension JobRunnerTests {
         let leaks = Mutex<[String]?>(nil)
         await trellis.guarding { [place] call in
             guard call == "report SUCCESS" else { return }
+            // What the log masks is kept, for the owner alone, for as long as the log may have to be masked.
+            let masking = "work/jobs/\(order.jobId)/masking.json"
+            let mode = (try FileManager.default.attributesOfItem(atPath: "\(place.path)/\(masking)"))[.posixPermissions]
+            #expect(mode as? Int == 0o600)
             let found = place.tree.filter { name in
-                name.hasPrefix("work/jobs/") && place.text(of: name)?.contains("hush-hush") == true
+                name.hasPrefix("work/jobs/") && name != masking
+                    && place.text(of: name)?.contains("hush-hush") == true
             }
             leaks.withLock { $0 = found }
         }
@@ -174,6 +326,7 @@ extension JobRunnerTests {
         try await run(order, equipment)
         #expect(await trellis.lastReport?.status == .success)
         #expect(leaks.withLock { $0 } == [])
+        #expect(Files.kind(of: folder(of: order)) == nil)
     }
 
     @Test func anEngineThatCouldNotBeRunDidNotRun() async throws {

@@ -98,6 +98,85 @@ struct TerraformJobTests {
         #expect(!place.tree.contains { $0.hasPrefix("work/jobs/") || $0.hasSuffix(".tfstate") })
     }
 
+    private func plan(_ main: String, options: RunOptions? = nil) async throws -> (WorkOrder, ReportStatus) {
+        var order = order(.plan, files: ["main.tf": main])
+        order.options = options
+        return (order, try await run(order, equipment()))
+    }
+
+    private func apply(_ plan: (order: WorkOrder, report: ReportStatus), _ main: String) async throws -> ReportStatus {
+        try await run(
+            order(.deploy, files: ["main.tf": main], plan: try await record(plan.order, plan.report)), equipment())
+    }
+
+    /// Each kind of plan that Terraform's "Plan:" line may call nothing.
+    @Test func importsMovesForgetsAndOutputsAreChanges() async throws {
+        let pair =
+            #"resource "terraform_data" "x" { input = 1 }"# + "\n" + #"resource "terraform_data" "y" { input = 2 }"#
+        let first = try await plan(pair)
+        #expect(first.1.changes == PlannedChanges(add: 2))
+        #expect(try await apply(first, pair).status == .success)
+        let moved = try await plan(
+            """
+            moved {
+              from = terraform_data.x
+              to   = terraform_data.z
+            }
+            resource "terraform_data" "z" { input = 1 }
+            removed {
+              from = terraform_data.y
+              lifecycle { destroy = false }
+            }
+            import {
+              to = terraform_data.taken
+              id = "some-id"
+            }
+            resource "terraform_data" "taken" {}
+            output "o" { value = "v" }
+            """)
+        #expect(moved.1.changes == PlannedChanges(imports: 1, moves: 1, forgets: 1, outputs: 1))
+        #expect(moved.1.outcome?.summary == "Saved plan: 1 to import, 1 to forget, 1 moved, 1 output changes.")
+        let nothing = try await plan(pair)
+        #expect(nothing.1.changes?.isEmpty == true)
+        #expect(nothing.1.outcome?.summary == "Saved plan: no changes.")
+    }
+
+    @Test func ephemeralVariablesAreGivenToApplyAndDestroy() async throws {
+        let main = """
+            variable "session" {
+              type      = string
+              ephemeral = true
+            }
+            variable "name" { type = string }
+            resource "terraform_data" "a" { input = var.name }
+            """
+        func ordered(_ type: JobType, plan: PlanRecord? = nil) -> WorkOrder {
+            Fixtures.order(
+                type, vine: vine, files: ["main.tf": main], variables: ["name": "n", "unused": 1],
+                secrets: VineSecrets(variables: ["session": "hush-hush"]), plan: plan)
+        }
+        let plan = ordered(.plan)
+        let planned = try await run(plan, equipment())
+        #expect(planned.status == .success, "\(place.text(of: "log") ?? "")")
+        let deployed = try await run(ordered(.deploy, plan: try await record(plan, planned)), equipment())
+        #expect(deployed.status == .success, "\(place.text(of: "log") ?? "")")
+        let destroyed = try await run(ordered(.destroy), equipment())
+        #expect(destroyed.status == .success, "\(place.text(of: "log") ?? "")")
+        #expect(!place.tree.contains { $0.hasSuffix("ephemeral.tfvars.json") })
+    }
+
+    @Test func runOptionsDoWhatTheySay() async throws {
+        let pair =
+            #"resource "terraform_data" "x" { input = 1 }"# + "\n" + #"resource "terraform_data" "y" { input = 2 }"#
+        let targeted = try await plan(pair, options: RunOptions(targets: ["terraform_data.x"], parallelism: 1))
+        #expect(targeted.1.changes == PlannedChanges(add: 1))
+        #expect(try await apply(targeted, pair).status == .success)
+        let replaced = try await plan(pair, options: RunOptions(replace: ["terraform_data.x"]))
+        #expect(replaced.1.changes == PlannedChanges(add: 2, destroy: 1))
+        let refreshed = try await plan(pair, options: RunOptions(refreshOnly: true))
+        #expect(refreshed.1.changes?.isEmpty == true)
+    }
+
     @Test func aFailingApplySavesWhatItDid() async throws {
         let files = [
             "main.tf": """

@@ -223,7 +223,7 @@ import Wire
         "PATH": "/bin", "HOME": "/root", "LANG": "C", "TMPDIR": "/tmp", "SSL_CERT_FILE": "/c", "HTTPS_PROXY": "p",
         "no_proxy": "n", "CHECKPOINT_DISABLE": "1", "TRELLIS_URL": "u", "TENDRIL_TOKEN": "t",
         "AWS_SECRET_ACCESS_KEY": "k",
-        "SSH_AUTH_SOCK": "/s", "TF_CLI_CONFIG_FILE": "/none", "SHELL": "/bin/sh",
+        "SSH_AUTH_SOCK": "/s", "TF_CLI_ARGS_plan": "-lock=false", "TF_CLI_CONFIG_FILE": "/none", "SHELL": "/bin/sh",
     ]
 
     private func environment(passed: [String] = [], exists: Bool = false) -> EngineEnvironment {
@@ -240,7 +240,8 @@ import Wire
     }
 
     @Test func theOperatorMayPassMoreButNeverOurOwn() {
-        let base = environment(passed: ["SSH_AUTH_SOCK", "TRELLIS_URL", "TENDRIL_TOKEN"]).base
+        let base = environment(passed: ["SSH_AUTH_SOCK", "TRELLIS_URL", "TENDRIL_TOKEN", "TF_CLI_ARGS_plan"]).base
+        #expect(base["TF_CLI_ARGS_plan"] == nil)
         #expect(base["SSH_AUTH_SOCK"] == "/s")
         #expect(base["TRELLIS_URL"] == nil)
         #expect(base["TENDRIL_TOKEN"] == nil)
@@ -252,9 +253,12 @@ import Wire
             environment: [
                 "A": "plain", "B": "plain", "TF_INPUT": "1", "TF_DATA_DIR": "x", "TRELLIS_URL": "u",
                 "AWS_REGION": "us-1",
-                "BAD=NAME": "x", "NUL": "a\0b", "TF_CLI_CONFIG_FILE": "/none",
+                "BAD=NAME": "x", "NUL": "a\0b", "TF_CLI_CONFIG_FILE": "/none", "LD_PRELOAD": "/x.so",
+                "TF_WORKSPACE": "a",
             ], source: .inline(files: [:]))
-        let made = environment().forVine(settings, secrets: ["B": "secret"], metadataFile: "/m")
+        let made = environment().forVine(
+            settings, secrets: ["B": "secret", "TF_CLI_ARGS": "-x"], metadataFile: "/m", logLevel: .debug)
+        #expect(made["TF_LOG"] == "DEBUG")
         #expect(made["A"] == "plain")
         #expect(made["B"] == "secret")
         #expect(made["TF_IN_AUTOMATION"] == "1")
@@ -263,7 +267,10 @@ import Wire
         #expect(made["AWS_REGION"] == "us-1")
         #expect(made["AWS_DEFAULT_REGION"] == "eu-1")
         #expect(made["GOOGLE_REGION"] == "eu-1")
-        for name in ["TF_DATA_DIR", "TRELLIS_URL", "BAD=NAME", "NUL", "TF_CLI_CONFIG_FILE"] {
+        for name in [
+            "TF_DATA_DIR", "TRELLIS_URL", "BAD=NAME", "NUL", "TF_CLI_CONFIG_FILE", "LD_PRELOAD", "TF_WORKSPACE",
+            "TF_CLI_ARGS",
+        ] {
             #expect(made[name] == nil, "\(name)")
         }
     }
