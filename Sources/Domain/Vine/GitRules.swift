@@ -16,7 +16,7 @@ public struct GitRules: Sendable {
         }
         let schemes = allowsFileURLs ? ["https://", "ssh://", "file://"] : ["https://", "ssh://"]
         guard let scheme = schemes.first(where: url.hasPrefix) else {
-            throw invalid("A git URL begins with https:// or ssh://.")
+            throw invalid("Use https:// or ssh://.")
         }
         let authority = url.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard scheme == "file://" || !authority.isEmpty, authority.first != "-" else {
@@ -26,7 +26,7 @@ public struct GitRules: Sendable {
         if let at = authority.lastIndex(of: "@") {
             let user = authority[..<at]
             guard scheme == "ssh://", !user.contains(":"), user.first != "-" else {
-                throw invalid("The git URL carries credentials; keep them out of it.")
+                throw invalid("Remove the credentials from the URL.")
             }
         }
     }

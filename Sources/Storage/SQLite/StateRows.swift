@@ -37,14 +37,14 @@ extension StateVersion {
         return Int(last?.optionalInteger("last") ?? 0) + 1
     }
 
-    func insert(_ db: Database, lockID: String?, sealed: Data) throws {
+    func insert(_ db: Database, lockID: String?, resources: Int?, sealed: Data) throws {
         try db.run(
             """
             INSERT INTO vine_state_versions
-                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, sealed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, resources, sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, vine.rawValue, number, position.lineage, position.serial, job?.rawValue, lockID,
-            createdAt.milliseconds, sha256, aside, sealed)
+            createdAt.milliseconds, sha256, aside, resources, sealed)
     }
 }
 

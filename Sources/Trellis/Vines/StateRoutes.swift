@@ -39,7 +39,11 @@ struct StateRoutes: Sendable {
 
     private func read(_ request: Request, context: TrellisContext) async throws -> Response {
         let id: VineID = try context.id("id", of: "vine")
-        try await requireAccess(to: id, context: context)
+        if case .user = context.principal {
+            try await requireAnyVine(id)
+        } else {
+            try await requireAccess(to: id, context: context)
+        }
         let stored = try await StorageError.refusingDamage("The state") { try await store.currentState(of: id) }
         guard let state = stored else { return Response(status: .noContent) }
         return .bytes(state.bytes, contentType: "application/json")
@@ -51,7 +55,8 @@ struct StateRoutes: Sendable {
         let bytes = try await request.bytes(upTo: stateLimit)
         let position = try StateFile.position(of: bytes)
         let version = try await store.saveState(
-            bytes, of: id, position: position, sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
+            bytes, of: id, position: position, resources: StateFile.resources(in: bytes),
+            sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
             lockID: request.text("ID"), at: ambient.now())
         return try .json(["version": version.number])
     }
@@ -107,14 +112,14 @@ struct StateRoutes: Sendable {
             try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
         }
         context.logger.notice("a state lock was broken", metadata: ["vine": "\(id)", "by": "\(user)"])
-        return try .json(VineRecord(vine, lock: await store.stateLock(of: id)))
+        return try .json(VineRecord(vine, facts: await store.vineFacts([id])[id]))
     }
 
     /// All versions, those kept aside too, without their bytes.
     private func versions(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
-        guard try await store.vine(id) != nil else { throw Refusal(.notFound, "There is no such vine.") }
+        try await requireAnyVine(id)
         let items = try await store.stateVersions(of: id).map(StateVersionRecord.init)
         return try .json(ListPage(items: items, nextCursor: nil))
     }
@@ -137,6 +142,11 @@ struct StateRoutes: Sendable {
             throw Refusal(.invalid, "A Tendril's lock id is \"JOB:EPOCH\".")
         }
         return Lease(job: job, worker: worker, epoch: epoch)
+    }
+
+    /// The states of a deleted vine can still be read: what they describe may still exist.
+    private func requireAnyVine(_ id: VineID) async throws {
+        guard try await store.anyVine(id) != nil else { throw Refusal(.notFound, "There is no such vine.") }
     }
 
     /// Users may see every state; a Tendril that of a vine on which it has a job. Returns that job.
@@ -173,6 +183,26 @@ enum StateFile {
     private struct Head: Decodable {
         var lineage: String
         var serial: Int64
+    }
+
+    private struct Holdings: Decodable {
+        var resources: [Resource]?
+
+        struct Resource: Decodable {
+            var mode: String?
+            var instances: [Skipped]?
+        }
+
+        struct Skipped: Decodable {
+            init(from decoder: any Decoder) {}
+        }
+    }
+
+    /// Instances of managed resources, as `terraform state list` shows them without data sources; nil where that
+    /// can't be told.
+    static func resources(in bytes: Data) -> Int? {
+        guard let holdings = try? JSONDecoder().decode(Holdings.self, from: bytes) else { return nil }
+        return (holdings.resources ?? []).filter { $0.mode == "managed" }.reduce(0) { $0 + ($1.instances?.count ?? 0) }
     }
 
     /// - Throws: ``Refusal`` `.invalid` for what is no Terraform state.

@@ -67,10 +67,10 @@ struct VineFolder {
         guard let known = try await find(create, client) else { return try await client.post("/api/vines", create) }
         var patch = PatchVine()
         patch.source = create.source
-        patch.region = create.region
+        if let region = create.region { patch.region = .value(region) }
         patch.variables = create.variables
         patch.environment = create.environment
-        patch.engine = create.engine
+        if let engine = create.engine { patch.engine = .value(engine) }
         patch.sensitiveVariables = create.sensitiveVariables?.mapValues { $0 }
         return try await client.patch("/api/vines/\(known.id)", patch)
     }

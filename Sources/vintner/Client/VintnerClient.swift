@@ -33,6 +33,11 @@ struct VintnerClient: Sendable {
         try await send(.PATCH, path, body: WireJSON.encode(body), as: type)
     }
 
+    /// Deletes what `path` names.
+    func delete(_ path: String) async throws {
+        _ = try await perform(request(.DELETE, path), timeout: .seconds(60))
+    }
+
     /// The text of `path`, piece by piece.
     func text(_ path: String, _ take: (String) -> Void) async throws {
         var request = request(.GET, path)

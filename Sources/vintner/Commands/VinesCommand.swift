@@ -5,19 +5,23 @@ internal import Wire
 
 struct VinesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vines", abstract: "List vines, look at the versions of a state, break a lock.",
-        subcommands: [List.self, States.self, BreakLock.self])
+        commandName: "vines", abstract: "List vines, look at the versions of a state, break a lock, delete a vine.",
+        subcommands: [List.self, States.self, BreakLock.self, Delete.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The vines, one a line, with who holds their lock.")
 
         @OptionGroup var client: ClientOptions
+        @Flag(help: "List the deleted vines, whose states can still be read.") var deleted = false
 
         func run() async throws {
-            let page: ListPage<VineRecord> = try await client.makeClient().get("/api/vines?limit=200")
+            let query = deleted ? "&deleted=true" : ""
+            let page: ListPage<VineRecord> = try await client.makeClient().get("/api/vines?limit=200\(query)")
             for vine in page.items {
-                let lock = vine.lock.map { "locked by \($0.holder) since \($0.since)" } ?? ""
-                print(vine.id, "\(vine.projectName) / \(vine.environmentStage)".padded(to: 32), lock)
+                let note =
+                    vine.deletedAt.map { "deleted \($0)" }
+                    ?? vine.lock.map { "locked by \($0.holder) since \($0.since)" } ?? ""
+                print(vine.id, "\(vine.projectName) / \(vine.environmentStage)".padded(to: 32), note)
             }
         }
     }
@@ -42,6 +46,27 @@ struct VinesCommand: AsyncParsableCommand {
                     version.number, version.createdAt, "serial \(version.serial)", version.lineage,
                     version.jobId?.short ?? "-", version.aside ? "kept aside" : "")
             }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a vine. What is in its state is not destroyed.",
+            discussion: """
+                A vine whose state has resources, or may have, needs --confirm. The versions of its state stay \
+                readable: vintner vines list --deleted, vintner vines states VINE.
+                """)
+
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "The vine's ID.") var vine: String
+        @Option(help: "The vine's name, PROJECT/STAGE, to leave behind what its state has.") var confirm: String?
+
+        func run() async throws {
+            guard let id = VineID(vine) else { throw ValidationError("Not a vine ID: \"\(vine)\".") }
+            let allowed = CharacterSet.alphanumerics
+            let query = confirm?.addingPercentEncoding(withAllowedCharacters: allowed).map { "?confirm=\($0)" } ?? ""
+            try await client.makeClient().delete("/api/vines/\(id)\(query)")
+            print("Deleted. Versions of its state: vintner vines states \(id)")
         }
     }
 
