@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -58,15 +59,12 @@ def read_line(process: subprocess.Popen, wanted: re.Pattern, limit: float, seen:
     pytest.exit(f"The server printed no sign-in link within {limit} s:\n{''.join(seen)}", returncode=3)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if url := os.environ.get("VINTNER_URL"):
-        yield Server(url.rstrip("/"), os.environ.get("VINTNER_TOKEN", ""), None)
-        return
+@contextmanager
+def running(data: Path) -> Iterator[Server]:
+    """A server of its own, with one Tendril."""
     binary = Path(os.environ.get("VINTNER_BIN", ROOT / ".build" / "debug" / "vintner"))
     if not binary.exists():
         pytest.exit(f"{binary} is not there: build first, or set VINTNER_BIN.", returncode=3)
-    data = tmp_path_factory.mktemp("data")
     process = subprocess.Popen(
         [str(binary), "up", "--data", str(data), "--port", "0", "--tendrils", "1"],
         stdout=subprocess.PIPE, stderr=(data / "stderr.log").open("w"), text=True, bufsize=1, start_new_session=True,
@@ -82,6 +80,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if url := os.environ.get("VINTNER_URL"):
+        yield Server(url.rstrip("/"), os.environ.get("VINTNER_TOKEN", ""), None)
+        return
+    with running(tmp_path_factory.mktemp("data")) as server:
+        yield server
+
+
+@pytest.fixture
+def other_server(tmp_path: Path) -> Iterator[Server]:
+    """A second installation on the same host."""
+    data = tmp_path / "other"
+    data.mkdir()
+    with running(data) as server:
+        yield server
 
 
 # ---- the API

@@ -182,7 +182,7 @@ def test_A4_says_why_a_tendril_cannot_apply_the_plan(page: Page, api: Api, plann
     reasons = {
         Hand(api, engines=[{**engine, "version": "0.0.1"}]).beat().name: ("ONLINE", f"Has {engine['name']} 0.0.1, not {engine['version']}"),
         Hand(api, engines=[{**engine, "platform": "plan9_mips"}]).beat().name: ("ONLINE", f"Runs on plan9_mips, not {engine['platform']}"),
-        Hand(api, engines=real["engines"], run_root="/elsewhere").beat().name: ("ONLINE", f"Runs jobs under /elsewhere, not {real['run_root']}"),
+        Hand(api, engines=real["engines"], run_root="/elsewhere").beat().name: ("ONLINE", f"Can't use this plan: different --run-root (/elsewhere, plan needs {real['run_root']})"),
         Hand(api, engines=[{**engine, "name": "tofu" if engine["name"] == "terraform" else "terraform"}]).beat().name: ("ONLINE", f"Has no {engine['name']}"),
         Hand(api).beat(draining=True).name: ("DRAINING", "Takes no new jobs"),
         Hand(api).name: ("OFFLINE", "Has never connected"),

@@ -25,7 +25,7 @@ def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api, gate) -> No
     view.button("Force cancel").click()
     dialog = page.get_by_role("dialog", name="Force cancel")
     expect(dialog).to_contain_text("may exist afterwards without standing in the state")
-    dialog.get_by_role("button", name="Keep it").click()
+    dialog.get_by_role("button", name="Keep waiting").click()
     assert api.get(f"/api/jobs/{view.job}")["engine_state"] == "STOPPING"
     view.button("Force cancel").click()
     dialog.get_by_role("button", name="Kill Terraform").click()

@@ -121,7 +121,8 @@ def test_destroy_asks_for_the_name_first(page: Page, api: Api) -> None:
     vine = api.vine(shell("echo made"))
     api.wait(api.deploy(vine["id"])["id"], "SUCCESS")
     page.goto("/dashboard/vines")
-    page.locator("tr", has_text=vine["project_name"]).get_by_role("button", name="Destroy").click()
+    page.locator("tr", has_text=vine["project_name"]).get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Destroy").click()
     dialog = page.get_by_role("dialog", name=re.compile("Destroy"))
     start = dialog.get_by_role("button", name="Start DESTROY")
     expect(start).to_be_disabled()
@@ -239,7 +240,7 @@ def test_unknown_job_is_a_page_that_helps(page: Page, watcher: Watcher) -> None:
     watcher.network_may_fail = True
     answer = page.goto(f"/dashboard/jobs/{uuid.uuid4()}")
     assert answer and answer.status == 404
-    expect(page.get_by_role("link", name="To the jobs")).to_be_visible()
+    expect(page.get_by_role("link", name="Go to jobs")).to_be_visible()
 
 
 def test_theme_is_remembered_and_stands_before_the_first_paint(context: BrowserContext) -> None:

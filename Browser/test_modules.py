@@ -1,6 +1,7 @@
 """Single modules of the page, in the browser that runs them. Any page of the site will do."""
 
 import json
+import random
 
 import pytest
 from playwright.sync_api import Page
@@ -407,3 +408,173 @@ def test_L6_the_job_page_asks_for_all_its_modules_at_once(page: Page, planned) -
     listed = page.locator('link[rel="modulepreload"], script[src]').evaluate_all("nodes => nodes.map(node => node.href ?? node.src)")
     loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.endsWith('.js'))")
     assert sorted(set(loaded)) == sorted(set(listed))
+
+
+# ---- values of vines: nothing is lost on the way through the form
+
+
+def numbers(rng: random.Random) -> str:
+    whole = str(rng.randrange(10 ** rng.randrange(1, 40)))
+    return rng.choice(["", "-"]) + whole + rng.choice(["", ".0", ".10", ".123456789012345678901"]) + rng.choice(["", "", "e5", "E+400", "e-07"])
+
+
+def document(rng: random.Random, depth: int = 0) -> str:
+    """JSON as text, compact, so that writing it again must give the same text."""
+    kind = rng.randrange(6 if depth < 6 else 4)
+    if kind == 0:
+        return numbers(rng)
+    if kind == 1:
+        return rng.choice(["true", "false", "null"])
+    if kind < 4:
+        return json.dumps("".join(rng.choice("aZ \"\\/\n\r\t\b{}[]:,é🍇\u2028\x7f") for _ in range(rng.randrange(12))), ensure_ascii=False)
+    if kind == 4:
+        return "[" + ",".join(document(rng, depth + 1) for _ in range(rng.randrange(5))) + "]"
+    names = rng.sample(["a", "__proto__", "constructor", "", "é", "2", "1", "toString"], rng.randrange(5))
+    return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{document(rng, depth + 1)}" for name in names) + "}"
+
+
+def test_json_is_read_and_written_digit_for_digit(at_home: Page) -> None:
+    rng = random.Random(17)
+    documents = [document(rng) for _ in range(600)]
+    written = at_home.evaluate(
+        """async documents => {
+          const { parseExact, writeExact } = await import('/assets/js/lib/exact-json.js');
+          return documents.map(text => [writeExact(parseExact(text)), writeExact(parseExact(writeExact(parseExact(text), '  ')))]);
+        }""", documents)
+    for text, (compact, laid_out) in zip(documents, written):
+        assert compact == text and laid_out == text
+
+
+def test_what_is_no_json_is_refused(at_home: Page) -> None:
+    texts = ["", " ", "01", "1.", ".5", "+1", "--1", "nul", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "\"a", "\"\n\"", "\"\\x\"", "1 2", "[1", "{\"a\"}", "NaN", "[" * 200]
+    refused = at_home.evaluate(
+        """async texts => {
+          const { parseExact } = await import('/assets/js/lib/exact-json.js');
+          return texts.map(text => { try { parseExact(text); return false; } catch (error) { return error instanceof SyntaxError; } });
+        }""", texts)
+    assert [text for text, is_refused in zip(texts, refused) if not is_refused] == []
+
+
+def test_line_ends_come_back(at_home: Page) -> None:
+    rng = random.Random(21)
+    cases = []
+    for _ in range(500):
+        lines = [rng.choice(["", "a", "b", "same"]) + rng.choice(["\n", "\r\n", "\r", "\r\n"]) for _ in range(rng.randrange(8))]
+        original = "".join(lines) + rng.choice(["", "end"])
+        shown = original.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        at = rng.randrange(len(shown))
+        edited = [*shown[:at], *rng.choice([["new"], ["x", "y"], []]), *shown[at + rng.randrange(2):]]
+        cases.append([original, "\n".join(edited)])
+    found = at_home.evaluate(
+        """async cases => {
+          const { restoreLineEnds, shownText } = await import('/assets/js/lib/line-ends.js');
+          return cases.map(([original, edited]) => [restoreLineEnds(original, shownText(original)), restoreLineEnds(original, edited)]);
+        }""", cases)
+    for (original, edited), (untouched, restored) in zip(cases, found):
+        assert untouched == original
+        # What was typed is there, whatever its lines end in.
+        assert restored.replace("\r\n", "\n").replace("\r", "\n") == edited
+
+
+HCL = {
+    "3": "3", "-0.50": "-0.50", "007": "7", "1e400": "1e400", "true": "true", "null": "null",
+    # What is JSON is read as JSON, where dollar signs mean nothing.
+    '"a\\tb\\u00e9 $${x}"': '"a\tbé $${x}"', '["$${x}%%{y}$z",]': '["${x}%{y}$z"]', "[1, 2,]": "[1,2]", "[\n  1, # one\n  2\n]": "[1,2]",
+    '{ a = 1, "b c" : [true] }': '{"a":1,"b c":[true]}', "{\n  a = 1 // one\n  b = {\n    c = 2\n  }\n}\n": '{"a":1,"b":{"c":2}}',
+    "<<EOT\nx\n  y\nEOT": '"x\n  y\n"', "<<-EOT\n    x\n      y\n    EOT\n": '"x\n  y\n"', "/* c */ {}": "{}",
+    '{"__proto__": 12345678901234567890}': '{"__proto__":12345678901234567890}',
+}
+NOT_HCL = ["", "eu-west-1", "var.x", '["${var.x}",]', "[1 2]", "{ a = }", "{ a 1 }", '"open', "1 2", "file(\"x\")", "<<EOT\nx", "[", "-x", '"\\q"']
+
+
+def test_hcl_values(at_home: Page) -> None:
+    read = at_home.evaluate(
+        """async texts => {
+          const { parseValue } = await import('/assets/js/vines/hcl.js');
+          const { writeExact } = await import('/assets/js/lib/exact-json.js');
+          return texts.map(text => { try { return writeExact(parseValue(text)); } catch (error) { return error instanceof SyntaxError && error.message.endsWith('.') ? null : String(error); } });
+        }""", [*HCL, *NOT_HCL])
+    wanted = [text.replace("\n", "\\n").replace("\t", "\\t") if '"' in text else text for text in HCL.values()]
+    assert read == [*wanted, *[None] * len(NOT_HCL)]
+
+
+DECLARATIONS = {
+    "main.tf": '''
+# variable "commented" {}
+variable "plain" {}
+variable "typed" {
+  type        = list(object({
+    name = string # the name
+    size = optional(number, 3)
+    tags = map(string)
+  }))
+  description = "What it is: {braces} and \\"quotes\\""
+  default     = [
+    { name = "x", tags = {} },
+  ]
+  validation {
+    condition     = length(var.typed) > 0 && can(regex("^}$", "}"))
+    error_message = "Needs ${length(var.typed)} of them."
+  }
+}
+locals { a = { variable = "x" } }
+resource "terraform_data" "variable" {
+  input = <<EOT
+variable "in_a_heredoc" {}
+EOT
+}
+variable "secret" {
+  type = string
+  sensitive = true
+  nullable = false
+}
+variable one_line { type = number }
+output "x" { value = "${var.plain} }" }
+variable "after" { default = null }
+''',
+    "more.tf.json": '{"variable": {"json": {"type": "set(string)", "default": [12345678901234567890]}}}',
+    "mod/main.tf": 'variable "of_the_module" {}', "readme.md": 'variable "in_a_text" {}',
+    "broken.tf": 'variable "before_the_fault" {\n  type = bool\n}\nvariable "open" {\n  type = "string',
+}
+
+
+def test_declarations_are_read_from_the_files(at_home: Page) -> None:
+    found = at_home.evaluate(
+        """async files => {
+          const { declarations, typeName } = await import('/assets/js/vines/hcl.js');
+          return Object.fromEntries([...declarations(Object.entries(files))].map(([name, d]) => [name, [d.isTyped ? typeName(d.type) : '', d.default, d.description, d.isSensitive, d.isNullable]]));
+        }""", DECLARATIONS)
+    default = found["typed"].pop(1)
+    assert default.startswith("[") and default.endswith("]") and 'name = "x"' in default
+    assert found == {
+        "plain": ["", None, "", False, True],
+        "typed": ["list(object)", 'What it is: {braces} and "quotes"', False, True],
+        "secret": ["string", None, "", True, False],
+        "one_line": ["number", None, "", False, True],
+        "after": ["", "null", "", False, True],
+        "json": ["set(string)", "[12345678901234567890]", "", False, True],
+        "before_the_fault": ["bool", None, "", False, True],
+        "open": ["", None, "", False, True],
+    }
+
+
+FITS = [
+    ("string", "3", True), ("string", '"x"', True), ("string", "[]", False), ("string", "{}", False), ("string", "null", True),
+    ("number", "3", True), ("number", '"3.5"', True), ("number", '"x"', False), ("number", "true", False),
+    ("bool", "true", True), ("bool", '"true"', True), ("bool", "1", False), ("bool", '"yes"', False),
+    ("list(number)", "[1, 2]", True), ("list(number)", '["a"]', False), ("list(number)", "1", False), ("list(number)", "{}", False),
+    ("set(string)", '["a"]', True), ("map(number)", "{ a = 1 }", True), ("map(number)", "{ a = [] }", False), ("map", "[]", False),
+    ("tuple([string, number])", '["a", 1]', True), ("tuple([string, number])", '["a"]', False),
+    ("object({ a = string, b = optional(number) })", '{ a = "x" }', True), ("object({ a = string, b = optional(number) })", "{ b = 1 }", False),
+    ("object({ a = string, b = optional(number) })", '{ a = "x", b = [] }', False), ("object({ a = list(any) })", "{ a = [1, {}] }", True),
+    ("any", "[{}]", True), ("something(else)", "1", True),
+]
+
+
+def test_what_cannot_be_right_for_a_type(at_home: Page) -> None:
+    fits = at_home.evaluate(
+        """async cases => {
+          const { mismatch, parseType, parseValue } = await import('/assets/js/vines/hcl.js');
+          return cases.map(([type, text]) => mismatch(parseValue(text), parseType(type)) === '');
+        }""", FITS)
+    assert [(case[0], case[1]) for case, fit in zip(FITS, fits) if case[2] != fit] == []

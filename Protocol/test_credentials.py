@@ -35,7 +35,9 @@ class Session:
         self.http = requests.Session()
         answer = self.http.post(f"{server.url}/sign-in", json={"token": server.token})
         assert answer.ok, answer.text
-        self.headers = {"Cookie": f"vintner_session={self.http.cookies['vintner_session']}", "Origin": server.url}
+        (cookie,) = self.http.cookies
+        self.secret = cookie.value or ""
+        self.headers = {"Cookie": f"{cookie.name}={self.secret}", "Origin": server.url}
 
     def sign_out(self) -> None:
         page = self.http.get(f"{self.server.url}/dashboard/jobs").text
@@ -109,7 +111,7 @@ def test_tendrils_are_not_let_in(open_socket: Connect, tendril: Tendril) -> None
 
 
 def test_session_is_no_token(open_socket: Connect, session: Session) -> None:
-    assert refused(open_socket, token=session.http.cookies["vintner_session"]) == 401
+    assert refused(open_socket, token=session.secret) == 401
 
 
 @pytest.mark.parametrize("origin", [
@@ -124,8 +126,8 @@ def test_cookie_from_another_page(open_socket: Connect, session: Session, server
     assert refused(open_socket, token=None, headers=headers) == 403
 
 
-def test_wrong_cookie(open_socket: Connect, server: Server) -> None:
-    headers = {"Cookie": "vintner_session=vns_" + "A" * 43, "Origin": server.url}
+def test_wrong_cookie(open_socket: Connect, server: Server, session: Session) -> None:
+    headers = {"Cookie": session.headers["Cookie"].replace(session.secret, "vns_" + "A" * 43), "Origin": server.url}
     assert refused(open_socket, token=None, headers=headers) == 401
 
 
@@ -240,5 +242,5 @@ def test_no_token_is_printed(open_socket: Connect, server: Server, tendril: Tend
     requests.get(f"{server.url}/realtime/v1/websocket", params={"apikey": server.token})
     printed = server.output.read_text()
     assert "trace" in printed, "the server was to log everything"
-    secrets = [*wrong, server.token, tendril.token, session.http.cookies["vintner_session"]]
+    secrets = [*wrong, server.token, tendril.token, session.secret]
     assert not [secret for secret in secrets if secret in printed]

@@ -23,6 +23,9 @@ public protocol JobStore: Sendable {
     /// Reads these two columns and nothing else.
     func status(of id: JobID) async throws -> (status: JobStatus, errorMessage: String?)?
 
+    /// Jobs whose id begins with `prefix` (lower case), newest first.
+    func jobIDs(startingWith prefix: String, limit: Int) async throws -> [JobID]
+
     /// Jobs, newest first, as ``outline(of:)``.
     func jobs(_ query: JobQuery, limit: Int, cursor: String?) async throws -> Page<Job>
 
@@ -86,8 +89,8 @@ public struct JobQuery: Hashable, Sendable {
     public var type: JobType?
     public var vine: VineID?
     public var worker: TendrilID?
-    /// Matches a beginning of the job's id, or a part of the Tendril's name, the vine's project or its stage, whatever
-    /// the case.
+    /// Matches a beginning of the job's id, or a part of the Tendril's name or of the vine's `project / stage`,
+    /// whatever the case.
     /// (The Tendril of a job is, here and in ``worker``, the one that has it, else the one that it is assigned to.)
     public var text: String?
 

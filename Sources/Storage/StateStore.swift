@@ -29,13 +29,17 @@ public protocol StateStore: Sendable {
     /// With the lock's id it becomes the newest state. A `lockID` whose lock was broken is kept aside
     /// (``StateVersion/aside``), never dropped; so is one whose lock was given back, while somebody else holds it.
     ///
+    /// - Parameter resources: instances of managed resources in the state (``VineResources``).
     /// - Throws: ``Refusal`` `.locked` where somebody else holds the lock and `lockID` is nil or was never the vine's;
     ///   `.conflict` where the lineage is another, or the serial is lower than the newest one's; `.invalid` where
     ///   `sha256` is not the bytes' own; `.notFound` without the vine or the job.
     func saveState(
-        _ bytes: Data, of vine: VineID, position: StatePosition, sha256: String, job: JobID?, lockID: String?,
-        at now: Timestamp
+        _ bytes: Data, of vine: VineID, position: StatePosition, resources: Int?, sha256: String, job: JobID?,
+        lockID: String?, at now: Timestamp
     ) async throws -> StateVersion
+
+    /// Adds the number of resources to a version that was stored before they were counted.
+    func recordResources(_ count: Int, of version: StateVersion) async throws
 
     /// The newest state that is not aside; nil where there is none.
     func currentState(of vine: VineID) async throws -> (version: StateVersion, bytes: Data)?

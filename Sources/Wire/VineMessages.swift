@@ -35,40 +35,69 @@ public struct CreateVine: Codable, Sendable {
     }
 }
 
-/// `PATCH /api/vines/{id}`: absent fields stay as they are. `region` and `engine` go if they are null or empty. In the
-/// two sensitive maps a name given null is removed, a name not given stays.
+/// A field of a PATCH that can be cleared.
+public enum PatchField<Value: Codable & Sendable>: Sendable {
+    /// The field is absent: what is stored stays.
+    case unchanged
+    /// The field is null.
+    case cleared
+    case value(Value)
+
+    /// What the field holds after the PATCH.
+    public func applied(to stored: Value?) -> Value? {
+        switch self {
+        case .unchanged: stored
+        case .cleared: nil
+        case .value(let value): value
+        }
+    }
+}
+
+// Synthesized conformances in this module find these overloads: only the container knows whether a field is there.
+extension KeyedDecodingContainer {
+    func decode<Value>(_: PatchField<Value>.Type, forKey key: Key) throws -> PatchField<Value> {
+        guard contains(key) else { return .unchanged }
+        return try decodeIfPresent(Value.self, forKey: key).map { .value($0) } ?? .cleared
+    }
+}
+
+extension KeyedEncodingContainer {
+    mutating func encode<Value>(_ field: PatchField<Value>, forKey key: Key) throws {
+        switch field {
+        case .unchanged: break
+        case .cleared: try encodeNil(forKey: key)
+        case .value(let value): try encode(value, forKey: key)
+        }
+    }
+}
+
+extension PatchField: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        self = container.decodeNil() ? .cleared : .value(try container.decode(Value.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if case .value(let value) = self { try container.encode(value) } else { try container.encodeNil() }
+    }
+}
+
+/// `PATCH /api/vines/{id}`: absent fields stay as they are; null clears `region` and `engine`. In the two sensitive
+/// maps a name given null is removed, a name not given stays.
 public struct PatchVine: Codable, Sendable {
     public var projectName: String?
     public var environmentStage: String?
-    public var region: String?
+    public var region: PatchField<String> = .unchanged
     public var variables: [String: JSONValue]?
     public var sensitiveVariables: [String: JSONValue?]?
     public var environment: [String: String]?
     public var sensitiveEnvironment: [String: String?]?
-    /// An engine's name; empty for none in particular.
-    public var engine: String?
+    public var engine: PatchField<Engine.Name> = .unchanged
     public var source: VineSource?
     public var origin: String?
 
     public init() {}
-
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        func cleared(_ key: CodingKeys) throws -> String? {
-            guard container.contains(key) else { return nil }
-            return try container.decodeIfPresent(String.self, forKey: key) ?? ""
-        }
-        projectName = try container.decodeIfPresent(String.self, forKey: .projectName)
-        environmentStage = try container.decodeIfPresent(String.self, forKey: .environmentStage)
-        region = try cleared(.region)
-        variables = try container.decodeIfPresent([String: JSONValue].self, forKey: .variables)
-        sensitiveVariables = try container.decodeIfPresent([String: JSONValue?].self, forKey: .sensitiveVariables)
-        environment = try container.decodeIfPresent([String: String].self, forKey: .environment)
-        sensitiveEnvironment = try container.decodeIfPresent([String: String?].self, forKey: .sensitiveEnvironment)
-        engine = try cleared(.engine)
-        source = try container.decodeIfPresent(VineSource.self, forKey: .source)
-        origin = try container.decodeIfPresent(String.self, forKey: .origin)
-    }
 }
 
 /// A vine as the API shows it. Of sensitive entries it shows the names.
@@ -90,10 +119,18 @@ public struct VineRecord: Codable, Sendable {
     public var updatedAt: Timestamp
     /// Present while somebody holds the vine's state lock.
     public var lock: LockRecord?
+    /// The newest job; absent where there is none.
+    public var lastJob: LastJobRecord?
+    /// Instances of managed resources in the newest state; absent where that is not known.
+    public var resourceCount: Int?
+    /// The backend of the vine's own that keeps its state; absent where Vintner does.
+    public var stateKeptBy: String?
+    /// Present for a deleted vine.
+    public var deletedAt: Timestamp?
     /// What to know about the vine's sensitive values, in sentences; absent if there is nothing to say, and in lists.
     public var warnings: [String]?
 
-    public init(_ vine: Vine, lock: StateLock? = nil, warnings: [String] = []) {
+    public init(_ vine: Vine) {
         let settings = vine.settings
         id = vine.id
         projectName = settings.projectName
@@ -110,8 +147,24 @@ public struct VineRecord: Codable, Sendable {
         createdBy = vine.createdBy
         createdAt = vine.createdAt
         updatedAt = vine.updatedAt
-        self.lock = lock.map(LockRecord.init)
-        self.warnings = warnings.isEmpty ? nil : warnings
+        deletedAt = vine.deletedAt
+    }
+}
+
+/// A vine's newest job, in short.
+public struct LastJobRecord: Codable, Sendable {
+    public var id: JobID
+    public var jobType: JobType
+    public var status: JobStatus
+    public var createdAt: Timestamp
+    public var warnings: Int
+
+    public init(id: JobID, jobType: JobType, status: JobStatus, createdAt: Timestamp, warnings: Int) {
+        self.warnings = warnings
+        self.id = id
+        self.jobType = jobType
+        self.status = status
+        self.createdAt = createdAt
     }
 }
 
@@ -122,8 +175,12 @@ public struct LockRecord: Codable, Sendable {
     public var holder: String
     public var jobId: JobID?
     public var since: Timestamp
+    /// Whether the job may still be at work, and will then give the lock back by itself. False for a lock of a user's
+    /// own Terraform, of which nothing is known.
+    public var atWork: Bool
 
-    public init(_ lock: StateLock) {
+    public init(_ lock: StateLock, atWork: Bool) {
+        self.atWork = atWork
         id = lock.id
         holder = lock.holder
         jobId = lock.job

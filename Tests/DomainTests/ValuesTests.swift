@@ -176,7 +176,10 @@ import Testing
         (EngineRequirement(name: .tofu), "has no tofu"),
         (EngineRequirement(name: .terraform, version: "1.15.5"), "has terraform 1.9.0, not 1.15.5"),
         (EngineRequirement(version: "1.9.0", platform: "linux_amd64"), "runs on linux_arm64, not linux_amd64"),
-        (EngineRequirement(version: "1.9.0", runRoot: "/b"), "runs jobs under /a, not /b"),
+        (
+            EngineRequirement(version: "1.9.0", runRoot: "/b"),
+            "can't use this plan: different --run-root (/a, plan needs /b)"
+        ),
     ])
     func itNamesWhatIsMissing(_ needed: EngineRequirement, says: String) {
         #expect(TendrilOffer(engines: [Self.mine], runRoot: "/a").shortfall(for: needed) == says)

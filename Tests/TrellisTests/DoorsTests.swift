@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import HTTPTypes
+import Hummingbird
 import Storage
 import Testing
 import Wire
@@ -140,12 +141,16 @@ import Wire
 
 /// Sign-in links, sessions, and what a foreign page can't do with them.
 @Suite struct SignInTests {
+    /// A new link's secret.
+    func link(_ api: API, user: String) async throws -> String {
+        let body = #"{"user": "\#(user)"}"#
+        let url = try await api.post("/api/sign-in-links", body).decode([String: String].self)["url"] ?? ""
+        return String(url.split(separator: "=").last ?? "")
+    }
+
     /// Signs in with a new link; returns the cookie.
     func signIn(_ api: API, user: String = "ana") async throws -> (cookie: String, link: String) {
-        let url =
-            try await api.post("/api/sign-in-links", #"{"user": "\#(user)"}"#).decode([String: String].self)["url"]
-            ?? ""
-        let secret = String(url.split(separator: "=").last ?? "")
+        let secret = try await link(api, user: user)
         let reply = try await api.stranger.post("/sign-in", #"{"link": "\#(secret)"}"#)
         #expect(reply.status == 200)
         let header = reply.headers[.setCookie] ?? ""
@@ -191,6 +196,67 @@ import Wire
                     .post, "/api/vines", API.vine, headers: [ours: csrf, headerName(name): value])
                 #expect(reply.status == 403, "\(name)")
             }
+        }
+    }
+
+    @Test func signingInAgainSwitchesUsersAndEndsTheSessionOfBefore() async throws {
+        try await Harness.run { _, api async throws in
+            let ways: [(String, @Sendable () async throws -> String)] = [
+                ("link", { try await self.link(api, user: "ben") }), ("token", { api.token }),
+            ]
+            for (kind, secret) in ways {
+                let cookie = try await signIn(api).cookie
+                let browser = API(client: api.client, token: "", headers: [.cookie: cookie])
+                let page = try await browser.get("/sign-in").text
+                #expect(page.contains("signed in as") && page.contains("ana"))
+                // As a browser sends it: with the cookie, without a CSRF token, from our own page.
+                let reply = try await browser.call(
+                    .post, "/sign-in", #"{"\#(kind)": "\#(try await secret())"}"#,
+                    headers: [.origin: "http://localhost", headerName("Sec-Fetch-Site"): "same-origin"])
+                #expect(reply.status == 200, "\(kind)")
+                let new = String((reply.headers[.setCookie] ?? "").prefix { $0 != ";" })
+                #expect(new != cookie)
+                #expect(try await browser.get("/api/jobs").status == 401)
+                let switched = API(client: api.client, token: "", headers: [.cookie: new])
+                #expect(try await switched.get("/api/jobs").status == 200)
+            }
+        }
+    }
+
+    @Test func noOtherSiteSignsSomebodyIn() async throws {
+        try await Harness.run { _, api async throws in
+            let cookie = try await signIn(api).cookie
+            let secret = try await link(api, user: "mallory")
+            let foreign: [[(String, String)]] = [
+                [("Origin", "http://evil.example")], [("Sec-Fetch-Site", "cross-site")],
+                [("Sec-Fetch-Site", "same-site"), ("Origin", "http://localhost")], [("Origin", "null")],
+            ]
+            for fields in foreign {
+                for client in [api.stranger, API(client: api.client, token: "", headers: [.cookie: cookie])] {
+                    var headers = HTTPFields()
+                    for (name, value) in fields { headers[headerName(name)] = value }
+                    let reply = try await client.call(
+                        .post, "/sign-in", #"{"link": "\#(secret)"}"#, headers: headers)
+                    #expect(reply.status == 403 && reply.headers[.setCookie] == nil, "\(fields)")
+                }
+            }
+            // Nothing of that has used the link up, or ended the session.
+            #expect(
+                try await API(client: api.client, token: "", headers: [.cookie: cookie]).get("/api/jobs").status == 200)
+            #expect(try await api.stranger.post("/sign-in", #"{"link": "\#(secret)"}"#).status == 200)
+        }
+    }
+
+    @Test func theCookieIsNamedByThePortThatBrowsersUse() {
+        let names = [
+            "http://127.0.0.1:8080": "vintner_session_8080", "http://[::1]:8081": "vintner_session_8081",
+            "https://vintner.example.com": "vintner_session_443", "http://vintner.example.com/": "vintner_session_80",
+            "https://host:9443/": "vintner_session_9443",
+        ]
+        for (url, name) in names {
+            let cookie = SessionCookie(publicURL: url)
+            #expect(cookie.name == name)
+            #expect(cookie.cookie("x", maxAge: 1).description.contains("Secure") == url.hasPrefix("https"))
         }
     }
 

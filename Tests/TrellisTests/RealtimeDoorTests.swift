@@ -12,8 +12,8 @@ import Testing
 @Suite struct RealtimeDoorTests {
     private func door(_ harness: Harness, limit: Int = 10) -> RealtimeDoor {
         RealtimeDoor(
-            access: harness.parts.access, origins: harness.parts.origins, connections: harness.parts.connections,
-            limit: limit)
+            access: harness.parts.access, origins: harness.parts.origins, cookie: harness.parts.cookie,
+            connections: harness.parts.connections, limit: limit)
     }
 
     private func request(_ query: String = "", host: String = "localhost", _ headers: HTTPFields = [:]) -> HTTPRequest {
@@ -66,7 +66,7 @@ import Testing
         let now = harness.clock.now
         try await harness.store.createSession(
             hash: Credentials.hash("vns_x"), user: "ana", expiresAt: now.advanced(by: 60_000))
-        let cookie = "\(Authentication.sessionCookie)=vns_x"
+        let cookie = "\(harness.parts.cookie.name)=vns_x"
         let own: HTTPFields = [.cookie: cookie, .origin: "http://localhost"]
         #expect(try await door.admit(request("", own)).user == "ana")
         #expect(await refusal(door, request("", [.cookie: cookie])) == 403)

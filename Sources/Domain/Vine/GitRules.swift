@@ -30,7 +30,7 @@ public struct GitRules: Sendable {
         }
         let schemes = allowsFileURLs ? ["https://", "ssh://", "file://"] : ["https://", "ssh://"]
         guard let scheme = schemes.first(where: url.hasPrefix) else {
-            throw invalid("Use https:// or ssh:// for the git URL.")
+            throw invalid("Use https:// or ssh://.")
         }
         let authority = url.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard scheme == "file://" || !authority.isEmpty, authority.first != "-" else {
@@ -40,7 +40,7 @@ public struct GitRules: Sendable {
         if let at = authority.lastIndex(of: "@") {
             let user = authority[..<at]
             guard scheme == "ssh://", !user.contains(":"), user.first != "-" else {
-                throw invalid("Remove the credentials from the git URL.")
+                throw invalid("Remove the credentials from the URL.")
             }
         }
     }

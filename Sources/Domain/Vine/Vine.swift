@@ -7,12 +7,15 @@ public struct Vine: Hashable, Sendable, Identifiable {
     public var updatedAt: Timestamp
     /// Grows with every change of the settings, from 1.
     public var revision: Int
+    /// When it was deleted; nil for a vine that is in use.
+    public var deletedAt: Timestamp?
 
     public init(
         id: VineID, settings: VineSettings, createdBy: String, createdAt: Timestamp, updatedAt: Timestamp,
-        revision: Int = 1
+        revision: Int = 1, deletedAt: Timestamp? = nil
     ) {
         self.id = id
+        self.deletedAt = deletedAt
         self.settings = settings
         self.createdBy = createdBy
         self.createdAt = createdAt

@@ -17,6 +17,7 @@ enum SQLiteSchema {
         migrator.registerMigration("4 run options and counts") { db in try db.execute(sql: optionsAndCounts) }
         migrator.registerMigration("5 names of jobs") { db in try db.execute(sql: jobNames) }
         migrator.registerMigration("6 give-up, revocation, packed states") { db in try db.execute(sql: revocation) }
+        migrator.registerMigration("7 vine facts") { db in try db.execute(sql: vineFacts) }
         return migrator
     }
 
@@ -74,6 +75,13 @@ enum SQLiteSchema {
             deleted_at INTEGER
         ) STRICT;
         CREATE INDEX vines_newest ON vines (created_at, id) WHERE deleted_at IS NULL;
+        """
+
+    /// What lists of vines and their deletion ask: how much a state holds, and who keeps it.
+    private static let vineFacts = """
+        ALTER TABLE vine_state_versions ADD COLUMN resources INTEGER CHECK (resources >= 0);
+        ALTER TABLE vines ADD COLUMN state_kept_by TEXT;
+        CREATE INDEX vines_deleted ON vines (created_at, id) WHERE deleted_at IS NOT NULL;
         """
 
     private static let states = """

@@ -44,6 +44,11 @@ extension SQLiteStore {
             try db.run(
                 "UPDATE provision_job_documents SET execution_metadata = ? WHERE job_id = ?", metadata, id.rawValue)
         }
+        if let keeper = facts.metadata?["state_kept_by"]?.stringValue {
+            try db.run(
+                "UPDATE vines SET state_kept_by = ?1 WHERE id = ?2 AND state_kept_by IS NOT ?1", keeper,
+                stored.record.vine.rawValue)
+        }
         let before = stored.record
         stored.record = revision.record
         try commit(&stored.record, from: before, notes: revision.notes, at: now, db, &changes)

@@ -28,7 +28,10 @@ private struct JobFilter: Sendable {
         add(query.type?.rawValue, as: "type", "job.job_type = :type")
         add(query.vine?.rawValue, as: "vine", "job.vine_id = :vine")
         add(query.worker?.rawValue, as: "worker", "job.tendril_id = :worker")
-        if let text = query.text, !text.isEmpty { add(text.lowercased(), as: "text", Self.textCondition) }
+        if let text = query.text?.lowercased(), !text.isEmpty {
+            add(text, as: "text", Self.textCondition)
+            values["tight"] = text.replacing(/\s*\/\s*/, with: "/")
+        }
         if let cursor {
             add(cursor.id, as: "id", "(job.created_at, job.id) < (:after, :id)")
             after = cursor.createdAt
@@ -54,7 +57,7 @@ private struct JobFilter: Sendable {
     private static let textCondition = """
         (substr(job.id, 1, length(:text)) = :text
         OR EXISTS (SELECT 1 FROM vines AS vine WHERE vine.id = job.vine_id
-            AND (instr(vine.project_folded, :text) > 0 OR instr(vine.stage_folded, :text) > 0))
+            AND (instr(\(SQLiteStore.title), :text) > 0 OR instr(\(SQLiteStore.tightTitle), :tight) > 0))
         OR EXISTS (SELECT 1 FROM workers AS worker WHERE worker.id = job.tendril_id
             AND instr(worker.name_folded, :text) > 0))
         """

@@ -73,6 +73,16 @@ extension SQLiteStore {
         }
     }
 
+    public func jobIDs(startingWith prefix: String, limit: Int) async throws -> [JobID] {
+        try await read { db in
+            // "g" comes after every digit of an id, so the primary key finds the range.
+            try db.rows(
+                "SELECT id FROM provision_jobs WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY created_at DESC LIMIT ?2",
+                prefix, limit
+            ) { try $0.id("id") }
+        }
+    }
+
     public func activeJobs(of worker: TendrilID) async throws -> [Job] {
         try await read { db in
             try db.rows(

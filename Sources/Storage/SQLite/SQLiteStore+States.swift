@@ -5,8 +5,8 @@ internal import GRDB
 
 extension SQLiteStore {
     public func saveState(
-        _ bytes: Data, of vine: VineID, position: StatePosition, sha256: String, job: JobID?, lockID: String?,
-        at now: Timestamp
+        _ bytes: Data, of vine: VineID, position: StatePosition, resources: Int?, sha256: String, job: JobID?,
+        lockID: String?, at now: Timestamp
     ) async throws -> StateVersion {
         guard SHA256.hash(data: bytes).hexadecimal == sha256 else { throw Refusal.badDigest() }
         let packed = try PackedState(bytes)
@@ -24,9 +24,19 @@ extension SQLiteStore {
             let version = StateVersion(
                 vine: vine, number: try StateVersion.nextNumber(of: vine, db), position: position, job: job,
                 createdAt: now, sha256: sha256, aside: aside)
-            try version.insert(db, lockID: lockID, sealed: sealed, isPacked: packed.isPacked)
+            try version.insert(
+                db, lockID: lockID, resources: resources, sealed: sealed, isPacked: packed.isPacked)
             changes.append(.vine(vine))
             return version
+        }
+    }
+
+    public func recordResources(_ count: Int, of version: StateVersion) async throws {
+        try await write { db, changes in
+            try db.run(
+                "UPDATE vine_state_versions SET resources = ? WHERE vine_id = ? AND number = ?", count,
+                version.vine.rawValue, version.number)
+            changes.append(.vine(version.vine))
         }
     }
 

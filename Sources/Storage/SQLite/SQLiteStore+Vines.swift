@@ -19,6 +19,17 @@ extension SQLiteStore {
         try await read { db in try VineRecord.find(id, db) }?.vine()
     }
 
+    public func anyVine(_ id: VineID) async throws -> Vine? {
+        try await read { db in try db.row("SELECT * FROM vines WHERE id = ?", id.rawValue).map(VineRecord.init) }?
+            .vine()
+    }
+
+    public func vineFacts(_ ids: [VineID]) async throws -> [VineID: VineFacts] {
+        try await read { db in
+            Dictionary(try ids.map { ($0, try VineFacts(of: $0, db)) }, uniquingKeysWith: { first, _ in first })
+        }
+    }
+
     public func vineSecrets(_ id: VineID) async throws -> VineSecrets {
         let sealed = try await read { db in try VineRecord.require(id, db).secrets }
         return try openSecrets(sealed, for: .vineSecrets(id))
@@ -28,15 +39,35 @@ extension SQLiteStore {
         let limit = PageLimit.clamped(limit)
         let cursor = try cursor.map { try PageCursor($0) }
         let text = text?.lowercased() ?? ""
+        let tight = text.replacing(/\s*\/\s*/, with: "/")
         let found = try await read { db in
             try db.rows(
                 """
                 SELECT * FROM vines WHERE deleted_at IS NULL
-                AND (?1 = '' OR instr(project_folded, ?1) > 0 OR instr(stage_folded, ?1) > 0)
-                AND (created_at, id) < (?2, ?3)
-                ORDER BY created_at DESC, id DESC LIMIT ?4
-                """, text, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1,
+                AND (?1 = '' OR instr(\(Self.title), ?1) > 0 OR instr(\(Self.tightTitle), ?2) > 0)
+                AND (created_at, id) < (?3, ?4)
+                ORDER BY created_at DESC, id DESC LIMIT ?5
+                """, text, tight, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1,
                 make: VineRecord.init)
+        }
+        return Page(try found.map { try $0.vine() }, limit: limit) {
+            PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
+        }
+    }
+
+    /// What people see of a vine, folded; and without the spaces around slashes, as people may type it.
+    static let title = "project_folded || ' / ' || stage_folded"
+    static let tightTitle = "replace(project_folded || '/' || stage_folded, ' / ', '/')"
+
+    public func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine> {
+        let limit = PageLimit.clamped(limit)
+        let cursor = try cursor.map { try PageCursor($0) }
+        let found = try await read { db in
+            try db.rows(
+                """
+                SELECT * FROM vines WHERE deleted_at IS NOT NULL AND (created_at, id) < (?, ?)
+                ORDER BY created_at DESC, id DESC LIMIT ?
+                """, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1, make: VineRecord.init)
         }
         return Page(try found.map { try $0.vine() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
@@ -63,7 +94,7 @@ extension SQLiteStore {
         }.vine()
     }
 
-    public func deleteVine(_ id: VineID, at now: Timestamp) async throws {
+    public func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources? {
         try await write { db, changes in
             try VineRecord.require(id, db)
             let unfinished = try db.row(
@@ -76,8 +107,11 @@ extension SQLiteStore {
             if let lock = try StateLock.find(id, db) {
                 throw Refusal(.conflict, "The vine's state is locked by \(lock.holder).")
             }
+            let resources = try VineResources(of: id, db)
+            guard isConfirmed || resources.isEmpty else { return resources }
             try db.run("UPDATE vines SET deleted_at = ? WHERE id = ?", now.milliseconds, id.rawValue)
             changes.append(.vine(id))
+            return nil
         }
     }
 }

@@ -37,14 +37,17 @@ extension StateVersion {
         return Int(last?.optionalInteger("last") ?? 0) + 1
     }
 
-    func insert(_ db: Database, lockID: String?, sealed: Data, isPacked: Bool) throws {
+    func insert(
+        _ db: Database, lockID: String?, resources: Int?, sealed: Data, isPacked: Bool
+    ) throws {
         try db.run(
             """
             INSERT INTO vine_state_versions
-                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, sealed, packed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, resources, sealed,
+                packed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, vine.rawValue, number, position.lineage, position.serial, job?.rawValue, lockID,
-            createdAt.milliseconds, sha256, aside, sealed, isPacked)
+            createdAt.milliseconds, sha256, aside, resources, sealed, isPacked)
     }
 
     /// Deletes what was only passed through under the lock `id`: its first version, its last two and those that are

@@ -14,6 +14,7 @@ struct VineRecord: Sendable {
     var createdAt: Timestamp
     var updatedAt: Timestamp
     var revision: Int
+    var deletedAt: Timestamp?
 
     init(_ vine: Vine, secrets: Data) throws {
         id = vine.id
@@ -37,12 +38,13 @@ struct VineRecord: Sendable {
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
         revision = try row.int("revision")
+        deletedAt = row.optionalTime("deleted_at")
     }
 
     func vine() throws -> Vine {
         Vine(
             id: id, settings: try StoredJSON.decode(VineSettings.self, from: settings), createdBy: createdBy,
-            createdAt: createdAt, updatedAt: updatedAt, revision: revision)
+            createdAt: createdAt, updatedAt: updatedAt, revision: revision, deletedAt: deletedAt)
     }
 
     /// The vine; nil where there is none, or it was deleted.

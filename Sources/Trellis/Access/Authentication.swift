@@ -7,15 +7,17 @@ internal import Wire
 
 /// Finds out who sent a request. It lets everybody through: what a route needs, the route asks for.
 struct Authentication: RouterMiddleware {
-    static let sessionCookie = "vintner_session"
+    /// The one call that replaces a session instead of using it; ``SignIn`` checks where it comes from.
+    static let signInPath = "/sign-in"
     static let csrfHeader = headerName("X-CSRF-Token")
     private static let workerID = headerName(WorkerHeader.id)
     private static let workerToken = headerName(WorkerHeader.token)
-    private static let fetchSite = headerName("Sec-Fetch-Site")
+    static let fetchSite = headerName("Sec-Fetch-Site")
 
     var access: AccessCheck
     var tendrils: any TendrilStore
     var origins: AllowedOrigins
+    var cookie: SessionCookie
 
     func handle(
         _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
@@ -32,8 +34,9 @@ struct Authentication: RouterMiddleware {
         if let authorization = request.headers[.authorization] {
             return try await tokenUser(authorization)
         }
-        if let cookie = request.cookies[Self.sessionCookie] {
-            return try await sessionUser(cookie.value, request: request)
+        let isSigningIn = request.method == .post && request.uri.path == Self.signInPath
+        if !isSigningIn, let secret = cookie.secret(in: request) {
+            return try await sessionUser(secret, request: request)
         }
         return nil
     }
@@ -67,13 +70,20 @@ struct Authentication: RouterMiddleware {
         }
         let csrfToken = Credentials.csrfToken(forSession: secret)
         if request.method != .get, request.method != .head {
-            let isOwnSite = request.headers[Self.fetchSite].map { $0 == "same-origin" } ?? true
-            let isOwnOrigin = request.headers[.origin].map(origins.allows(origin:)) ?? true
             let sent = Data((request.headers[Self.csrfHeader] ?? "").utf8)
-            guard isOwnSite, isOwnOrigin, Credentials.isSame(sent, Data(csrfToken.utf8)) else {
-                throw HTTPError(.forbidden, message: "This page is out of date or not ours; reload it and try again.")
+            guard origins.isOwnPage(request), Credentials.isSame(sent, Data(csrfToken.utf8)) else {
+                throw HTTPError(.forbidden, message: "This page is out of date. Reload it and try again.")
             }
         }
         return .user(.init(name: name, csrfToken: csrfToken))
+    }
+}
+
+extension AllowedOrigins {
+    /// False for a request that a browser marks as coming from somebody else's page. Clients that are not browsers
+    /// send neither header.
+    func isOwnPage(_ request: Request) -> Bool {
+        let isOwnSite = request.headers[Authentication.fetchSite].map { $0 == "same-origin" } ?? true
+        return isOwnSite && request.headers[.origin].map(allows(origin:)) ?? true
     }
 }

@@ -16,7 +16,7 @@ struct SignIn: Sendable {
     var origins: AllowedOrigins
     /// Where people reach the server: `http://127.0.0.1:8080`.
     var publicURL: String
-    var isSecure: Bool
+    var cookie: SessionCookie
     /// Ends what was opened with a session that has ended.
     var onSignOut: @Sendable (Credential) -> Void
 
@@ -46,10 +46,12 @@ struct SignIn: Sendable {
         return try .json(LinkReply(url: "\(publicURL)/sign-in#token=\(secret)"), status: .created)
     }
 
-    /// `POST /sign-in`: takes a link's secret or an API token, and answers with a session cookie.
+    /// `POST /sign-in`: takes a link's secret or an API token, and answers with a session cookie. Somebody who is
+    /// signed in switches users: the session of before ends.
     func signIn(_ request: Request, context: TrellisContext) async throws -> Response {
-        // There is no session yet, hence no CSRF token: the origin must do.
-        if let origin = request.headers[.origin], !origins.allows(origin: origin) {
+        // A new session has no CSRF token yet. What browsers say about the page has to do, so that no other site can
+        // sign somebody in under a name of its choice.
+        guard origins.isOwnPage(request) else {
             throw HTTPError(.forbidden, message: "Sign in from this server's own page.")
         }
         let body = try await request.message(SignInRequest.self, upTo: 4096)
@@ -67,29 +69,26 @@ struct SignIn: Sendable {
                     ? "That token is not valid."
                     : "This sign-in link was used before or has expired. Print a new one with \"vintner sign-in-url\".")
         }
+        if let previous = cookie.secret(in: request) { try await end(previous) }
         let secret = credentials.make(.session)
         try await access.createSession(
             hash: Credentials.hash(secret), user: user, expiresAt: now.advanced(by: Self.sessionLifetime))
         var response = try Response.json(["user": user])
-        response.setCookie(cookie(secret, maxAge: Int(Self.sessionLifetime / 1000)))
+        response.setCookie(cookie.cookie(secret, maxAge: Int(Self.sessionLifetime / 1000)))
         return response
     }
 
     /// `POST /sign-out`: ends the session.
     func signOut(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
-        if let secret = request.cookies[Authentication.sessionCookie]?.value {
-            try await access.deleteSession(hash: Credentials.hash(secret))
-            onSignOut(.session(secret))
-        }
+        if let secret = cookie.secret(in: request) { try await end(secret) }
         var response = try Response.json(["signed_out": true])
-        response.setCookie(cookie("", maxAge: 0))
+        response.setCookie(cookie.cookie("", maxAge: 0))
         return response
     }
 
-    private func cookie(_ value: String, maxAge: Int) -> Cookie {
-        Cookie(
-            name: Authentication.sessionCookie, value: value, maxAge: maxAge, path: "/", secure: isSecure,
-            httpOnly: true, sameSite: .lax)
+    private func end(_ session: String) async throws {
+        try await access.deleteSession(hash: Credentials.hash(session))
+        onSignOut(.session(session))
     }
 }

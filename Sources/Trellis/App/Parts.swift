@@ -31,8 +31,8 @@ struct Parts {
 
     private var realtimeDoor: RealtimeDoor {
         RealtimeDoor(
-            access: access, origins: origins, connections: connections, limit: configuration.limits.realtime.connections
-        )
+            access: access, origins: origins, cookie: cookie, connections: connections,
+            limit: configuration.limits.realtime.connections)
     }
 
     private var realtimeParts: RealtimeParts {
@@ -53,6 +53,8 @@ struct Parts {
         return "\(isSecure ? "https" : "http")://\(host):\(configuration.port)"
     }
 
+    var cookie: SessionCookie { SessionCookie(publicURL: publicURL) }
+
     func router() async throws -> Router<TrellisContext> {
         let resources = Bundle.module.bundlePath + "/Resources"
         let assets = try Assets(folder: resources + "/assets")
@@ -64,7 +66,8 @@ struct Parts {
             HostCheck(origins: origins)
             CanonicalPaths()
             assets.routes
-            Authentication(access: access, tendrils: store, origins: origins)
+            Authentication(access: access, tendrils: store, origins: origins, cookie: cookie)
+            ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
             OpenStreams(limits: configuration.limits.streams)
         }
         HealthRoutes(store: store).add(to: router)
@@ -82,7 +85,7 @@ struct Parts {
         to router: Router<TrellisContext>, vines: VineService, jobs: JobService, records: JobRecords
     ) throws {
         let signIn = SignIn(
-            access: store, credentials: credentials, origins: origins, publicURL: publicURL, isSecure: isSecure,
+            access: store, credentials: credentials, origins: origins, publicURL: publicURL, cookie: cookie,
             onSignOut: connections.end)
         RealtimeRoutes(door: realtimeDoor).add(to: router)
         router.post("sign-in", use: signIn.signIn)

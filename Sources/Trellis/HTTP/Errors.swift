@@ -36,8 +36,8 @@ struct ErrorReport {
 
     static func sentence(for status: HTTPResponse.Status) -> String {
         switch status {
-        case .notFound: "There is nothing here."
-        case .methodNotAllowed: "This can't be done here."
+        case .notFound: "Page not found."
+        case .methodNotAllowed: "Method not allowed."
         default: "\(status.reasonPhrase)."
         }
     }
@@ -60,8 +60,8 @@ extension Refusal.Kind {
 
 /// Turns errors into `{"error": …}`, or into a page for people.
 struct ErrorMiddleware: RouterMiddleware {
-    /// Draws the page; nil for JSON.
-    var page: (@Sendable (ErrorReport, Request) -> Response)?
+    /// Draws the page, or leaves the error (nil) to the middleware outside; without it the answer is JSON.
+    var page: (@Sendable (ErrorReport, Request, TrellisContext) -> Response?)?
 
     func handle(
         _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
@@ -72,13 +72,15 @@ struct ErrorMiddleware: RouterMiddleware {
             throw CancellationError()
         } catch {
             let report = ErrorReport(error)
+            let answer = page?(report, request, context)
+            if page != nil, answer == nil { throw error }
             if report.isOurs {
                 // The path only: a query may hold what must not be logged.
                 context.logger.error(
                     "request failed",
                     metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             }
-            if let page { return page(report, request) }
+            if let answer { return answer }
             return try .json(ErrorBody(error: report.message), status: report.status)
         }
     }

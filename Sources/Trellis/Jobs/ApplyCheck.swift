@@ -1,4 +1,5 @@
 internal import Domain
+internal import Storage
 internal import Wire
 
 /// What Apply and Re-run would do now; shown before the click.
@@ -17,6 +18,8 @@ struct ApplyCheck: Codable, Sendable {
     /// What Re-run would make, and in a sentence; nil while the job has not ended.
     var rerun: JobType?
     var rerunNote: String?
+    /// The vine was deleted: there is nothing to apply or run again.
+    var vineDeleted: Bool?
 }
 
 extension JobService {
@@ -31,7 +34,10 @@ extension JobService {
             check.deployId = facts.deploy
             check.stateSerial = facts.plannedState?.serial
         }
-        if job.status.isTerminal {
+        if try await store.vine(job.vine) == nil {
+            check.vineDeleted = true
+            check.rerunNote = Self.deletedVine
+        } else if job.status.isTerminal {
             let policy = try await rerunPolicy(of: job)
             check.rerun = policy.type
             check.rerunNote = policy.note

@@ -60,6 +60,7 @@ struct JobService: Sendable {
         guard old.status.isTerminal else {
             throw Refusal(.conflict, "The job is \(old.status.rawValue); only an ended job can be run again.")
         }
+        guard try await store.vine(old.vine) != nil else { throw Refusal(.conflict, Self.deletedVine) }
         let policy = try await rerunPolicy(of: old)
         if case .deploy(let plan) = policy {
             return try await apply(plan, to: old.assignedWorker, by: user, rerunOf: old.id)
@@ -73,6 +74,9 @@ struct JobService: Sendable {
         return try await insert(
             job, secrets: secrets, note: "\(type.rawValue) queued by \(user), a re-run of \(old.id.short)")
     }
+
+    /// Why nothing more is done with a job.
+    static let deletedVine = "The vine was deleted. Its jobs and states can only be read."
 
     /// Stops the job; a second time changes nothing.
     func cancel(_ id: JobID, by user: String) async throws -> Job {

@@ -15,14 +15,19 @@ struct PageRoutes: Sendable {
     func add(to router: Router<TrellisContext>) {
         router.get("/") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
         router.get("dashboard") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
-        router.get("sign-in") { _, _ in
-            renderer.page("sign-in", ["title": "Sign in", "version": VintnerVersion.current])
-        }
-        let pages = router.group("dashboard").add(middleware: ErrorMiddleware(page: errorPage))
+        router.get("sign-in", use: signIn)
+        let pages = router.group("dashboard")
         pages.get("jobs", use: list)
         pages.get("jobs/:id", use: job)
         pages.get("vines") { _, context in try list("vines", title: "Vines", tab: "active_vines", context) }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
+    }
+
+    /// Says who is signed in already: a link or a token then switches users, and only when asked to.
+    private func signIn(_ request: Request, context: TrellisContext) async throws -> Response {
+        var model: [String: Any] = ["title": "Sign in", "version": VintnerVersion.current]
+        if case .user(let user) = context.principal { model["user"] = user.name }
+        return renderer.page("sign-in", model)
     }
 
     private func list(_ request: Request, context: TrellisContext) async throws -> Response {
@@ -36,7 +41,9 @@ struct PageRoutes: Sendable {
 
     private func job(_ request: Request, context: TrellisContext) async throws -> Response {
         var model = try frame(context, title: "Job", tab: "active_jobs")
-        let job = try await jobs.find(context.id("id", of: "job"))
+        let text = context.parameters.get("id") ?? ""
+        guard let id = JobID(text) else { return try await jobByPrefix(text.lowercased(), request, context) }
+        let job = try await jobs.find(id)
         let page = JobPage(
             job: try await records.record(job), vine: .init(job), apply: try await jobs.applyCheck(job),
             log: try await lines.window(Self.logEnd, of: job))
@@ -45,6 +52,29 @@ struct PageRoutes: Sendable {
         model.merge(page.fields) { _, field in field }
         return renderer.page("job", model)
     }
+
+    /// The beginning of a job's id, as pages and logs show it, leads to the job.
+    private func jobByPrefix(_ prefix: String, _ request: Request, _ context: TrellisContext) async throws -> Response {
+        guard (4...36).contains(prefix.utf8.count), prefix.allSatisfy({ $0.isHexDigit || $0 == "-" }) else {
+            throw Refusal(.notFound, "Not a job ID: \"\(prefix.prefix(40))\". Give the ID or its first 4+ characters.")
+        }
+        let found = try await jobs.store.jobIDs(startingWith: prefix, limit: Self.candidates + 1)
+        guard let first = found.first else {
+            throw Refusal(.notFound, "No job's ID begins with \"\(prefix)\".")
+        }
+        if found.count == 1 {
+            let query = request.uri.query.map { "?\($0)" } ?? ""
+            return .redirect(to: "/dashboard/jobs/\(first)\(query)", type: .found)
+        }
+        let count = found.count > Self.candidates ? "More than \(Self.candidates)" : String(found.count)
+        let report = ErrorReport(
+            Refusal(.conflict, "\(count) jobs have an ID that begins with \"\(prefix)\". Which one is it?"))
+        return ErrorPages(renderer: renderer).page(
+            report, context, heading: "Which job?", candidates: found.prefix(Self.candidates).map(\.rawValue))
+    }
+
+    /// How many jobs an ambiguous id offers.
+    private static let candidates = 10
 
     /// As many lines as the job page asks for itself (`catch-up.js`).
     private static let logEnd = LineQuery(
@@ -57,21 +87,6 @@ struct PageRoutes: Sendable {
             "title": title, "user": user.name, "csrf": user.csrfToken ?? "", tab: true,
             "version": VintnerVersion.current,
         ]
-    }
-
-    /// For people: the sign-in page where nobody is signed in, else a page that says what is wrong.
-    private func errorPage(_ report: ErrorReport, _ request: Request) -> Response {
-        if report.status == .unauthorized {
-            let path = request.uri.path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? ""
-            return .redirect(to: "/sign-in?next=\(path)", type: .found)
-        }
-        return renderer.page(
-            "error",
-            [
-                "title": report.status.reasonPhrase, "heading": ErrorReport.sentence(for: report.status),
-                "status": String(report.status.code), "message": report.message, "csrf": "", "home": true,
-                "version": VintnerVersion.current,
-            ], status: report.status)
     }
 }
 

@@ -19,6 +19,7 @@ struct RealtimeCaller: Sendable {
 struct RealtimeDoor: Sendable {
     var access: AccessCheck
     var origins: AllowedOrigins
+    var cookie: SessionCookie
     var connections: RealtimeConnections
     /// Connections at a time.
     var limit: Int
@@ -54,17 +55,13 @@ struct RealtimeDoor: Sendable {
             let parts = authorization.split(separator: " ", maxSplits: 1)
             return .token(parts.count == 2 && parts[0].lowercased() == "bearer" ? String(parts[1]) : "")
         }
-        guard let cookie = Self.cookie(in: request) else {
+        let head = Request(head: request, body: .init(buffer: .init()))
+        guard let session = cookie.secret(in: head) else {
             throw HTTPError(.unauthorized, message: "Sign in, or send an API token as \"apikey\".")
         }
         guard let origin = request.headerFields[.origin], origins.allows(origin: origin) else {
             throw HTTPError(.forbidden, message: "A page of another site can't use this session.")
         }
-        return .session(cookie)
-    }
-
-    private static func cookie(in request: HTTPRequest) -> String? {
-        let head = Request(head: request, body: .init(buffer: .init()))
-        return head.cookies[Authentication.sessionCookie]?.value
+        return .session(session)
     }
 }

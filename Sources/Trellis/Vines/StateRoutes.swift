@@ -39,7 +39,11 @@ struct StateRoutes: Sendable {
 
     private func read(_ request: Request, context: TrellisContext) async throws -> Response {
         let id: VineID = try context.id("id", of: "vine")
-        try await requireAccess(to: id, context: context)
+        if case .user = context.principal {
+            try await requireAnyVine(id)
+        } else {
+            try await requireAccess(to: id, context: context)
+        }
         let stored = try await StorageError.refusingDamage("The state") { try await store.currentState(of: id) }
         guard let state = stored else { return Response(status: .noContent) }
         return .bytes(state.bytes, contentType: "application/json")
@@ -51,7 +55,8 @@ struct StateRoutes: Sendable {
         let bytes = try await request.bytes(upTo: stateLimit)
         let position = try StateFile.position(of: bytes)
         let version = try await store.saveState(
-            bytes, of: id, position: position, sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
+            bytes, of: id, position: position, resources: StateFile.resources(in: bytes),
+            sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
             lockID: request.text("ID"), at: ambient.now())
         return try .json(["version": version.number])
     }
@@ -109,14 +114,14 @@ struct StateRoutes: Sendable {
             try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
         }
         context.logger.notice("a state lock was broken", metadata: ["vine": "\(id)", "by": "\(user)"])
-        return try .json(VineRecord(vine, lock: await store.stateLock(of: id)))
+        return try .json(VineRecord(vine, facts: await store.vineFacts([id])[id]))
     }
 
     /// All versions, those kept aside too, without their bytes.
     private func versions(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
-        guard try await store.vine(id) != nil else { throw Refusal(.notFound, "There is no such vine.") }
+        try await requireAnyVine(id)
         let items = try await store.stateVersions(of: id).map(StateVersionRecord.init)
         return try .json(ListPage(items: items, nextCursor: nil))
     }
@@ -139,6 +144,11 @@ struct StateRoutes: Sendable {
             throw Refusal(.invalid, "A Tendril's lock id is \"JOB:EPOCH\".")
         }
         return Lease(job: job, worker: worker, epoch: epoch)
+    }
+
+    /// The states of a deleted vine can still be read: what they describe may still exist.
+    private func requireAnyVine(_ id: VineID) async throws {
+        guard try await store.anyVine(id) != nil else { throw Refusal(.notFound, "There is no such vine.") }
     }
 
     /// Users may see every state; a Tendril that of a vine on which it has a job. Returns that job.
@@ -172,7 +182,39 @@ struct StateRoutes: Sendable {
 
 /// What Trellis reads of a state file; the rest is the engine's.
 enum StateFile {
-    /// Scans the state instead of decoding it: its depth is Terraform's own affair, and whatever it writes is stored.
+    /// Instances of managed resources, as `terraform state list` shows them without data sources; nil if the state
+    /// can't be read. Scans it: Terraform decides how deep a state nests.
+    static func resources(in bytes: Data) -> Int? {
+        var count = 0
+        do {
+            try JSONCursor.read(bytes) { cursor in
+                try cursor.members { name, cursor in
+                    guard name == "resources" else { return try cursor.skip() }
+                    try cursor.elements { cursor in count += try managedInstances(&cursor) }
+                }
+            }
+        } catch { return nil }
+        return count
+    }
+
+    private static func managedInstances(_ cursor: inout JSONCursor) throws -> Int {
+        var isManaged = false
+        var instances = 0
+        try cursor.members { name, cursor in
+            switch name {
+            case "mode": isManaged = try cursor.string() == "managed"
+            case "instances":
+                try cursor.elements { cursor in
+                    instances += 1
+                    try cursor.skip()
+                }
+            default: try cursor.skip()
+            }
+        }
+        return isManaged ? instances : 0
+    }
+
+    /// Scans the state instead of decoding it: Terraform decides how deep a state nests, and all it writes is stored.
     ///
     /// - Throws: ``Refusal`` `.invalid` for what is no Terraform state.
     static func position(of bytes: Data) throws -> StatePosition {

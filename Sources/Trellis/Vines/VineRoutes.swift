@@ -12,49 +12,46 @@ struct VineRoutes: Sendable {
 
     func add(to group: APIGroup) {
         group.post("vines", use: create)
-        group.get("vines", taking: ["q", "limit", "cursor"], use: list)
+        group.get("vines", taking: ["q", "limit", "cursor", "deleted"], use: list)
         group.get("vines/:id", use: show)
         group.patch("vines/:id", use: update)
-        group.delete("vines/:id", use: delete)
+        group.delete("vines/:id", taking: ["confirm"], use: delete)
     }
 
     private func create(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
         let message = try await request.message(CreateVine.self, upTo: bodyLimit)
         let vine = try await service.create(message, by: user)
-        return try .json(VineRecord(vine, warnings: await service.warnings(for: vine.id)), status: .created)
+        return try .json(await service.record(vine), status: .created)
     }
 
     private func list(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
-        let page = try await service.store.vines(
-            text: request.text("q"), limit: request.number("limit", in: 1...200, fallback: 50),
-            cursor: request.text("cursor"))
-        var items: [VineRecord] = []
-        for vine in page.items { items.append(VineRecord(vine, lock: try await service.store.stateLock(of: vine.id))) }
-        return try .json(ListPage(items: items, nextCursor: page.next))
+        let limit = try request.number("limit", in: 1...200, fallback: 50)
+        let cursor = try request.text("cursor")
+        let page =
+            try request.text("deleted") == "true"
+            ? try await service.store.deletedVines(limit: limit, cursor: cursor)
+            : try await service.store.vines(text: request.text("q"), limit: limit, cursor: cursor)
+        return try .json(ListPage(items: await service.records(page.items), nextCursor: page.next))
     }
 
     private func show(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
-        let vine = try await service.find(context.id("id", of: "vine"))
-        return try await .json(
-            VineRecord(
-                vine, lock: service.store.stateLock(of: vine.id), warnings: service.warnings(for: vine.id)))
+        return try .json(await service.record(service.find(context.id("id", of: "vine"))))
     }
 
     private func update(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
         let patch = try await request.message(PatchVine.self, upTo: bodyLimit)
-        let vine = try await service.update(id, with: patch)
-        return try .json(VineRecord(vine, warnings: await service.warnings(for: id)))
+        return try .json(await service.record(service.update(id, with: patch)))
     }
 
     private func delete(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
-        try await service.store.deleteVine(id, at: service.ambient.now())
+        try await service.delete(id, confirm: request.text("confirm", upTo: 1000))
         return Response(status: .noContent)
     }
 }

@@ -32,10 +32,11 @@ struct VineService: Sendable {
         var settings = vine.settings
         settings.projectName = patch.projectName ?? settings.projectName
         settings.environmentStage = patch.environmentStage ?? settings.environmentStage
-        settings.region = patch.region.map { $0.isEmpty ? nil : $0 } ?? settings.region
+        // An empty region was the way to clear it before null was.
+        settings.region = patch.region.applied(to: settings.region).flatMap { $0.isEmpty ? nil : $0 }
         settings.variables = patch.variables ?? settings.variables
         settings.environment = patch.environment ?? settings.environment
-        if let engine = patch.engine { settings.engine = try Self.engine(named: engine) }
+        settings.engine = patch.engine.applied(to: settings.engine)
         settings.source = patch.source?.normalized ?? settings.source
         settings.origin = patch.origin ?? settings.origin
         settings.sensitiveVariables = secrets.variables.keys.sorted()
@@ -46,20 +47,64 @@ struct VineService: Sendable {
         return try await store.updateVine(vine, secrets: secrets)
     }
 
-    /// The engine that `name` says; nil for the empty name.
-    private static func engine(named name: String) throws -> Engine.Name? {
-        guard !name.isEmpty else { return nil }
-        guard let engine = Engine.Name(rawValue: name) else {
-            throw Refusal(.invalid, "\"engine\" is \"terraform\", \"tofu\" or empty.")
+    /// Deletes the vine. One whose state has, or may have, resources needs its name as `confirm`.
+    func delete(_ id: VineID, confirm: String?) async throws {
+        let vine = try await find(id)
+        if let confirm, !vine.isCalled(confirm) {
+            throw Refusal(.invalid, "\"confirm\" must be the vine's name, \"\(vine.confirmation)\".")
         }
-        return engine
+        if try await store.vineFacts([id])[id]?.resources == .stored(nil) {
+            // The state was stored before resources were counted.
+            let state = try await StorageError.refusingDamage("The state") { try await store.currentState(of: id) }
+            if let state, let count = StateFile.resources(in: state.bytes) {
+                try await store.recordResources(count, of: state.version)
+            }
+        }
+        if let held = try await store.deleteVine(id, isConfirmed: confirm != nil, at: ambient.now()) {
+            throw Refusal(
+                .conflict,
+                "\(held.sentence) Destroy what is there first, or pass \"confirm=\(vine.confirmation)\" to leave it behind."
+            )
+        }
     }
 
-    /// What its users should know about the vine's sensitive values.
-    func warnings(for id: VineID) async throws -> [String] { try await store.vineSecrets(id).warnings }
+    /// The vine as the API shows it, with what its users should know about its sensitive values.
+    func record(_ vine: Vine) async throws -> VineRecord {
+        var record = try await VineRecord(vine, facts: store.vineFacts([vine.id])[vine.id])
+        let warnings = try await store.vineSecrets(vine.id).warnings
+        record.warnings = warnings.isEmpty ? nil : warnings
+        return record
+    }
+
+    func records(_ vines: [Vine]) async throws -> [VineRecord] {
+        let facts = try await store.vineFacts(vines.map(\.id))
+        return vines.map { VineRecord($0, facts: facts[$0.id]) }
+    }
 
     func find(_ id: VineID) async throws -> Vine {
         guard let vine = try await store.vine(id) else { throw Refusal(.notFound, "There is no such vine.") }
         return vine
+    }
+}
+
+extension Vine {
+    /// What is typed to show that this vine is meant: `project/stage`.
+    var confirmation: String { "\(settings.projectName)/\(settings.environmentStage)" }
+
+    /// Spaces around the slash do not make it another name.
+    func isCalled(_ name: String) -> Bool { name == confirmation || name == title }
+}
+
+extension VineResources {
+    /// For people, about a state that is not known to be empty.
+    fileprivate var sentence: String {
+        switch self {
+        case .none: "This vine has no state."
+        case .stored(nil): "This vine's state may still have resources."
+        case .stored(1): "1 resource is still in this vine's state."
+        case .stored(let count?): "\(count) resources are still in this vine's state."
+        case .keptBy(let keeper):
+            "This vine's state is kept by \(keeper); Vintner does not know whether it still has resources."
+        }
     }
 }

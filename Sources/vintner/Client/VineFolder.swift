@@ -143,14 +143,14 @@ struct VineFolder {
         if !isNamed || settings.projectName != nil { patch.projectName = projectName }
         if !isNamed || settings.environmentStage != nil { patch.environmentStage = stage }
         patch.source = source
-        patch.region = settings.region ?? ""
+        patch.region = settings.region.map { .value($0) } ?? .cleared
         patch.variables = settings.variables ?? [:]
         patch.sensitiveVariables = try complete(
             settings.sensitiveVariables, stored: known.sensitiveVariables, "variable")
         patch.environment = settings.environment ?? [:]
         patch.sensitiveEnvironment = try complete(
             settings.sensitiveEnvironment, stored: known.sensitiveEnvironment, "environment variable")
-        patch.engine = settings.engine?.rawValue ?? ""
+        patch.engine = settings.engine.map { .value($0) } ?? .cleared
         patch.origin = origin.name
         return patch
     }

@@ -47,6 +47,7 @@ struct VintnerClient: Sendable {
         try await send(.PATCH, path, body: WireJSON.encode(body), as: type)
     }
 
+    /// Deletes what `path` names.
     func delete(_ path: String) async throws {
         _ = try await perform(request(.DELETE, path), timeout: .seconds(60))
     }

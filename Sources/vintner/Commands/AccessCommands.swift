@@ -14,7 +14,7 @@ struct TokensCommand: AsyncParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<TokenRecord> = try await client.makeClient().get("/api/tokens")
+            let page: ListPage<TokenRecord> = try await client.connect().get("/api/tokens")
             for token in page.items { print(token.id, token.createdAt, token.name) }
         }
     }
@@ -27,7 +27,7 @@ struct TokensCommand: AsyncParsableCommand {
         @Argument(help: "What it is for.") var name: String
 
         func run() async throws {
-            let made: CreatedToken = try await client.makeClient().post("/api/tokens", CreateToken(name: name))
+            let made: CreatedToken = try await client.connect().post("/api/tokens", CreateToken(name: name))
             print(made.token)
         }
     }
@@ -39,7 +39,7 @@ struct TokensCommand: AsyncParsableCommand {
         @Argument(help: "Its id, as \"vintner tokens list\" shows it, or its name.") var token: String
 
         func run() async throws {
-            let client = try client.makeClient()
+            let client = try await client.connect()
             let page: ListPage<TokenRecord> = try await client.get("/api/tokens")
             guard let record = page.items.first(where: { $0.id == token || $0.name == token }) else {
                 throw ValidationError("There is no token \"\(token)\".")
@@ -63,7 +63,7 @@ struct TokensCommand: AsyncParsableCommand {
         @Flag(help: "Print the new token, for a server on another machine.") var show = false
 
         func run() async throws {
-            let reply: ReplacedAdminToken = try await client.makeClient().post(
+            let reply: ReplacedAdminToken = try await client.connect().post(
                 "/api/tokens/replace-admin", ReplaceAdminToken(keepTokens: keepTokens))
             if show { print(reply.token) }
             let ended =
@@ -85,7 +85,7 @@ struct SessionsCommand: AsyncParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<SessionRecord> = try await client.makeClient().get("/api/sessions")
+            let page: ListPage<SessionRecord> = try await client.connect().get("/api/sessions")
             for session in page.items {
                 print(session.id, session.kind.padded(to: 7), "until", session.expiresAt, session.user)
             }
@@ -99,7 +99,7 @@ struct SessionsCommand: AsyncParsableCommand {
         @Argument(help: "Ids, as \"vintner sessions list\" shows them.") var ids: [String]
 
         func run() async throws {
-            let client = try client.makeClient()
+            let client = try await client.connect()
             for id in ids {
                 guard !id.isEmpty, id.allSatisfy(\.isHexDigit) else {
                     throw ValidationError("\"\(id)\" is not the id of a session or link.")
@@ -121,7 +121,7 @@ struct TendrilsCommand: AsyncParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<WorkerRecord> = try await client.makeClient().get("/api/workers")
+            let page: ListPage<WorkerRecord> = try await client.connect().get("/api/workers")
             for worker in page.items {
                 print(
                     worker.id, worker.status.rawValue.padded(to: 8), worker.name.padded(to: 12),
@@ -138,7 +138,7 @@ struct TendrilsCommand: AsyncParsableCommand {
         @Argument(help: "Its id or its name.") var tendril: String
 
         func run() async throws {
-            let client = try client.makeClient()
+            let client = try await client.connect()
             let page: ListPage<WorkerRecord> = try await client.get("/api/workers")
             guard let record = page.items.first(where: { $0.id.rawValue == tendril || $0.name == tendril }) else {
                 throw ValidationError("There is no Tendril \"\(tendril)\".")

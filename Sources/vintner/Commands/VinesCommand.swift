@@ -5,23 +5,27 @@ internal import Wire
 
 struct VinesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vines", abstract: "List vines, show the versions of a state, break a lock.",
-        subcommands: [List.self, States.self, BreakLock.self])
+        commandName: "vines", abstract: "List vines, show the versions of a state, break a lock, delete a vine.",
+        subcommands: [List.self, States.self, BreakLock.self, Delete.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List vines with their locks, one a line.")
 
         @OptionGroup var client: ClientOptions
+        @Flag(help: "List the deleted vines, whose states can still be read.") var deleted = false
 
         func run() async throws {
             let client = try await client.connect()
             var cursor: String?
             repeat {
                 let page: ListPage<VineRecord> = try await client.get(
-                    "/api/vines" + queryString(["limit": "200", "cursor": cursor]))
+                    "/api/vines"
+                        + queryString(["limit": "200", "cursor": cursor, "deleted": deleted ? "true" : nil]))
                 for vine in page.items {
-                    let lock = vine.lock.map { "locked by \($0.holder) since \($0.since)" } ?? ""
-                    print(vine.id, "\(vine.projectName) / \(vine.environmentStage)".padded(to: 32), lock)
+                    let note =
+                        vine.deletedAt.map { "deleted \($0)" }
+                        ?? vine.lock.map { "locked by \($0.holder) since \($0.since)" } ?? ""
+                    print(vine.id, "\(vine.projectName) / \(vine.environmentStage)".padded(to: 32), note)
                 }
                 cursor = page.nextCursor
             } while cursor != nil
@@ -48,6 +52,25 @@ struct VinesCommand: AsyncParsableCommand {
                     version.number, version.createdAt, "serial \(version.serial)", version.lineage,
                     version.jobId?.short ?? "-", version.aside ? "kept aside" : "")
             }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a vine. What is in its state is not destroyed.",
+            discussion: """
+                A vine whose state has resources, or may have, needs --confirm. The versions of its state stay \
+                readable: vintner vines list --deleted, vintner vines states VINE.
+                """)
+
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "ID of the vine.") var vine: String
+        @Option(help: "The vine's name, PROJECT/STAGE, to leave behind what its state has.") var confirm: String?
+
+        func run() async throws {
+            let id = try VineID(argument: vine)
+            try await client.connect().delete("/api/vines/\(id)" + queryString(["confirm": confirm]))
+            print("Deleted. Versions of its state: vintner vines states \(id)")
         }
     }
 

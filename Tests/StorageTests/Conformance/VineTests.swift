@@ -137,6 +137,92 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreUnderTest.all) func goesWithResourcesOnlyWhenConfirmed(_ engine: StoreUnderTest) async throws
+    {
+        try await engine.run { bench in
+            func save(_ text: String, _ serial: Int64, resources: Int?, of vine: Vine) async throws {
+                let bytes = Data(text.utf8)
+                _ = try await bench.store.saveState(
+                    bytes, of: vine.id, position: StatePosition(lineage: "a", serial: serial), resources: resources,
+                    sha256: bytes.sha256, job: nil, lockID: nil, at: Bench.at(serial))
+            }
+            func facts(_ vine: Vine) async throws -> VineResources? {
+                try await bench.store.vineFacts([vine.id])[vine.id]?.resources
+            }
+            func delete(_ vine: Vine, isConfirmed: Bool = false) async throws -> VineResources? {
+                try await bench.store.deleteVine(vine.id, isConfirmed: isConfirmed, at: Bench.at(50))
+            }
+            let vine = try await bench.vine()
+            #expect(try await facts(vine) == VineResources.none)
+            try await save("three", 1, resources: 3, of: vine)
+            #expect(try await facts(vine) == .stored(3))
+            #expect(try await delete(vine) == .stored(3))
+            try await save("unknown", 2, resources: nil, of: vine)
+            #expect(try await delete(vine) == .stored(nil))
+            let newest = try #require(try await bench.store.stateVersions(of: vine.id).first)
+            try await bench.store.recordResources(2, of: newest)
+            #expect(try await delete(vine) == .stored(2))
+            #expect(try await bench.store.vine(vine.id) == vine)
+            try await save("none", 3, resources: 0, of: vine)
+            #expect(try await delete(vine) == nil)
+            #expect(try await bench.store.vine(vine.id) == nil)
+            #expect(try await bench.store.anyVine(vine.id)?.deletedAt == Bench.at(50))
+            #expect(try await bench.store.deletedVines(limit: 9, cursor: nil).items.map(\.id) == [vine.id])
+            #expect(try await bench.store.stateVersions(of: vine.id).count == 3)
+
+            let other = try await bench.vine()
+            try await save("one", 1, resources: 1, of: other)
+            #expect(try await delete(other, isConfirmed: true) == nil)
+            #expect(try await bench.store.anyVine(other.id)?.deletedAt != nil)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func factsTellTheNewestJobAndWhoHoldsTheLock(
+        _ engine: StoreUnderTest
+    ) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            func facts() async throws -> VineFacts? { try await bench.store.vineFacts([vine.id])[vine.id] }
+            #expect(try await facts() == VineFacts())
+            let old = try await bench.ended(of: vine)
+            #expect(try await facts()?.lastJob?.id == old.id)
+            let running = try await bench.running(of: vine)
+            #expect(try await facts()?.lastJob?.status == .processing)
+            let id = "\(running.id):1"
+            let lock = StateLock(
+                vine: vine.id, id: id, job: running.id, holder: "tendril", info: "", createdAt: Bench.at(3))
+            let worker = try #require(running.state.worker)
+            try await bench.store.lockState(lock, lease: Lease(job: running.id, worker: worker, epoch: 1))
+            #expect(try await facts()?.isLockAtWork == true)
+            try await bench.change(running.id, .cancel)
+            #expect(try await facts()?.isLockAtWork == true)
+            try await bench.change(running.id, .engineEnded(epoch: 1, known: true))
+            #expect(try await facts()?.isLockAtWork == false)
+            #expect(try await facts()?.lock?.id == id)
+            #expect(try await facts()?.lastJob?.status == .cancelled)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func isFoundAsItsRowShowsIt(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine(project: "Frost", stage: "demo", at: 1)
+            let slashed = try await bench.vine(project: "team/a", stage: "x / y", at: 2)
+            _ = try await bench.vine(project: "frosty", stage: "demon", at: 3)
+            let job = try await bench.job(of: vine)
+            for text in ["Frost / demo", "frost/demo", "FROST /demo", "ost / de", "frost / "] {
+                let vines = try await bench.store.vines(text: text, limit: 9, cursor: nil).items
+                #expect(vines.contains { $0.id == vine.id }, "\(text)")
+                let jobs = try await bench.store.jobs(JobQuery(text: text), limit: 9, cursor: nil).items
+                #expect(jobs.map(\.id) == [job.id], "\(text)")
+            }
+            for text in ["team/a / x / y", "team / a/x/y", "a/x"] {
+                let vines = try await bench.store.vines(text: text, limit: 9, cursor: nil).items
+                #expect(vines.map(\.id) == [slashed.id], "\(text)")
+            }
+            #expect(try await bench.store.vines(text: "frost / prod", limit: 9, cursor: nil).items.isEmpty)
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all) func listsAndSearches(_ engine: StoreUnderTest) async throws {
         try await engine.run { bench in
             let old = try await bench.vine(project: "Ärger", stage: "prod", at: 1)

@@ -78,8 +78,9 @@ export function startActions(model, watch) {
     const { job } = model;
     const focused = document.activeElement;
     cancel.hidden = model.isTerminal;
-    apply.hidden = !(job.job_type === "PLAN" && job.status === "SUCCESS");
-    rerun.hidden = !model.isTerminal;
+    const isDeleted = model.apply?.vine_deleted === true;
+    apply.hidden = isDeleted || !(job.job_type === "PLAN" && job.status === "SUCCESS");
+    rerun.hidden = isDeleted || !model.isTerminal;
     // The one primary button is what can be done.
     apply.classList.toggle("primary", model.apply?.valid !== false);
     apply.title = model.apply?.valid === false ? model.apply.reason : "";

@@ -17,11 +17,11 @@ export function lastResorts({ job, worker }) {
 
 const ASKS = {
   force: {
-    path: "force-cancel", title: "Force cancel", action: "Kill Terraform", done: "Terraform is being killed",
+    path: "force-cancel", title: "Force cancel", action: "Kill Terraform", cancel: "Keep waiting", done: "Terraform is being killed",
     text: "Terraform and all that it started are killed at once (SIGKILL). What is just being made or changed may exist afterwards without standing in the state. Wait, if you can: it is stopping, and writes its state when it does.",
   },
   giveUp: {
-    path: "give-up", title: "Give up this job", action: "Give up", done: "Given up",
+    path: "give-up", title: "Give up this job", action: "Give up", cancel: "Keep waiting", done: "Given up",
     text: "The job ends here, because its Tendril can't be reached. Terraform may still be running there: the vine's state stays locked until the Tendril comes back and has saved it, or somebody breaks the lock. Nothing is applied again on its own.",
   },
 };
@@ -33,9 +33,9 @@ const ASKS = {
 export function startLastResorts(model, watch) {
   const buttons = { force: one('[data-action="force"]'), giveUp: one('[data-action="give-up"]') };
   for (const [name, button] of Object.entries(buttons)) {
-    const { path, title, text, action, done } = ASKS[name];
+    const { path, title, text, action, cancel, done } = ASKS[name];
     button.addEventListener("click", () => confirmFirst({
-      title, text, action, isDanger: true,
+      title, text, action, cancel, isDanger: true,
       run: async () => {
         model.take(await post(`/api/jobs/${model.job.id}/${path}`));
         announce(done, { urgent: true });

@@ -2,7 +2,7 @@
 // any order; an older record never replaces a newer one.
 
 /** @typedef {"QUEUED"|"CLAIMED"|"PROCESSING"|"SUCCESS"|"FAILED"|"CANCELLED"} Status */
-/** @typedef {{valid: boolean, reason: string|null, remedy: "RERUN"|"PLAN_VINE"|null, deploy_id: string|null, state_serial: number|null, changes: import("../lib/changes.js").Changes|null, rerun: string|null, rerun_note: string|null}} Apply */
+/** @typedef {{valid: boolean, reason: string|null, remedy: "RERUN"|"PLAN_VINE"|null, deploy_id: string|null, state_serial: number|null, changes: import("../lib/changes.js").Changes|null, rerun: string|null, rerun_note: string|null, vine_deleted?: boolean}} Apply */
 
 const TERMINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
 

@@ -4,8 +4,9 @@ import { announce } from "../lib/announce.js";
 import { now } from "../lib/clock.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
 import { followTable } from "../lib/follow-table.js";
-import { clockTime, counted, shortId, ticking } from "../lib/format.js";
+import { clockTime, count, counted, shortId, ticking } from "../lib/format.js";
 import { drawNothing, drawRows, LiveList } from "../lib/list.js";
+import { keepPlace, setFilters } from "../lib/place.js";
 import { agoTime, startTimes } from "../lib/times.js";
 
 const form = /** @type {HTMLFormElement} */ (one("[data-filters]"));
@@ -25,6 +26,19 @@ function duration(job) {
   return clockTime((Number.isNaN(ended) ? now() : ended) - started);
 }
 
+// What the counts of a job are called, and the class of their colour.
+const CHANGES = [["add", "+", "add", "to add"], ["change", "~", "chg", "to change"], ["destroy", "−", "del", "to destroy"],
+  ["import", "import ", "", "to import"], ["move", "move ", "", "to move"], ["forget", "forget ", "", "to forget"], ["outputs", "outputs ", "", "changed outputs"]];
+
+/** `+3 ~1 2 warnings`: what is not zero. */
+function changesOf({ changes, warnings }) {
+  const counts = CHANGES.filter(([name]) => changes?.[name]);
+  const text = counts.map(([name, , , words]) => `${count(changes[name])} ${words}`).join(", ");
+  const parts = counts.map(([name, sign, tone]) => h("span", { class: tone }, `${sign}${count(changes[name])}`));
+  return h("span", { class: "counts" }, parts.length ? h("span", { class: "deltas", title: text }, ...parts) : changes ? h("span", { class: "dim" }, "no changes") : null,
+    warnings ? h("span", { class: "warned", title: counted(warnings, "warning") }, icon("warn", "s"), h("span", {}, count(warnings), h("span", { class: "sr" }, warnings === 1 ? " warning" : " warnings"))) : null);
+}
+
 function makeRow(job) {
   const href = `/dashboard/jobs/${job.id}`;
   const status = badge(job.status);
@@ -36,6 +50,7 @@ function makeRow(job) {
       h("span", { class: "kind-icon", "data-type": job.job_type }, icon(job.job_type)), h("span", { class: "kind" }, job.job_type), h("code", {}, shortId(job.id)))),
     h("td", { class: "c-vine" }, stage.length ? h("span", { class: "vine-name" }, project, h("span", { class: "slash" }, " / "), stage.join(" / ")) : job.vine_title ?? shortId(job.vine_id)),
     h("td", { class: "c-tendril" }, job.worker_name ?? h("span", { class: "dim" }, "Any available")),
+    h("td", { class: "c-changes" }, changesOf(job)),
     h("td", { class: "c-created" }, agoTime(job.created_at), h("span", { class: "by" }, ` by ${job.created_by}`)),
     h("td", { class: "num c-duration", "data-duration": true }, duration(job)));
 }
@@ -44,7 +59,7 @@ function draw() {
   const { items } = list;
   const byId = new Map(items.map((job) => [job.id, job]));
   drawRows(one("[data-rows]"), items,
-    (job) => [job.status, job.worker_name, job.started_at, job.completed_at, job.vine_title].join("|"), makeRow);
+    (job) => [job.status, job.worker_name, job.started_at, job.completed_at, job.vine_title, job.warnings, JSON.stringify(job.changes)].join("|"), makeRow);
   for (const row of one("[data-rows]").children) {
     const job = byId.get(row.dataset.id);
     if (job && !job.completed_at) setText(one("[data-duration]", row), duration(job));
@@ -52,14 +67,13 @@ function draw() {
   one("[data-more]").hidden = !list.cursor;
   drawNothing(!items.length && !list.isLoading, isFiltered()
     ? [h("p", {}, "No job matches these filters."), h("button", { class: "btn", type: "button", on: { click: clear } }, "Show all jobs")]
-    : [icon("PLAN"), h("p", {}, "No jobs yet."), h("p", { class: "dim" }, "A job plans, applies or destroys one vine. Make a vine, then press Plan."),
-      h("a", { class: "btn primary", href: "/dashboard/vines" }, "Go to the vines")]);
+    : [icon("PLAN"), h("p", {}, "No jobs yet."), h("p", { class: "dim" }, "A job plans, applies or destroys one vine. Create a vine, then plan it."),
+      h("a", { class: "btn primary", href: "/dashboard/vines" }, "Go to vines")]);
 }
 
 let timer = 0;
 function filter() {
-  const text = new URLSearchParams(Object.entries(filters()).filter(([, value]) => value)).toString();
-  history.replaceState(null, "", text ? `?${text}` : location.pathname);
+  setFilters(filters());
   clearTimeout(timer);
   timer = setTimeout(async () => {
     await list.refresh({ anew: true });
@@ -88,8 +102,8 @@ addEventListener("keydown", (event) => {
 });
 
 list.onChange = draw;
-if (list.isLoading) list.refresh();
 draw();
+keepPlace(list);
 followTable(list, "provision_jobs");
 setInterval(() => { if (!document.hidden && list.items.some((job) => !job.completed_at)) draw(); }, 1000);
 startTimes();

@@ -1,6 +1,7 @@
 // Calls to the API. Every call that changes something carries the session's CSRF token.
 
 import { sync } from "./clock.js";
+import { parseExact, writeExact } from "./exact-json.js";
 
 /** An answer that is an error, with the server's own sentence. */
 export class ApiError extends Error {
@@ -25,10 +26,11 @@ const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribu
  * @param {string} method
  * @param {string} path
  * @param {any} [body] sent as JSON
- * @param {{signal?: AbortSignal, timeout?: number}} options
+ * @param {{signal?: AbortSignal, timeout?: number, isExact?: boolean}} options isExact: numbers keep their digits, in
+ *   what is sent and in the answer, as `exact-json.js` has it
  * @returns {Promise<any>} the decoded answer; null where it has no body
  */
-export async function call(method, path, body, { signal, timeout = 20_000 } = {}) {
+export async function call(method, path, body, { signal, timeout = 20_000, isExact = false } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf();
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -37,7 +39,7 @@ export async function call(method, path, body, { signal, timeout = 20_000 } = {}
   let text;
   try {
     response = await fetch(path, {
-      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+      method, headers, body: body === undefined ? undefined : isExact ? writeExact(body) : JSON.stringify(body),
       signal: signal ? signals.any([signal, limit]) : limit, cache: "no-store", credentials: "same-origin",
     });
     text = await response.text();
@@ -46,9 +48,9 @@ export async function call(method, path, body, { signal, timeout = 20_000 } = {}
     throw new ApiError(0, "Trellis did not answer. Check the connection and try again.");
   }
   let data = null;
-  try { data = text ? JSON.parse(text) : null; } catch { /* a proxy's page, perhaps */ }
+  try { data = text ? isExact && response.ok ? parseExact(text) : JSON.parse(text) : null; } catch { /* a proxy's page, perhaps */ }
   if (!response.ok) throw new ApiError(response.status, data?.error ?? sentence(response.status));
-  sync(data?.server_now);
+  if (!isExact) sync(data?.server_now);
   return data;
 }
 

@@ -10,6 +10,7 @@ import { TendrilPicker } from "./tendril-picker.js";
  * @property {string} title
  * @property {string} text
  * @property {string} action what the button says
+ * @property {string} [cancel] what the button that does nothing says
  * @property {string} [name] must be typed first
  * @property {string} [tendrils] where the Tendrils to choose from are listed
  * @property {import("./changes.js").Changes|null} [changes]
@@ -37,6 +38,7 @@ export function confirmFirst(question) {
   setText(one("[data-confirm-text]"), question.text);
   setText(one("[data-confirm-name]"), question.name ?? "");
   setText(button, question.action);
+  setText(one("[data-confirm-cancel]"), question.cancel ?? "Cancel");
   button.className = question.isDanger ? "btn danger" : "btn primary";
   one("[data-confirm-ask]").hidden = !question.name;
   one("[data-confirm-deltas]").replaceChildren(...deltas(question.changes ?? null));

@@ -43,6 +43,12 @@ export class LiveList {
     more?.addEventListener("click", () => this.more(more));
   }
 
+  /** Fetches the first `count` items, for a list that is returned to. @param {number} count */
+  async restore(count) {
+    await this.refresh();
+    while (this.cursor && this.items.length < count && !this.#failed) await this.more(null, Math.min(MAX, count - this.items.length));
+  }
+
   /** Fetches what is shown again. @param {{anew?: boolean}} [options] anew: other filters, so from the start */
   async refresh({ anew = false } = {}) {
     const run = this.#run += 1;
@@ -71,20 +77,23 @@ export class LiveList {
     }
   }
 
-  async more(button) {
+  /** @param {any} button @param {number} [limit] */
+  async more(button, limit = PAGE) {
     if (!this.cursor) return;
-    button.disabled = true;
+    if (button) button.disabled = true;
     this.#run += 1;
     try {
-      const page = await get(`${this.#path}${query({ ...this.#filter(), cursor: this.cursor, limit: PAGE })}`);
+      const page = await get(`${this.#path}${query({ ...this.#filter(), cursor: this.cursor, limit })}`);
       const known = new Set(this.items.map((item) => item.id));
       this.items.push(...page.items.filter((item) => !known.has(item.id)));
       this.cursor = page.next_cursor ?? null;
       this.onChange();
+      this.#failed = false;
     } catch (error) {
+      this.#failed = true;
       showProblem(error);
     } finally {
-      button.disabled = false;
+      if (button) button.disabled = false;
     }
   }
 }

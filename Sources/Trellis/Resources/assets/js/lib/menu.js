@@ -1,6 +1,6 @@
 // Menus of buttons with `data-menu`: in the top layer, so that no panel cuts them off.
 
-import { all } from "./dom.js";
+import { all, h, icon } from "./dom.js";
 
 /** Opens and closes the menus whose buttons stand in `root`. @param {ParentNode} root */
 export function bindMenus(root) {
@@ -10,27 +10,55 @@ export function bindMenus(root) {
   }
 }
 
+/**
+ * One menu for the buttons of many rows.
+ * @param {HTMLElement} menu
+ * @returns {(button: HTMLElement, items: {text: string, icon?: string, isDanger?: boolean, run: () => void}[]) => void} opens it
+ *   under a button, or closes it where it is open there
+ */
+export function sharedMenu(menu) {
+  /** @type {HTMLElement|null} */
+  let owner = null;
+  const { isOpen, open, close } = behave(menu, () => owner);
+  return (button, items) => {
+    const isOwn = isOpen() && owner === button;
+    close(isOwn);
+    if (isOwn) return;
+    owner = button;
+    menu.replaceChildren(...items.map((item) => h("button", { type: "button", role: "menuitem", tabindex: "-1", class: item.isDanger ? "danger" : "", on: { click: item.run } },
+      item.icon ? icon(item.icon) : null, item.text)));
+    open();
+  };
+}
+
 function bind(button, menu) {
+  const { isOpen, open, close } = behave(menu, () => button);
+  button.addEventListener("click", () => (isOpen() ? close(true) : open()));
+  button.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" && !isOpen()) { event.preventDefault(); open(); }
+  });
+}
+
+/** @param {HTMLElement} menu @param {() => HTMLElement|null} owner the button that it belongs to now */
+function behave(menu, owner) {
   const items = () => all("[role^=menuitem]", menu).filter((item) => !item.hidden);
   const isOpen = () => menu.matches(":popover-open");
 
   const close = (back = false) => {
     if (!isOpen()) return;
     menu.hidePopover();
-    button.setAttribute("aria-expanded", "false");
-    if (back) button.focus();
+    owner()?.setAttribute("aria-expanded", "false");
+    if (back) owner()?.focus();
   };
   const open = () => {
+    const button = owner();
+    if (!button) return;
     menu.showPopover();
     place(button, menu);
     button.setAttribute("aria-expanded", "true");
     items()[0]?.focus();
   };
 
-  button.addEventListener("click", () => (isOpen() ? close(true) : open()));
-  button.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown" && !isOpen()) { event.preventDefault(); open(); }
-  });
   menu.addEventListener("keydown", (event) => {
     const list = items();
     const at = list.indexOf(document.activeElement);
@@ -54,9 +82,10 @@ function bind(button, menu) {
     if (item && item.getAttribute("role") === "menuitem") close(true);
   });
   addEventListener("pointerdown", (event) => {
-    if (isOpen() && !menu.contains(event.target) && !button.contains(event.target)) close();
+    if (isOpen() && !menu.contains(event.target) && !owner()?.contains(event.target)) close();
   });
   addEventListener("resize", () => close());
+  return { isOpen, open, close };
 }
 
 function place(button, menu) {

@@ -26,6 +26,7 @@ async function signIn(body) {
     location.replace(next());
   } catch (error) {
     setText(intro, said);
+    form.hidden = false;
     problem.hidden = false;
     problem.textContent = messageOf(error);
     button.disabled = false;
@@ -40,16 +41,36 @@ form.addEventListener("submit", (event) => {
   else form.elements.token.focus();
 });
 
+form.addEventListener("input", () => { problem.hidden = true; });
+
+// Somebody is signed in: a link, which may be anybody's, changes that only when asked to.
+const signedIn = document.querySelector("[data-signed-in]");
+let link = "";
+if (signedIn) {
+  const go = one("[data-continue]");
+  go.setAttribute("href", next());
+  one("[data-switch]").addEventListener("click", () => {
+    if (link) signIn({ link });
+    else form.elements.token.focus();
+  });
+}
+
 /** Takes a link's token out of the address, and signs in with it. False where there is none. */
 function useLink() {
-  const link = new URLSearchParams(location.hash.slice(1)).get("token");
+  link = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   if (!link) return false;
-  setText(intro, "Signing in…");
-  signIn({ link });
+  if (signedIn) {
+    setText(intro, "The link you opened signs in once. Continue keeps it for later.");
+    form.hidden = true;
+    one("[data-continue]").focus();
+  } else {
+    setText(intro, "Signing in…");
+    signIn({ link });
+  }
   return true;
 }
 
 // A link that is opened where this page stands already only changes the fragment.
 addEventListener("hashchange", useLink);
-if (!useLink()) form.elements.token.focus();
+if (!useLink()) (document.querySelector("[data-continue]") ?? form.elements.token).focus();

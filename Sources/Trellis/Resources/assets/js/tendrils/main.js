@@ -57,11 +57,18 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
+// An error goes when the name is mended.
+form.addEventListener("input", () => {
+  problem.hidden = true;
+  form.elements.name.removeAttribute("aria-invalid");
+});
+
 function fail(text) {
   problem.hidden = !text;
   problem.textContent = text;
-  form.elements.name.setAttribute("aria-invalid", String(Boolean(text)));
-  if (text) form.elements.name.focus();
+  if (!text) return form.elements.name.removeAttribute("aria-invalid");
+  form.elements.name.setAttribute("aria-invalid", "true");
+  form.elements.name.focus();
 }
 
 function show(name, { worker_id: id, worker_token: token }) {

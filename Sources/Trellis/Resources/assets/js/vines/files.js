@@ -1,21 +1,32 @@
-// The files of a vine in the form: pasted, uploaded or dropped.
+// The files of a vine in the form: pasted, uploaded or dropped, single or as folders.
 
 import { all, h, icon, one } from "../lib/dom.js";
-import { bytes } from "../lib/format.js";
+import { bytes, counted } from "../lib/format.js";
+import { restoreLineEnds, shownText } from "../lib/line-ends.js";
 import { toast } from "../lib/toast.js";
+import { FieldError } from "./field-error.js";
+import { droppedFiles, isLeftOut, pickedFiles } from "./folder.js";
 
-const MAX = 1 << 20;
+const MAX_FILE = 4 << 20;
+const MAX_FILES = 500;
+
+/** @typedef {{item: HTMLElement, name: HTMLInputElement, area: HTMLTextAreaElement, text: string}} Row text: as it was filled in */
 
 export class Files {
   #host = one("[data-files]");
+  /** @type {Row[]} */
+  #rows = [];
+  /** @type {Map<string, string>} */
+  #before = new Map();
 
   constructor() {
-    one("[data-file-add]").addEventListener("click", () => one("input", this.#add("", "")).focus());
-    const upload = one("[data-file-upload]");
-    upload.addEventListener("change", async () => {
-      await this.#read(upload.files);
-      upload.value = "";
-    });
+    one("[data-file-add]").addEventListener("click", () => this.#add("", "").name.focus());
+    for (const upload of all("[data-file-upload], [data-folder-upload]")) {
+      upload.addEventListener("change", async () => {
+        await this.take(pickedFiles(upload.files));
+        upload.value = "";
+      });
+    }
     const zone = one('[data-source="inline"]');
     zone.addEventListener("dragover", (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
@@ -23,92 +34,140 @@ export class Files {
       zone.dataset.drop = "";
     });
     zone.addEventListener("dragleave", () => delete zone.dataset.drop);
-    zone.addEventListener("drop", (event) => {
+    zone.addEventListener("drop", async (event) => {
       delete zone.dataset.drop;
       if (!event.dataTransfer.files.length) return;
       event.preventDefault();
-      this.#read(event.dataTransfer.files);
+      await this.take(await droppedFiles(event.dataTransfer));
     });
   }
 
-  /** @param {Record<string, string>} files */
+  /** @param {Map<string, string>} files */
   set(files) {
     this.#host.replaceChildren();
-    for (const [name, text] of Object.entries(files)) this.#add(name, text);
+    this.#rows = [];
+    this.#before = new Map(files);
+    for (const [name, text] of files) this.#add(name, text);
   }
 
-  /** @returns {Record<string, string>} @throws {Error} with a sentence for the one who typed */
+  /** The files as they stand, faulty names and all. @returns {[string, string][]} */
+  get current() {
+    return this.#rows.map((row) => /** @type {[string, string]} */ ([row.name.value.trim(), row.area.value]));
+  }
+
+  /** @returns {Map<string, string>} @throws {FieldError} with a sentence for the one who typed */
   get() {
-    /** @type {Record<string, string>} */
-    const files = {};
-    for (const item of all(".file", this.#host)) {
-      const name = one("input", item).value.trim();
-      const text = one("textarea", item).value;
+    const files = new Map();
+    for (const row of this.#rows) {
+      const name = row.name.value.trim();
+      const text = textOf(row);
       if (!name && !text.trim()) continue;
-      if (!name) throw new FieldError("Every file needs a name, such as main.tf.", one("input", item));
-      if (Object.hasOwn(files, name)) throw new FieldError(`There are two files named ${name}.`, one("input", item));
-      files[name] = text;
+      if (!name) throw new FieldError("Every file needs a name, such as main.tf.", row.name);
+      if (files.has(name)) throw new FieldError(`There are two files named ${name}. Rename or remove one of them.`, row.name);
+      files.set(name, text);
     }
-    if (!Object.keys(files).length) throw new FieldError("Add at least one file, such as main.tf.", this.#host.querySelector("textarea"));
+    const isConfiguration = ([name, text]) => !name.includes("/") && /\.(tf|tofu)(\.json)?$/.test(name) && text.trim();
+    if (![...files].some(isConfiguration)) {
+      throw new FieldError("The configuration is empty. Add at least one Terraform file with something in it, such as main.tf.", this.#rows[0]?.area ?? null);
+    }
     return files;
+  }
+
+  /** What to send for a change; null where nothing was touched. @returns {Map<string, string>|null} */
+  changes() {
+    const names = this.#rows.map((row) => row.name.value.trim());
+    const isUntouched = names.length === this.#before.size && this.#rows.every((row, i) => this.#before.has(names[i]) && textOf(row) === this.#before.get(names[i]));
+    return isUntouched ? null : this.get();
   }
 
   #add(name, text) {
     const input = /** @type {HTMLInputElement} */ (h("input", { "aria-label": "File name", placeholder: "main.tf", autocomplete: "off", spellcheck: "false" }));
     input.value = name;
     const area = /** @type {HTMLTextAreaElement} */ (h("textarea", { "aria-label": "Text of the file", rows: "10", spellcheck: "false", autocapitalize: "off", wrap: "off" }));
-    area.value = text;
+    area.value = shownText(text);
     const item = h("div", { class: "file" },
       h("div", { class: "file-head" }, icon("file"), input,
-        h("button", { class: "icon-btn", type: "button", "aria-label": "Remove this file", on: { click: () => this.#remove(item) } }, icon("x"))),
+        h("button", { class: "icon-btn", type: "button", "aria-label": "Remove this file", on: { click: () => this.#remove(row) } }, icon("x"))),
       area);
+    /** @type {Row} */
+    const row = { item, name: input, area, text };
+    this.#rows.push(row);
     this.#host.append(item);
-    return item;
+    return row;
   }
 
-  #remove(item) {
-    const after = item.nextElementSibling ?? item.previousElementSibling;
-    item.remove();
-    if (after) one("input", after).focus();
+  #remove(row) {
+    const at = this.#rows.indexOf(row);
+    this.#rows.splice(at, 1);
+    row.item.remove();
+    const next = this.#rows[at] ?? this.#rows[at - 1];
+    if (next) next.name.focus();
     else one("[data-file-add]").focus();
+    this.#changed();
+  }
+
+  #changed() {
     this.#host.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  async #read(list) {
-    for (const file of list) {
-      if (file.size > MAX) {
-        toast(`${file.name} has ${bytes(file.size)}; a file of a vine has at most ${bytes(MAX)}. Use a git source for more.`);
-        continue;
-      }
-      let text;
-      try {
-        text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
-      } catch {
-        toast(`${file.name} is not a text file.`);
-        continue;
-      }
-      const same = all(".file", this.#host).find((item) => one("input", item).value.trim() === file.name);
-      const empty = all(".file", this.#host).find((item) => !one("textarea", item).value.trim());
-      const item = same ?? (empty && empty.parentElement.children.length === 1 ? empty : null);
-      if (item) {
-        one("input", item).value = file.name;
-        one("textarea", item).value = text;
-      } else {
-        this.#add(file.name, text);
-      }
+  /**
+   * Puts files into the form. One that has a name of the form takes its place; files of one name that come together
+   * are all kept, for a person to rename. A folder that comes into an empty form is its root.
+   * @param {import("./folder.js").Found} found
+   */
+  async take({ files, folder }) {
+    const isEmpty = !this.#rows.some((row) => row.area.value.trim());
+    const root = folder && isEmpty ? `${folder}/` : "";
+    const taken = [];
+    const left = [];
+    for (const { path, file } of files) {
+      const name = path.startsWith(root) ? path.slice(root.length) : path;
+      const why = isLeftOut(name) || !file ? "belongs to Terraform or git, not to a source"
+        : file.size > MAX_FILE ? `has ${bytes(file.size)}; the files of a vine have at most ${bytes(MAX_FILE)}`
+          : taken.length === MAX_FILES ? `is one too many: a vine has at most ${MAX_FILES} files` : "";
+      const text = why || !file ? null : await textIn(file);
+      if (text === null) left.push({ name, why: why || "is not a text file" });
+      else taken.push({ name, text, isOld: this.#rows.some((row) => row.name.value.trim() === name) });
     }
-    this.#host.dispatchEvent(new Event("input", { bubbles: true }));
+    if (isEmpty && taken.length) this.#clear();
+    const replaced = new Set();
+    for (const { name, text, isOld } of taken) {
+      const old = isOld && !replaced.has(name) ? this.#rows.find((row) => row.name.value.trim() === name) : null;
+      if (!old) {
+        this.#add(name, text);
+        continue;
+      }
+      replaced.add(name);
+      old.text = text;
+      old.area.value = shownText(text);
+    }
+    if (replaced.size) toast(`Replaced ${listed([...replaced])}.`, { tone: "ok", key: "replaced" });
+    if (left.length) toast(leftOut(left), { key: "left-out" });
+    if (taken.length) this.#changed();
+  }
+
+  /** Takes blank rows away, for what comes in their place. */
+  #clear() {
+    for (const row of this.#rows) row.item.remove();
+    this.#rows = [];
   }
 }
 
-/** A field that is not right, with the sentence that says so. */
-export class FieldError extends Error {
-  /**
-   * @param {string} message
-   * @param {Element|null} field
-   */
-  constructor(message, field) {
-    super(message);
-    this.field = field;
+const textOf = (row) => (row.area.value === shownText(row.text) ? row.text : restoreLineEnds(row.text, row.area.value));
+
+/** @param {File} file @returns {Promise<string|null>} null for what is not text */
+async function textIn(file) {
+  try {
+    // The mark stays: whoever wrote it reads it.
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
+  } catch {
+    return null;
   }
+}
+
+const listed = (names) => (names.length > 5 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", "));
+
+function leftOut(left) {
+  if (left.length === 1) return `${left[0].name} ${left[0].why}. It was left out.`;
+  return `${counted(left.length, "file")} left out: ${listed(left.map(({ name, why }) => `${name} ${why}`))}.`;
 }

@@ -1,23 +1,30 @@
-// The form for a vine, new or changed. What was typed stays until it is saved.
+// The form for a vine, new or changed. What was typed stays until it is saved; what was not touched is not sent.
 
-import { patch, post } from "../lib/api.js";
+import { call, get } from "../lib/api.js";
 import { all, one, setText } from "../lib/dom.js";
-import { messageOf } from "../lib/problem.js";
-import { FieldError, Files } from "./files.js";
+import { messageOf, showProblem } from "../lib/problem.js";
+import { Declared } from "./declared.js";
+import { FieldError } from "./field-error.js";
+import { Files } from "./files.js";
 import { Pairs } from "./pairs.js";
 
 const KINDS = ["variables", "sensitive_variables", "environment", "sensitive_environment"];
-const BLANK = { project_name: "", environment_stage: "", region: "", engine: "", variables: {}, sensitive_variables: [], environment: {}, sensitive_environment: [], source: { type: "inline", files: { "main.tf": "" } } };
+const TEXTS = ["project_name", "environment_stage", "region", "engine"];
+const GIT = ["url", "ref", "path"];
 
 export class VineForm {
   #panel = one("#vine-form");
   #form = /** @type {HTMLFormElement} */ (one("[data-form]"));
   #files = new Files();
   #pairs = new Map(KINDS.map((kind) => [kind, new Pairs(kind)]));
+  #declared = new Declared(this.#pairs);
   #error = one("[data-form-error]");
   #open = one("[data-new]");
   #back = null;
+  /** The vine to change, as `exact-json.js` has it; null for a new one. @type {Map<string, any>|null} */
   #vine = null;
+  /** What the plain fields showed when they were filled in. @type {Map<string, string>} */
+  #shown = new Map();
   #dirty = false;
   #filled = false;
   /** @type {(vine: any, isNew: boolean) => void} */
@@ -26,7 +33,11 @@ export class VineForm {
   constructor() {
     this.#open.addEventListener("click", () => (this.isOpen && !this.#vine ? this.close() : this.open(null, this.#open)));
     for (const button of all("[data-form-close], [data-form-cancel]")) button.addEventListener("click", () => this.close());
-    this.#form.addEventListener("input", () => { this.#dirty = true; });
+    this.#form.addEventListener("input", (event) => {
+      this.#dirty = true;
+      this.#mended(event.target);
+      this.#declare();
+    });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#save();
@@ -39,13 +50,24 @@ export class VineForm {
     return !this.#panel.hidden;
   }
 
-  /** @param {any|null} vine the one to change; null for a new one @param {HTMLElement} [from] takes the focus back */
-  open(vine, from) {
-    const other = vine?.id !== this.#vine?.id;
-    if (other && this.#dirty && this.isOpen && !confirm("Throw away what you have typed?")) return;
+  get #id() {
+    return this.#vine?.get("id");
+  }
+
+  /** @param {{id: string}|null} vine the one to change; null for a new one @param {HTMLElement} [from] takes the focus back */
+  async open(vine, from) {
+    const other = vine?.id !== this.#id;
+    if (other && this.#dirty && this.isOpen && !confirm("Discard what you have typed?")) return;
     this.#back = from ?? null;
     // What was typed into a form that was closed is still there.
-    if (other || !this.#filled) this.#fill(vine);
+    if (other || !this.#filled) {
+      try {
+        this.#fill(vine && await get(`/api/vines/${vine.id}`, { isExact: true }));
+      } catch (error) {
+        showProblem(error);
+        return;
+      }
+    }
     this.#panel.hidden = false;
     this.#open.setAttribute("aria-expanded", String(!vine));
     this.#form.elements.project_name.focus({ preventScroll: true });
@@ -55,80 +77,126 @@ export class VineForm {
   close() {
     this.#panel.hidden = true;
     this.#open.setAttribute("aria-expanded", "false");
-    (this.#back ?? this.#open).focus();
+    (this.#back?.isConnected ? this.#back : this.#open).focus();
   }
 
+  /** @param {Map<string, any>|null} vine */
   #fill(vine) {
-    const value = { ...BLANK, ...vine };
     const { elements } = this.#form;
+    const source = vine?.get("source");
     this.#vine = vine;
     this.#filled = true;
-    setText(one("[data-form-title]"), vine ? `Edit ${vine.project_name} / ${vine.environment_stage}` : "New vine");
+    setText(one("[data-form-title]"), vine ? `Edit ${vine.get("project_name")} / ${vine.get("environment_stage")}` : "New vine");
     setText(one("[data-form-save]"), vine ? "Save changes" : "Create vine");
-    for (const name of ["project_name", "environment_stage", "region", "engine"]) elements[name].value = value[name] ?? "";
-    const { source } = value;
-    elements.source.value = source.type;
-    this.#files.set(source.files ?? { "main.tf": "" });
-    elements.git_url.value = source.url ?? "";
-    elements.git_ref.value = source.ref ?? "";
-    elements.git_path.value = source.path ?? "";
-    for (const [kind, pairs] of this.#pairs) pairs.set(value[kind] ?? {});
-    one("details.more", this.#form).open = !this.#pairs.get("environment").isEmpty || !this.#pairs.get("sensitive_environment").isEmpty;
+    for (const name of TEXTS) elements[name].value = vine?.get(name) ?? "";
+    elements.source.value = source?.get("type") ?? "inline";
+    this.#files.set(source?.get("files") ?? new Map([["main.tf", ""]]));
+    for (const name of GIT) elements[`git_${name}`].value = source?.get(name) ?? "";
+    for (const [kind, pairs] of this.#pairs) pairs.set(vine?.get(kind) ?? (kind.startsWith("sensitive") ? [] : new Map()));
+    this.#shown = new Map([...TEXTS, ...GIT.map((name) => `git_${name}`), "source"].map((name) => [name, elements[name].value]));
+    one("details.more", this.#form).open = !this.#pairs.get("environment")?.isEmpty || !this.#pairs.get("sensitive_environment")?.isEmpty;
     this.#showSource();
     this.#fail("");
+    this.#declare();
     this.#dirty = false;
   }
 
   #showSource() {
     const kind = this.#form.elements.source.value;
     for (const part of all("[data-source]", this.#form)) part.hidden = part.dataset.source !== kind;
+    this.#declare();
   }
 
-  #read() {
-    const { elements } = this.#form;
-    const text = (name) => elements[name].value.trim();
-    const need = (name, sentence) => {
-      if (!text(name)) throw new FieldError(sentence, elements[name]);
-      return text(name);
-    };
-    const body = {
-      project_name: need("project_name", "Give the vine a project name."),
-      environment_stage: need("environment_stage", "Give the vine a stage, such as staging."),
-    };
-    // A field that is absent stays as it is, so an emptied one is sent empty.
-    if (text("region") || this.#vine?.region) body.region = text("region");
-    if (text("engine")) body.engine = text("engine");
-    if (elements.source.value === "inline") {
-      body.source = { type: "inline", files: this.#files.get() };
-    } else {
-      body.source = { type: "git", url: need("git_url", "Give the repository's URL."), ref: need("git_ref", "Give a branch, tag or commit.") };
-      if (text("git_path")) body.source.path = text("git_path");
-    }
+  #declare() {
+    this.#declared.show(this.#form.elements.source.value === "inline" ? this.#files.current : []);
+  }
+
+  /** A new vine as a whole. */
+  #created() {
+    const body = new Map();
+    body.set("project_name", this.#needed("project_name", "Give the vine a project name."));
+    body.set("environment_stage", this.#needed("environment_stage", "Give the vine a stage, such as staging."));
+    for (const name of ["region", "engine"]) if (this.#text(name)) body.set(name, this.#text(name));
+    body.set("source", this.#isInline ? this.#inline(this.#files.get()) : this.#git());
     for (const [kind, pairs] of this.#pairs) {
       const values = pairs.get();
-      if (this.#vine || Object.keys(values).length) body[kind] = values;
+      if (values.size) body.set(kind, values);
     }
     return body;
+  }
+
+  /** What was touched, and nothing else: an emptied field is null. */
+  #changed() {
+    const body = new Map();
+    const isTouched = (name) => this.#form.elements[name].value !== this.#shown.get(name);
+    if (isTouched("project_name")) body.set("project_name", this.#needed("project_name", "Give the vine a project name."));
+    if (isTouched("environment_stage")) body.set("environment_stage", this.#needed("environment_stage", "Give the vine a stage, such as staging."));
+    for (const name of ["region", "engine"]) if (isTouched(name)) body.set(name, this.#text(name) || null);
+    if (this.#isInline) {
+      const files = isTouched("source") ? this.#files.get() : this.#files.changes();
+      if (files) body.set("source", this.#inline(files));
+    } else if (isTouched("source") || GIT.some((name) => isTouched(`git_${name}`))) {
+      body.set("source", this.#git());
+    }
+    for (const [kind, pairs] of this.#pairs) {
+      const values = pairs.changes();
+      if (values) body.set(kind, values);
+    }
+    return body;
+  }
+
+  get #isInline() {
+    return this.#form.elements.source.value === "inline";
+  }
+
+  #text(name) {
+    return this.#form.elements[name].value.trim();
+  }
+
+  #needed(name, sentence) {
+    if (!this.#text(name)) throw new FieldError(sentence, this.#form.elements[name]);
+    return this.#text(name);
+  }
+
+  /** What the form does not show of a source, such as the modes of its files, stays with the files that stay. */
+  #inline(files) {
+    /** @type {Map<string, any>|undefined} */
+    const before = this.#vine?.get("source");
+    const source = new Map(before?.get("type") === "inline" ? before : [["type", "inline"]]);
+    source.set("files", files);
+    for (const [name, value] of source) {
+      if (name === "files" || name === "type") continue;
+      if (Array.isArray(value)) source.set(name, value.filter((item) => files.has(item)));
+      else if (value instanceof Map) source.set(name, new Map([...value].filter(([path]) => files.has(path))));
+    }
+    return source;
+  }
+
+  #git() {
+    const source = new Map([["type", "git"], ["url", this.#needed("git_url", "Give the repository's URL.")], ["ref", this.#needed("git_ref", "Give a branch, tag or commit.")]]);
+    if (this.#text("git_path")) source.set("path", this.#text("git_path"));
+    return source;
   }
 
   async #save() {
     const button = one("[data-form-save]");
     this.#fail("");
     try {
-      const body = this.#read();
-      button.disabled = true;
-      const vine = this.#vine ? await patch(`/api/vines/${this.#vine.id}`, body) : await post("/api/vines", body);
       const isNew = !this.#vine;
+      const body = isNew ? this.#created() : this.#changed();
+      button.disabled = true;
+      const answer = isNew ? await call("POST", "/api/vines", body, { isExact: true })
+        : body.size ? await call("PATCH", `/api/vines/${this.#id}`, body, { isExact: true }) : this.#vine;
       this.#dirty = false;
       this.#filled = false;
       this.#vine = null;
       this.close();
-      this.onSaved(vine, isNew);
+      this.onSaved(answer && Object.fromEntries(answer), isNew);
     } catch (error) {
       this.#fail(messageOf(error));
       if (error instanceof FieldError) {
         error.field?.setAttribute("aria-invalid", "true");
-        error.field?.focus();
+        if (error.field instanceof HTMLElement) error.field.focus();
       }
     } finally {
       button.disabled = false;
@@ -138,6 +206,12 @@ export class VineForm {
   #fail(text) {
     this.#error.hidden = !text;
     this.#error.textContent = text;
-    for (const field of all("[aria-invalid]", this.#form)) field.removeAttribute("aria-invalid");
+    if (!text) for (const field of all("[aria-invalid]", this.#form)) field.removeAttribute("aria-invalid");
+  }
+
+  /** An error goes when its field is mended; one of the server's names no field, and goes with the next edit. */
+  #mended(field) {
+    const invalid = all("[aria-invalid]", this.#form);
+    if (!invalid.length || invalid.includes(field)) this.#fail("");
   }
 }
