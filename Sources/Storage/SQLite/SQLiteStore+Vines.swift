@@ -10,7 +10,7 @@ extension SQLiteStore {
                 throw Refusal(.conflict, "There is a vine \(vine.id) already.")
             }
             try record.insert(db)
-            changes.append(.vine(vine.id))
+            changes.append(.vine(vine.id, isNew: true))
         }
     }
 
