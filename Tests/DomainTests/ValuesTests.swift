@@ -125,8 +125,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("type", "Only a PLAN"), ("status", "FAILED"), ("digest", "configuration has changed"), ("vine", "deleted"),
-        ("state", "from serial 41 to 43"), ("artifact", "plan file is gone"), ("deploy", "applied before"),
+        ("type", "Only a PLAN"), ("status", "FAILED"), ("digest", "vine changed"), ("vine", "deleted"),
+        ("state", "from serial 41 to 43"), ("artifact", "plan file is gone"), ("deploy", "Already applied by job"),
     ])
     func everyFactCanMakeItStale(fact: String, says: String) throws {
         var facts = Self.fine
@@ -173,7 +173,10 @@ import Testing
         (EngineRequirement(name: .tofu), "has no tofu"),
         (EngineRequirement(name: .terraform, version: "1.15.5"), "has terraform 1.9.0, not 1.15.5"),
         (EngineRequirement(version: "1.9.0", platform: "linux_amd64"), "runs on linux_arm64, not linux_amd64"),
-        (EngineRequirement(version: "1.9.0", runRoot: "/b"), "runs jobs under /a, not /b"),
+        (
+            EngineRequirement(version: "1.9.0", runRoot: "/b"),
+            "can't use this plan: different --run-root (/a, plan needs /b)"
+        ),
     ])
     func itNamesWhatIsMissing(_ needed: EngineRequirement, says: String) {
         #expect(TendrilOffer(engines: [Self.mine], runRoot: "/a").shortfall(for: needed) == says)

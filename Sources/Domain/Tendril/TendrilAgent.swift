@@ -72,6 +72,6 @@ public struct TendrilOffer: Hashable, Codable, Sendable {
         if fitting.isEmpty, let wanted = requirement.platform {
             return "runs on \(same.map(\.platform).joined(separator: " and ")), not \(wanted)"
         }
-        return "runs jobs under \(runRoot), not \(requirement.runRoot ?? "")"
+        return "can't use this plan: different --run-root (\(runRoot), plan needs \(requirement.runRoot ?? ""))"
     }
 }

@@ -19,10 +19,10 @@ struct GiveUp: Sendable {
         if let tendril, tendril.status(at: now) != .offline {
             throw Refusal(.conflict, "\(tendril.name) is \(tendril.status(at: now).rawValue): cancel the job instead.")
         }
-        let silence = tendril?.lastSeenAt.map { "was last heard of \(Self.phrase(now.milliseconds(since: $0))) ago" }
+        let name = tendril?.name ?? "its Tendril"
+        let silence = tendril?.lastSeenAt.map { " for \(Self.phrase(now.milliseconds(since: $0)))" } ?? ""
         return try await take(
-            lease, status: job.status,
-            reason: "Given up by \(user): \(tendril?.name ?? "its Tendril") \(silence ?? "was never heard of").")
+            lease, status: job.status, reason: "Given up by \(user): no contact with \(name)\(silence).")
     }
 
     /// Time is up for the job of `lease`.
@@ -31,17 +31,19 @@ struct GiveUp: Sendable {
         let name = try await store.tendril(lease.worker)?.name ?? "its Tendril"
         let reason =
             switch loss {
-            case .silent(let minutes): "Given up after \(minutes) minutes without a sign of \(name)."
-            case .unnamed: "Given up: \(name) does not know this job any more; its folder is gone or can't be read."
+            case .silent(let minutes): "Given up: no contact with \(name) for \(minutes) minutes."
+            case .unnamed: "Given up: \(name) no longer knows this job; its folder is missing or unreadable."
             }
         _ = try await take(lease, status: job.status, reason: reason)
     }
 
     private func take(_ lease: Lease, status: JobStatus, reason: String) async throws -> Job {
-        let sentence = "\(reason) What Terraform did since is not known; where it held the state's lock, it still does."
+        // The error message stays; the outcome is replaced when the Tendril comes back and reports the real one. So
+        // only the outcome says what is not known yet.
+        let unknown = "It isn't known what Terraform did after that. If it held the state lock, it still does."
         let facts = JobFacts(
-            errorMessage: status == .processing ? sentence : nil,
-            outcome: Outcome(result: .unknown, summary: sentence), notes: [sentence])
+            errorMessage: status == .processing ? reason : nil,
+            outcome: Outcome(result: .unknown, summary: unknown), notes: ["\(reason) \(unknown)"])
         let events: [JobEvent] = [
             .giveUp(epoch: lease.epoch),
             .closeLog(
