@@ -70,7 +70,7 @@ def test_A2_a_plan_that_cannot_be_applied(page: Page, api: Api, options) -> None
     view = JobPage(page, plan["id"]).open().is_complete()
     check(page)
     view.button("Apply").click()
-    expect(page.get_by_role("dialog").get_by_role("button", name="Plan the vine as it is now")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Plan current configuration")).to_be_visible()
     check(page)
 
 

@@ -24,7 +24,7 @@ def test_D1_all_metadata(page: Page, api: Api, deployed) -> None:
     view = opened(page, deployed["job"]["id"])
     pane = page.get_by_role("region", name="Job Details")
     record = api.get(f"/api/jobs/{view.job}")
-    for text in (record["id"], record["job_type"], record["status"], record["engine_state"], record["log_state"],
+    for text in (record["id"], record["job_type"], record["status"], "exited", "released (attempt 1)", "Requested Tendril", record["log_state"],
                  record["worker_name"], record["created_by"], record["plan_job_id"][:8]):
         expect(pane).to_contain_text(text)
     times = pane.locator("time")
@@ -40,13 +40,39 @@ def test_D2_config_snapshot_is_the_jobs_own_as_json(page: Page, api: Api, deploy
     page.get_by_role("button", name="Copy config JSON").click()
     expect(view.announced()).to_have_text("Copied JSON")
     assert json.loads(view.clipboard()) == record["config_snapshot"]
-    pane = page.get_by_role("region", name="Config Snapshot").locator(".json")
-    assert json.loads(pane.inner_text()) == record["config_snapshot"]
-    # A file is read line by line.
-    lines = pane.locator(".lines span").all()
-    assert len(lines) == record["config_snapshot"]["source"]["files"]["main.tf"].count("\n")
-    tops = [line.bounding_box()["y"] for line in lines]
-    assert tops == sorted(set(tops))
+    pane = page.get_by_role("region", name="Config Snapshot")
+    pane.get_by_role("tab", name="JSON").click()
+    assert json.loads(pane.get_by_role("tabpanel").locator(".json").inner_text()) == record["config_snapshot"]
+
+
+def test_D2_config_snapshot_shows_values_as_values_and_files_as_files(page: Page, api: Api) -> None:
+    main = '# Waters the vines\nvariable "key" {\n  default = "a ${1 + 1} b" // two\n}\n\nresource "terraform_data" "a" {\n  input = 42\n}\n'
+    vine = api.vine(main, variables={"region_count": 3, "note": "first line\nsecond line", "tags": {"team": "core"}})
+    api.call("PATCH", f"/api/vines/{vine['id']}", {"source": {"type": "inline", "files": {"main.tf": main, "mod/notes.txt": "plain\u202e text\n"}}})
+    opened(page, api.plan(vine["id"])["id"])
+    pane = page.get_by_role("region", name="Config Snapshot")
+    values = pane.get_by_role("tabpanel")
+    expect(values).to_contain_text("2 inline files")
+    entry = lambda name: values.get_by_role("region", name="Variables").locator(f"dt:text-is('{name}') + dd")
+    expect(entry("region_count")).to_have_text("3")
+    assert entry("note").locator("pre").inner_text() == "first line\nsecond line"
+    assert json.loads(entry("tags").inner_text()) == {"team": "core"}
+    tabs = pane.get_by_role("tab")
+    assert tabs.all_inner_texts()[:2] == ["Values", "main.tf"] and tabs.last.inner_text() == "JSON"
+    # From the tab that is chosen, the arrows lead on.
+    tabs.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(pane.get_by_role("tab", name="main.tf")).to_have_attribute("aria-selected", "true")
+    lines = pane.get_by_role("tabpanel").locator(".cl")
+    assert lines.locator("code").all_text_contents() == main.rstrip("\n").split("\n")
+    assert [line.get_attribute("data-n") for line in lines.locator(".cn").all()] == [str(n) for n in range(1, 9)]
+    kinds = {kind: lines.locator(f".{kind}").all_text_contents() for kind in ("c", "b", "k", "s", "l", "n")}
+    assert kinds["c"] == ["# Waters the vines", "// two"] and kinds["b"] == ["variable", "resource"]
+    assert kinds["k"] == ["default", "input"] and kinds["n"] == ["42"] and kinds["l"] == ["${1 + 1}"]
+    assert '"key"' in kinds["s"] and '"a ' in kinds["s"]
+    # What can't be seen in a file is marked there too.
+    pane.get_by_role("tab", name="mod/notes.txt").click()
+    expect(pane.get_by_role("tabpanel").locator(".unseen")).to_have_attribute("data-name", "RLO")
 
 
 def test_D3_execution_metadata_with_outputs_and_masks(page: Page, deployed) -> None:

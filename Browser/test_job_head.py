@@ -140,8 +140,11 @@ def test_B1_success_is_green_with_a_check_mark(page: Page, deployed) -> None:
 def test_B1_failed_carries_the_error_and_jumps_to_it(page: Page, failed) -> None:
     view = JobPage(page, failed["job"]["id"]).open().is_complete()
     expect(view.banner).to_have_attribute("data-banner", "FAILED")
-    first = failed["job"]["error_message"].strip().splitlines()[0].strip()
-    expect(view.banner).to_contain_text(first)
+    # The cause first, in the diagnostic's own words; then the address and the place.
+    expect(view.banner.locator(".strip-1")).to_have_text(re.compile("^local-exec provisioner error: Error running command .*: exit status 3"))
+    facts = view.banner.locator(".facts li")
+    expect(facts.nth(0)).to_have_text("terraform_data.broken")
+    expect(facts.nth(1)).to_have_text(re.compile(r"^main\.tf:\d+$"))
     view.log.press("Home")
     view.button("Jump to error").click()
     at = view.log.locator("[data-at]")
@@ -167,7 +170,7 @@ def test_P1_ends_right_without_a_live_feed(context: BrowserContext, api: Api, ga
     api.wait(job["id"], "PROCESSING")
     context.route_web_socket(SOCKETS, lambda socket: socket.close(code=1011))
     blocked = True
-    context.route("**/logs?after=**", lambda route: route.abort() if blocked else route.continue_())
+    context.route("**/logs/lines?**", lambda route: route.abort() if blocked else route.continue_())
     view = JobPage(context.new_page(), job["id"]).open().shows("PROCESSING")
     expect(view.feed).to_contain_text("Reconnecting")
     blocked = False

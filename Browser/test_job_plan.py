@@ -19,9 +19,9 @@ def test_A2_changed_configuration_is_said_and_the_way_out_plans_the_vine_as_it_i
     plan = api.plan(vine["id"])
     api.call("PATCH", f"/api/vines/{vine['id']}", {"region": "us-east-1"})
     view = JobPage(page, plan["id"]).open()
-    expect(view.banner).to_contain_text("can't be applied any more: the vine's configuration has changed")
+    expect(view.banner).to_contain_text("Out of date: the vine changed after this plan")
     expect(view.button("Apply")).not_to_have_class(re.compile("primary"))
-    view.banner.get_by_role("button", name="Plan the vine as it is now").click()
+    view.banner.get_by_role("button", name="Plan current configuration").click()
     again = api.wait(other_job(page, plan["id"]), "SUCCESS", log=True)
     assert again["config_snapshot"]["region"] == "us-east-1" and not again.get("rerun_of")
     assert api.get(f"/api/jobs/{again['id']}/apply-check")["valid"]
@@ -32,11 +32,11 @@ def test_A2_moved_state_is_said_with_its_serials_and_the_way_out_is_a_rerun(page
     first, second = api.plan(vine["id"]), api.plan(vine["id"])
     api.wait(api.post(f"/api/jobs/{second['id']}/apply", {})["id"], "SUCCESS", log=True)
     view = JobPage(page, first["id"]).open()
-    expect(view.banner).to_contain_text(re.compile(r"can't be applied any more: the state has moved from none to serial \d+"))
+    expect(view.banner).to_contain_text(re.compile(r"Out of date: the state moved from none to serial \d+ after this plan"))
     view.button("Apply").click()
     popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
     expect(popover.get_by_role("button", name="Start DEPLOY")).to_be_disabled()
-    popover.get_by_role("button", name="Plan again").click()
+    popover.get_by_role("button", name="Plan current configuration").click()
     again = api.wait(other_job(page, first["id"]), "SUCCESS", log=True)
     assert again["rerun_of"] == first["id"]
     assert api.get(f"/api/jobs/{again['id']}/apply-check")["valid"]
@@ -50,11 +50,11 @@ def test_A2_a_current_plan_says_so_with_the_serial_and_asks_with_the_counts(page
     serial = api.get(f"/api/jobs/{plan['id']}/apply-check")["state_serial"]
     assert serial >= 1
     view = JobPage(page, plan["id"]).open()
-    expect(view.banner).to_contain_text(f"Not applied yet. The saved plan is current: state serial {serial}, configuration unchanged")
+    expect(view.banner).to_contain_text("Ready to apply. Nothing has changed since this plan.")
     expect(view.button("Apply")).to_have_class(re.compile("primary"))
     view.button("Apply").click()
     popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
-    expect(popover).to_contain_text(f"which is current (state serial {serial})")
+    expect(popover).to_contain_text(f"Nothing has changed since it was made (state serial {serial}).")
     assert [node.inner_text() for node in popover.locator(".deltas span").all()] == ["+2 add", "~0 change", "−1 destroy"]
 
 
@@ -77,7 +77,7 @@ def test_A3_rerun_of_a_deploy_that_never_started_applies_the_same_plan_and_asks_
     deploy = api.post(f"/api/jobs/{plan['id']}/apply", {"assigned_worker_id": Hand(api).id})
     api.post(f"/api/jobs/{deploy['id']}/cancel")
     view = JobPage(page, deploy["id"]).open()
-    expect(view.banner).to_contain_text(f"Re-run applies plan {plan['id'][:8]}, which is still valid")
+    expect(view.banner).to_contain_text(f"Re-run: applies plan {plan['id'][:8]}, which is still valid")
     view.button("Re-run").click()
     dialog = page.get_by_role("dialog", name=re.compile("Re-run: DEPLOY"))
     expect(dialog).to_contain_text("+1 add")
@@ -93,4 +93,4 @@ def test_A3_what_a_rerun_makes_is_said_when_the_job_ends_under_the_eyes(page: Pa
     view = JobPage(page, job["id"]).open().shows("PROCESSING")
     go.open()
     view.shows("SUCCESS")
-    expect(view.banner).to_contain_text("Re-run plans the same configuration again: a plan is applied only once")
+    expect(view.button("Re-run")).to_have_attribute("title", "Creates a new plan; a saved plan applies once.")

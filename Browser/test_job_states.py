@@ -46,7 +46,7 @@ def test_A1_still_stopping_stands_until_the_engine_is_gone_then_the_verdict(page
     expect(view.banner).to_contain_text(stopping)
     page.reload()
     expect(view.banner).to_contain_text(stopping)
-    expect(view.banner).to_contain_text("the vine is held until it is gone")
+    expect(view.banner).to_contain_text("Terraform is finishing in-flight changes. The vine stays locked until it exits.")
     work.report(engine_state="GONE", log={"incomplete": "cut short"}, outcome={
         "result": "INTERRUPTED", "phase": "apply", "exit_code": 1, "serial_before": 41, "serial_after": 42, "lock_released": True,
         "summary": "terraform apply was interrupted and ended with exit status 1; the state was written, serial 42."})
@@ -74,8 +74,8 @@ def test_B1_lost_contact_is_said_and_the_status_stays(context: BrowserContext, a
     context.route("**/api/workers", lambda route: route.fulfill(json={"items": silent}))
     view = JobPage(context.new_page(), work.job).open().shows("PROCESSING")
     strip = view.page.locator('[data-strip][data-notice="warn"]')
-    expect(strip).to_contain_text(re.compile(f"Lost contact with {work.hand.name} .* ago, can still resume"))
-    expect(strip).to_contain_text("nothing is applied again on its own")
+    expect(strip).to_contain_text(re.compile(f"No contact with {work.hand.name} for .*\\."))
+    expect(strip).to_contain_text("Terraform may still be running; Vintner won't re-apply anything.")
     expect(view.button("Cancel")).to_be_visible()
     api.post(f"/api/jobs/{work.job}/cancel")
     work.report(engine_state="GONE")
@@ -161,6 +161,7 @@ def test_H5_queued_for_an_offline_tendril_can_be_changed_to_any_available(page: 
     expect(page.locator("[data-worker]")).to_have_text(away.name)
     strip = page.locator("[data-strip]")
     expect(strip).to_contain_text(f"Waiting for {away.name}, which is OFFLINE")
+    expect(strip).to_contain_text(f"Starts automatically when {away.name} is available.")
     view.button("Change to any available").click()
     view.shows("SUCCESS")
     expect(page.locator("[data-worker]")).to_have_text("tendril-1")

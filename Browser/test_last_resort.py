@@ -24,7 +24,7 @@ def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api, gate) -> No
     expect(view.banner).to_contain_text("Terraform is still stopping")
     view.button("Force cancel").click()
     dialog = page.get_by_role("dialog", name="Force cancel")
-    expect(dialog).to_contain_text("may exist afterwards without standing in the state")
+    expect(dialog).to_contain_text("may exist without being in the state")
     dialog.get_by_role("button", name="Keep waiting").click()
     assert api.get(f"/api/jobs/{view.job}")["engine_state"] == "STOPPING"
     view.button("Force cancel").click()
@@ -32,7 +32,7 @@ def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api, gate) -> No
     expect(dialog).to_be_hidden()
     view.is_complete()
     expect(view.button("Force cancel")).to_be_hidden()
-    expect(view.banner).to_contain_text("Begun and not finished: terraform_data.x")
+    expect(view.banner).to_contain_text("Left unfinished: terraform_data.x")
     record = api.get(f"/api/jobs/{view.job}")
     assert record["engine_state"] == "GONE" and record["forced"] and record["outcome"]["signal"] == 9, record
     assert record["outcome"]["unfinished"] == ["terraform_data.x"] and record["outcome"]["lock_released"], record
@@ -56,13 +56,13 @@ def test_a_job_whose_tendril_is_gone_is_given_up(page: Page, api: Api) -> None:
     view = JobPage(page, job["id"]).open().shows("PROCESSING")
     expect(view.button("Give up")).to_be_hidden()
     expect(page.locator("[data-strip]")).to_contain_text(
-        re.compile("Lost contact with gone for good .* ago, can still resume"), timeout=60_000)
+        re.compile("No contact with gone for good for .*"), timeout=60_000)
     view.button("Give up").click()
     dialog = page.get_by_role("dialog", name="Give up this job")
-    expect(dialog).to_contain_text("Nothing is applied again on its own")
+    expect(dialog).to_contain_text("Vintner won't re-apply anything")
     dialog.get_by_role("button", name="Give up").click()
     view.shows("FAILED")
-    expect(view.banner).to_contain_text(re.compile("Given up by .*: gone for good was last heard of"))
+    expect(view.banner).to_contain_text(re.compile("Given up by .*: no contact with gone for good for "))
     expect(view.button("Give up")).to_be_hidden()
     expect(view.button("Re-run")).to_be_visible()
 

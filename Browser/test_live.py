@@ -207,7 +207,7 @@ def test_L10_a_tendrils_heartbeat_is_told(live: Live, api: Api) -> None:
     expect(strip).to_contain_text(re.compile(r"heartbeat \d+ s ago"))
     join.change("workers", {"id": str(uuid.uuid4()), "status": "OFFLINE", "last_seen_at": "2020-01-01T00:00:00Z"}, "UPDATE")
     join.change("workers", {"id": worker, "status": "OFFLINE", "last_seen_at": "2020-01-01T00:00:00Z"}, "UPDATE")
-    expect(strip).to_contain_text("Lost contact with tendril-1")
+    expect(strip).to_contain_text("No contact with tendril-1 for")
 
 
 # ---- breaking
@@ -218,16 +218,23 @@ def test_L10_a_heartbeat_without_an_answer_is_a_dead_connection(live: Live) -> N
     live.page.clock.install()
     live.open()
     live.told(5)
-    live.page.clock.fast_forward(26_000)
-    until(live.page, lambda: len(live.server.heartbeats) == 1, "a heartbeat")
-    live.page.clock.fast_forward(11_000)
-    live.page.wait_for_timeout(500)
+
+    def let(seconds: int) -> None:
+        for _ in range(seconds):
+            live.page.clock.run_for(1000)
+            live.page.wait_for_timeout(60)  # for answers, which come in real time
+
+    let(3)
+    until(live.page, lambda: len(live.server.heartbeats) >= 1, "silence is looked into")
+    let(15)
+    asked = len(live.server.heartbeats)
+    assert 3 <= asked <= 10, "asked now and then"
     assert len(live.server.urls) == 1, "it was answered"
     live.server.answers_heartbeats = False
-    live.page.clock.fast_forward(26_000)
-    until(live.page, lambda: len(live.server.heartbeats) == 2, "another heartbeat")
+    let(3)
+    until(live.page, lambda: len(live.server.heartbeats) > asked, "another heartbeat")
     live.server.rows += rows(6, 7)
-    live.page.clock.run_for(11_000)
+    let(6)
     assert live.join(2).after in (5, 7)
     live.told(7)
 

@@ -398,7 +398,8 @@ def test_L5_what_is_asked_for_in_a_burst_runs_at_once_and_once_more(at_home: Pag
 def test_H3_durations(at_home: Page) -> None:
     form = lambda name, ms: at_home.evaluate("async ([name, ms]) => (await import('/assets/js/lib/format.js'))[name](ms)", [name, ms])
     assert [form("clockTime", ms) for ms in (0, 999, 134_000, 4_329_000)] == ["00:00", "00:00", "02:14", "1:12:09"]
-    assert [form("span", ms) for ms in (92, 1449, 48_200, 132_000, 4_327_000)] == ["92 ms", "1.4 s", "48 s", "2 min 12 s", "1 h 12 min"]
+    assert [form("span", ms) for ms in (92, 1449, 48_200, 132_000, 4_327_000)] == ["< 0.1 s", "1.4 s", "48 s", "2 min 12 s", "1 h 12 min"]
+    assert [form("span", ms) for ms in (0, 99, 100, 449, 999)] == ["< 0.1 s", "< 0.1 s", "0.1 s", "0.4 s", "0.9 s"]
     assert [form("ago", ms) for ms in (900, 42_000, 120_000, 7_200_000)] == ["just now", "42 s ago", "2 min ago", "2 h ago"]
     assert [form("short", n) for n in (0, 999, 1478, 48_211, 1_250_000)] == ["0", "999", "1.5k", "48k", "1.3M"]
 
@@ -578,3 +579,45 @@ def test_what_cannot_be_right_for_a_type(at_home: Page) -> None:
           return cases.map(([type, text]) => mismatch(parseValue(text), parseType(type)) === '');
         }""", FITS)
     assert [(case[0], case[1]) for case, fit in zip(FITS, fits) if case[2] != fit] == []
+
+VINE = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.mark.parametrize("message, found", [
+    # As the Tendril reports it: the cause, the rest of the text, where, and how many others there are.
+    ("Invalid index: The given key does not identify an element in this collection value.\nwith module.a.terraform_data.b[\"x, y\"], on modules/a/main.tf line 7\nand 2 more errors",
+     ["Invalid index: The given key does not identify an element in this collection value", "", 'module.a.terraform_data.b["x, y"]', "modules/a/main.tf:7", 2]),
+    ("creating RDS DB Instance (shop): NoSubnets\noperation error RDS.\non main.tf line 3", ["creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", "", "main.tf:3", 0]),
+    ("ROOT CAUSE\nwith terraform_data.a", ["ROOT CAUSE", "", "terraform_data.a", "", 0]),
+    # As Terraform prints it.
+    ("Error: Invalid function argument\n\n  on main.tf line 2, in locals:\n   2:   a = file(\"nope\")\n    ├────────────────\n    │ while calling file(path)\n\nInvalid value for \"path\" parameter: no file exists at \"nope\". This function\nworks only with files.",
+     ["Invalid function argument: Invalid value for \"path\" parameter: no file exists at \"nope\"", "This function works only with files.", "", "main.tf:2", 0]),
+    # A folder of the Tendril's is not part of the cause.
+    (f"open /srv/tendril-1/vines/{VINE}/modules/x.json: no such file\non /srv/tendril-1/vines/{VINE}/main.tf line 9", ["open modules/x.json: no such file", "", "", "main.tf:9", 0]),
+    # Anything else is a cause as it stands.
+    ("Given up by ana: no contact with eu-west-1a for 52 s.", ["Given up by ana: no contact with eu-west-1a for 52 s", "", "", "", 0]),
+    ("on", ["on", "", "", "", 0]),
+    (None, ["", "", "", "", 0]),
+])
+def test_B1_an_error_message_is_taken_apart(at_home: Page, message: str | None, found: list) -> None:
+    read = at_home.evaluate(
+        """async ([message, ids]) => { const { diagnosticOf } = await import('/assets/js/job/diagnostic.js');
+          const { cause, more, address, place, others } = diagnosticOf(message, ids); return [cause, more, address, place, others]; }""", [message, [VINE]])
+    assert read == found
+
+
+@pytest.mark.parametrize("changes, planned, done, short", [
+    ({"add": 1, "change": 0, "destroy": 2}, "1 to add, 0 to change, 2 to destroy", "1 added, 0 changed, 2 destroyed", ["+1 add", "~0 change", "−2 destroy"]),
+    ({"add": 0, "change": 0, "destroy": 0, "import": 1}, "1 to import", "1 imported", ["↓1 import"]),
+    ({"add": 0, "change": 0, "destroy": 0, "forget": 2, "move": 1}, "2 to forget, 1 moved", "2 forgotten, 1 moved", ["×2 forget", "→1 move"]),
+    ({"add": 0, "change": 0, "destroy": 0, "outputs": 1}, "1 output changes", "1 output changed", ["1 output"]),
+    ({"add": 1, "change": 0, "destroy": 0, "import": 1, "outputs": 3}, "1 to import, 1 to add, 0 to change, 0 to destroy, 3 outputs change",
+     "1 imported, 1 added, 0 changed, 0 destroyed, 3 outputs changed", ["↓1 import", "+1 add", "~0 change", "−0 destroy", "3 outputs"]),
+    ({"add": 0, "change": 0, "destroy": 0}, "0 to add, 0 to change, 0 to destroy", "0 added, 0 changed, 0 destroyed", ["+0 add", "~0 change", "−0 destroy"]),
+])
+def test_A2_every_kind_of_change_is_counted(at_home: Page, changes: dict, planned: str, done: str, short: list) -> None:
+    found = at_home.evaluate(
+        """async changes => { const { deltas, doneText, isNothing, plannedText } = await import('/assets/js/lib/changes.js');
+          return [plannedText(changes), doneText(changes), deltas(changes).map(node => node.textContent), isNothing(changes),
+                  deltas(changes).every(node => node.classList.contains('zero') === /\\D0 /.test(node.textContent))]; }""", changes)
+    assert found == [planned, done, short, not any(changes.values()), True]

@@ -10,6 +10,6 @@ public protocol FeedSource: Sendable {
     /// one, if there is any.
     func logRows(of job: JobID, after: Int64, maxBytes: Int) async throws -> [FeedRow]
 
-    /// A row of ``FeedTable/jobs`` or ``FeedTable/workers`` as it stands, in JSON; nil where there is none.
+    /// The current row of any table but ``FeedTable/logs``, in JSON; nil for an unknown id.
     func record(of table: FeedTable, id: String) async throws -> ByteBuffer?
 }

@@ -21,8 +21,8 @@ public enum StoreChange: Hashable, Sendable {
     case log(JobID, seq: Int64)
     /// A Tendril was made (`isNew`), said something of itself, or changed.
     case tendril(TendrilID, isNew: Bool = false)
-    /// A vine or its lock changed.
-    case vine(VineID)
+    /// A vine was made (`isNew`), or its settings, its lock or its newest state changed, or it was deleted.
+    case vine(VineID, isNew: Bool = false)
 }
 
 /// Called after each commit, in commit order, with what it changed. It must not block, nor call the store.

@@ -99,7 +99,7 @@ public final class Pattern {
         var buffer = [UInt8](repeating: 0, count: 256)
         let count = pcre2_get_error_message_8(error, &buffer, buffer.count)
         let message = count > 0 ? String(decoding: buffer.prefix(Int(count)), as: UTF8.self) : "it can't be read"
-        return "This is no pattern: \(message) (at character \(offset + 1))."
+        return "Invalid regular expression: \(message) (at character \(offset + 1))."
     }
 }
 

@@ -128,8 +128,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("type", "Only a PLAN"), ("status", "FAILED"), ("digest", "configuration has changed"), ("vine", "deleted"),
-        ("state", "from serial 41 to 43"), ("artifact", "plan file is gone"), ("deploy", "applied before"),
+        ("type", "Only a PLAN"), ("status", "FAILED"), ("digest", "vine changed"), ("vine", "deleted"),
+        ("state", "from serial 41 to 43"), ("artifact", "plan file is gone"), ("deploy", "Already applied by job"),
     ])
     func everyFactCanMakeItStale(fact: String, says: String) throws {
         var facts = Self.fine

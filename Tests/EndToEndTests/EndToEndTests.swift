@@ -231,7 +231,7 @@ import Wire
             let applied = try await Repository.vintner(["apply", String(id.prefix(8)), "--follow"] + data)
             #expect(applied.status == 0 && applied.output.contains("Apply complete!"), "\(applied.output)")
             let again = try await Repository.vintner(["apply", id] + data)
-            #expect(again.status != 0 && again.output.contains("applied before"), "\(again.output)")
+            #expect(again.status != 0 && again.output.contains("Already applied by job"), "\(again.output)")
             let list = try await Repository.vintner(["jobs", "list"] + data)
             #expect(list.output.contains("DEPLOY") && list.output.contains("SUCCESS"))
             let show = try await Repository.vintner(["jobs", "show", id] + data)

@@ -273,7 +273,7 @@ import Wire
                 .patch, "/api/vines/\(vine.id)", #"{"sensitive_variables": {"db_password": "another-one"}}"#)
             #expect(patch.status == 200)
             let check = try await api.get("/api/jobs/\(plan.id)/apply-check").text
-            #expect(check.contains(#""valid":false"#) && check.contains("configuration has changed"))
+            #expect(check.contains(#""valid":false"#) && check.contains("vine changed after this plan"))
             #expect(try await api.post("/api/jobs/\(plan.id)/apply").status == 409)
         }
     }
@@ -287,7 +287,7 @@ import Wire
             let state = #"{"version": 4, "lineage": "l", "serial": 1}"#
             #expect(try await api.post("/api/vines/\(vine.id)/state", state).status == 200)
             let reply = try await api.post("/api/jobs/\(plan.id)/apply")
-            #expect(reply.status == 409 && reply.error?.contains("state has moved") == true)
+            #expect(reply.status == 409 && reply.error?.contains("state moved") == true)
         }
     }
 
@@ -370,7 +370,7 @@ import Wire
             #expect(try await tendril.report(order, API.start).status == 200)
             #expect(try await tendril.report(order, #""status": "FAILED", "engine_state": "GONE""#).status == 200)
             let after = try await check(again.id)
-            #expect(after.rerun == .plan && after.rerunNote?.contains("applied only once") == true)
+            #expect(after.rerun == .plan && after.rerunNote?.contains("a saved plan applies once") == true)
             #expect(try await check(plan.id).remedy == .rerun)
             #expect(try await api.post("/api/jobs/\(again.id)/rerun").decode(JobRecord.self).jobType == .plan)
             // The old configuration planned again would be as stale.

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import HTTPTypes
 import NIOCore
 import Storage
 import Testing
@@ -39,6 +40,11 @@ import Wire
             let workerRow = try columns(try await feed.record(of: .workers, id: worker.id.rawValue))
             #expect(Set(workerRow.keys) == Set(FeedTable.workers.columns.map(\.name)))
             #expect(workerRow["status"] == "ONLINE")
+            let vineText = try await #require(feed.record(of: .vines, id: vine.id.rawValue))
+            let vineRow = try columns(vineText)
+            #expect(Set(vineRow.keys) == Set(FeedTable.vines.columns.map(\.name)))
+            #expect(vineRow["project_name"] == "orchard" && vineRow["revision"] == .integer(Int64(vine.revision)))
+            for secret in ["hunter2", "db_password", "main.tf"] { #expect(!String(buffer: vineText).contains(secret)) }
             let log = try await feed.logRows(of: job.id, after: 0, maxBytes: 1 << 20)
             #expect(try await feed.logEnd(of: job.id) == Int64(log.count))
             #expect(log.map(\.position) == Array(1...Int64(log.count)))
@@ -48,6 +54,37 @@ import Wire
             }
             #expect(try await feed.record(of: .jobs, id: DoorsTests.id) == nil)
             #expect(try await feed.record(of: .workers, id: "nonsense") == nil)
+            #expect(try await feed.record(of: .vines, id: "nonsense") == nil)
+        }
+    }
+
+    /// Whatever can make a plan out of date is passed on: settings, state, and deletion.
+    @Test func whatChangesAVineIsAChange() async throws {
+        try await Harness.run { harness, api async throws in
+            let wakeup = Wakeup()
+            let reader = harness.parts.feeds.rows.follow { wakeup.ring() }
+            func next() async throws -> FeedRow {
+                while true {
+                    if case .entries(let rows) = reader.next(bound: 1 << 20),
+                        let row = rows.last(where: { $0.table == .vines })
+                    {
+                        return row
+                    }
+                    #expect(await wakeup.next(timeout: .seconds(30)) == .rang)
+                }
+            }
+            let vine = try await api.makeVine()
+            #expect(try await next().event == .insert)
+            #expect(try await api.call(.patch, "/api/vines/\(vine.id)", #"{"region": "us-east-2"}"#).status == 200)
+            let changed = try await next()
+            #expect(changed.event == .update && changed.columns["id"] == .string(vine.id.rawValue))
+            #expect(changed.columns["revision"] == .integer(Int64(vine.revision) + 1))
+            let state = #"{"version": 4, "serial": 1, "lineage": "l", "resources": []}"#
+            #expect(try await api.post("/api/vines/\(vine.id)/state", state).status == 200)
+            #expect(try await next().columns["id"] == .string(vine.id.rawValue))
+            #expect(try await api.call(.delete, "/api/vines/\(vine.id)", "{}").status == 204)
+            let deleted = try await next()
+            #expect(deleted.columns["id"] == .string(vine.id.rawValue) && deleted.columns["revision"] == .null)
         }
     }
 

@@ -28,7 +28,7 @@ public enum PlanValidity: Hashable, Sendable {
 
     /// Why it may not be applied, with the advice for somebody who can only read.
     public var reason: String? {
-        staleness.map { $0.remedy == nil ? $0.reason : "\($0.reason) Plan again." }
+        staleness.map { $0.remedy == nil ? $0.reason : "\($0.reason) Create a new plan." }
     }
 
     /// What is known when the question is asked.
@@ -77,13 +77,13 @@ public enum PlanValidity: Hashable, Sendable {
         } else if facts.planStatus != .success {
             "The plan is \(facts.planStatus.rawValue); only a SUCCESS can be applied."
         } else if let deploy = facts.deploy {
-            "This plan was applied before, by job \(deploy.short)."
+            "Already applied by job \(deploy.short)."
         } else if facts.currentDigest == nil {
             "The vine was deleted."
         } else if facts.currentDigest != facts.plannedDigest {
-            "The vine's configuration has changed since this plan."
+            "The vine changed after this plan."
         } else if facts.currentState != facts.plannedState {
-            "The state has moved \(moved(facts)) since this plan."
+            "The state moved \(moved(facts)) after this plan."
         } else if !facts.artifactStored {
             "The plan file is gone."
         } else {

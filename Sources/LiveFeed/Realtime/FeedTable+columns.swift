@@ -12,6 +12,7 @@ extension FeedTable {
         case .logs: Self.logColumns
         case .jobs: Self.jobColumns
         case .workers: Self.workerColumns
+        case .vines: Self.vineColumns
         }
     }
 
@@ -39,4 +40,9 @@ extension FeedTable {
         ["id", "name", "status", "version"].map { Column(name: $0, type: "text") }
         + [Column(name: "slots", type: "int4")]
         + ["last_seen_at", "created_at"].map { Column(name: $0, type: "timestamptz") }
+
+    private static let vineColumns =
+        ["id", "project_name", "environment_stage"].map { Column(name: $0, type: "text") }
+        + [Column(name: "revision", type: "int4")]
+        + ["created_at", "updated_at"].map { Column(name: $0, type: "timestamptz") }
 }

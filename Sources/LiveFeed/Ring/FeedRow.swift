@@ -7,6 +7,7 @@ public enum FeedTable: String, CaseIterable, Sendable {
     case logs = "provision_job_logs"
     case jobs = "provision_jobs"
     case workers = "workers"
+    case vines = "vines"
 }
 
 /// What happened to a row.

@@ -2,7 +2,7 @@ public import Domain
 internal import NIOCore
 internal import Synchronization
 
-/// Changes of the rows of ``FeedTable/jobs`` and ``FeedTable/workers``, for all who follow them.
+/// Changes of the rows of every table but ``FeedTable/logs``, for all who follow them.
 ///
 /// These tables keep no history: a reader is given each row as it stands when its change is passed on, and changes of
 /// one row that come faster than they are read fold into one. A reader that falls out of the ring is told so, and

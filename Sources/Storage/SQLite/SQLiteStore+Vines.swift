@@ -11,7 +11,7 @@ extension SQLiteStore {
             }
             try record.requireOwnName(db)
             try record.insert(db)
-            changes.append(.vine(vine.id))
+            changes.append(.vine(vine.id, isNew: true))
         }
     }
 

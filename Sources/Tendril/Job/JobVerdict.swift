@@ -62,7 +62,7 @@ struct JobVerdict: Hashable, Sendable {
     private static func sentence(_ unfinished: [String]) -> String {
         let shown = unfinished.prefix(3).joined(separator: ", ")
         let more = unfinished.count > 3 ? " and \(unfinished.count - 3) more" : ""
-        return "Begun and not finished: \(shown)\(more)."
+        return "Left unfinished: \(shown)\(more)."
     }
 
     private struct Facts {

@@ -27,8 +27,9 @@ struct Feeds: Sendable {
                 logs.told(id, seq: seq)
             case .tendril(let id, let isNew):
                 rows.told(.workers, id: id.rawValue, isNew ? .insert : .update)
-            case .vine:
+            case .vine(let id, let isNew):
                 topics.insert(.queue)
+                rows.told(.vines, id: id.rawValue, isNew ? .insert : .update)
             }
         }
         bell.ring(topics)

@@ -30,6 +30,7 @@ struct StoreFeed: FeedSource {
         switch table {
         case .jobs: columns = try await job(id)
         case .workers: columns = try await worker(id)
+        case .vines: columns = try await vine(id)
         case .logs: columns = nil
         }
         return try columns.map { ByteBuffer(data: try WireJSON.encode(JSONValue.object($0))) }
@@ -62,6 +63,18 @@ struct StoreFeed: FeedSource {
             "status": text(agent.status(at: ambient.now()).rawValue), "version": text(agent.offer.version),
             "slots": .integer(Int64(agent.offer.slots)), "last_seen_at": time(agent.lastSeenAt),
             "created_at": time(agent.createdAt),
+        ]
+    }
+
+    /// A deleted vine keeps only its id: every other column is null.
+    private func vine(_ id: String) async throws -> [String: JSONValue]? {
+        guard let id = VineID(id) else { return nil }
+        let vine = try await store.vine(id)
+        return [
+            "id": text(id.rawValue), "project_name": text(vine?.settings.projectName),
+            "environment_stage": text(vine?.settings.environmentStage),
+            "revision": vine.map { .integer(Int64($0.revision)) } ?? .null, "created_at": time(vine?.createdAt),
+            "updated_at": time(vine?.updatedAt),
         ]
     }
 

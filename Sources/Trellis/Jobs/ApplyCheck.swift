@@ -20,13 +20,15 @@ struct ApplyCheck: Codable, Sendable {
     var rerunNote: String?
     /// The vine was deleted: there is nothing to apply or run again.
     var vineDeleted: Bool?
+    /// The vine's configuration is no longer the job's: a re-run and a plan of the vine would differ.
+    var vineChanged: Bool?
 }
 
 extension JobService {
     func applyCheck(_ job: Job) async throws -> ApplyCheck {
         var check = ApplyCheck(valid: false, changes: job.changes)
+        let facts = try await planFacts(of: job.id)
         if job.type == .plan {
-            let facts = try await planFacts(of: job.id)
             let validity = PlanValidity.judge(facts)
             check.valid = validity == .valid
             check.reason = validity.staleness?.reason
@@ -41,6 +43,7 @@ extension JobService {
             let policy = try await rerunPolicy(of: job)
             check.rerun = policy.type
             check.rerunNote = policy.note
+            check.vineChanged = facts.currentDigest.map { $0 != facts.plannedDigest }
             if case .deploy(let plan) = policy {
                 check.changes = try await find(plan).changes
             }

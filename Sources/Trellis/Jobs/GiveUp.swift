@@ -17,19 +17,17 @@ struct GiveUp: Sendable {
         let ground: String
         switch GiveUpRule.judge(job, tendril: tendril, at: now) {
         case .silent:
-            let silence = tendril?.lastSeenAt.map {
-                "was last heard of \(Self.phrase(now.milliseconds(since: $0))) ago"
-            }
-            ground = "\(name) \(silence ?? "was never heard of")"
+            let silence = tendril?.lastSeenAt.map { " for \(Self.phrase(now.milliseconds(since: $0)))" } ?? ""
+            ground = "no contact with \(name)\(silence)"
         case .unstoppable:
             ground =
-                "\(name) is heard of, but Terraform did not end within \(GiveUpRule.patience / 1000) s after it "
-                + "was to be killed"
+                "Terraform did not exit within \(GiveUpRule.patience / 1000) s of the order to kill it, although "
+                + "\(name) is connected"
         case .later(let moment):
             throw Refusal(
                 .conflict,
-                "\(name) is to kill Terraform. If it has not ended in \(Self.phrase(moment.milliseconds(since: now))), "
-                    + "the job can be given up.")
+                "\(name) is killing Terraform. If it is still running in "
+                    + "\(Self.phrase(moment.milliseconds(since: now))), you can give up the job.")
         case .refused(let reason): throw Refusal(.conflict, reason)
         }
         guard let lease = job.lease else { throw Refusal(.conflict, "Nobody holds the job.") }
@@ -42,10 +40,10 @@ struct GiveUp: Sendable {
         switch GiveUpRule.judge(job, tendril: try await tendril(of: job), at: ambient.now()) {
         case .silent: return GiveUpRecord(allowed: true, reason: "Its Tendril can't be reached.")
         case .unstoppable:
-            return GiveUpRecord(allowed: true, reason: "Terraform did not end although it was to be killed.")
+            return GiveUpRecord(allowed: true, reason: "Terraform did not exit when it was killed.")
         case .later(let moment):
             return GiveUpRecord(
-                allowed: false, reason: "Terraform is being killed. If that does nothing, the job can be given up.",
+                allowed: false, reason: "Terraform is being killed. If it keeps running, you can give up the job.",
                 allowedFrom: moment)
         case .refused(let reason): return GiveUpRecord(allowed: false, reason: reason)
         }
@@ -64,17 +62,19 @@ struct GiveUp: Sendable {
         let name = try await store.tendril(lease.worker)?.name ?? "its Tendril"
         let reason =
             switch loss {
-            case .silent(let minutes): "Given up after \(minutes) minutes without a sign of \(name)."
-            case .unnamed: "Given up: \(name) does not know this job any more; its folder is gone or can't be read."
+            case .silent(let minutes): "Given up: no contact with \(name) for \(minutes) minutes."
+            case .unnamed: "Given up: \(name) no longer knows this job; its folder is missing or unreadable."
             }
         _ = try await take(lease, status: job.status, reason: reason)
     }
 
     private func take(_ lease: Lease, status: JobStatus, reason: String) async throws -> Job {
-        let sentence = "\(reason) What Terraform did since is not known; where it held the state's lock, it still does."
+        // The error message stays; the outcome is replaced when the Tendril comes back and reports the real one. So
+        // only the outcome says what is not known yet.
+        let unknown = "It isn't known what Terraform did after that. If it held the state lock, it still does."
         let facts = JobFacts(
-            errorMessage: status == .processing ? sentence : nil,
-            outcome: Outcome(result: .unknown, summary: sentence), notes: [sentence])
+            errorMessage: status == .processing ? reason : nil,
+            outcome: Outcome(result: .unknown, summary: unknown), notes: ["\(reason) \(unknown)"])
         let events: [JobEvent] = [
             .giveUp(epoch: lease.epoch),
             .closeLog(

@@ -15,7 +15,7 @@ struct JobRecords: Sendable {
         record.giveUp = try await GiveUp(store: store, ambient: ambient).record(of: job)
         record.reruns = try await store.reruns(of: job.id)
         if job.status == .queued, let reason = try await store.waitReason(of: job.id, at: now) {
-            record.waitingFor = WaitRecord(reason)
+            record.waitingFor = try await waiting(reason)
         }
         return record
     }
@@ -27,6 +27,15 @@ struct JobRecords: Sendable {
         record.workerName = (job.state.worker ?? job.assignedWorker).flatMap { names[$0] }
         let settings = job.snapshot.settings
         return JobListRow(job: record, vineTitle: "\(settings.projectName) / \(settings.environmentStage)")
+    }
+
+    /// A lock that a job holds is shown with that job and its Tendril's name, not with the holder's own text.
+    private func waiting(_ reason: WaitReason) async throws -> WaitRecord {
+        var record = WaitRecord(reason)
+        guard case .lock(_, let id?) = reason, let job = try await store.job(id) else { return record }
+        let name = try await workerName(of: job) ?? "a Tendril"
+        record.message = "Waiting for the state lock held by \(name) (job \(id.short))"
+        return record
     }
 
     private func workerName(of job: Job) async throws -> String? {
@@ -108,7 +117,8 @@ extension WaitRecord {
     init(_ reason: WaitReason) {
         switch reason {
         case .job(let id): self.init(kind: "job", message: "Waiting for job \(id.short) on the same vine", jobId: id)
-        case .lock(let holder): self.init(kind: "lock", message: "Waiting for the state lock held by \(holder)")
+        case .lock(let holder, let job):
+            self.init(kind: "lock", message: "Waiting for the state lock held by \(holder)", jobId: job)
         case .tendril(let id, let name, let reason):
             self.init(kind: "tendril", message: "Waiting for \(name), which \(reason)", workerId: id)
         case .noTendril(let reason): self.init(kind: "no_tendril", message: reason)

@@ -151,12 +151,12 @@ enum RerunPolicy: Equatable {
     /// What the page says before the click.
     var note: String {
         switch self {
-        case .plan(nil): "Re-run plans the same configuration again."
+        case .plan(nil): "Creates a new plan of the same configuration."
         case .plan(let stale?) where stale.deploy != nil:
-            "Re-run plans the same configuration again: a plan is applied only once."
-        case .plan(let stale?): "Re-run plans the same configuration again. Its plan can't be applied: \(stale.reason)"
-        case .deploy(let plan): "Re-run applies plan \(plan.short), which is still valid."
-        case .destroy: "Re-run plans the destruction anew and applies exactly that."
+            "Creates a new plan; a saved plan applies once."
+        case .plan(let stale?): "Creates a new plan; the saved one can't be applied. \(stale.reason)"
+        case .deploy(let plan): "Applies plan \(plan.short), which is still valid."
+        case .destroy: "Plans the destruction again and applies exactly that plan."
         }
     }
 }

@@ -13,7 +13,7 @@ import Testing
                 return bench.seen.take().flatMap { $0 }
             }
             let vine = try await bench.vine()
-            #expect(bench.seen.take() == [[.vine(vine.id)]])
+            #expect(bench.seen.take() == [[.vine(vine.id, isNew: true)]])
             let tendril = try await bench.tendril()
             #expect(bench.seen.take() == [[.tendril(tendril.id, isNew: true)]])
             let job = try await bench.job(of: vine)

@@ -131,7 +131,7 @@ actor FakeTrellis: TrellisCalling {
 
     func downloadArtifact(of plan: JobID, for lease: LeaseRecord, to path: String, limit: Int) async throws {
         try await enter("download")
-        guard let data = artifacts[plan] else { throw Self.refused(404, "The plan file is gone. Plan again.") }
+        guard let data = artifacts[plan] else { throw Self.refused(404, "The plan file is gone. Create a new plan.") }
         try data.write(to: URL(fileURLWithPath: path))
     }
 

@@ -207,7 +207,7 @@ import Wire
         #expect(await trellis.lastReport?.status == .failed)
         #expect(
             await trellis.lastReport?.errorMessage
-                == "The state has moved from none to serial 2 since this plan. Plan again.")
+                == "The state moved from none to serial 2 after this plan. Create a new plan.")
         #expect(await trellis.holder == nil)
     }
 

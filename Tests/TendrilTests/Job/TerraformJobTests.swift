@@ -87,7 +87,7 @@ struct TerraformJobTests {
         // The same plan again: the state has moved.
         let again = try await run(order(.deploy, plan: try await record(plan, planned)), equipment())
         #expect(again.status == .failed)
-        #expect(again.errorMessage?.contains("The state has moved") == true)
+        #expect(again.errorMessage?.contains("The state moved") == true)
 
         let destroyed = try await run(order(.destroy), equipment())
         #expect(destroyed.status == .success, "\(place.text(of: "log") ?? "")")

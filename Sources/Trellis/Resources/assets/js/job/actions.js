@@ -7,7 +7,8 @@ import { one } from "../lib/dom.js";
 import { shortId } from "../lib/format.js";
 import { showProblem } from "../lib/problem.js";
 import { TendrilPopover } from "../lib/tendril-popover.js";
-import { checkOf, REMEDIES } from "./plan.js";
+import { toast } from "../lib/toast.js";
+import { checkOf, REMEDY } from "./plan.js";
 
 /**
  * @param {import("./model.js").JobModel} model
@@ -19,12 +20,14 @@ export function startActions(model, watch) {
   const [cancel, rerun, apply] = ["cancel", "rerun", "apply"].map((name) => one(`[data-action="${name}"]`));
   const goTo = (job) => location.assign(`/dashboard/jobs/${job.id}`);
   const makeRerun = async () => goTo(await post(`${path}/rerun`));
+  const planVine = async () => goTo(await post("/api/jobs", { job_type: "PLAN", vine_id: model.job.vine_id }));
 
   /** What leads to a plan that may be applied; null where nothing does. */
   const remedyOf = () => {
     switch (model.apply?.remedy) {
-      case "RERUN": return { text: REMEDIES.RERUN, run: makeRerun };
-      case "PLAN_VINE": return { text: REMEDIES.PLAN_VINE, run: async () => goTo(await post("/api/jobs", { job_type: "PLAN", vine_id: model.job.vine_id })) };
+      // The vine is as it was: a re-run plans the same configuration, and keeps the link to this job.
+      case "RERUN": return { text: REMEDY, run: makeRerun };
+      case "PLAN_VINE": return { text: REMEDY, run: planVine };
       default: return null;
     }
   };
@@ -65,8 +68,19 @@ export function startActions(model, watch) {
     announce("Cancelled", { urgent: true });
   }));
   rerun.addEventListener("click", () => once(rerun, async () => {
-    const { rerun: type, rerun_note: note, changes } = await watch.refreshApply();
-    if (type === "PLAN") return makeRerun();
+    const { rerun: type, rerun_note: note, changes, vine_changed: isOther } = await watch.refreshApply();
+    if (!type) return void toast(note ?? "This job can't be run again.", { tone: "warn", key: "rerun" });
+    if (type === "PLAN" && !isOther) return makeRerun();
+    if (type === "PLAN") {
+      return confirmFirst({
+        title: `Re-run: PLAN of ${model.vine.title}`, text: "The vine changed after this job. Choose the configuration to plan.", action: "Start PLAN",
+        choices: [
+          { value: "vine", text: "Current configuration", why: "Plans the vine as it is now." },
+          { value: "job", text: "This job's configuration", why: "Plans what this job used. The plan can't be applied unless the vine is changed back." },
+        ],
+        run: (_, choice) => (choice === "job" ? makeRerun() : planVine()),
+      });
+    }
     // Whatever it applies, it asks first, as where it was started.
     confirmFirst({
       title: `Re-run: ${type} of ${model.vine.title}`, text: note, action: `Start ${type}`, run: makeRerun,

@@ -1,10 +1,12 @@
 // The three collapsibles: all that is known of the job, as it changes.
 
 import { copyFrom } from "../lib/copy.js";
-import { all, badge, h, one } from "../lib/dom.js";
+import { all, badge, h, icon, one } from "../lib/dom.js";
 import { exact, shortId, span } from "../lib/format.js";
+import { marked } from "../lib/invisible.js";
 import { jsonText, jsonView } from "../lib/json-view.js";
 import { pref, setPref } from "../lib/prefs.js";
+import { configView } from "./config-view.js";
 
 const WIDE = matchMedia("(min-width: 100em)");
 
@@ -17,8 +19,8 @@ export function startDetails(model) {
     /** @type {[string, any, () => Node][]} */
     const panes = [
       ["job", { ...job, server_now: null, config_snapshot: null, execution_metadata: null, deploy: model.apply?.deploy_id }, () => jobList(model)],
-      ["config", job.config_snapshot, () => jsonView(inOrder(job.config_snapshot ?? {}))],
-      ["metadata", job.execution_metadata, () => metadata(job)],
+      ["config", job.config_snapshot, () => configView(inOrder(job.config_snapshot ?? {}))],
+      ["metadata", [job.execution_metadata, job.truncated], () => metadata(job)],
     ];
     for (const [name, value, make] of panes) {
       // A pane that is being read is not drawn anew for nothing.
@@ -71,14 +73,20 @@ function inOrder(snapshot) {
 
 function metadata(job) {
   const value = job.execution_metadata;
-  if (value && Object.keys(value).length) return jsonView(value);
+  const cut = job.truncated?.length
+    ? h("p", { class: "cut-note" }, icon("warn", "s"), `Too large to store whole; cut: ${job.truncated.join(", ")}.`) : null;
+  if (value && Object.keys(value).length) return h("div", {}, cut, jsonView(value));
+  if (cut) return cut;
   return h("p", { class: "dim" }, "Nothing yet. Outputs, change counts and timing appear here when the job reports them.");
 }
+
+// What became of the engine's process.
+const TERRAFORM = { NONE: "not started", RUNNING: "running", STOPPING: "stopping", GONE: "exited", UNKNOWN: "unknown" };
 
 /** @param {import("./model.js").JobModel} model */
 function jobList(model) {
   const { job, vine } = model;
-  const none = (text) => h("span", { class: "dim" }, text);
+  const none = (text = "–") => h("span", { class: "dim" }, text);
   const jobLink = (id) => h("a", { class: "mono", href: `/dashboard/jobs/${id}`, title: id }, shortId(id));
   const list = (...rows) => {
     const dl = h("dl", { class: "kv" });
@@ -86,14 +94,15 @@ function jobList(model) {
     return dl;
   };
   const time = (value, since) => {
-    if (!value) return none(model.isTerminal ? "never" : "not yet");
+    if (!value) return none(model.isTerminal ? "–" : "not yet");
     const ms = Date.parse(value);
     /** @type {(Node|string)[]} */
     const parts = [h("time", { datetime: value }, exact(ms))];
     if (since) parts.push(" ", h("span", { class: "delta" }, `+${span(ms - Date.parse(since))}`));
     return parts;
   };
-  const held = model.isTerminal ? "returned" : "held";
+  const held = model.isTerminal ? "released" : "held";
+  const names = (found) => (found?.length ? found.join(", ") : null);
   const { outcome } = job;
   const box = h("div", {});
   box.append(
@@ -101,8 +110,9 @@ function jobList(model) {
       ["Job ID", h("code", {}, job.id)],
       ["Type", job.job_type],
       ["Status", badge(job.status)],
-      job.error_message ? ["Error", h("span", { class: "pre" }, job.error_message)] : null,
-      ["Engine state", job.engine_state],
+      job.error_message ? ["Error", marked(h("span", { class: "pre" }), job.error_message)] : null,
+      typeof job.warnings === "number" && job.warnings ? ["Warnings", String(job.warnings)] : null,
+      ["Terraform", h("span", { title: job.engine_state }, TERRAFORM[job.engine_state] ?? job.engine_state)],
       ["Log state", [job.log_state, job.log_state_reason ? `: ${job.log_state_reason}` : null].filter(Boolean).join("")],
       ["Vine", [h("a", { href: `/dashboard/vines#${job.vine_id}` }, vine.title), job.config_snapshot?.region ? `, ${job.config_snapshot.region}` : ""]],
       ["Started by", job.created_by],
@@ -110,13 +120,18 @@ function jobList(model) {
     ),
     list(
       ["Tendril", job.worker_id ? job.worker_name ?? job.worker_id : none("none yet")],
-      ["Asked for", job.assigned_worker_id ? (job.worker_id === job.assigned_worker_id || !job.worker_id ? job.worker_name : null) ?? job.assigned_worker_id : "Any available"],
-      ["Lease", job.epoch ? `epoch ${job.epoch}, ${held}` : none("none yet")],
-      ["From plan", job.plan_job_id ? jobLink(job.plan_job_id) : none(job.job_type === "DEPLOY" ? "none" : "does not apply")],
+      ["Requested Tendril", job.assigned_worker_id ? (job.worker_id === job.assigned_worker_id || !job.worker_id ? job.worker_name : null) ?? job.assigned_worker_id : "Any available"],
+      ["Lease", job.epoch ? `${held} (attempt ${job.epoch})` : none("none yet")],
+      ["From plan", job.plan_job_id ? jobLink(job.plan_job_id) : none()],
       model.apply?.deploy_id ? ["Applied by", jobLink(model.apply.deploy_id)] : null,
-      ["Re-run of", job.rerun_of ? jobLink(job.rerun_of) : none("none")],
-      ["Re-runs", job.reruns?.length ? job.reruns.flatMap((id, i) => (i ? [", ", jobLink(id)] : [jobLink(id)])) : none("none")],
+      ["Re-run of", job.rerun_of ? jobLink(job.rerun_of) : none()],
+      ["Re-runs", job.reruns?.length ? job.reruns.flatMap((id, i) => (i ? [", ", jobLink(id)] : [jobLink(id)])) : none()],
       job.waiting_for && job.status === "QUEUED" ? ["Waits for", job.waiting_for.message] : null,
+      names(job.targets) ? ["Targets", marked(h("span", { class: "mono" }), names(job.targets))] : null,
+      names(job.replace) ? ["Replace", marked(h("span", { class: "mono" }), names(job.replace))] : null,
+      job.refresh_only ? ["Refresh only", "yes"] : null,
+      job.parallelism ? ["Parallelism", String(job.parallelism)] : null,
+      job.log_level ? ["Terraform log", job.log_level] : null,
     ),
     outcome ? list(
       ["Outcome", `${outcome.result}${outcome.phase ? ` in ${outcome.phase}` : ""}`],

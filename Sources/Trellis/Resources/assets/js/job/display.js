@@ -2,7 +2,7 @@
 // remembered.
 
 import { announce } from "../lib/announce.js";
-import { all, setText } from "../lib/dom.js";
+import { all, one, setText } from "../lib/dom.js";
 import { short } from "../lib/format.js";
 import { pref, setPref } from "../lib/prefs.js";
 import { STREAMS } from "./line.js";
@@ -66,11 +66,21 @@ export class Display {
     this.#page.streamsChanged();
   }
 
+  /** Every stream again. */
+  showAll() {
+    this.streams = new Set(STREAMS);
+    for (const stream of STREAMS) for (const chip of all(`[data-s="${stream}"]`)) mark(chip, true);
+    this.#page.streamsChanged();
+  }
+
   /** @param {Record<string, number>} counts lines by stream */
   drawCounts(counts) {
     for (const stream of STREAMS) {
       const text = short(counts[stream]);
-      for (const chip of all(`[data-s="${stream}"] .n`)) setText(chip, text);
+      for (const chip of all(`[data-s="${stream}"]`)) {
+        setText(one(".n", chip), text);
+        chip.toggleAttribute("data-none", counts[stream] === 0);
+      }
     }
   }
 }

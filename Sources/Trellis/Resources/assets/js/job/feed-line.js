@@ -2,6 +2,7 @@
 
 import { announce } from "../lib/announce.js";
 import { now } from "../lib/clock.js";
+import { connection } from "../lib/connection.js";
 import { icon, one, setText } from "../lib/dom.js";
 import { counted, count, ticking, timeOfDay } from "../lib/format.js";
 import { signInPath } from "../lib/api.js";
@@ -14,13 +15,14 @@ export class FeedLine {
   #retry = one("[data-retry]");
   #note = one("[data-log-note]");
   #empty = one("[data-empty]");
+  #all = one("[data-show-all]");
   #parts;
   #shown = "";
   #noted = "";
   #kind = "";
 
   /**
-   * @param {{model: import("./model.js").JobModel, store: import("./store.js").LineStore, feed: import("./feed.js").Feed, watch: import("./watch.js").Watch, loader: import("./loader.js").LineLoader}} parts
+   * @param {{model: import("./model.js").JobModel, store: import("./store.js").LineStore, view: import("./view.js").LineView, feed: import("./feed.js").Feed, watch: import("./watch.js").Watch, loader: import("./loader.js").LineLoader}} parts
    */
   constructor(parts) {
     this.#parts = parts;
@@ -29,6 +31,7 @@ export class FeedLine {
     model.onChange(() => this.draw());
     feed.onChange(() => this.draw());
     watch.onChange = () => this.draw();
+    connection.onChange(() => this.draw());
     // Often enough for "0.2 s ago" to be true, seldom enough to be read.
     setInterval(() => { if (!document.hidden) this.draw(); }, 250);
     this.draw();
@@ -38,6 +41,7 @@ export class FeedLine {
   onNote = () => {};
 
   draw() {
+    const { feed, view } = this.#parts;
     const { tone, name, text, title, retry, more, last } = this.#words();
     const key = `${tone} ${name}`;
     if (key !== this.#shown) {
@@ -45,9 +49,12 @@ export class FeedLine {
       this.#state.dataset.feed = tone;
       this.#state.firstElementChild.replaceWith(icon(name, "s"));
     }
+    const kind = connection.isOffline ? "offline" : feed.state === "lost" ? "reconnecting" : "live";
+    if (this.#state.dataset.connection !== kind) this.#state.dataset.connection = kind;
     setText(this.#text, text);
     if (this.#state.title !== (title ?? "")) this.#state.title = title ?? "";
     setText(this.#lines, more);
+    this.#lines.toggleAttribute("data-filtered", view.isFiltered);
     setText(this.#last, last);
     this.#retry.hidden = !retry;
     this.#drawNote();
@@ -56,26 +63,30 @@ export class FeedLine {
   }
 
   #words() {
-    const { model, store, feed, loader } = this.#parts;
+    const { model, store, view, feed, loader } = this.#parts;
     const { job } = model;
-    const lines = counted(store.count, "line");
+    const lines = view.isFiltered ? `${count(view.length)} of ${count(store.count)} shown` : counted(store.count, "line");
     const base = { tone: "idle", name: "live", text: "", title: "", retry: false, more: lines, last: "" };
     if (feed.state === "refused") {
       return { ...base, tone: "lost", name: "unplug", text: feed.refusal === 401 ? "Signed out" : "No longer available" };
+    }
+    if (connection.isOffline) {
+      const late = Math.max(0, now() - connection.heardAt);
+      return { ...base, tone: "lost", name: "unplug", text: feed.state === "ended" ? "Offline" : `Offline, ${ticking(late)} behind`, retry: feed.state !== "ended" };
     }
     if (feed.state === "lost") {
       const late = Math.max(0, now() - feed.lostAt);
       return { ...base, tone: "lost", name: "unplug", text: `Reconnecting, ${ticking(late)} behind`, retry: true };
     }
-    if (loader.isFailing) return { ...base, tone: "lost", name: "unplug", text: "Lines can't be had, trying again" };
+    if (loader.isFailing) return { ...base, tone: "lost", name: "unplug", text: "Couldn't load lines. Retrying…" };
     if (feed.state === "ended") {
-      if (feed.hasHole) return { ...base, tone: "gap", name: "FAILED", text: "Incomplete", title: "Lines are missing; reload the page to try again" };
+      if (feed.hasHole) return { ...base, tone: "gap", name: "FAILED", text: "Incomplete", title: "Lines are missing. Reload the page to try again." };
       if (job.log_state === "INCOMPLETE") {
         return { ...base, tone: "gap", name: "FAILED", text: "Incomplete", title: job.log_state_reason ?? "" };
       }
       if (job.log_state === "COMPLETE") {
         return {
-          ...base, tone: "ok", name: "verified", text: `Complete, ${lines}, verified`, more: "",
+          ...base, tone: "ok", name: "verified", text: `Complete, ${counted(store.count, "line")}, verified`, more: view.isFiltered ? lines : "",
           title: "What is stored equals what was captured",
         };
       }
@@ -91,7 +102,7 @@ export class FeedLine {
     if (feed.isPolling) {
       return {
         ...base, tone: "live", text: "Live, by polling", last,
-        title: "The live connection does not get through, so this page asks for new lines every second; it goes on trying the connection",
+        title: "The live connection is blocked, so this page asks for new lines every second. It keeps trying the connection.",
       };
     }
     return { ...base, tone: "live", text: "Live", last };
@@ -104,12 +115,15 @@ export class FeedLine {
     let text = "";
     let link = null;
     if (feed.state === "refused") {
-      text = feed.refusal === 401 ? "You are signed out, so later lines can't follow." : "The server no longer gives this log out.";
+      text = feed.refusal === 401 ? "You're signed out, so later lines can't be shown." : "This log is no longer available.";
       if (feed.refusal === 401) link = { href: signInPath(), text: "Sign in again" };
+    } else if (connection.isOffline) {
+      const [time] = timeOfDay(connection.heardAt);
+      text = `Can't reach the server. Showing status as of ${time}.`;
     } else if (feed.state === "lost") {
       const [time] = timeOfDay(feed.lostAt);
-      text = `Live feed lost at ${time}. Later lines follow here, without a gap, when it is back. `
-        + (watch.isCut ? "Trellis does not answer: status and lines are as of then." : model.isFinal ? "" : "Status is still checked every 3 s.");
+      text = `Live feed lost at ${time}. Later lines appear here without a gap when it is back.`
+        + (watch.isCut || model.isFinal ? "" : " Status is still checked every 3 s.");
     } else if (feed.state === "ended" && job.log_state === "INCOMPLETE") {
       name = "FAILED";
       text = `This log is incomplete: ${job.log_state_reason ?? "no reason was recorded"}`;
@@ -134,11 +148,18 @@ export class FeedLine {
   }
 
   #drawEmpty() {
-    const { model, store, feed } = this.#parts;
+    const { model, store, view, feed } = this.#parts;
     const { job } = model;
     const little = store.count === 0 || store.count < 8 && job.status === "QUEUED";
     const show = little && (job.status === "QUEUED" || job.status === "CLAIMED" || feed.state === "ended" && store.count === 0);
-    this.#empty.hidden = !show;
+    const isHidden = view.isFiltered && view.length === 0 && store.count > 0;
+    this.#empty.hidden = !show && !isHidden;
+    this.#all.hidden = !isHidden;
+    if (isHidden) {
+      setText(one("[data-empty-1]"), view.streams === "" ? "No stream is selected" : "The selected streams have no lines");
+      setText(one("[data-empty-2]"), `0 of ${counted(store.count, "line")} shown`);
+      return;
+    }
     if (!show) return;
     const [first, second] = feed.state === "ended"
       ? ["This job printed nothing", "It ended before Terraform started."]
@@ -150,12 +171,13 @@ export class FeedLine {
   // Only what changes in kind is said aloud.
   #say(tone, text) {
     const { feed, store } = this.#parts;
-    const kind = feed.state === "live" && tone === "lost" ? "behind" : feed.state;
+    const kind = connection.isOffline ? "offline" : feed.state === "live" && tone === "lost" ? "behind" : feed.state;
     if (kind === this.#kind) return;
     const before = this.#kind;
     this.#kind = kind;
-    if (kind === "lost") announce("Live feed lost, reconnecting");
-    else if (kind === "live" && before === "lost") announce(feed.isPolling ? "New lines come by polling" : "Live feed is back");
+    if (kind === "offline") announce(this.#noted, { urgent: true });
+    else if (kind === "lost") announce("Live feed lost, reconnecting");
+    else if (kind === "live" && (before === "lost" || before === "offline")) announce(feed.isPolling ? "New lines are fetched every second" : "Live feed is back");
     else if (kind === "ended" && before) announce(`Log: ${text || `${count(store.count)} lines`}`);
   }
 }

@@ -4,7 +4,6 @@
 
 import { Backoff } from "../lib/backoff.js";
 import { now } from "../lib/clock.js";
-import { Realtime } from "../lib/realtime.js";
 import { CatchUp } from "./catch-up.js";
 
 /** @typedef {"connecting"|"live"|"lost"|"ended"|"refused"} FeedState */
@@ -14,9 +13,11 @@ import { CatchUp } from "./catch-up.js";
  * @property {string} job its id
  * @property {import("./log-api.js").LogApi} api
  * @property {import("./store.js").LineStore} store
- * @property {() => boolean} isClosed whether the job's log is known to get no more rows
+ * @property {import("../lib/realtime.js").Realtime} realtime the page's live connection
+ * @property {() => boolean} isClosed whether the job's log has ended, as far as the job's record says
+ * @property {() => boolean} isSettled whether nothing can be added to the log after its end
  * @property {() => void} onJob called where the job may have changed
- * @property {(worker: any) => void} onWorker takes a Tendril's row that has changed
+ * @property {(worker: any, at: number) => void} onWorker takes a Tendril's row that has changed, and when
  */
 
 const LOGS = "provision_job_logs";
@@ -38,7 +39,7 @@ const FAR = 100;
 export class Feed {
   #options;
   #store;
-  #realtime = new Realtime();
+  #realtime;
   /** @type {import("../lib/realtime-channel.js").Channel|null} */
   #channel = null;
   #catchUp;
@@ -56,6 +57,8 @@ export class Feed {
   /** @type {Promise<void>|null} */
   #reading = null;
   #isStopped = false;
+  // When the log was last read without the live connection, on the server's clock.
+  #readAt = now();
   #wake = () => {};
 
   /** True until the log as it was at the start has come. */
@@ -75,6 +78,7 @@ export class Feed {
   constructor(options) {
     this.#options = options;
     this.#store = options.store;
+    this.#realtime = options.realtime;
     this.#catchUp = new CatchUp(options.api, options.store);
     // The connection looks after itself.
     const readOn = () => { if (!document.hidden && this.state === "lost") this.#read(); };
@@ -115,17 +119,31 @@ export class Feed {
   /** Starts over, as after a sign-in, or where a log that seemed to have ended went on. */
   restart() {
     if (this.state !== "ended" && this.state !== "refused") return;
+    this.#leave();
     this.#set("connecting");
     this.start();
   }
 
-  /** The log gets no more rows: reads what is not here yet, and ends. */
+  /**
+   * The log has ended, or has changed after its end: reads what is not here yet. A log that may still be completed,
+   * because its Tendril was given up and can come back, is followed after its end too.
+   */
   finish() {
-    if (!this.#isOver) this.#read();
+    if (this.state !== "ended") {
+      if (!this.#isOver) this.#read();
+    } else if (!this.#isStopped) {
+      if (this.#options.isSettled()) this.#leave();
+      this.#read();
+    }
+  }
+
+  /** True while new lines are delivered by themselves. */
+  get isFollowed() {
+    return this.#isJoined;
   }
 
   get #isOver() {
-    return this.#isStopped || this.state === "ended" || this.state === "refused";
+    return this.#isStopped || this.state === "refused" || this.state === "ended" && this.#options.isSettled();
   }
 
   get #isJoined() {
@@ -147,7 +165,7 @@ export class Feed {
       on: {
         [LOGS]: ({ record }) => { if (!this.#take(record)) this.#channel?.rejoin(); },
         [JOBS]: onJob,
-        [WORKERS]: ({ record }) => { if (record) onWorker(record); },
+        [WORKERS]: ({ record, commit_timestamp: at }) => { if (record) onWorker(record, Date.parse(at)); },
       },
       onJoin: (bindings) => this.#joined(bindings),
       onReady: onJob, // what changed before anybody listened
@@ -179,6 +197,8 @@ export class Feed {
   #down(hasFailed) {
     if (this.#isOver) return;
     if (hasFailed) this.#failures += 1;
+    // After its end nothing is claimed of the log that a lost connection would make untrue.
+    if (this.state === "ended") return;
     if (!this.isPolling) this.#lose();
     this.#waitInVain();
     this.#read();
@@ -186,6 +206,7 @@ export class Feed {
 
   // From the first failure on, whatever is tried in the meantime.
   #waitInVain() {
+    if (this.state === "ended") return;
     this.#impatience ||= setTimeout(() => {
       this.#isLate = true;
       this.#read();
@@ -209,13 +230,15 @@ export class Feed {
   }
 
   async #readOn() {
-    while (this.#isAsked && !this.#isOver) {
+    while (this.#isAsked && !this.#isStopped && this.state !== "refused") {
       this.#isAsked = false;
       const { count } = this.#store;
       const outcome = await this.#catchUp.run();
       if (this.#isStopped) return;
+      if (outcome !== "silent") this.#readAt = now();
       if (this.#store.count > count) this.#arrived(this.#store.lastTime);
       this.#learn(outcome);
+      if (this.state === "ended") continue;
       if (this.#isOver) return;
       if (!this.#isAsked && this.#isOnItsOwn) {
         await this.#pause(outcome === "silent" ? this.#backoff.next() : POLL);
@@ -239,7 +262,7 @@ export class Feed {
         this.#refuse();
         break;
       case "silent":
-        if (this.#isJoined) break;
+        if (this.#isJoined || this.state === "ended") break;
         // Nothing answers, so nothing is blocked: the connection may be back as soon as the server is.
         this.#failures = 0;
         this.#realtime.setBlocked(false);
@@ -288,6 +311,7 @@ export class Feed {
   }
 
   #goLive(isPolling) {
+    if (this.state === "ended") return;
     const isNews = this.isPolling !== isPolling;
     this.isPolling = isPolling;
     this.lostAt = 0;
@@ -297,7 +321,7 @@ export class Feed {
 
   #lose() {
     this.isPolling = false;
-    if (!this.lostAt) this.lostAt = now();
+    if (!this.lostAt) this.lostAt = Math.max(this.#readAt, this.#realtime.heardAt);
     this.#set("lost");
   }
 
@@ -305,8 +329,10 @@ export class Feed {
     this.isFilling = false;
     this.isPolling = false;
     this.lostAt = 0;
-    this.#leave();
+    this.#waitNoMore();
     this.#set("ended");
+    if (this.#options.isSettled()) this.#leave();
+    else if (!this.#channel) this.#listen();
   }
 
   #refuse() {

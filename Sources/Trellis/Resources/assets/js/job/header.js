@@ -1,6 +1,6 @@
 // The head of the page: badge, duration, Tendril, title and the tab's icon.
 
-import { now } from "../lib/clock.js";
+import { connection } from "../lib/connection.js";
 import { badge, one, setText } from "../lib/dom.js";
 import { clockTime, shortId } from "../lib/format.js";
 import { setAgo } from "../lib/times.js";
@@ -30,13 +30,14 @@ export function startHeader(model) {
   const tick = () => {
     const { job } = model;
     const node = one("[data-duration]");
-    const shown = durationText(job, now());
+    const shown = durationText(job);
     const waits = typeof shown === "string";
     setText(node, waits ? shown : clockTime(shown.to - shown.from));
     node.title = waits ? "Time before the start" : job.completed_at ? "Duration" : "Elapsed time";
   };
   setAgo(one("[data-created]"), model.job.created_at);
   model.onChange(draw);
+  connection.onChange(tick);
   draw();
   setInterval(tick, 250);
 }

@@ -47,8 +47,9 @@ export function startKeys(panel, page) {
       if (panel.escape()) event.preventDefault();
       return;
     }
-    // With the log, or nothing, in focus the keys that scroll a page scroll the log.
-    const forLog = panel.hasFocus || event.target === document.body || event.target === document.querySelector("main");
+    // With the log, or nothing, in focus the keys that scroll a page scroll the log; to its ends they do from anywhere.
+    const isEnd = event.key === "Home" || event.key === "End";
+    const forLog = isEnd || panel.hasFocus || event.target === document.body || event.target === document.querySelector("main");
     const run = forLog && inLog[event.key] && !(event.key === "Enter" && !panel.hasFocus) ? inLog[event.key] : onPage ? letters[event.key] : null;
     if (!run) return;
     if (event.shiftKey && /^[a-z]$/.test(event.key)) return;

@@ -2,8 +2,8 @@
 
 import { announce } from "../lib/announce.js";
 import { post } from "../lib/api.js";
-import { now } from "../lib/clock.js";
 import { confirmFirst } from "../lib/confirm.js";
+import { connection } from "../lib/connection.js";
 import { one } from "../lib/dom.js";
 import { contact } from "./words.js";
 
@@ -11,18 +11,20 @@ const RUNS = new Set(["RUNNING", "STOPPING"]);
 
 /** Which of the two can be done now. @param {import("./model.js").JobModel} model */
 export function lastResorts({ job, worker }) {
-  const isLost = RUNS.has(job.engine_state) && contact(job, worker, now()).lost;
+  // A page that can't reach the server knows nothing of the Tendril either.
+  if (connection.isOffline) return { force: false, giveUp: false };
+  const isLost = RUNS.has(job.engine_state) && contact(job, worker).lost;
   return { force: job.status === "CANCELLED" && job.engine_state === "STOPPING" && !job.forced && !isLost, giveUp: isLost };
 }
 
 const ASKS = {
   force: {
-    path: "force-cancel", title: "Force cancel", action: "Kill Terraform", cancel: "Keep waiting", done: "Terraform is being killed",
-    text: "Terraform and all that it started are killed at once (SIGKILL). What is just being made or changed may exist afterwards without standing in the state. Wait, if you can: it is stopping, and writes its state when it does.",
+    path: "force-cancel", title: "Force cancel", action: "Kill Terraform", done: "Terraform is being killed", cancel: "Keep waiting",
+    text: "Kills Terraform and everything it started at once (SIGKILL). Resources that are being created or changed may exist without being in the state. Wait if you can: Terraform writes its state when it stops.",
   },
   giveUp: {
-    path: "give-up", title: "Give up this job", action: "Give up", cancel: "Keep waiting", done: "Given up",
-    text: "The job ends here, because its Tendril can't be reached. Terraform may still be running there: the vine's state stays locked until the Tendril comes back and has saved it, or somebody breaks the lock. Nothing is applied again on its own.",
+    path: "give-up", title: "Give up this job", action: "Give up", done: "Given up", cancel: "Keep waiting",
+    text: "Ends the job as FAILED because its Tendril can't be reached. Terraform may still be running there. The vine's state stays locked until the Tendril comes back and saves it, or somebody breaks the lock. Vintner won't re-apply anything.",
   },
 };
 
@@ -48,6 +50,7 @@ export function startLastResorts(model, watch) {
     for (const [name, button] of Object.entries(buttons)) if (button.hidden === can[name]) button.hidden = !can[name];
   };
   model.onChange(draw);
+  connection.onChange(draw);
   // Silence is no event.
   setInterval(draw, 2000);
   draw();

@@ -3,7 +3,7 @@
 import { copyFrom } from "../lib/copy.js";
 import { counted } from "../lib/format.js";
 import { showProblem } from "../lib/problem.js";
-import { ApiError, sentence } from "../lib/api.js";
+import { ApiError, UNREACHED, sentence } from "../lib/api.js";
 import { toast } from "../lib/toast.js";
 
 // Bytes; a clipboard may take more, what it is pasted into seldom does.
@@ -54,6 +54,6 @@ async function textAt(path) {
     }
   } catch (error) {
     if (error instanceof ApiError) throw error;
-    throw new ApiError(0, "Trellis did not answer. Check the connection and try again.");
+    throw new ApiError(0, UNREACHED);
   }
 }

@@ -3,7 +3,7 @@
 
 import { announce } from "../lib/announce.js";
 import { one, setText } from "../lib/dom.js";
-import { counted } from "../lib/format.js";
+import { count, counted } from "../lib/format.js";
 import { showProblem } from "../lib/problem.js";
 import { Cursor } from "./cursor.js";
 import { Display, press } from "./display.js";
@@ -85,6 +85,8 @@ export class LogPanel {
     });
     this.selection = new Selection(log, {
       changed: () => { window.rows.redecorate(); this.#planRuler(); },
+      // The bar takes its room from the log's foot, and must not take the line that was picked with it.
+      opened: (n) => { this.#resized(); this.reveal(n, { onlyIfAway: true }); },
       reveal: (n) => this.reveal(n),
       picked: () => this.follow.unpin(),
     });
@@ -114,6 +116,11 @@ export class LogPanel {
       this.#awaited = readHash(location.hash).from;
       this.selection.fromAddress();
     }
+  }
+
+  /** Which lines are shown. */
+  get view() {
+    return this.#view;
   }
 
   focus() {
@@ -217,7 +224,7 @@ export class LogPanel {
     show(this.#view.near(n));
     if (!this.follow.pinned && this.#view.length && n) this.#goTo(n, show);
     this.find.restart();
-    announce(`${counted(this.#view.length, "line")} shown`);
+    announce(`${count(this.#view.length)} of ${counted(this.#store.count, "line")} shown`);
   }
 
   // ---- drawing

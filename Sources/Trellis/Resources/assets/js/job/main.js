@@ -7,6 +7,7 @@ import { copyFrom } from "../lib/copy.js";
 import { all, one, pageData } from "../lib/dom.js";
 import { bindMenus } from "../lib/menu.js";
 import { showProblem } from "../lib/problem.js";
+import { Realtime } from "../lib/realtime.js";
 import { seldom } from "../lib/seldom.js";
 import { startTimes } from "../lib/times.js";
 import { toast } from "../lib/toast.js";
@@ -20,10 +21,11 @@ import { startLastResorts } from "./last-resort.js";
 import { LogApi, answerOf } from "./log-api.js";
 import { LogPanel } from "./log-panel.js";
 import { JobModel } from "./model.js";
+import { PhaseWatch } from "./phases.js";
 import { LineStore } from "./store.js";
 import { Strip } from "./strip.js";
 import { Watch } from "./watch.js";
-import { PhaseWatch, statusSentence } from "./words.js";
+import { statusSentence } from "./words.js";
 
 const data = pageData("job-data");
 sync(data.job.server_now);
@@ -31,9 +33,10 @@ sync(data.job.server_now);
 const model = new JobModel(data);
 const api = new LogApi(model.job.id);
 const store = new LineStore();
-const watch = new Watch(model);
+const realtime = new Realtime();
+const watch = new Watch(model, realtime);
 const refused = (error) => {
-  if (error.status === 401) toast("You are signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
+  if (error.status === 401) toast("You're signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
   else showProblem(error);
 };
 const panel = new LogPanel(api, store, {
@@ -42,10 +45,11 @@ const panel = new LogPanel(api, store, {
 // A job's rows change in bursts, as when it is claimed and started; where the fetch fails, the poll says why.
 const refresh = seldom(150, () => watch.refresh().catch(() => {}));
 const feed = new Feed({
-  job: model.job.id, api, store,
+  job: model.job.id, api, store, realtime,
   isClosed: () => model.job.log_state !== "OPEN",
+  isSettled: () => model.isSettled,
   onJob: refresh,
-  onWorker: (worker) => watch.takeWorker(worker),
+  onWorker: (worker, at) => watch.takeWorker(worker, at),
 });
 const phases = new PhaseWatch();
 
@@ -54,7 +58,7 @@ const actions = startActions(model, watch);
 startLastResorts(model, watch);
 startDetails(model);
 const strip = new Strip(model, phases);
-const feedLine = new FeedLine({ model, store, feed, watch, loader: panel.loader });
+const feedLine = new FeedLine({ model, store, view: panel.view, feed, watch, loader: panel.loader });
 
 panel.isFilling = () => feed.isFilling;
 strip.onGrow = (px) => panel.shift(px);
@@ -66,7 +70,12 @@ store.onGrow(({ lines }) => {
   takePhases(lines);
   drawError();
 });
-const drawError = () => strip.setError(store.outline.of("error")[0] ?? 0);
+let outlineWas = 0;
+const drawError = () => {
+  if (store.outline.version === outlineWas) return;
+  outlineWas = store.outline.version;
+  strip.setOutline(store.outline);
+};
 
 /** @param {import("./line.js").Line[]} lines */
 function takePhases(lines) {
@@ -75,10 +84,13 @@ function takePhases(lines) {
   if (hasBegun) strip.draw();
 }
 
+// A success says how long its phases took; the end of the log, which the page came with, may name them all.
+const needsPhases = () => !model.isTerminal || model.job.status === "SUCCESS" && phases.phases[0]?.name !== "init";
+
 // What stands anywhere in the log, for the strip and the ruler; live lines tell of more.
 async function survey() {
   const [outline, system] = await Promise.allSettled([
-    api.outline(), model.isTerminal ? null : api.lines({ streams: "SYSTEM", from: 1, count: 200 }),
+    api.outline(), needsPhases() ? api.lines({ streams: "SYSTEM", from: 1, count: 200 }) : null,
   ]);
   if (outline.status === "fulfilled") store.outline.merge(outline.value);
   if (system.status === "fulfilled" && system.value) takePhases(system.value.lines);
@@ -89,7 +101,13 @@ if (model.job.log_state === "OPEN") survey();
 
 model.onChange((_, before) => {
   if (model.job.status !== before.status) announce(statusSentence(model), { urgent: model.isTerminal });
-  if (model.job.log_state !== "OPEN") feed.finish();
+  const { log_state: logState, log_state_reason: reason, engine_state: engine } = model.job;
+  if (logState !== "OPEN") {
+    // What was given up may still be told of: the log that had ended is read again.
+    const isNews = before.log_state !== logState || before.log_state_reason !== reason || before.engine_state !== engine
+      || !model.isSettled && !feed.isFollowed;
+    if (feed.state !== "ended" || isNews) feed.finish();
+  }
   // A job that goes on after its log seemed to have ended: there is more to read.
   else if (feed.state === "ended" && before.log_state !== "OPEN") feed.restart();
 });
@@ -98,8 +116,8 @@ feed.onChange(() => {
   const before = feedWas;
   feedWas = feed.state;
   // What came while nobody listened is not all here.
-  if (feed.state === "ended" || feed.state === "live" && before === "lost") survey();
-  if (feed.state !== "ended") return;
+  if (feed.state === "ended" && before !== "ended" || feed.state === "live" && before === "lost") survey();
+  if (feed.state !== "ended" || before === "ended") return;
   watch.refresh().then(
     // The log said its end, the job says otherwise: ask for the rest.
     () => { if (model.job.log_state === "OPEN") setTimeout(() => feed.restart(), 1000); },
@@ -122,6 +140,7 @@ const tools = {
   keys: () => keys.showSheet(),
 };
 for (const button of all("[data-tool]")) button.addEventListener("click", () => tools[button.dataset.tool](button));
+one("[data-show-all]").addEventListener("click", () => { panel.display.showAll(); panel.focus(); });
 for (const button of all("[data-s]")) {
   button.addEventListener("click", () => panel.display.setStream(button.dataset.s, !panel.display.streams.has(button.dataset.s)));
 }

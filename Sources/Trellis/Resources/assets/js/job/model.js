@@ -1,8 +1,10 @@
 // The job as this page knows it. Several sources tell of it (the feed, the status poll, a fetch after a click), in
 // any order; an older record never replaces a newer one.
 
+import { now } from "../lib/clock.js";
+
 /** @typedef {"QUEUED"|"CLAIMED"|"PROCESSING"|"SUCCESS"|"FAILED"|"CANCELLED"} Status */
-/** @typedef {{valid: boolean, reason: string|null, remedy: "RERUN"|"PLAN_VINE"|null, deploy_id: string|null, state_serial: number|null, changes: import("../lib/changes.js").Changes|null, rerun: string|null, rerun_note: string|null, vine_deleted?: boolean}} Apply */
+/** @typedef {{valid: boolean, reason: string|null, remedy: "RERUN"|"PLAN_VINE"|null, deploy_id: string|null, state_serial: number|null, changes: import("../lib/changes.js").Changes|null, rerun: string|null, rerun_note: string|null, vine_deleted?: boolean|null, vine_changed?: boolean|null}} Apply */
 
 const TERMINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
 
@@ -23,9 +25,14 @@ export class JobModel {
     return TERMINAL.has(this.job.status);
   }
 
-  /** True once nothing about the job changes any more. */
+  /** True once the job has ended in every respect that its Tendril can be waited for. */
   get isFinal() {
     return this.isTerminal && this.job.log_state !== "OPEN" && this.job.engine_state !== "STOPPING";
+  }
+
+  /** True once nothing can be added any more: a Tendril that was given up may still report what it did. */
+  get isSettled() {
+    return this.isFinal && this.job.log_state === "COMPLETE" && this.job.engine_state !== "UNKNOWN";
   }
 
   /** @param {(model: JobModel, before: any) => void} listener called with the job before */
@@ -58,9 +65,9 @@ export class JobModel {
     this.#tell(this.job);
   }
 
-  /** @param {any} worker */
-  takeWorker(worker) {
-    this.worker = worker;
+  /** @param {any} worker @param {number} [at] when it was so, on the server's clock */
+  takeWorker(worker, at = now()) {
+    this.worker = { ...worker, known_at: at };
     this.#tell(this.job);
   }
 

@@ -1,5 +1,6 @@
 // From styles to elements: the 16 colours are classes (the theme's own), all others are the stream's, kept legible.
 
+import { marked } from "../lib/invisible.js";
 import { PLAIN } from "./ansi.js";
 
 /** @typedef {import("./ansi.js").Style} Style */
@@ -63,11 +64,11 @@ function luminance(r, g, b) {
  */
 export function paint(host, line, hits = []) {
   const { text, runs } = line;
+  host.textContent = "";
   if (!runs && !hits.length) {
-    host.textContent = text;
+    marked(host, text);
     return;
   }
-  host.textContent = "";
   if (!runs) {
     append(host, text, 0, text.length, hits);
     return;
@@ -100,12 +101,12 @@ function append(host, text, from, to, hits) {
     const start = Math.max(from, hit.col);
     const end = Math.min(to, hit.col + hit.len);
     if (start >= end) continue;
-    if (start > from) host.append(text.slice(from, start));
+    if (start > from) marked(host, text.slice(from, start));
     const mark = document.createElement("mark");
     if (hit.now) mark.className = "now";
-    mark.textContent = text.slice(start, end);
+    marked(mark, text.slice(start, end));
     host.append(mark);
     from = end;
   }
-  if (from < to) host.append(text.slice(from, to));
+  if (from < to) marked(host, text.slice(from, to));
 }

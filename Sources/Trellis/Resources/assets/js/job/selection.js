@@ -14,8 +14,8 @@ export class Selection {
 
   /**
    * @param {HTMLElement} log
-   * @param {{changed: () => void, reveal: (n: number) => void, picked: () => void}} page
-   *   picked: the reader chose lines; reveal: bring line n into view
+   * @param {{changed: () => void, opened: (n: number) => void, reveal: (n: number) => void, picked: () => void}} page
+   *   opened: the bar is shown now, for a selection at line n; picked: the reader chose lines; reveal: bring line n into view
    */
   constructor(log, page) {
     this.#page = page;
@@ -85,6 +85,7 @@ export class Selection {
   }
 
   #set(range) {
+    const isFirst = range && !this.range;
     this.range = range;
     this.#bar.hidden = !range;
     if (range) {
@@ -93,6 +94,7 @@ export class Selection {
       setText(one("[data-picked-count]", this.#bar), counted(to - from + 1, "line"));
     }
     this.#page.changed();
+    if (isFirst) this.#page.opened(range.from);
   }
 }
 

@@ -1,19 +1,21 @@
 // The strip under the head: phases while the job runs, what it waits for before, the banner after. It is always
 // there, and keeps its height, so that the end of a job moves nothing.
 
-import { now } from "../lib/clock.js";
+import { connection, knownNow } from "../lib/connection.js";
 import { h, icon, one } from "../lib/dom.js";
-import { shortId } from "../lib/format.js";
-import { REMEDIES } from "./plan.js";
-import { contact, facts, livePhases, verdict, waiting } from "./words.js";
+import { shortId, timeOfDay } from "../lib/format.js";
+import { marked } from "../lib/invisible.js";
+import { livePhases } from "./phases.js";
+import { REMEDY } from "./plan.js";
+import { contact, facts, verdict, waiting } from "./words.js";
 
 export class Strip {
   #host = one("[data-strip]");
   #model;
   #phases;
   #drawn = "";
-  /** The line that *Jump to error* goes to; 0 for none. */
-  #error = 0;
+  /** The lines that name errors and warnings. @type {Record<"error"|"warning", readonly number[]>} */
+  #heads = { error: [], warning: [] };
   /** @type {(n: number) => void} */
   onJump = () => {};
   /** What leads to a plan that may be applied. @type {() => void} */
@@ -28,20 +30,21 @@ export class Strip {
 
   /**
    * @param {import("./model.js").JobModel} model
-   * @param {import("./words.js").PhaseWatch} phases
+   * @param {import("./phases.js").PhaseWatch} phases
    */
   constructor(model, phases) {
     this.#model = model;
     this.#phases = phases;
     model.onChange(() => this.draw());
-    setInterval(() => { if (!model.isTerminal) this.draw(); }, 1000);
+    connection.onChange(() => this.draw());
+    // Silence is no event; while Terraform stops, its Tendril can be lost too.
+    setInterval(() => { if (!model.isFinal) this.draw(); }, 1000);
     this.draw();
   }
 
-  /** @param {number} n */
-  setError(n) {
-    if (this.#error === n) return;
-    this.#error = n;
+  /** @param {import("./outline.js").Outline} outline where the log names errors and warnings */
+  setOutline(outline) {
+    this.#heads = { error: [...outline.of("error")], warning: [...outline.of("warning")] };
     this.draw();
   }
 
@@ -53,6 +56,7 @@ export class Strip {
     const { banner, notice } = made;
     const before = this.#host.offsetHeight;
     banner ? this.#host.setAttribute("data-banner", banner) : this.#host.removeAttribute("data-banner");
+    this.#host.toggleAttribute("data-warns", Boolean(made.warns));
     notice ? this.#host.setAttribute("data-notice", notice) : this.#host.removeAttribute("data-notice");
     this.#host.setAttribute("aria-label", banner ? "Result" : "Progress");
     const hadFocus = this.#host.contains(document.activeElement);
@@ -68,7 +72,7 @@ export class Strip {
     if (job.status === "QUEUED") return this.#waiting();
     if (job.status === "CLAIMED") {
       const text = `Claimed by ${job.worker_name ?? "a Tendril"}, about to start`;
-      return plain("CLAIMED", text, [h("p", { class: "strip-1" }, text), h("p", { class: "strip-2" }, "The Tendril makes the working folder ready.")]);
+      return this.#dated(plain("CLAIMED", text, [h("p", { class: "strip-1" }, text), h("p", { class: "strip-2" }, "The Tendril prepares the working folder.")]));
     }
     return this.#running();
   }
@@ -80,44 +84,59 @@ export class Strip {
     line.append(before);
     if (job) line.append(jobLink(job), after.join(shortId(job)));
     const end = isPinned ? [button("Change to any available", "tendril", () => this.onFree())] : [];
-    return { ...plain("QUEUED", [text, job], [line, h("p", { class: "strip-2", title: then }, then)]), end };
+    return this.#dated({ ...plain("QUEUED", [text, then, job], [line, h("p", { class: "strip-2", title: then }, then)]), end });
   }
 
   #running() {
     const { job, worker } = this.#model;
-    const { lost, text, more } = contact(job, worker, now());
-    const phases = livePhases(job, this.#phases, now());
+    const { lost, text, more } = contact(job, worker);
+    const phases = livePhases(job, this.#phases, knownNow());
     if (lost) {
       return { ...plain("unplug", [text, more], [h("p", { class: "strip-1" }, text), h("p", { class: "strip-2" }, more)]), notice: "warn" };
     }
     const list = h("ol", { class: "phases" }, ...phases.map(({ name, text: time, done }) =>
       h("li", { class: done ? "done" : "now" }, icon(done ? "check" : "PROCESSING", "s"), name, " ", h("b", {}, time))));
-    return plain("heart", [phases, text], [list, h("p", { class: "strip-2" }, text)]);
+    return this.#dated(plain("heart", [phases, text], [list, h("p", { class: "strip-2" }, text)]));
+  }
+
+  // While the server can't be reached, what is shown is what was known.
+  #dated(made) {
+    if (!connection.isOffline) return made;
+    const [time] = timeOfDay(connection.heardAt);
+    const [first] = made.lines;
+    const text = `Status as of ${time}. The page reconnects automatically.`;
+    return { ...made, key: [...made.key, time], icon: "unplug", notice: "warn", end: [], lines: [first, h("p", { class: "strip-2" }, text)] };
   }
 
   #result() {
     const { job, apply } = this.#model;
     const said = verdict(this.#model);
     /** @type {import("./words.js").Fact[]} */
-    const list = facts(this.#model);
+    const list = facts(this.#model, { errors: this.#heads.error.length, warnings: this.#heads.warning.length }, this.#phases);
     const texts = list.map((fact) => (fact.job ? `${fact.text} ${shortId(fact.job)}` : fact.text));
-    const whole = [said, ...texts].join(". ");
     const second = list.length
-      ? h("ul", { class: "facts strip-2", title: texts.join(". ") },
-        ...list.map((fact) => h("li", { class: fact.long ? "long" : fact.isMinor ? "minor" : null, "data-tone": fact.tone }, icon(fact.icon, "s"),
-          h("span", {}, fact.text, fact.job ? " " : null, fact.job ? jobLink(fact.job) : null))))
+      ? h("ul", { class: "facts strip-2", title: texts.join(" · ") }, ...list.map((fact) => this.#fact(fact)))
       : h("p", { class: "strip-2" }, "\u00a0");
     const end = [];
-    if (this.#error && job.status === "FAILED") {
-      const n = this.#error;
-      end.push(button("Jump to error", "down", () => this.onJump(n), `Jump to line ${n} (e)`));
-    }
-    const remedy = apply && !apply.deploy_id ? REMEDIES[apply.remedy] : null;
-    if (remedy) end.push(button(remedy, "PLAN", () => this.onRemedy()));
+    const [error] = this.#heads.error;
+    if (error && job.status === "FAILED") end.push(button("Jump to error", "down", () => this.onJump(error), `Jump to line ${error} (e)`));
+    // A plan that failed is run again, which is another button's.
+    const remedy = job.status === "SUCCESS" && apply && !apply.deploy_id && apply.remedy;
+    if (remedy) end.push(button(REMEDY, "PLAN", () => this.onRemedy()));
     return {
-      key: [job.status, whole, this.#error, remedy, "result"], icon: job.status, banner: job.status, notice: null, end,
-      lines: [h("p", { class: "strip-1", title: job.error_message ?? said }, said), second],
+      key: [job.status, said, texts, this.#heads, remedy, "result"], icon: job.status, banner: job.status, notice: null, end,
+      warns: job.status === "SUCCESS" && list.some((fact) => fact.jump === "warning"),
+      lines: [marked(h("p", { class: "strip-1", title: job.error_message ?? said }), said), second],
     };
+  }
+
+  /** @param {import("./words.js").Fact} fact */
+  #fact({ icon: name, text, job, tone, long, isMinor, isCode, jump }) {
+    const line = jump && this.#heads[jump][jump === "error" ? 1 : 0];
+    const words = marked(line ? h("button", { class: "fact-btn", type: "button", title: `Jump to line ${line}`, on: { click: () => this.onJump(line) } })
+      : h(isCode ? "code" : "span"), text);
+    if (job) words.append(" ", jobLink(job));
+    return h("li", { class: [long && "long", isMinor && "minor"].filter(Boolean).join(" ") || null, "data-tone": tone }, name ? icon(name, "s") : null, words);
   }
 }
 

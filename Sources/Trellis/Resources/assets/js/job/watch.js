@@ -1,19 +1,29 @@
-// Asks how the job stands, whatever the live feed does: the status every 3 s until it is terminal, then the job
-// until its log is final. And, while it runs, whether its Tendril is still heard of.
+// Asks how the job stands, whatever the live feed does: the status every 3 s until it is terminal, then the job until
+// its log is final, then once in a while for as long as something can still be added. And, while it runs, whether its
+// Tendril is still heard of.
 
 import { ApiError, get } from "../lib/api.js";
 import { sync } from "../lib/clock.js";
+import { connection } from "../lib/connection.js";
+import { seldom } from "../lib/seldom.js";
 
 const EVERY = 3000;
+// The live feed tells of what is added after the end; this is for where it doesn't get through.
+const LATE = 15_000;
 const WORKERS_EVERY = 10_000;
+// Without an answer for this long, the next question is a better one.
+const TIMEOUT = 5000;
+// An apply stores its state many times a second; a plan's validity is asked for less often.
+const APPLY_GAP = 500;
 
 export class Watch {
   #model;
+  #realtime;
   #timer = 0;
   #workersAt = -WORKERS_EVERY;
   #busy = false;
-  /** When the server last answered, on this machine's clock; what the page shows is as old. */
-  answeredAt = performance.now();
+  /** @type {import("../lib/realtime-channel.js").Channel|null} */
+  #plan = null;
   /** True while the last question had no answer. */
   isCut = false;
   /** @type {() => void} */
@@ -21,9 +31,13 @@ export class Watch {
   /** @type {(error: ApiError) => void} called once where the server refuses to answer */
   onRefused = () => {};
 
-  /** @param {import("./model.js").JobModel} model */
-  constructor(model) {
+  /**
+   * @param {import("./model.js").JobModel} model
+   * @param {import("../lib/realtime.js").Realtime} realtime
+   */
+  constructor(model, realtime) {
     this.#model = model;
+    this.#realtime = realtime;
   }
 
   get #path() {
@@ -33,12 +47,20 @@ export class Watch {
   start() {
     this.#next(EVERY);
     this.#workers();
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) return;
-      if (!this.#model.isFinal) this.#ask();
-      // A plan goes stale in silence, as by a change of its vine: nothing tells of it, so a second look is a new one.
-      else if (this.#model.apply?.valid) this.refreshApply().catch(() => {});
+    this.#followPlan();
+    this.#model.onChange(() => this.#followPlan());
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.#catchUp(); });
+    // What was known before the connection was lost is not judged by.
+    connection.onChange(() => {
+      this.#workersAt = -WORKERS_EVERY;
+      if (!connection.isOffline) this.#catchUp();
+      this.onChange();
     });
+  }
+
+  #catchUp() {
+    if (!this.#model.isSettled) this.#ask();
+    if (this.#isOpenPlan) this.refreshApply().catch(() => {});
   }
 
   #next(wait) {
@@ -53,13 +75,13 @@ export class Watch {
       const model = this.#model;
       if (!model.isTerminal) {
         const before = model.job;
-        const record = await get(`${this.#path}/status`);
+        const record = await get(`${this.#path}/status`, { timeout: TIMEOUT });
         const isNews = record.status !== before.status && record.status !== model.job.status;
         // An answer carries no time: what came in the meantime is newer.
         if (model.job === before) model.takeStatus(record);
         if (isNews) await this.refresh();
         else if (model.job.status === "QUEUED") await this.refresh(); // what it waits for changes without a status
-      } else if (!model.isFinal) {
+      } else if (!model.isSettled) {
         await this.refresh();
       }
       await this.#workers();
@@ -73,16 +95,21 @@ export class Watch {
     } finally {
       this.#busy = false;
     }
-    if (!this.#model.isFinal) this.#next(EVERY);
+    this.#nextIfNeeded();
+  }
+
+  #nextIfNeeded() {
+    const { isFinal, isSettled } = this.#model;
+    if (!isSettled) this.#next(isFinal ? LATE : EVERY);
   }
 
   /** Fetches the whole job. */
   async refresh() {
-    const job = await get(this.#path);
+    const job = await get(this.#path, { timeout: TIMEOUT });
     sync(job.server_now);
     this.#model.take(job);
     if (this.#isAsked) await this.refreshApply();
-    if (!this.#model.isFinal) this.#next(EVERY);
+    this.#nextIfNeeded();
   }
 
   /** What Apply and Re-run would do is not known yet, or may have changed. */
@@ -93,15 +120,47 @@ export class Watch {
 
   /** Fetches whether the plan may still be applied, and what a re-run would make. */
   async refreshApply() {
-    const apply = await get(`${this.#path}/apply-check`);
+    const apply = await get(`${this.#path}/apply-check`, { timeout: TIMEOUT });
     this.#model.takeApply(apply);
     return apply;
   }
 
-  /** A Tendril's row, as it changed. @param {any} worker */
-  takeWorker(worker) {
+  // ---- a saved plan, which its vine can make out of date at any time
+
+  get #isOpenPlan() {
+    const { job, apply } = this.#model;
+    return job.job_type === "PLAN" && job.status === "SUCCESS" && !apply?.deploy_id;
+  }
+
+  #followPlan() {
+    if (this.#isOpenPlan === Boolean(this.#plan)) return;
+    if (this.#plan) {
+      this.#plan.leave();
+      this.#plan = null;
+      return;
+    }
+    const { id, vine_id: vine } = this.#model.job;
+    const ask = seldom(APPLY_GAP, () => this.refreshApply().catch(() => {}));
+    this.#plan = this.#realtime.channel(`plan:${id}`, {
+      bindings: () => [
+        { event: "*", schema: "public", table: "vines", filter: `id=eq.${vine}` },
+        { event: "INSERT", schema: "public", table: "provision_jobs", filter: `plan_job_id=eq.${id}` },
+      ],
+      on: { vines: ask, provision_jobs: ask },
+      onReady: ask, // what changed before anybody listened
+    });
+  }
+
+  // ---- the Tendril
+
+  /**
+   * A Tendril's row, as it changed. A connection that was cut brings late what was said long ago, so it counts from then.
+   * @param {any} worker
+   * @param {number} at when that was, on the server's clock
+   */
+  takeWorker(worker, at) {
     const { job } = this.#model;
-    if (worker.id === job.worker_id && !this.#model.isFinal) this.#model.takeWorker({ ...this.#model.worker, ...worker });
+    if (worker.id === job.worker_id && !this.#model.isFinal) this.#model.takeWorker({ ...this.#model.worker, ...worker }, at);
   }
 
   async #workers() {
@@ -110,14 +169,13 @@ export class Watch {
     if (performance.now() - this.#workersAt < WORKERS_EVERY) return;
     this.#workersAt = performance.now();
     try {
-      const { items } = await get("/api/workers");
+      const { items } = await get("/api/workers", { timeout: TIMEOUT });
       const worker = items.find((item) => item.id === id);
       if (worker) this.#model.takeWorker(worker);
     } catch { /* the status says enough */ }
   }
 
   #answered(yes) {
-    if (yes) this.answeredAt = performance.now();
     if (this.isCut === !yes) return;
     this.isCut = !yes;
     this.onChange();

@@ -1,12 +1,29 @@
 // What the strip says of a job: one line of verdict, one of facts.
 
+import { doneText } from "../lib/changes.js";
 import { now } from "../lib/clock.js";
-import { count, shortId, span, ticking } from "../lib/format.js";
+import { connection, knownNow } from "../lib/connection.js";
+import { count, counted, shortId, span, ticking } from "../lib/format.js";
+import { diagnosticOf } from "./diagnostic.js";
+import { phaseTimes } from "./phases.js";
 import { changesOf, planText, standing } from "./plan.js";
 
-/** @typedef {{icon: string, text: string, job?: string, tone?: string, long?: boolean, isMinor?: boolean}} Fact job: a link to it ends the text */
+/**
+ * @typedef {object} Fact
+ * @property {string} icon
+ * @property {string} text
+ * @property {string} [job] a link to it ends the text
+ * @property {string} [tone]
+ * @property {boolean} [long] gives way where space is short
+ * @property {boolean} [isMinor] left out on a phone
+ * @property {boolean} [isCode]
+ * @property {"error"|"warning"} [jump] leads to the next of its kind in the log
+ */
 
 const at = (time) => (time ? Date.parse(time) : Number.NaN);
+
+/** The job's error, taken apart. @param {any} job */
+export const errorOf = (job) => diagnosticOf(job.error_message, [job.vine_id, job.id]);
 
 /** @param {import("./model.js").JobModel} model @returns {string} */
 export function verdict(model) {
@@ -16,15 +33,13 @@ export function verdict(model) {
     case "SUCCESS":
       if (job.job_type === "PLAN") return planText(model);
       if (job.job_type === "DESTROY") return changes ? `Destroy complete: ${count(changes.destroy)} destroyed` : "Destroy complete";
-      return changes
-        ? `Apply complete: ${count(changes.add)} added, ${count(changes.change)} changed, ${count(changes.destroy)} destroyed`
-        : "Apply complete";
+      return changes ? `Apply complete: ${doneText(changes)}` : "Apply complete";
     case "FAILED":
-      return stop(firstLine(job.error_message)) || "Failed";
+      return errorOf(job).cause || "Failed";
     case "CANCELLED": {
       const who = job.cancelled_by ? `Cancelled by ${job.cancelled_by}` : "Cancelled by user";
       if (job.engine_state === "STOPPING") return `${who}; Terraform is ${job.forced ? "being killed" : "still stopping"}`;
-      if (job.engine_state === "UNKNOWN") return `${who}; whether Terraform has stopped is not known`;
+      if (job.engine_state === "UNKNOWN") return `${who}; it isn't known whether Terraform has stopped`;
       return who;
     }
     default:
@@ -32,28 +47,53 @@ export function verdict(model) {
   }
 }
 
-/** The facts of a job that has ended. @param {import("./model.js").JobModel} model @returns {Fact[]} */
-export function facts(model) {
+/**
+ * How many warnings and errors a job has: as its record says, or the log.
+ * @param {import("./model.js").JobModel} model
+ * @param {{errors: number, warnings: number}} log
+ */
+export function diagnosticCounts({ job }, log) {
+  const errors = job.status === "FAILED" ? Math.max(log.errors, errorOf(job).others + 1) : log.errors;
+  return { errors, warnings: Math.max(job.warnings ?? 0, log.warnings) };
+}
+
+/**
+ * The facts of a job that has ended.
+ * @param {import("./model.js").JobModel} model
+ * @param {{errors: number, warnings: number}} log how many the log names
+ * @param {import("./phases.js").PhaseWatch} watch
+ * @returns {Fact[]}
+ */
+export function facts(model, log, watch) {
   const { job, apply } = model;
   const { outcome } = job;
+  /** @type {Fact[]} */
   const list = [];
   const add = (icon, text) => { if (text) list.push({ icon, text }); };
+  const error = errorOf(job);
+  const { errors, warnings } = diagnosticCounts(model, log);
+  const isPlan = job.job_type === "PLAN" && job.status === "SUCCESS";
 
-  if (job.status === "FAILED") add("file", otherLines(job.error_message));
+  if (job.status === "FAILED") {
+    if (error.address) list.push({ icon: "", text: error.address, isCode: true });
+    add("file", error.place);
+    if (errors > 1) list.push({ icon: "FAILED", text: `and ${counted(errors - 1, "more error")}`, jump: "error" });
+  }
   if (job.status === "CANCELLED" && job.engine_state === "NONE") add("exit", "Terraform never started: nothing was changed");
   if (job.status === "CANCELLED" && job.engine_state === "STOPPING") {
-    const { lost, text } = contact(job, model.worker, now());
-    if (lost) add("unplug", text);
-    else if (job.forced) add("signal", "It is killed without time to write its state; the vine is held until it is gone");
-    else add("signal", "It was asked to stop and finishes what it has begun; the vine is held until it is gone");
+    const { lost, text, more } = contact(job, model.worker);
+    if (lost) add("unplug", `${text} ${more}`);
+    else if (job.forced) add("signal", "Terraform is killed before it can write its state. The vine stays locked until it exits.");
+    else add("signal", "Terraform is finishing in-flight changes. The vine stays locked until it exits.");
   }
-  const isPlan = job.job_type === "PLAN" && job.status === "SUCCESS";
   if (isPlan && apply) list.push(standing(apply));
+  // What was left out on purpose is part of what the plan is.
+  if (job.targets?.length) list.push({ icon: "branch", text: `only ${job.targets.length === 1 ? job.targets[0] : counted(job.targets.length, "target")}`, tone: "warn" });
+  if (job.refresh_only) list.push({ icon: "rerun", text: "refresh only" });
+  if (warnings && job.status !== "FAILED") list.push({ icon: "warn", text: counted(warnings, "warning"), tone: "warn", jump: "warning" });
   if (outcome) {
-    // A verdict on top says it already, but for a cancel, and for a failure without details.
-    const isNews = job.status === "CANCELLED" || job.status === "FAILED" && !otherLines(job.error_message) && !sameText(outcome.summary, job.error_message);
-    if (isNews) add("exit", ended(outcome.summary));
-    if (outcome.unfinished?.length) add("warn", `Begun and not finished: ${outcome.unfinished.join(", ")}`);
+    if (isNews(job, error)) list.push({ icon: "exit", text: reported(job), long: true });
+    if (outcome.unfinished?.length) add("warn", `Left unfinished: ${outcome.unfinished.join(", ")}`);
   }
   // A plan leaves the state as it was.
   if (outcome && !isPlan) {
@@ -66,97 +106,64 @@ export function facts(model) {
       add(outcome.lock_released ? "unlock" : "lock", outcome.lock_released ? "lock released" : "lock still held");
     }
   }
-  const phases = phaseTimes(job).filter(([name]) => name !== "Queue");
+  const phases = phaseTimes(job, watch).filter(([name]) => name !== "Queue");
   if (job.status === "SUCCESS" && phases.length) list.push({ icon: "time", isMinor: true, text: phases.map(([name, ms]) => `${name.toLowerCase()} ${span(ms)}`).join(", ") });
   if (job.log_state === "INCOMPLETE") list.push({ icon: "warn", text: "log incomplete", tone: "warn" });
-  // That a plan is planned again needs no words.
-  if (apply?.rerun_note && job.job_type !== "PLAN" && job.engine_state !== "STOPPING") list.push({ icon: "rerun", text: stop(apply.rerun_note), long: true });
+  if (job.status === "FAILED" && error.more) list.push({ icon: "", text: error.more, long: true });
+  // A re-run that applies something is said on the page; one that only plans, by its button.
+  if (apply?.rerun === "DEPLOY" && job.engine_state !== "STOPPING") list.push({ icon: "rerun", text: `Re-run: ${lower(stop(apply.rerun_note))}`, long: true });
   return list;
 }
 
-/**
- * How long each phase took, as the job's metadata has it.
- * @returns {[string, number][]}
- */
-function phaseTimes(job) {
-  const times = job.execution_metadata?.timing_ms ?? job.execution_metadata?.timing;
-  if (!times || typeof times !== "object") return [];
-  return Object.entries(times).filter(([, ms]) => typeof ms === "number")
-    .sort(([a], [b]) => order(a) - order(b))
-    .map(([name, ms]) => [capital(name.replace(/_ms$/, "")), ms]);
+/** @param {any} job */
+export const isGivenUp = (job) => /^Given up\b/.test(job.error_message ?? "");
+
+// The verdict says it already, except after a cancel, after a failure without details, and where a job was given up.
+function isNews(job, error) {
+  if (job.status === "CANCELLED" || isGivenUp(job)) return true;
+  return job.status === "FAILED" && !error.more && !error.place && !sameText(job.outcome.summary, job.error_message);
 }
 
-const ORDER = ["queue", "checkout", "init", "plan", "show", "apply", "upload"];
-const order = (name) => (ORDER.indexOf(name.replace(/_ms$/, "")) + ORDER.length + 1) % (ORDER.length + 1);
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
-
-// The platform's own line at the start of each phase.
-const PHASE = /\b(?:terraform|tofu)\s+(init|plan|show|apply|destroy)\b/;
-
-/** Finds phases by the platform's lines, while the job's metadata does not tell yet. */
-export class PhaseWatch {
-  /** @type {{name: string, at: number}[]} */
-  phases = [];
-
-  /** @param {{stream: string, text: string, t: number}} line @returns {boolean} whether a phase began */
-  take(line) {
-    if (line.stream !== "SYSTEM") return false;
-    const name = PHASE.exec(line.text)?.[1];
-    if (!name) return false;
-    const known = this.phases.find((phase) => phase.name === name);
-    // The end of the log is here before its beginning: a phase began where it was named first.
-    if (known && known.at <= line.t) return false;
-    if (known) known.at = line.t;
-    else this.phases.push({ name, at: line.t });
-    this.phases.sort((a, b) => a.at - b.at);
-    return true;
-  }
+// How it ended; what became of the state, the other half of the sentence, is a fact of its own.
+function reported(job) {
+  const { summary, result } = job.outcome;
+  if (result === "UNKNOWN") return stop(summary ?? "");
+  const ended = stop((summary ?? "").split(";")[0]);
+  return isGivenUp(job) ? `Reported later: ${lower(ended)}` : ended;
 }
 
 /**
- * The phases of a running job: done ones with their time, the last one still going on.
- * @param {any} job
- * @param {PhaseWatch} watch
- * @param {number} now
- * @returns {{name: string, text: string, done: boolean}[]}
+ * How the Tendril of a running job is heard of. Whether it is lost is the server's to say: a page that was cut off
+ * itself has heard nothing from anybody.
+ * @returns {{lost: boolean, text: string, more: string}}
  */
-export function livePhases(job, watch, now) {
-  const list = [{ name: "Queue", text: span(at(job.claimed_at ?? job.started_at) - at(job.created_at)), done: true }];
-  const known = watch.phases;
-  if (!known.length) {
-    list.push({ name: "Running", text: ticking(now - at(job.started_at)), done: false });
-    return list;
-  }
-  known.forEach((phase, i) => {
-    const next = known[i + 1];
-    list.push({ name: capital(phase.name), text: next ? span(next.at - phase.at) : ticking(now - phase.at), done: Boolean(next) });
-  });
-  return list;
-}
-
-/** How the Tendril of a running job is heard of. @returns {{lost: boolean, text: string, more: string}} */
-export function contact(job, worker, now) {
+export function contact(job, worker) {
   const name = job.worker_name ?? "its Tendril";
-  if (!worker?.last_seen_at) return { lost: false, text: `Running on ${name}`, more: "" };
-  const silent = Math.max(0, now - at(worker.last_seen_at));
-  if (worker.status === "OFFLINE" || silent >= 30_000) {
+  if (connection.isOffline || !worker?.last_seen_at) return { lost: false, text: `Running on ${name}`, more: "" };
+  const seen = at(worker.last_seen_at);
+  const silent = ticking(Math.max(0, now() - seen));
+  const wasSilent = worker.known_at - seen >= 30_000;
+  if (worker.status === "OFFLINE" || wasSilent) {
     return {
-      lost: true, text: `Lost contact with ${name} ${ticking(silent)} ago, can still resume`,
-      more: "Terraform may still be running there; nothing is applied again on its own.",
+      lost: true, text: `No contact with ${name} for ${silent}.`,
+      more: "Terraform may still be running; Vintner won't re-apply anything.",
     };
   }
-  return { lost: false, text: `Running on ${name}, heartbeat ${ticking(silent)} ago`, more: "" };
+  // A heartbeat comes every 10 s; without news of it there is nothing to tell.
+  const isFresh = now() - worker.known_at < 30_000;
+  return { lost: false, text: isFresh ? `Running on ${name}, heartbeat ${silent} ago` : `Running on ${name}`, more: "" };
 }
 
 /** H3: what the duration says. */
-export function durationText(job, now) {
+export function durationText(job) {
   const ended = at(job.completed_at);
   const started = at(job.started_at);
+  const to = Number.isNaN(ended) ? knownNow() : ended;
   if (Number.isNaN(started)) {
-    const waited = (Number.isNaN(ended) ? now : ended) - at(job.created_at);
+    const waited = to - at(job.created_at);
     return Number.isNaN(ended) ? `waiting ${ticking(waited)}` : `waited ${ticking(waited)}`;
   }
-  return { from: started, to: Number.isNaN(ended) ? now : ended };
+  return { from: started, to };
 }
 
 /** One sentence for people who listen, when the status changes. */
@@ -174,22 +181,19 @@ export function waiting(job) {
   const wait = job.waiting_for ?? { kind: "nothing", message: "Waiting for a Tendril to take it" };
   return {
     text: wait.kind === "nothing" ? "Waiting for a Tendril to take it" : stop(wait.message),
-    then: THEN[wait.kind] ?? "This job starts by itself as soon as it can.",
+    then: `Starts automatically ${WHEN[wait.kind]?.(job) ?? "as soon as it can"}.`,
     job: wait.job_id ?? null, isPinned: wait.kind === "tendril",
   };
 }
 
-const THEN = {
-  job: "This job starts by itself when that one ends.",
-  lock: "This job starts by itself when the lock is released.",
-  tendril: "This job starts by itself when that Tendril can take it, and on no other.",
-  no_tendril: "This job starts by itself when there is one.",
-  slot: "This job starts by itself when one is free.",
+const WHEN = {
+  job: (job) => `when job ${shortId(job.waiting_for.job_id)} ends`,
+  lock: () => "when the lock is released",
+  tendril: (job) => `when ${job.worker_name ?? "that Tendril"} is available`,
+  no_tendril: () => "when one is available",
+  slot: () => "when a Tendril is free",
 };
 
-const firstLine = (text) => (text ?? "").trim().split("\n")[0].trim();
-const otherLines = (text) => (text ?? "").trim().split("\n").slice(1).map((line) => line.trim()).filter(Boolean).join(" ");
 const stop = (text) => text.trim().replace(/\.$/, "");
-// How it ended; what became of the state, the other half of the sentence, is a fact of its own.
-const ended = (summary) => stop((summary ?? "").split(";")[0]);
-const sameText = (a, b) => stop(a ?? "") === stop(b ?? "") || stop(firstLine(b)) === stop(a ?? "");
+const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
+const sameText = (a, b) => stop(a ?? "") === stop(b ?? "") || stop((b ?? "").trim().split("\n")[0]) === stop(a ?? "");

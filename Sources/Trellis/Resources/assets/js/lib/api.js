@@ -1,6 +1,7 @@
 // Calls to the API. Every call that changes something carries the session's CSRF token.
 
 import { sync } from "./clock.js";
+import { connection } from "./connection.js";
 import { parseExact, writeExact } from "./exact-json.js";
 
 /** An answer that is an error, with the server's own sentence. */
@@ -16,6 +17,11 @@ export class ApiError extends Error {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
+
+/** What is said where no answer came. */
+export const UNREACHED = "Can't reach the server. Check your connection and try again.";
+// What stands between this page and the server says that it can't reach it.
+const PROXY = new Set([502, 504]);
 
 // The type checker's library does not know these yet.
 const signals = /** @type {any} */ (AbortSignal);
@@ -45,8 +51,10 @@ export async function call(method, path, body, { signal, timeout = 20_000, isExa
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, "Trellis did not answer. Check the connection and try again.");
+    connection.missed();
+    throw new ApiError(0, UNREACHED);
   }
+  if (!PROXY.has(response.status)) connection.heard();
   let data = null;
   try { data = text ? isExact && response.ok ? parseExact(text) : JSON.parse(text) : null; } catch { /* a proxy's page, perhaps */ }
   if (!response.ok) throw new ApiError(response.status, data?.error ?? sentence(response.status));
@@ -56,11 +64,11 @@ export async function call(method, path, body, { signal, timeout = 20_000, isExa
 
 /** What a status without a sentence of its own means. @param {number} status */
 export function sentence(status) {
-  if (status === 401) return "You are signed out. Sign in again to go on.";
-  if (status === 403) return "That is not allowed.";
-  if (status === 404) return "That no longer exists.";
-  if (status >= 500) return "Trellis could not do that now. Try again.";
-  return `Trellis refused that (${status}).`;
+  if (status === 401) return "You're signed out. Sign in again to continue.";
+  if (status === 403) return "You aren't allowed to do that.";
+  if (status === 404) return "Not found. It may have been deleted.";
+  if (status >= 500) return "The server couldn't do that. Try again.";
+  return `The server refused the request (${status}).`;
 }
 
 export const get = (path, options) => call("GET", path, undefined, options);

@@ -1,7 +1,7 @@
 // Asks before something that can't be taken back: with the counts, the Tendril, or by having the vine's name typed.
 
 import { deltas } from "./changes.js";
-import { one, setText } from "./dom.js";
+import { h, one, setText } from "./dom.js";
 import { messageOf } from "./problem.js";
 import { TendrilPicker } from "./tendril-picker.js";
 
@@ -11,11 +11,12 @@ import { TendrilPicker } from "./tendril-picker.js";
  * @property {string} text
  * @property {string} action what the button says
  * @property {string} [cancel] what the button that does nothing says
+ * @property {{value: string, text: string, why: string}[]} [choices] one of which is chosen; the first one at first
  * @property {string} [name] must be typed first
  * @property {string} [tendrils] where the Tendrils to choose from are listed
  * @property {import("./changes.js").Changes|null} [changes]
  * @property {boolean} [isDanger]
- * @property {(worker: string|null) => Promise<any>} run
+ * @property {(worker: string|null, choice: string|null) => Promise<any>} run
  */
 
 const dialog = /** @type {HTMLDialogElement} */ (one("#confirm"));
@@ -39,6 +40,7 @@ export function confirmFirst(question) {
   setText(one("[data-confirm-name]"), question.name ?? "");
   setText(button, question.action);
   setText(one("[data-confirm-cancel]"), question.cancel ?? "Cancel");
+  drawChoices(question.choices ?? []);
   button.className = question.isDanger ? "btn danger" : "btn primary";
   one("[data-confirm-ask]").hidden = !question.name;
   one("[data-confirm-deltas]").replaceChildren(...deltas(question.changes ?? null));
@@ -50,6 +52,16 @@ export function confirmFirst(question) {
   dialog.showModal();
   (question.name ? form.elements.name : button).focus();
   if (question.tendrils) picker.load(question.tendrils).catch((error) => { if (asked === question) fail(messageOf(error)); });
+}
+
+function drawChoices(choices) {
+  const host = one("[data-confirm-choices]");
+  host.hidden = !choices.length;
+  host.replaceChildren(one("legend", host), ...choices.map(({ value, text, why }, i) => {
+    const input = /** @type {HTMLInputElement} */ (h("input", { type: "radio", name: "choice", value }));
+    input.defaultChecked = i === 0;
+    return h("label", { class: "any" }, input, h("span", { class: "name" }, text), h("span", { class: "why" }, why));
+  }));
 }
 
 function fail(text) {
@@ -64,7 +76,7 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   fail("");
   try {
-    await asked.run(picker.value);
+    await asked.run(picker.value, form.elements.choice?.value || null);
     dialog.close();
   } catch (error) {
     fail(messageOf(error));

@@ -30,10 +30,10 @@ export function clockTime(ms) {
   return hours ? `${hours}:${rest}` : rest;
 }
 
-/** A duration in words: `92 ms`, `1.4 s`, `48 s`, `2 min 12 s`, `1 h 12 min`. @param {number} ms */
+/** A duration in words: `< 0.1 s`, `0.4 s`, `1.4 s`, `48 s`, `2 min 12 s`, `1 h 12 min`. @param {number} ms */
 export function span(ms) {
   if (ms < 0) ms = 0;
-  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 100) return "< 0.1 s";
   if (ms < 10_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
   const s = Math.floor(ms / 1000);
   if (s < 60) return `${s} s`;
@@ -73,13 +73,9 @@ const exactForm = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
   fractionalSecondDigits: 3, hourCycle: "h23", timeZoneName: "short",
 });
-const dayForm = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
 
 /** `14 Sep 2026, 13:59:58.204 CEST`, in the viewer's time zone. @param {number} ms */
 export const exact = (ms) => exactForm.format(ms);
-
-/** As `exact`, with the day of the week. @param {number} ms */
-export const exactDay = (ms) => `${dayForm.format(ms)} ${exactForm.format(ms)}`;
 
 /** `18.2 KiB` @param {number} n */
 export function bytes(n) {

@@ -1,8 +1,15 @@
 // JSON for people: pretty, coloured, secrets as a chip. Text nodes only.
 
 import { h, icon } from "./dom.js";
+import { marked } from "./invisible.js";
 
 const SECRET = new Set(["(sensitive)", "(sensitive value)"]);
+
+/** True for what stands where a sensitive value would. @param {any} value */
+export const isSecret = (value) => SECRET.has(value);
+
+/** The chip in a sensitive value's place. */
+export const mask = () => h("span", { class: "mask" }, icon("lock"), "sensitive");
 
 /** @param {any} value @returns {HTMLElement} */
 export function jsonView(value) {
@@ -14,7 +21,7 @@ export function jsonView(value) {
 /** The same as text: what a copy button gives. @param {any} value */
 export const jsonText = (value) => JSON.stringify(value, null, 2);
 
-const part = (kind, text) => h("span", { class: kind, text });
+const part = (kind, text) => marked(h("span", { class: kind }), text);
 
 function write(host, value, depth) {
   if (Array.isArray(value)) {
@@ -22,7 +29,7 @@ function write(host, value, depth) {
   } else if (value !== null && typeof value === "object") {
     list(host, Object.entries(value), "{", "}", depth);
   } else if (typeof value === "string") {
-    if (SECRET.has(value)) host.append(h("span", { class: "mask" }, icon("lock"), "sensitive"));
+    if (isSecret(value)) host.append(mask());
     else host.append(string(value, depth));
   } else {
     host.append(part(typeof value === "number" ? "n" : "l", JSON.stringify(value)));
@@ -33,7 +40,7 @@ function write(host, value, depth) {
 function string(value, depth) {
   const lines = JSON.stringify(value).split(/(?<=(?<!\\)(?:\\\\)*\\n)(?!"$)/);
   if (lines.length === 1) return part("s", lines[0]);
-  const node = h("span", { class: "s lines" }, ...lines.map((line) => h("span", { text: line })));
+  const node = h("span", { class: "s lines" }, ...lines.map((line) => marked(h("span"), line)));
   node.style.setProperty("--depth", String(depth + 1));
   return node;
 }

@@ -1,6 +1,7 @@
 // Answers that come line by line, each a JSON value, for as long as the server has something to say.
 
-import { ApiError, sentence } from "./api.js";
+import { ApiError, UNREACHED, sentence } from "./api.js";
+import { connection } from "./connection.js";
 
 /**
  * @param {string} path
@@ -13,7 +14,8 @@ export async function* ndjson(path, signal) {
     response = await fetch(path, { headers: { Accept: "application/x-ndjson" }, signal, cache: "no-store", credentials: "same-origin" });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new ApiError(0, "Trellis did not answer.");
+    connection.missed();
+    throw new ApiError(0, UNREACHED);
   }
   if (!response.ok) {
     const data = await response.json().catch(() => null);
@@ -27,7 +29,7 @@ export async function* ndjson(path, signal) {
       part = await reader.read();
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new ApiError(0, "The answer broke off.");
+      throw new ApiError(0, "The connection broke off.");
     }
     if (part.done) break;
     const lines = (rest + part.value).split("\n");

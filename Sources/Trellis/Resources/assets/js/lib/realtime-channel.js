@@ -4,7 +4,7 @@
 import { Backoff } from "./backoff.js";
 
 /** @typedef {{event: string, schema: string, table: string, filter?: string}} Binding */
-/** @typedef {{schema: string, table: string, type: "INSERT"|"UPDATE"|"DELETE", record?: any, old_record?: any}} Change */
+/** @typedef {{schema: string, table: string, type: "INSERT"|"UPDATE"|"DELETE", record?: any, old_record?: any, commit_timestamp: string}} Change */
 
 /**
  * @typedef {object} ChannelOptions

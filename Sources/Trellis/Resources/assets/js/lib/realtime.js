@@ -3,6 +3,8 @@
 // for by the channels when they join again, so nothing is kept here to be sent later.
 
 import { Backoff } from "./backoff.js";
+import { now } from "./clock.js";
+import { connection } from "./connection.js";
 import { Channel } from "./realtime-channel.js";
 
 const PATH = "/realtime/v1/websocket?vsn=2.0.0";
@@ -27,7 +29,10 @@ export class Realtime {
   // One timer: for the next try, for the handshake, or for the heartbeat.
   #timer = 0;
   #isHeard = false;
+  #isAsking = false;
   #isBlocked = false;
+  /** When the last message came, on the server's clock; 0 for never. */
+  heardAt = 0;
 
   #wire = {
     /** @param {any[]} message */
@@ -44,6 +49,8 @@ export class Realtime {
     document.addEventListener("visibilitychange", wake);
     // A tab that was frozen missed what its timers should have noticed.
     document.addEventListener("resume", wake);
+    connection.addAsker(() => this.#isOpen && this.#ask());
+    connection.onChange(() => { if (!connection.isOffline) this.retryNow(); });
   }
 
   /** Where connections seem to be blocked, tries become few. @param {boolean} yes */
@@ -61,6 +68,7 @@ export class Realtime {
   channel(name, options) {
     const channel = new Channel(this.#wire, name, options);
     const isFirst = !this.#channels.size;
+    if (isFirst) connection.watch(true);
     this.#channels.set(channel.topic, channel);
     if (this.#isOpen) channel.join();
     else if (isFirst) this.#open();
@@ -125,6 +133,7 @@ export class Realtime {
 
   #close() {
     clearTimeout(this.#timer);
+    this.#isAsking = false;
     const socket = this.#socket;
     this.#socket = null;
     this.#openedAt = 0;
@@ -133,12 +142,17 @@ export class Realtime {
 
   /** @param {Channel} channel */
   #remove(channel) {
-    if (this.#channels.get(channel.topic) === channel) this.#channels.delete(channel.topic);
-    if (!this.#channels.size) this.#close();
+    if (this.#channels.get(channel.topic) !== channel) return;
+    this.#channels.delete(channel.topic);
+    if (this.#channels.size) return;
+    connection.watch(false);
+    this.#close();
   }
 
   #take(data) {
     this.#isHeard = true;
+    this.heardAt = now();
+    connection.heard();
     if (typeof data !== "string") return;
     let message;
     try { message = JSON.parse(data); } catch { return; }
@@ -147,8 +161,15 @@ export class Realtime {
     this.#channels.get(topic)?.take(joinRef, ref, event, payload ?? {});
   }
 
+  // Silence is looked into: one question at a time. @returns {boolean}
+  #ask() {
+    if (!this.#isAsking || this.#isHeard) this.#askForAnswer(IMPATIENT);
+    return true;
+  }
+
   #beat() {
     clearTimeout(this.#timer);
+    this.#isAsking = false;
     this.#timer = setTimeout(() => this.#askForAnswer(SILENCE), HEARTBEAT);
   }
 
@@ -156,6 +177,7 @@ export class Realtime {
   #askForAnswer(limit) {
     clearTimeout(this.#timer);
     this.#isHeard = false;
+    this.#isAsking = true;
     this.#send([null, this.#ref(), "phoenix", "heartbeat", {}]);
     const due = Date.now() + limit;
     const judge = () => { if (this.#isHeard) this.#beat(); else this.#fail(); };

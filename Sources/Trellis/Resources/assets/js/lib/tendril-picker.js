@@ -60,7 +60,7 @@ export class TendrilPicker {
   #any(workers) {
     // Chosen all the same: the job then waits, and says what for.
     const why = workers.length && !workers.some(canTake)
-      ? "None can take it now: the job waits until one can" : "The first free Tendril that is ONLINE";
+      ? "None can take it now; the job waits" : "The first free Tendril that is ONLINE";
     return h("label", { class: "any" }, this.#radio("", true, false), h("span", { class: "name" }, "Any available"), h("span", { class: "why" }, why));
   }
 

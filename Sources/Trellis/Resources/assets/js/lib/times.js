@@ -2,7 +2,7 @@
 
 import { now } from "./clock.js";
 import { h, setText } from "./dom.js";
-import { ago, exactDay } from "./format.js";
+import { ago, exact } from "./format.js";
 
 /** Fills one element. @param {HTMLElement} node @param {string} at RFC 3339 */
 export function setAgo(node, at) {
@@ -10,7 +10,7 @@ export function setAgo(node, at) {
   if (Number.isNaN(ms)) return;
   if (node.getAttribute("datetime") !== at || !node.title) {
     node.setAttribute("datetime", at);
-    node.title = exactDay(ms);
+    node.title = exact(ms);
   }
   node.dataset.ago = "";
   setText(node, ago(now() - ms));
