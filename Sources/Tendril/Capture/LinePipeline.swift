@@ -43,7 +43,12 @@ struct LinePipeline: Sendable {
     /// Nothing came for a while: shows what stands in unfinished lines, except what could begin a secret.
     mutating func quiet(at moment: Timestamp) {
         latest = max(latest, moment)
-        for lane in lanes.indices { lanes[lane].cutLine(at: latest, into: &builder) }
+        for lane in lanes.indices {
+            masked.removeAll(keepingCapacity: true)
+            lanes[lane].masking.quiet(into: &masked)
+            masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
+            lanes[lane].cutLine(at: latest, into: &builder)
+        }
     }
 
     /// Nothing more comes: gives out all that is left.

@@ -76,8 +76,6 @@ extension StopRequest: PhaseStopping {
     func kill() { forceIt() }
 }
 
-extension Masker: TextMasking {}
-
 /// The log of a job, as the runner sees it.
 struct ShippedLog: JobLogging {
     var log: JobLog

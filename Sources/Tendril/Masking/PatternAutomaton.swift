@@ -10,13 +10,17 @@ struct PatternAutomaton: Sendable {
         /// The children end where the next state's begin.
         fileprivate var firstChild: State = 0
         /// The state for the longest proper suffix that begins a pattern too.
-        fileprivate var fallback = PatternAutomaton.root
+        fileprivate(set) var fallback = PatternAutomaton.root
         /// The byte that leads here.
         fileprivate var byte: UInt8
         /// How many bytes lead here: so many could be the beginning of a pattern.
         var depth: Int32
         /// The length of the longest pattern that ends here; 0 for none.
         var longest: Int32 = 0
+        /// The pattern that leads from the root to here, counted from 1 in the sorted list; 0 for none.
+        var pattern: Int32 = 0
+        /// The nearest state along the fallbacks that ends a pattern of its own; the root for none.
+        var output = PatternAutomaton.root
     }
 
     /// One more than there are states: its `firstChild` ends the last one's children.
@@ -26,7 +30,12 @@ struct PatternAutomaton: Sendable {
     private var denseCount: State = 1
 
     init(_ patterns: some Sequence<[UInt8]>) {
-        let parents = build(sorted: Set(patterns).filter { !$0.isEmpty }.sorted { $0.lexicographicallyPrecedes($1) })
+        self.init(sorted: Set(patterns).filter { !$0.isEmpty }.sorted { $0.lexicographicallyPrecedes($1) })
+    }
+
+    /// - Parameter patterns: none is empty, no two are equal.
+    init(sorted patterns: [[UInt8]]) {
+        let parents = build(sorted: patterns)
         writeOutDense()
         // A fallback lies less deep than its state, so going by depth all that is needed is there.
         for state in parents.indices where nodes[state].depth > 1 {
@@ -35,6 +44,7 @@ struct PatternAutomaton: Sendable {
             let fallback = withTables { $0.next(origin, byte) }
             nodes[state].fallback = fallback
             nodes[state].longest = max(nodes[state].longest, nodes[Int(fallback)].longest)
+            nodes[state].output = nodes[Int(fallback)].pattern > 0 ? fallback : nodes[Int(fallback)].output
         }
     }
 
@@ -55,6 +65,7 @@ struct PatternAutomaton: Sendable {
                 var index = range.lowerBound
                 if index < range.upperBound, patterns[index].count == length {
                     nodes[Int(state)].longest = Int32(length)
+                    nodes[Int(state)].pattern = Int32(index + 1)
                     index += 1
                 }
                 while index < range.upperBound {

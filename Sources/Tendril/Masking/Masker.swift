@@ -1,0 +1,203 @@
+import Domain
+
+/// Hides secrets in text that leaves this machine.
+///
+/// Made once for a job; the patterns' tables are shared by all streams.
+struct Masker: Sendable {
+    static let replacement = Redactions.replacement
+
+    fileprivate let skeletons: SkeletonPatterns
+    /// Secrets byte by byte: where an escape that isn't one stands before a secret, and for those without a skeleton.
+    fileprivate let literals: PatternAutomaton
+    fileprivate let seeksLiterals: Bool
+    /// By byte: 1 for those that may be skipped while no secret has begun.
+    fileprivate let skippable: [UInt8]
+    private let numbers: Set<DecimalNumber>
+
+    /// - Parameter secrets: the secret values, in clear.
+    init(secrets: [String]) { self.init(SecretPatterns(secrets)) }
+
+    /// - Parameter patterns: byte strings in valid UTF-8 without a line feed, which are hidden exactly as they are.
+    init(patterns: [[UInt8]]) {
+        var all = SecretPatterns([])
+        all.literals = Set(patterns)
+        all.seeksLiterals = true
+        self.init(all)
+    }
+
+    private init(_ patterns: SecretPatterns) {
+        skeletons = SkeletonPatterns(patterns.skeletons)
+        literals = PatternAutomaton(patterns.literals)
+        seeksLiterals = patterns.seeksLiterals && !literals.isEmpty
+        numbers = patterns.numbers
+        let (automaton, withLead) = (skeletons.automaton, skeletons.hasLeads)
+        skippable = (UInt8.min...UInt8.max).map { byte in
+            let begins = automaton.withTables { $0.next(PatternAutomaton.root, byte) != PatternAutomaton.root }
+            return !begins && TextSkeleton.isSkippable(byte, withLead: withLead) ? 1 : 0
+        }
+    }
+
+    var isEmpty: Bool { skeletons.automaton.isEmpty && literals.isEmpty }
+
+    /// `text` with every secret hidden: for outputs, messages and metadata.
+    func mask(_ text: String) -> String {
+        if isEmpty { return text }
+        var stream = MaskingStream(self, length: text.utf8.count)
+        var output: [UInt8] = []
+        Array(text.utf8).withUnsafeBufferPointer { stream.take($0, into: &output) }
+        // The text is whole: what looks like the beginning of a secret at its end is none.
+        stream.finish(hidingBeginnings: false, into: &output)
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// True for a number that is secret, in whatever notation `text` has it.
+    func hides(number text: String) -> Bool {
+        DecimalNumber(text).map(numbers.contains) ?? false || mask(text) != text
+    }
+}
+
+/// Masks one stream that arrives in pieces. The result does not depend on where they were cut.
+///
+/// What could be the beginning of a secret is held back until that is decided, at most
+/// ``SecretMatcher/spanLimit`` bytes of it.
+struct MaskingStream: Sendable {
+    private let masker: Masker
+    private var skeleton = TextSkeleton()
+    private var matcher: SecretMatcher
+    /// The literal search; it rests while it isn't needed.
+    private var literal = PatternAutomaton.root
+    private var isLiteralActive: Bool
+    /// What was taken and not yet given out; its first byte is the stream's byte number `offset`.
+    private var held: [UInt8] = []
+    private var offset = 0
+
+    /// - Parameter length: the stream has at most so many bytes.
+    init(_ masker: Masker, length: Int = .max) {
+        self.masker = masker
+        matcher = SecretMatcher(masker.skeletons, length: length)
+        isLiteralActive = masker.seeksLiterals
+    }
+
+    /// Appends what `input` makes certain to `output`.
+    mutating func take(_ input: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]) {
+        if masker.isEmpty {
+            output.append(contentsOf: input)
+            return
+        }
+        let masker = masker
+        let start = offset + held.count
+        held.append(contentsOf: input)
+        masker.skeletons.automaton.withTables { skeletons in
+            masker.literals.withTables { literals in
+                masker.skippable.withUnsafeBufferPointer { skippable in
+                    read(input, from: start, Tables(skeletons: skeletons, literals: literals, skippable: skippable))
+                }
+            }
+        }
+        give(upTo: decided, into: &output)
+    }
+
+    /// Nothing came for a while: gives out the lines that were held back because they end with what could be the
+    /// beginning of a secret. It is hidden if it is long enough to mean something.
+    mutating func quiet(into output: inout [UInt8]) {
+        let end = offset + held.count
+        guard !masker.isEmpty, !held.isEmpty else { return }
+        if matcher.isAtRoot, literal == PatternAutomaton.root {
+            matcher.redactions.show(upTo: end)
+        } else if let feed = held.lastIndex(of: UInt8(ascii: "\n")) {
+            let place = offset + feed + 1
+            let beginning = masker.skeletons.automaton.withTables { matcher.beginning(before: place, $0) }
+            if let beginning { matcher.redactions.add(beginning) }
+            matcher.redactions.show(upTo: place)
+        }
+        give(upTo: decided, into: &output)
+    }
+
+    /// Nothing more comes.
+    ///
+    /// - Parameter hidingBeginnings: the stream may have been cut off in the middle of a secret, so what begins one
+    ///   is hidden as well.
+    mutating func finish(hidingBeginnings: Bool = true, into output: inout [UInt8]) {
+        guard !masker.isEmpty else { return }
+        let end = offset + held.count
+        masker.skeletons.automaton.withTables { tables in
+            skeleton.finish(at: end, into: &matcher, tables)
+            if hidingBeginnings, let range = matcher.beginning(before: end, tables) { matcher.redactions.add(range) }
+        }
+        let depth = literalDepth
+        if hidingBeginnings, depth >= SecretPatterns.minimumLength { matcher.redactions.add(end - depth..<end) }
+        give(upTo: end, into: &output)
+    }
+
+    // MARK: - Reading
+
+    private struct Tables {
+        var skeletons: PatternAutomaton.Tables
+        var literals: PatternAutomaton.Tables
+        var skippable: UnsafeBufferPointer<UInt8>
+    }
+
+    private mutating func read(_ input: UnsafeBufferPointer<UInt8>, from start: Int, _ tables: Tables) {
+        var index = 0
+        while index < input.count {
+            if matcher.isAtRoot, skeleton.isAtRest, !isLiteralActive {
+                skip(input, from: &index, tables.skippable)
+                if index == input.count { return }
+            }
+            let byte = input[index]
+            skeleton.take(byte, at: start + index, into: &matcher, tables.skeletons)
+            if isLiteralActive { seekLiterally(byte, endingAt: start + index + 1, tables.literals) }
+            // What is read as an escape may be the beginning of a secret all the same.
+            if !skeleton.isAtRest { isLiteralActive = true }
+            index += 1
+        }
+    }
+
+    /// Moves `index` to the next byte that may begin a secret or an escape.
+    private mutating func skip(
+        _ input: UnsafeBufferPointer<UInt8>, from index: inout Int, _ skippable: UnsafeBufferPointer<UInt8>
+    ) {
+        while true {
+            let first = index
+            while index < input.count, skippable[Int(input[index])] != 0 { index += 1 }
+            if index > first {
+                skeleton.skipped()
+                matcher.skipped(input[first..<index])
+            }
+            // A whole color sequence is no part of the text.
+            guard index + 1 < input.count, input[index] == 0x1b, input[index + 1] == UInt8(ascii: "[") else { return }
+            var end = index + 2
+            while end < input.count, (0x20..<0x40).contains(input[end]) { end += 1 }
+            guard end < input.count, (0x40...0x7e).contains(input[end]) else { return }
+            index = end + 1
+        }
+    }
+
+    private mutating func seekLiterally(_ byte: UInt8, endingAt end: Int, _ tables: PatternAutomaton.Tables) {
+        literal = tables.next(literal, byte)
+        guard literal != PatternAutomaton.root else {
+            isLiteralActive = masker.seeksLiterals
+            return
+        }
+        let length = Int(tables.node(literal).longest)
+        if length > 0 { matcher.redactions.add(end - length..<end) }
+    }
+
+    private var literalDepth: Int { masker.literals.withTables { Int($0.node(literal).depth) } }
+
+    // MARK: - Giving out
+
+    /// No secret that begins earlier can come any more.
+    private var decided: Int {
+        let end = offset + held.count
+        let pending = min(end, skeleton.pendingStart(withLead: masker.skeletons.hasLeads))
+        let symbols = masker.skeletons.automaton.withTables { matcher.heldStart(pending, $0) }
+        return max(min(symbols ?? end, pending, end - literalDepth), matcher.redactions.floor)
+    }
+
+    private mutating func give(upTo limit: Int, into output: inout [UInt8]) {
+        let done = matcher.redactions.give(held, from: offset, upTo: limit, into: &output)
+        if done == held.count { held.removeAll(keepingCapacity: true) } else { held.removeFirst(done) }
+        offset += done
+    }
+}

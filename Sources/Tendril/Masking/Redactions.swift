@@ -1,0 +1,112 @@
+/// The parts of a stream that are hidden, and the text that stands in for them.
+///
+/// Ranges count bytes from the beginning of the stream. The output depends only on the ranges, not on how much of the
+/// stream was given out when they were found.
+struct Redactions: Sendable {
+    /// What stands for a secret, or for a line of one.
+    static let replacement = "(sensitive)"
+
+    /// Ranges not given out yet, in order; none overlaps another.
+    private var found: [Range<Int>] = []
+    /// The end of the last range that was given out.
+    private var covered = 0
+    /// What lies before was shown for good: nothing is hidden there any more.
+    private(set) var floor = 0
+    /// The current line of the range that is being given out has its replacement.
+    private var isReplaced = false
+
+    /// Hides `range`. It may overlap what was given out before, if it continues it.
+    mutating func add(_ range: Range<Int>) {
+        var lower = max(range.lowerBound, floor)
+        var upper = range.upperBound
+        guard lower < upper else { return }
+        if lower < covered {
+            // It goes on where the range that was given out ended.
+            covered = max(covered, upper)
+            while let first = found.first, first.lowerBound < covered {
+                covered = max(covered, first.upperBound)
+                found.removeFirst()
+            }
+            return
+        }
+        var index = found.count
+        while index > 0, found[index - 1].lowerBound >= upper { index -= 1 }
+        let end = index
+        while index > 0, found[index - 1].upperBound > lower {
+            lower = min(lower, found[index - 1].lowerBound)
+            upper = max(upper, found[index - 1].upperBound)
+            index -= 1
+        }
+        found.replaceSubrange(index..<end, with: CollectionOfOne(lower..<upper))
+    }
+
+    /// Everything before `place` is shown, whatever turns out later.
+    mutating func show(upTo place: Int) { floor = max(floor, place) }
+
+    /// Appends to `output` what no range that begins at `limit` or later can change.
+    ///
+    /// - Parameter held: the stream from byte number `offset` on.
+    /// - Returns: how many bytes of `held` are done with.
+    mutating func give(
+        _ held: [UInt8], from offset: Int, upTo limit: Int, into output: inout [UInt8]
+    ) -> Int {
+        var given = offset
+        if covered > given {
+            hide(held[0..<covered - offset], into: &output)
+            given = covered
+        }
+        var index = 0
+        while index < found.count, found[index].lowerBound <= limit {
+            let range = found[index]
+            output.append(contentsOf: held[given - offset..<range.lowerBound - offset])
+            isReplaced = false
+            hide(held[range.lowerBound - offset..<range.upperBound - offset], into: &output)
+            given = range.upperBound
+            covered = given
+            index += 1
+        }
+        if index > 0 { found.removeFirst(index) }
+        if given < limit {
+            output.append(contentsOf: held[given - offset..<limit - offset])
+            given = limit
+        }
+        return given - offset
+    }
+
+    /// Line ends, indentation, frames, and colors stay, so that lines keep their numbers and their looks.
+    private mutating func hide(_ bytes: ArraySlice<UInt8>, into output: inout [UInt8]) {
+        var rest = bytes
+        while let byte = rest.first {
+            var length = 1
+            switch byte {
+            case UInt8(ascii: "\n"):
+                output.append(byte)
+                isReplaced = false
+            case 0x1b:
+                length = Self.colorLength(rest)
+                output.append(contentsOf: rest.prefix(length))
+            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"):
+                if !isReplaced { output.append(byte) }
+            case 0xe2 where !isReplaced && Self.isFrame(rest):
+                length = 3
+                output.append(contentsOf: rest.prefix(length))
+            default:
+                if !isReplaced { output.append(contentsOf: Self.replacement.utf8) }
+                isReplaced = true
+            }
+            rest.removeFirst(length)
+        }
+    }
+
+    private static func colorLength(_ bytes: ArraySlice<UInt8>) -> Int {
+        var index = bytes.startIndex + 1
+        guard index < bytes.endIndex, bytes[index] == UInt8(ascii: "[") else { return 1 }
+        repeat { index += 1 } while index < bytes.endIndex && (0x20..<0x40).contains(bytes[index])
+        return min(index + 1, bytes.endIndex) - bytes.startIndex
+    }
+
+    private static func isFrame(_ bytes: ArraySlice<UInt8>) -> Bool {
+        bytes.starts(with: [0xe2, 0x94, 0x82]) || bytes.starts(with: [0xe2, 0x95, 0xb5])
+            || bytes.starts(with: [0xe2, 0x95, 0xb7])
+    }
+}
