@@ -36,8 +36,8 @@ extension HTTPTrellis: TrellisCalling {
         return try decode(WorkOrder.self, try await send(call), call)
     }
 
-    func report(_ report: ReportStatus, job: JobID) async throws -> ReportReply {
-        let call = Call(method: .PUT, path: "/api/jobs/\(job)/status", body: try json(report))
+    func report(_ report: MaskedReport, job: JobID) async throws -> ReportReply {
+        let call = Call(method: .PUT, path: "/api/jobs/\(job)/status", body: try json(report.content))
         return try decode(ReportReply.self, try await send(call), call)
     }
 

@@ -16,7 +16,7 @@ protocol TrellisCalling: LogSinking {
     /// What the holder of `lease` needs, once more.
     func work(_ lease: LeaseRecord) async throws -> WorkOrder
 
-    func report(_ report: ReportStatus, job: JobID) async throws -> ReportReply
+    func report(_ report: MaskedReport, job: JobID) async throws -> ReportReply
 
     /// Stores the file at `path` as the artifact of a PLAN.
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseRecord) async throws

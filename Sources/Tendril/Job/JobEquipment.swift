@@ -68,6 +68,12 @@ extension JobLogging {
 /// Takes secrets out of text.
 protocol TextMasking: Sendable {
     func mask(_ text: String) -> String
+    /// Takes secrets out of every string, name, and number in `value`.
+    func mask(_ value: JSONValue) -> JSONValue
+}
+
+extension TextMasking {
+    func mask(_ value: JSONValue) -> JSONValue { value.mapStrings { mask($0) } }
 }
 
 /// What one job needs around its engine.

@@ -14,6 +14,7 @@ extension JobRunner {
         // From here on the job is ours to end, whatever happens.
         try record { $0.done.insert(.start) }
         try await openEquipment()
+        for warning in order.secrets.warnings { await note(warning) }
         guard engine != nil else { throw Failure(description: missingEngine(order.requirement)) }
     }
 
@@ -24,9 +25,10 @@ extension JobRunner {
         report.engine = progress.engine?.engine
         report.runRoot = host.runRoot
         report.resolvedCommit = progress.resolvedCommit
+        let masked = try MaskedReport(report, masker)
         do {
-            _ = try await untilAnswered("reporting the start", onWait: onWait) { [report] in
-                try await self.host.trellis.report(report, job: self.lease.jobId)
+            _ = try await untilAnswered("reporting the start", onWait: onWait) {
+                try await self.host.trellis.report(masked, job: self.lease.jobId)
             }
         } catch let error as TrellisError where !progress.done.contains(.start) {
             throw Abandoned(sentence: error.sentence)

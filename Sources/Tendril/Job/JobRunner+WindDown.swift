@@ -56,7 +56,7 @@ extension JobRunner {
         }
         // The job's own words may add, but not contradict.
         let written = Self.withoutOwnNames(await writtenMetadata())
-        let gathered = progress.metadata.merging(written.merging(.object(found)).mapStrings { mask($0) })
+        let gathered = progress.metadata.merging(masker.mask(written.merging(.object(found))))
         let outputsCut = large.map { "outputs.\(mask($0))" }.sorted()
         let metadata = JobMetadata(
             gathered, truncated: (progress.truncated ?? []) + outputsCut, limit: JobMetadata.reportedBytes)
@@ -220,8 +220,9 @@ extension JobRunner {
     }
 
     private func send(_ report: ReportStatus) async throws -> ReportReply {
-        try await untilAnswered("reporting the end") {
-            try await self.host.trellis.report(report, job: self.lease.jobId)
+        let masked = try MaskedReport(report, masker)
+        return try await untilAnswered("reporting the end") {
+            try await self.host.trellis.report(masked, job: self.lease.jobId)
         }
     }
 

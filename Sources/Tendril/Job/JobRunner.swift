@@ -216,7 +216,12 @@ actor JobRunner {
 
     func note(_ text: String) async { await equipment?.log.note(text) }
 
-    func mask(_ text: String) -> String { equipment?.masker.mask(text) ?? text }
+    func mask(_ text: String) -> String { masker.mask(text) }
+
+    /// Takes the job's secrets out of what leaves this machine; lets nothing through if they aren't known.
+    var masker: any TextMasking {
+        equipment?.masker ?? order.map { Masker(secrets: $0.secrets.texts) } ?? Withheld()
+    }
 
     /// `text` without the folders of this Tendril: what lies in them is named as the vine's author knows it.
     nonisolated func relative(_ text: String) -> String {

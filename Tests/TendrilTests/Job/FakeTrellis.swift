@@ -12,6 +12,8 @@ actor FakeTrellis: TrellisCalling {
     }
 
     private(set) var calls: [String] = []
+    /// The body of every call that has one, but for states and artifacts, which are encrypted.
+    private(set) var bodies: [(call: String, body: Data)] = []
     var queue: [WorkOrder] = []
     private(set) var orders: [JobID: WorkOrder] = [:]
     private(set) var statuses: [JobID: JobStatus] = [:]
@@ -74,6 +76,7 @@ actor FakeTrellis: TrellisCalling {
 
     func heartbeat(_ heartbeat: Heartbeat) async throws -> HeartbeatReply {
         heartbeats.append(heartbeat)
+        bodies.append(("heartbeat", try WireJSON.encode(heartbeat)))
         try await enter("heartbeat")
         return reply
     }
@@ -92,7 +95,9 @@ actor FakeTrellis: TrellisCalling {
         return order
     }
 
-    func report(_ report: ReportStatus, job: JobID) async throws -> ReportReply {
+    func report(_ masked: MaskedReport, job: JobID) async throws -> ReportReply {
+        let report = masked.content
+        bodies.append(("report", try WireJSON.encode(report)))
         try await enter("report \(report.status?.rawValue ?? "facts")")
         let stands = statuses[job] ?? .queued
         if let status = report.status {
@@ -108,7 +113,8 @@ actor FakeTrellis: TrellisCalling {
     }
 
     func append(_ job: JobID, _ logs: AppendLogs) async throws -> LogCursorRecord {
-        LogCursorRecord(nextN: logs.n + 1, seq: logs.n)
+        bodies.append(("append", try WireJSON.encode(logs)))
+        return LogCursorRecord(nextN: logs.n + 1, seq: logs.n)
     }
 
     func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorRecord { LogCursorRecord(nextN: 1, seq: 0) }
@@ -125,6 +131,7 @@ actor FakeTrellis: TrellisCalling {
     }
 
     func lock(_ vine: VineID, _ info: LockInfo) async throws {
+        bodies.append(("lock", try info.encoded()))
         try await enter("lock")
         if let holder = stranger ?? holders[vine], holder != info.ID {
             throw TrellisError(kind: .locked(holder: holder), call: "TEST", sentence: "The state is locked.")
@@ -133,6 +140,7 @@ actor FakeTrellis: TrellisCalling {
     }
 
     func unlock(_ vine: VineID, _ info: LockInfo) async throws {
+        bodies.append(("unlock", try info.encoded()))
         try await enter("unlock")
         guard stranger == nil, holders[vine] == info.ID else {
             throw Self.refused(409, "Somebody else holds the lock.")

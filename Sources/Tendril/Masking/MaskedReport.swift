@@ -1,0 +1,45 @@
+import Domain
+import Foundation
+import Wire
+
+/// A report with every secret hidden, which is the only form in which one leaves this machine.
+///
+/// All text is masked, whatever field it is in; only the fields in ``structural`` are not, which hold no text. So a
+/// field that is added to ``ReportStatus`` is masked without anybody thinking of it.
+struct MaskedReport: Sendable {
+    /// Fields of numbers, times, and digests, and those that have one of a few words.
+    static let structural: Set<String> = [
+        "epoch", "status", "engine", "engine_state", "engine_started_at", "run_root", "planned_state", "log.digest",
+        "outcome.result", "outcome.phase",
+    ]
+    /// Fields that hold nothing of what the job printed or was given: they are sent even if the secrets aren't known
+    /// any more.
+    private static let own: Set<String> = ["resolved_commit", "log.incomplete"]
+
+    let content: ReportStatus
+
+    init(_ report: ReportStatus, _ masker: any TextMasking) throws {
+        var rest = report
+        rest.executionMetadata = nil
+        let exempt = masker is Withheld ? Self.structural.union(Self.own) : Self.structural
+        let fields = try JSONSerialization.jsonObject(with: try WireJSON.encode(rest))
+        let masked = Self.masked(fields, at: "", exempt, masker)
+        var content = try WireJSON.decode(
+            ReportStatus.self, from: try JSONSerialization.data(withJSONObject: masked, options: [.sortedKeys]))
+        content.executionMetadata = report.executionMetadata.map { masker.mask($0) }
+        self.content = content
+    }
+
+    private static func masked(
+        _ value: Any, at path: String, _ exempt: Set<String>, _ masker: any TextMasking
+    ) -> Any {
+        if exempt.contains(path) { return value }
+        if let text = value as? String { return masker.mask(text) }
+        if let items = value as? [Any] { return items.map { masked($0, at: path + "[]", exempt, masker) } }
+        guard let members = value as? [String: Any] else { return value }
+        return Dictionary(
+            uniqueKeysWithValues: members.map { name, member in
+                (name, masked(member, at: path.isEmpty ? name : "\(path).\(name)", exempt, masker))
+            })
+    }
+}
