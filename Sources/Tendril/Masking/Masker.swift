@@ -147,8 +147,8 @@ struct MaskingStream: Sendable {
             let byte = input[index]
             skeleton.take(byte, at: start + index, into: &matcher, tables.skeletons)
             if isLiteralActive { seekLiterally(byte, endingAt: start + index + 1, tables.literals) }
-            // What follows may be read as an escape and be a secret all the same.
-            if byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "%") { isLiteralActive = true }
+            // What is read as an escape may be the beginning of a secret all the same.
+            if !skeleton.isAtRest { isLiteralActive = true }
             index += 1
         }
     }

@@ -27,7 +27,7 @@ enum SecretDocument {
             if !isHarmless(value) { parts.insert(value) }
             collect(value, into: &parts, depth: depth + 1)
         }
-        if let first = trimmed.first, "{[\"".contains(first) {
+        if let first = trimmed.first, "{[\"".contains(first), !beginsWithSection(trimmed) {
             var reader = FlowReader(trimmed)
             while let value = reader.next() { take(value) }
         } else if let decoded = base64Text(trimmed) {
@@ -74,6 +74,13 @@ enum SecretDocument {
             $0.value >= 0x20 && $0.value != 0x7f || "\n\r\t".unicodeScalars.contains($0)
         }
         return isPrintable ? decoded : nil
+    }
+
+    /// The first line is `[name]`, as in an INI file.
+    private static func beginsWithSection(_ text: String) -> Bool {
+        guard text.hasPrefix("["), let end = text.firstIndex(where: \.isNewline) else { return false }
+        let line = text[..<end].trimmingCharacters(in: .whitespaces)
+        return line.hasSuffix("]") && !line.dropFirst().dropLast().contains { "[]{},\"'".contains($0) }
     }
 
     /// The values of `key: value`, `- value` and `key = value` lines, and of YAML's text blocks.

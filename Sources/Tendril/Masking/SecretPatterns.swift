@@ -124,6 +124,14 @@ struct SecretPatterns: Sendable {
                 addSkeleton(form.map(Self.urlAlphabet))
             }
         }
+        // Each line by itself as `base64` and PEM wrap it, for something else may stand in between.
+        let text = [UInt8](Data(bytes).base64EncodedData())
+        for width in [64, 76] where text.count > width {
+            for start in stride(from: 0, to: text.count, by: width) {
+                let line = text[start..<min(start + width, text.count)]
+                if line.count >= Self.minimumLength { addSkeleton(Array(line)) }
+            }
+        }
     }
 
     private static func urlAlphabet(_ character: UInt8) -> UInt8 {

@@ -6,7 +6,7 @@ import Testing
 /// Over generated secrets and engine-like output: wrapped, framed, escaped up to three times, colored, and cut anywhere.
 @Suite struct MaskingPropertyTests {
     @Test(arguments: 0..<8) func nothingOfASecretIsLeft(batch: UInt64) {
-        for seed in batch * 250..<batch * 250 + 250 {
+        for seed in batch * 60..<batch * 60 + 60 {
             var output = EngineLikeOutput(seed: seed)
             let secret = output.secret()
             let masker = Masker(secrets: [secret])
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func whatHoldsNoSecretStaysAsItIs() {
-        for seed in UInt64(10_000)..<11_000 {
+        for seed in UInt64(10_000)..<10_200 {
             var output = EngineLikeOutput(seed: seed)
             let secret = output.secret()
             let masker = Masker(secrets: [secret])
@@ -32,7 +32,7 @@ import Testing
 
     /// The chunks' edges, and what other streams print in between, change nothing.
     @Test func theResultDoesNotDependOnTheCuts() {
-        for seed in UInt64(20_000)..<20_300 {
+        for seed in UInt64(20_000)..<20_040 {
             var output = EngineLikeOutput(seed: seed)
             let secrets = [output.secret(), output.secret()]
             var captured = Captured()
