@@ -53,6 +53,8 @@ public enum PatchField<Value: Codable & Sendable>: Sendable {
     }
 }
 
+extension PatchField: Equatable where Value: Equatable {}
+
 // Synthesized conformances in this module find these overloads: only the container knows whether a field is there.
 extension KeyedDecodingContainer {
     func decode<Value>(_: PatchField<Value>.Type, forKey key: Key) throws -> PatchField<Value> {

@@ -39,10 +39,10 @@ import Wire
 
     @Test func aPatchTellsNullFromAbsent() throws {
         func patch(_ body: String) throws -> PatchVine { try WireJSON.decode(PatchVine.self, from: Data(body.utf8)) }
-        #expect(try patch("{}").engine == nil)
-        #expect(try patch(#"{"engine": null, "region": null}"#).engine == "")
-        #expect(try patch(#"{"engine": null, "region": null}"#).region == "")
-        #expect(try patch(#"{"engine": "tofu"}"#).engine == "tofu")
+        #expect(try patch("{}").engine == .unchanged)
+        #expect(try patch(#"{"engine": null, "region": null}"#).engine == .cleared)
+        #expect(try patch(#"{"engine": null, "region": null}"#).region == .cleared)
+        #expect(try patch(#"{"engine": "tofu"}"#).engine == .value(.tofu))
         var full = PatchVine()
         full.sensitiveVariables = ["gone": nil, "kept": "value-value"]
         let text = String(decoding: try WireJSON.encode(full), as: UTF8.self)

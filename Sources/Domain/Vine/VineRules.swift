@@ -47,8 +47,8 @@ public struct VineRules: Hashable, Sendable {
     }
 
     private func checkOrigin(_ origin: String) throws(Refusal) {
-        guard (1...2048).contains(origin.utf8.count), origin.unicodeScalars.allSatisfy({ !$0.properties.isControl })
-        else { throw invalid("\"origin\" has 1 to 2048 bytes and no control characters.") }
+        guard (1...2048).contains(origin.utf8.count), PlainName.isPlain(origin)
+        else { throw invalid("\"origin\" has 1 to 2048 bytes and no control or bidirectional characters.") }
     }
 
     // MARK: - Inline files

@@ -109,7 +109,8 @@ import Wire
         try await withTrellis({ _ in TinyServer.answer(409, #"{"error":"The job is CANCELLED."}"#) }) {
             trellis, server in
             let error = await #expect(throws: TrellisError.self) {
-                try await trellis.report(ReportStatus(epoch: 1), job: Ambient.system.makeID())
+                let report = try MaskedReport(ReportStatus(epoch: 1), Withheld())
+                return try await trellis.report(report, job: Ambient.system.makeID())
             }
             #expect(error?.kind == .refused(status: 409))
             #expect(error?.sentence == "The job is CANCELLED.")
