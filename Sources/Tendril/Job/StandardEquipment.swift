@@ -77,6 +77,8 @@ struct UnshippedLog: JobLogging {
 /// Lets nothing through.
 struct Withheld: TextMasking {
     func mask(_ text: String) -> String { "(withheld: the job's secrets are not known any more)" }
+
+    func mask(_ value: JSONValue) -> JSONValue { .object([:]) }
 }
 
 extension StopRequest: PhaseStopping {
