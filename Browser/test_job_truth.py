@@ -281,6 +281,25 @@ def test_B1_a_green_run_with_warnings_looks_different(page: Page, api: Api, depl
     expect(view.log.locator("[data-at]")).to_contain_text("Warning:")
 
 
+def test_B1_phases_take_as_long_in_the_banner_as_in_the_strip(page: Page, api: Api, gate) -> None:
+    go = gate()
+    job = api.deploy(api.vine(shell(f"sleep 1; {go.wait}"))["id"])
+    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    init = page.locator(".phases li.done", has_text="Init").locator("b")
+    expect(init).to_have_text(re.compile(r"^(< 0\.1|\d+(\.\d)?) s$"))
+    took = init.inner_text()
+    go.open()
+    view.shows("SUCCESS").is_complete()
+    for _ in range(2):
+        expect(view.banner.locator(".facts .minor")).to_contain_text(f"init {took},")
+        page.reload()
+    dates = [page.locator("[data-created]").get_attribute("title")]
+    view.details("Job Details").locator("summary").click()
+    dates += page.get_by_role("region", name="Job Details").locator("time").all_inner_texts()
+    form = re.compile(r"^\d{1,2} [A-Z][a-z]{2,3} \d{4}, \d\d:\d\d:\d\d\.\d{3} \w+$")
+    assert len(dates) == 5 and all(form.match(date or "") for date in dates), dates
+
+
 # ---- characters that can't be seen
 
 
