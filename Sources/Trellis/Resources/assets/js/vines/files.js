@@ -118,6 +118,7 @@ export class Files {
   async take({ files, folder }) {
     const isEmpty = !this.#rows.some((row) => row.area.value.trim());
     const root = folder && isEmpty ? `${folder}/` : "";
+    const known = new Set(isEmpty ? [] : this.#rows.map((row) => row.name.value.trim()));
     const taken = [];
     const left = [];
     for (const { path, file } of files) {
@@ -127,7 +128,7 @@ export class Files {
           : taken.length === MAX_FILES ? `is one too many: a vine has at most ${MAX_FILES} files` : "";
       const text = why || !file ? null : await textIn(file);
       if (text === null) left.push({ name, why: why || "is not a text file" });
-      else taken.push({ name, text, isOld: this.#rows.some((row) => row.name.value.trim() === name) });
+      else taken.push({ name, text, isOld: known.has(name) });
     }
     if (isEmpty && taken.length) this.#clear();
     const replaced = new Set();
