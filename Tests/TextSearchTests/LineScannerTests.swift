@@ -59,7 +59,7 @@ import TextSearch
                 Issue.record("\(pattern) is no pattern")
                 continue
             }
-            #expect(sentence.hasPrefix("Invalid regular expression: ") && sentence.contains("at character"))
+            #expect(sentence.hasPrefix("This is no pattern: ") && sentence.contains("at character"))
         }
     }
 
@@ -93,8 +93,8 @@ import TextSearch
 
     @Test func aScanEndsAtItsDeadline() throws {
         let scanner = LineScanner(try Pattern(regex("x")))
-        _ = Array("x\nx\n".utf8).withUnsafeBufferPointer { bytes in
-            #expect(throws: SearchError.tooMuchWork) { try scanner.scan(bytes, until: .now) { _ in true } }
+        Array("x\nx\n".utf8).withUnsafeBufferPointer { bytes in
+            _ = #expect(throws: SearchError.tooMuchWork) { try scanner.scan(bytes, until: .now) { _ in true } }
         }
     }
 }
