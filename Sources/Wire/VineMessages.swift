@@ -13,11 +13,14 @@ public struct CreateVine: Codable, Sendable {
     public var sensitiveEnvironment: [String: String]?
     public var engine: Engine.Name?
     public var source: VineSource
+    /// The folder that the command line plans the vine from (``VineSettings/origin``).
+    public var origin: String?
 
     public init(
         projectName: String, environmentStage: String, region: String? = nil, variables: [String: JSONValue]? = nil,
         sensitiveVariables: [String: JSONValue]? = nil, environment: [String: String]? = nil,
-        sensitiveEnvironment: [String: String]? = nil, engine: Engine.Name? = nil, source: VineSource
+        sensitiveEnvironment: [String: String]? = nil, engine: Engine.Name? = nil, source: VineSource,
+        origin: String? = nil
     ) {
         self.projectName = projectName
         self.environmentStage = environmentStage
@@ -28,11 +31,12 @@ public struct CreateVine: Codable, Sendable {
         self.sensitiveEnvironment = sensitiveEnvironment
         self.engine = engine
         self.source = source
+        self.origin = origin
     }
 }
 
-/// `PATCH /api/vines/{id}`: absent fields stay as they are. In the two sensitive maps a name given null is
-/// removed, a name not given stays.
+/// `PATCH /api/vines/{id}`: absent fields stay as they are. `region` and `engine` go if they are null or empty. In the
+/// two sensitive maps a name given null is removed, a name not given stays.
 public struct PatchVine: Codable, Sendable {
     public var projectName: String?
     public var environmentStage: String?
@@ -41,10 +45,30 @@ public struct PatchVine: Codable, Sendable {
     public var sensitiveVariables: [String: JSONValue?]?
     public var environment: [String: String]?
     public var sensitiveEnvironment: [String: String?]?
-    public var engine: Engine.Name?
+    /// An engine's name; empty for none in particular.
+    public var engine: String?
     public var source: VineSource?
+    public var origin: String?
 
     public init() {}
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        func cleared(_ key: CodingKeys) throws -> String? {
+            guard container.contains(key) else { return nil }
+            return try container.decodeIfPresent(String.self, forKey: key) ?? ""
+        }
+        projectName = try container.decodeIfPresent(String.self, forKey: .projectName)
+        environmentStage = try container.decodeIfPresent(String.self, forKey: .environmentStage)
+        region = try cleared(.region)
+        variables = try container.decodeIfPresent([String: JSONValue].self, forKey: .variables)
+        sensitiveVariables = try container.decodeIfPresent([String: JSONValue?].self, forKey: .sensitiveVariables)
+        environment = try container.decodeIfPresent([String: String].self, forKey: .environment)
+        sensitiveEnvironment = try container.decodeIfPresent([String: String?].self, forKey: .sensitiveEnvironment)
+        engine = try cleared(.engine)
+        source = try container.decodeIfPresent(VineSource.self, forKey: .source)
+        origin = try container.decodeIfPresent(String.self, forKey: .origin)
+    }
 }
 
 /// A vine as the API shows it. Of sensitive entries it shows the names.
@@ -59,6 +83,7 @@ public struct VineRecord: Codable, Sendable {
     public var sensitiveEnvironment: [String]
     public var engine: Engine.Name?
     public var source: VineSource
+    public var origin: String?
     public var revision: Int
     public var createdBy: String
     public var createdAt: Timestamp
@@ -78,6 +103,7 @@ public struct VineRecord: Codable, Sendable {
         sensitiveEnvironment = settings.sensitiveEnvironment
         engine = settings.engine
         source = settings.source
+        origin = settings.origin
         revision = vine.revision
         createdBy = vine.createdBy
         createdAt = vine.createdAt

@@ -10,12 +10,12 @@ import Testing
     ) -> VineSettings {
         VineSettings(
             projectName: "orchard", environmentStage: "dev", variables: variables, environment: environment,
-            source: .inline(files: files))
+            source: .inline(texts: files))
     }
 
     @Test func anOrdinaryVinePasses() throws {
         try rules.check(
-            settings(files: ["main.tf": "", "modules/net/main.tf": "", "a b.tfvars": ""]),
+            settings(files: ["main.tf": "x", "modules/net/main.tf": "", "a b.tfvars": ""]),
             secrets: VineSecrets(variables: ["db_password": "hunter22"]))
     }
 
@@ -28,20 +28,53 @@ import Testing
         #expect(throws: Refusal.self) { try rules.check(settings(files: [path: ""]), secrets: VineSecrets()) }
     }
 
+    @Test(arguments: [
+        ["README.md": "x"], ["modules/net/main.tf": "x"], ["main.tf": " \n\t\n", "README.md": "x"],
+        ["main.tf.bak": "x"],
+    ])
+    func aSourceThatWantsNothingIsRefused(files: [String: String]) {
+        let refusal = #expect(throws: Refusal.self) {
+            try rules.check(settings(files: files), secrets: VineSecrets())
+        }
+        #expect(refusal?.kind == .invalid)
+    }
+
+    @Test func theConfigurationIsLookedForWhereTerraformRuns() throws {
+        var settings = settings()
+        settings.source = .inline(files: ["live/eu/main.tf.json": "{}", "net/main.tf": "x"], path: "live/eu")
+        try rules.check(settings, secrets: VineSecrets())
+        for path in ["live", "other", "net/", "../net", "/net", "./net"] {
+            settings.source = .inline(files: ["live/eu/main.tf.json": "{}", "net/main.tf": "x"], path: path)
+            #expect(throws: Refusal.self, "\(path)") { try rules.check(settings, secrets: VineSecrets()) }
+        }
+    }
+
+    @Test func encodedFilesCountAsTheirBytes() throws {
+        let bytes = String(repeating: "QUJD", count: 33)
+        func check(_ encoded: String) throws {
+            var settings = settings()
+            settings.source = .inline(files: ["a.tf": "x", "b": InlineFile(encoded, encoding: .base64)])
+            try rules.check(settings, secrets: VineSecrets())
+        }
+        try check(bytes)
+        #expect(throws: Refusal.self) { try check(bytes + "QQ==") }
+        #expect(throws: Refusal.self) { try check("QQ") }
+    }
+
     @Test func aFileCannotBeAFolderToo() {
         #expect(throws: Refusal.self) {
-            try rules.check(settings(files: ["a": "", "a/b": ""]), secrets: VineSecrets())
+            try rules.check(settings(files: ["a.tf": "x", "a.tf/b": ""]), secrets: VineSecrets())
         }
     }
 
     @Test func sizesHoldAtTheirEdges() throws {
-        try rules.check(settings(files: ["a": String(repeating: "x", count: 100)]), secrets: VineSecrets())
+        try rules.check(settings(files: ["a.tf": String(repeating: "x", count: 100)]), secrets: VineSecrets())
         let tooLarge = #expect(throws: Refusal.self) {
-            try rules.check(settings(files: ["a": String(repeating: "x", count: 101)]), secrets: VineSecrets())
+            try rules.check(settings(files: ["a.tf": String(repeating: "x", count: 101)]), secrets: VineSecrets())
         }
         #expect(tooLarge?.kind == .tooLarge)
         #expect(throws: Refusal.self) {
-            try rules.check(settings(files: ["a": "", "b": "", "c": "", "d": ""]), secrets: VineSecrets())
+            try rules.check(settings(files: ["a.tf": "x", "b": "", "c": "", "d": ""]), secrets: VineSecrets())
         }
         #expect(throws: Refusal.self) {
             try rules.check(

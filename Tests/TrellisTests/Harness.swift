@@ -129,8 +129,8 @@ extension API {
          "source": {"type": "inline", "files": {"main.tf": "resource \\"terraform_data\\" \\"x\\" {}"}}}
         """
 
-    func makeVine() async throws -> VineRecord {
-        try await post("/api/vines", Self.vine).decode(VineRecord.self)
+    func makeVine(_ project: String = "orchard") async throws -> VineRecord {
+        try await post("/api/vines", Self.vine.replacing("orchard", with: project)).decode(VineRecord.self)
     }
 
     func makeJob(_ type: JobType = .plan, on vine: VineID) async throws -> JobRecord {

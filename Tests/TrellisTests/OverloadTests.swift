@@ -16,7 +16,7 @@ import Wire
     }
 
     private func started(_ api: API, _ name: String) async throws -> (API, JobRecord) {
-        let job = try await api.makeJob(on: api.makeVine().id)
+        let job = try await api.makeJob(on: api.makeVine(name).id)
         let tendril = try await api.makeTendril(name)
         let order = try await tendril.claim()
         #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)

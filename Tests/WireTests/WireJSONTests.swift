@@ -15,6 +15,41 @@ import Wire
         #expect(back.variables == vine.variables && back.source == vine.source)
     }
 
+    @Test func filesAreStringsUnlessThereIsMoreToSay() throws {
+        let source = VineSource.inline(
+            files: [
+                "main.tf": "x", "run.sh": InlineFile("y", isExecutable: true),
+                "logo": InlineFile("/wCA", encoding: .base64),
+                "tool": InlineFile("f0VM", isExecutable: true, encoding: .base64),
+            ], path: "live")
+        let text = String(decoding: try WireJSON.encode(source), as: UTF8.self)
+        #expect(
+            text == #"{"files":{"logo":{"content":"/wCA","encoding":"base64"},"main.tf":"x","run.sh":{"content":"y","#
+                + #""executable":true},"tool":{"content":"f0VM","encoding":"base64","executable":true}},"path":"live","#
+                + #""type":"inline"}"#)
+        #expect(try WireJSON.decode(VineSource.self, from: Data(text.utf8)) == source)
+        let spelled =
+            #"{"type": "inline", "files": {"a.tf": {"content": "x", "executable": false, "encoding": "utf-8"}}}"#
+        #expect(try WireJSON.decode(VineSource.self, from: Data(spelled.utf8)) == .inline(files: ["a.tf": "x"]))
+        for bad in [#"5"#, #"{}"#, #"{"content": 5}"#, #"{"content": "x", "encoding": "rot13"}"#, "null", "[]"] {
+            let body = #"{"type": "inline", "files": {"a.tf": \#(bad)}}"#
+            #expect(throws: WireError.self, "\(bad)") { try WireJSON.decode(VineSource.self, from: Data(body.utf8)) }
+        }
+    }
+
+    @Test func aPatchTellsNullFromAbsent() throws {
+        func patch(_ body: String) throws -> PatchVine { try WireJSON.decode(PatchVine.self, from: Data(body.utf8)) }
+        #expect(try patch("{}").engine == nil)
+        #expect(try patch(#"{"engine": null, "region": null}"#).engine == "")
+        #expect(try patch(#"{"engine": null, "region": null}"#).region == "")
+        #expect(try patch(#"{"engine": "tofu"}"#).engine == "tofu")
+        var full = PatchVine()
+        full.sensitiveVariables = ["gone": nil, "kept": "value-value"]
+        let text = String(decoding: try WireJSON.encode(full), as: UTF8.self)
+        #expect(text == #"{"sensitive_variables":{"gone":null,"kept":"value-value"}}"#)
+        #expect(try patch(text).sensitiveVariables == ["gone": nil, "kept": "value-value"])
+    }
+
     @Test(arguments: [
         ("{", "not valid JSON"), (#"{"vine_id": "x"}"#, "job_type"), (#"{"job_type": 5}"#, "job_type"),
         (#"{"job_type": "PLAN"}"#, "\"vine_id\" is missing"),

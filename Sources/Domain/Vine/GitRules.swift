@@ -7,7 +7,21 @@ public struct GitRules: Sendable {
     public func check(_ url: String, _ ref: String, _ path: String?) throws(Refusal) {
         try checkURL(url)
         try checkRef(ref)
-        if let path { try VineRules.checkPath(path) }
+        if let path { try VineRules.checkPath(path, called: "\"path\"") }
+    }
+
+    /// The URL as it is stored: `git@host:org/repo`, as ssh users write it, becomes `ssh://git@host/org/repo`. Every
+    /// other URL stays as it is.
+    public static func normalizedURL(_ url: String) -> String {
+        guard !url.contains("://"), let at = url.firstIndex(of: "@"), let colon = url[at...].firstIndex(of: ":") else {
+            return url
+        }
+        let (user, host) = (url[..<at], url[url.index(after: at)..<colon])
+        let path = url[url.index(after: colon)...].drop { $0 == "/" }
+        let isSCP =
+            !user.isEmpty && !host.isEmpty && !path.isEmpty && !user.contains { $0 == "/" || $0 == ":" }
+            && !host.contains("/") && user.first != "-" && host.first != "-"
+        return isSCP ? "ssh://\(user)@\(host)/\(path)" : url
     }
 
     private func checkURL(_ url: String) throws(Refusal) {
@@ -16,7 +30,7 @@ public struct GitRules: Sendable {
         }
         let schemes = allowsFileURLs ? ["https://", "ssh://", "file://"] : ["https://", "ssh://"]
         guard let scheme = schemes.first(where: url.hasPrefix) else {
-            throw invalid("A git URL begins with https:// or ssh://.")
+            throw invalid("Use https:// or ssh:// for the git URL.")
         }
         let authority = url.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard scheme == "file://" || !authority.isEmpty, authority.first != "-" else {
@@ -26,7 +40,7 @@ public struct GitRules: Sendable {
         if let at = authority.lastIndex(of: "@") {
             let user = authority[..<at]
             guard scheme == "ssh://", !user.contains(":"), user.first != "-" else {
-                throw invalid("The git URL carries credentials; keep them out of it.")
+                throw invalid("Remove the credentials from the git URL.")
             }
         }
     }

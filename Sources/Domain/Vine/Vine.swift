@@ -39,11 +39,14 @@ public struct VineSettings: Hashable, Codable, Sendable {
     public var sensitiveEnvironment: [String]
     public var engine: Engine.Name?
     public var source: VineSource
+    /// The folder that the command line plans this vine from: `git:HOST/REPOSITORY//PATH` or `folder:MACHINE:PATH`.
+    /// nil for a vine that no folder has been planned as.
+    public var origin: String?
 
     public init(
         projectName: String, environmentStage: String, region: String? = nil, variables: [String: JSONValue] = [:],
         sensitiveVariables: [String] = [], environment: [String: String] = [:], sensitiveEnvironment: [String] = [],
-        engine: Engine.Name? = nil, source: VineSource
+        engine: Engine.Name? = nil, source: VineSource, origin: String? = nil
     ) {
         self.projectName = projectName
         self.environmentStage = environmentStage
@@ -54,6 +57,7 @@ public struct VineSettings: Hashable, Codable, Sendable {
         self.sensitiveEnvironment = sensitiveEnvironment
         self.engine = engine
         self.source = source
+        self.origin = origin
     }
 }
 

@@ -22,8 +22,9 @@ public struct VineRules: Hashable, Sendable {
         try checkName(settings.projectName, called: "project_name")
         try checkName(settings.environmentStage, called: "environment_stage")
         if let region = settings.region { try checkRegion(region) }
+        if let origin = settings.origin { try checkOrigin(origin) }
         switch settings.source {
-        case .inline(let files): try checkFiles(files)
+        case .inline(let files, let path): try checkFiles(files, path)
         case .git(let url, let ref, let path): try GitRules(allowsFileURLs: allowsFileURLs).check(url, ref, path)
         }
         try checkVariables(settings, secrets)
@@ -46,17 +47,23 @@ public struct VineRules: Hashable, Sendable {
         else { throw invalid("\"region\" has 1 to 64 letters, digits, dashes, dots or underscores.") }
     }
 
+    private func checkOrigin(_ origin: String) throws(Refusal) {
+        guard (1...2048).contains(origin.utf8.count), origin.unicodeScalars.allSatisfy({ !$0.properties.isControl })
+        else { throw invalid("\"origin\" has 1 to 2048 bytes and no control characters.") }
+    }
+
     // MARK: - Inline files
 
-    private func checkFiles(_ files: [String: String]) throws(Refusal) {
+    private func checkFiles(_ files: [String: InlineFile], _ path: String?) throws(Refusal) {
         guard !files.isEmpty else { throw invalid("An inline source needs at least one file.") }
         guard files.count <= fileCount else {
             throw Refusal(.tooLarge, "An inline source has at most \(fileCount) files; this one has \(files.count).")
         }
         var total = 0
-        for (path, text) in files {
+        for (path, file) in files {
             try Self.checkPath(path)
-            total += text.utf8.count
+            guard file.isWellFormed else { throw invalid("File \"\(path)\" is not valid base64.") }
+            total += file.byteCount
         }
         guard total <= sourceBytes else {
             throw Refusal(.tooLarge, "An inline source has at most \(sourceBytes) bytes; this one has \(total).")
@@ -64,14 +71,41 @@ public struct VineRules: Hashable, Sendable {
         for path in files.keys where files.keys.contains(where: { $0.hasPrefix(path + "/") }) {
             throw invalid("\"\(path)\" can't be both a file and a folder.")
         }
+        if let path { try Self.checkPath(path, called: "\"path\"") }
+        try Self.checkConfiguration(files, path)
+    }
+
+    /// Terraform takes a folder without configuration for one that wants nothing, and plans to destroy everything.
+    private static func checkConfiguration(_ files: [String: InlineFile], _ path: String?) throws(Refusal) {
+        let prefix = path.map { $0 + "/" } ?? ""
+        let place = path.map { "folder \"\($0)\" of the source" } ?? "source"
+        let configuration = files.filter { name, _ in
+            name.hasPrefix(prefix) && !name.dropFirst(prefix.count).contains("/") && isConfiguration(name)
+        }
+        guard !configuration.isEmpty else {
+            throw Refusal(.invalid, "The \(place) has no Terraform files (names that end in .tf or .tf.json).")
+        }
+        guard configuration.values.contains(where: { !$0.isBlank }) else {
+            throw Refusal(
+                .invalid,
+                "The Terraform files in the \(place) are empty: planning them would destroy everything. Use Destroy for "
+                    + "that.")
+        }
+    }
+
+    /// True for a name that Terraform or OpenTofu reads as configuration.
+    public static func isConfiguration(_ name: String) -> Bool {
+        [".tf", ".tf.json", ".tofu", ".tofu.json"].contains { name.hasSuffix($0) }
     }
 
     /// Checks a path inside the working folder: relative, without `..`, without anything a shell or Terraform reads
     /// in its own way.
-    public static func checkPath(_ path: String) throws(Refusal) {
+    ///
+    /// - Parameter noun: what a refusal calls it.
+    public static func checkPath(_ path: String, called noun: String = "File name") throws(Refusal) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         guard !path.isEmpty, path.utf8.count <= 255, parts.count <= 16 else {
-            throw Refusal(.invalid, "A file name has 1 to 255 bytes and at most 16 folders.")
+            throw Refusal(.invalid, "\(noun) \"\(path.prefix(80))\" needs 1 to 255 bytes and at most 16 folders.")
         }
         let isClean = parts.allSatisfy { part in
             !part.isEmpty && part != "." && part != ".." && part.first != "-" && part.utf8.allSatisfy(isPathByte)
@@ -79,11 +113,11 @@ public struct VineRules: Hashable, Sendable {
         guard isClean else {
             throw Refusal(
                 .invalid,
-                "File name \"\(path.prefix(80))\" is not allowed: names are relative, of letters, digits, dots, dashes, "
+                "\(noun) \"\(path.prefix(80))\" is not allowed: use a relative path of letters, digits, dots, dashes, "
                     + "underscores and blanks, without \"..\".")
         }
         guard parts[0] != ".terraform", parts[0] != ".git", !path.hasSuffix(".tfstate") else {
-            throw Refusal(.invalid, "File name \"\(path)\" is not allowed: it belongs to the engine, not to a source.")
+            throw Refusal(.invalid, "\(noun) \"\(path)\" is not allowed: it belongs to Terraform, not to a source.")
         }
     }
 

@@ -9,6 +9,7 @@ extension SQLiteStore {
             guard try !db.finds("SELECT 1 FROM vines WHERE id = ?", vine.id.rawValue) else {
                 throw Refusal(.conflict, "There is a vine \(vine.id) already.")
             }
+            try record.requireOwnName(db)
             try record.insert(db)
             changes.append(.vine(vine.id))
         }
@@ -52,6 +53,8 @@ extension SQLiteStore {
                 throw Refusal(
                     .conflict, "The vine has changed meanwhile (revision \(stored.revision)); read it again.")
             }
+            // A database of an older version may hold two vines with one name: only a new name is checked.
+            if !changed.hasName(of: stored) { try changed.requireOwnName(db) }
             changed.createdBy = stored.createdBy
             changed.createdAt = stored.createdAt
             try changed.update(db)

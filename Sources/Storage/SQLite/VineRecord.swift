@@ -56,6 +56,25 @@ struct VineRecord: Sendable {
         return record
     }
 
+    /// True if both have the same project and stage; upper and lower case are the same.
+    func hasName(of other: VineRecord) -> Bool {
+        projectFolded == other.projectFolded && stageFolded == other.stageFolded
+    }
+
+    /// - Throws: ``Refusal`` `.conflict` if another vine has this project and stage. Writes are serial, so nobody can
+    ///   take the name between this check and the write.
+    func requireOwnName(_ db: Database) throws {
+        let other = try db.row(
+            """
+            SELECT id FROM vines
+            WHERE project_folded = ? AND stage_folded = ? AND id <> ? AND deleted_at IS NULL LIMIT 1
+            """, projectFolded, stageFolded, id.rawValue)
+        guard let other else { return }
+        let taken: VineID = try other.id("id")
+        throw Refusal(
+            .conflict, "Vine \(taken) has this project and stage already. Change that one, or choose another name.")
+    }
+
     func insert(_ db: Database) throws {
         try db.run(
             """

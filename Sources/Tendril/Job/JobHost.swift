@@ -13,6 +13,7 @@ struct JobHost: Sendable {
     /// Says who holds a lock: the Tendril's id, and its machine.
     var name: String
     var allowFileGit = false
+    var gitLimits = GitSource.Limits()
     /// Bytes of a saved plan.
     var artifactLimit = 64 << 20
     /// How long a job waits for a lock that somebody else holds.

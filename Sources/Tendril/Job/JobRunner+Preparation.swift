@@ -142,9 +142,10 @@ extension JobRunner {
     private func fill(from snapshot: Snapshot) async throws -> String {
         let workingDirectory: String
         switch snapshot.settings.source {
-        case .inline(let files):
-            workingDirectory = workspace.folder
+        case .inline(let files, let path):
+            workingDirectory = try workspace.workingDirectory(path: path)
             try workspace.write(files)
+            try workspace.checkTree(workingDirectory: workingDirectory)
         case .git(let url, let ref, let path):
             workingDirectory = try workspace.workingDirectory(path: path)
             try await checkOut(url, ref, resolved: snapshot.resolvedCommit ?? progress.resolvedCommit)
@@ -154,24 +155,36 @@ extension JobRunner {
         if !removed.isEmpty {
             await note("Left out of the source, because Vintner keeps the state: \(removed.joined(separator: ", "))")
         }
+        // Only a PLAN is saved. It is said before the plan is made, not after.
+        if progress.type == .plan { try artifact().checkSize(workingDirectory: workingDirectory) }
         return workingDirectory
     }
 
     private func checkOut(_ url: String, _ ref: String, resolved: String?) async throws {
         let environment = host.environment.base
         let git = try GitSource(
-            url: url, ref: ref, executable: try helper("git"), environment: environment, allowFile: host.allowFileGit)
+            url: url, ref: ref, executable: try helper("git"), environment: environment, allowFile: host.allowFileGit,
+            limits: host.gitLimits)
         let commit: String
         if let resolved {
             commit = resolved
         } else {
+            let isResolved = GitSource.isCommit(ref)
+            if !isResolved { await note("Resolving \(ref) of \(url)") }
             commit = try await cancellation.interrupting { try await git.resolve() }
-            try record { $0.resolvedCommit = commit }
-            try await reportProcessing()
+            if !isResolved {
+                try record { $0.resolvedCommit = commit }
+                try await reportProcessing()
+            }
         }
         await note("Checking out \(commit.prefix(12)) of \(url)" + (ref == commit ? "" : " (\(ref))"))
-        try await cancellation.interrupting { [workspace, folder] in
+        let found = try await cancellation.interrupting { [workspace, folder] in
             try await git.checkOut(commit, into: workspace.folder, scratch: folder.gitScratch)
+        }
+        if resolved == nil, progress.resolvedCommit == nil {
+            // A full commit as the ref: only the repository knows whether it is one, or a tag's id.
+            try record { $0.resolvedCommit = found }
+            try await reportProcessing()
         }
     }
 
@@ -214,13 +227,6 @@ extension JobRunner {
         let ephemeral = variables.filter { names.contains($0.key) }
         guard !ephemeral.isEmpty else { return }
         try Files.write(try JSONEncoder().encode(ephemeral), to: folder.ephemeralVariables)
-    }
-}
-
-extension VineSource {
-    /// The folder in the source where the engine runs; nil for its root.
-    var path: String? {
-        if case .git(_, _, let path) = self { path } else { nil }
     }
 }
 

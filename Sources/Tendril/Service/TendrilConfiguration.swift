@@ -23,6 +23,8 @@ public struct TendrilConfiguration: Sendable {
     public var passEnvironment: [String] = []
     /// Take `file:` URLs for git sources; for tests.
     public var allowFileGit = false
+    /// How long one git command may take. Finding a branch may take a minute of it.
+    public var gitTimeout = Duration.seconds(600)
     /// The steps of a cancel: how long after the first SIGINT the second comes, and SIGKILL after that.
     public var secondInterruptAfter = Duration.seconds(300)
     public var killAfter = Duration.seconds(60)

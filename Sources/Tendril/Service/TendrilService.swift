@@ -72,7 +72,10 @@ public struct TendrilService: Sendable {
             engines: EngineFinder(folders: configuration.engineFolders, environment: environment.base),
             environment: environment, workDir: configuration.workDir, runRoot: configuration.runRoot,
             worker: configuration.id, name: "Tendril \(configuration.id.short) on \(Self.machine)",
-            allowFileGit: configuration.allowFileGit, artifactLimit: configuration.artifactLimit,
+            allowFileGit: configuration.allowFileGit,
+            gitLimits: .init(
+                resolving: min(.seconds(60), configuration.gitTimeout), fetching: configuration.gitTimeout),
+            artifactLimit: configuration.artifactLimit,
             lockPatience: configuration.lockPatience, logger: logger)
     }
 }

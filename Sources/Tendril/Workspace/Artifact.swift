@@ -24,10 +24,7 @@ struct Artifact: Sendable {
 
     /// Packs into the file at `path` and returns its SHA-256.
     func pack(to path: String, workingDirectory: String) async throws -> String {
-        let sizes = "\(limit >> 20) MiB"
-        guard try folderSize(without: excluded(workingDirectory), upTo: limit) <= limit else {
-            throw Problem(description: "The working folder is larger than what can be saved with a plan (\(sizes)).")
-        }
+        try checkSize(workingDirectory: workingDirectory)
         try Files.remove(path)
         let below = "\(workspace.vine)" + workingDirectory.dropFirst(workspace.folder.count)
         let result = try await tar.run(
@@ -43,7 +40,8 @@ struct Artifact: Sendable {
             throw Problem(description: "The plan could not be packed: \(result.complaint)")
         }
         guard Files.size(of: path) <= limit else {
-            throw Problem(description: "The saved plan is larger than the limit of \(sizes).")
+            throw Problem(
+                description: "The saved plan is larger than the limit of \(FolderSize.mebibytes(limit)).")
         }
         return try Self.digest(of: path)
     }
@@ -81,19 +79,16 @@ struct Artifact: Sendable {
         Set(Self.left.map { "\(workingDirectory)/\($0)" })
     }
 
-    /// The bytes of all files in the folder; stops counting above `bound`.
-    private func folderSize(without excluded: Set<String>, upTo bound: Int) throws -> Int {
-        guard let walk = FileManager.default.enumerator(atPath: workspace.folder) else { return 0 }
-        var total = 0
-        for case let path as String in walk {
-            let full = "\(workspace.folder)/\(path)"
-            switch Files.kind(of: full) {
-            case .folder where excluded.contains(full): walk.skipDescendants()
-            case .file where !excluded.contains(full): total += Files.size(of: full)
-            default: break
-            }
-            if total > bound { break }
+    /// Everything in the folder is saved with the plan, because the apply may read it.
+    ///
+    /// - Throws: ``Problem`` where that is more than the limit, with the biggest files.
+    func checkSize(workingDirectory: String) throws {
+        let size = try FolderSize(of: workspace.folder, without: excluded(workingDirectory))
+        guard size.bytes <= limit else {
+            throw Problem(
+                description: "The vine's files have \(FolderSize.mebibytes(size.bytes)), and at most "
+                    + "\(FolderSize.mebibytes(limit)) can be saved with a plan. Biggest: \(size.list). Name what "
+                    + "Terraform does not need in \(IgnoreRules.fileName), at the top of the source.")
         }
-        return total
     }
 }

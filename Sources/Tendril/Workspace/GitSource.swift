@@ -1,30 +1,45 @@
+import Domain
 import Foundation
 
 /// A git repository at a ref, as a source of files.
 ///
 /// Nothing on this machine but the arguments decides what git does: no system or user configuration, no hooks, no
-/// templates, no prompts, no submodules, and only the protocols that are meant.
+/// templates, no prompts, and only the protocols that are meant, for submodules too.
 struct GitSource: Sendable {
     struct Problem: Error, Hashable, CustomStringConvertible {
         var description: String
     }
 
+    /// How long one git command may take.
+    struct Limits: Sendable {
+        var resolving = Duration.seconds(60)
+        var fetching = Duration.seconds(600)
+    }
+
     let url: String
     let ref: String
-    private let git: Tool
+    let git: Tool
+    let limits: Limits
+    let allowFile: Bool
 
     /// `environment` is the engine's own base: PATH, HOME, proxies, and what the operator passes.
     ///
     /// - Throws: ``Problem`` for a URL or a ref that is not taken.
-    init(url: String, ref: String, executable: String, environment: [String: String], allowFile: Bool) throws(Problem) {
+    init(
+        url: String, ref: String, executable: String, environment: [String: String], allowFile: Bool,
+        limits: Limits = Limits()
+    ) throws(Problem) {
+        let url = GitRules.normalizedURL(url)
         try Self.check(url, allowFile: allowFile)
         try Self.check(ref: ref)
         self.url = url
         self.ref = ref
+        self.limits = limits
+        self.allowFile = allowFile
         var environment = environment
         environment["GIT_TERMINAL_PROMPT"] = "0"
         environment["GIT_ASKPASS"] = environment["GIT_ASKPASS"] ?? "/bin/false"
-        environment["GIT_SSH_COMMAND"] = environment["GIT_SSH_COMMAND"] ?? "ssh -oBatchMode=yes"
+        environment["GIT_SSH_COMMAND"] = environment["GIT_SSH_COMMAND"] ?? "ssh -oBatchMode=yes -oConnectTimeout=30"
         environment["GIT_CONFIG_NOSYSTEM"] = "1"
         environment["GIT_CONFIG_GLOBAL"] = "/dev/null"
         environment["GIT_ATTR_NOSYSTEM"] = "1"
@@ -44,7 +59,7 @@ struct GitSource: Sendable {
             let pieces = url.split(separator: ":", maxSplits: 1)
             guard pieces.count == 2, !pieces[0].contains("/"), !pieces[1].hasPrefix(":"),
                 !(pieces[0].split(separator: "@").last ?? "-").hasPrefix("-")
-            else { throw refuse("only https and ssh are taken") }
+            else { throw refuse("use https:// or ssh://") }
             return
         }
         switch scheme {
@@ -54,7 +69,7 @@ struct GitSource: Sendable {
             }
             guard let host = parts.host, !host.isEmpty, !host.hasPrefix("-") else { throw refuse("it names no host") }
         case "file" where allowFile: break
-        default: throw refuse("only https and ssh are taken")
+        default: throw refuse("use https:// or ssh://")
         }
     }
 
@@ -62,7 +77,7 @@ struct GitSource: Sendable {
         let bad: Set<Character> = ["~", "^", ":", "?", "*", "[", "\\", " "]
         guard !ref.isEmpty, ref.utf8.count <= 255, !ref.hasPrefix("-"), !ref.contains(".."), !ref.contains("@{"),
             ref.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f }), !ref.contains(where: bad.contains)
-        else { throw Problem(description: "\"\(ref.prefix(80))\" is no name of a branch, a tag or a commit.") }
+        else { throw Problem(description: "\"\(ref.prefix(80))\" can't be a branch, tag or commit.") }
     }
 
     static func isCommit(_ text: String) -> Bool {
@@ -73,50 +88,46 @@ struct GitSource: Sendable {
             }
     }
 
-    /// The commit that the ref stands for now.
+    /// The commit that the ref stands for now; that of an annotated tag is the one that it tags.
     func resolve() async throws -> String {
         if Self.isCommit(ref) { return ref }
-        let names = ["refs/heads/\(ref)", "refs/tags/\(ref)^{}", "refs/tags/\(ref)", ref]
-        let answer = try await run(["ls-remote", "--quiet", "--", url, ref, "refs/tags/\(ref)^{}"])
+        let names = ["refs/heads/\(ref)", "refs/tags/\(ref)^{}", "refs/tags/\(ref)", "\(ref)^{}", ref]
+        let answer = try await run(
+            ["ls-remote", "--quiet", "--", url, ref, "\(ref)^{}", "refs/tags/\(ref)^{}"], within: limits.resolving)
         var found: [String: String] = [:]
         for line in answer.text.split(separator: "\n") {
             let fields = line.split(separator: "\t")
             if fields.count == 2 { found[String(fields[1])] = String(fields[0]) }
         }
         guard let commit = names.lazy.compactMap({ found[$0] }).first(where: Self.isCommit) else {
-            throw Problem(description: "\"\(ref)\" is no branch, tag or full commit of \(url).")
+            throw Problem(description: "Branch, tag or commit \"\(ref)\" not found in \(url).")
         }
         return commit
     }
 
-    /// Puts the files of `commit` into `folder`, which is empty. `scratch` is a folder that this may make and remove.
-    func checkOut(_ commit: String, into folder: String, scratch: String) async throws {
+    /// Puts the files of `commit`, and of its submodules, into `folder`, which is empty. What `.terraformignore` at the
+    /// top of the repository names is left out. `scratch` is a folder that this may make and remove.
+    ///
+    /// - Returns: the commit itself, also where `commit` names a tag.
+    /// - Throws: ``Problem``, also for a submodule or a Git LFS file that can't be fetched: a folder without its files
+    ///   would pass for one that wants nothing.
+    @discardableResult
+    func checkOut(_ commit: String, into folder: String, scratch: String) async throws -> String {
         guard Self.isCommit(commit) else { throw Problem(description: "\"\(commit.prefix(80))\" is no commit.") }
-        try Files.remove(scratch)
-        try Files.makeFolder(scratch)
-        defer { try? Files.remove(scratch) }
-        try await run(["init", "--quiet", "--bare", "--template=", "--", scratch])
-        let inside = ["--git-dir=\(scratch)", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]
-        let fetch = inside + ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]
-        do {
-            try await run(fetch + ["--depth=1", "--", url, commit])
-        } catch is Problem {
-            // Some servers give no commit that is not the tip of a ref.
-            try await run(fetch + ["--", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
-        }
-        try await run(
-            inside + [
-                "-c", "core.bare=false", "--work-tree=\(folder)", "checkout", "--quiet", "--force", commit, "--", ".",
-            ])
+        return try await GitCheckout(source: self, folder: folder, scratch: scratch).run(commit)
     }
 
+    /// - Throws: ``Problem`` where git fails or takes longer than `limit`.
     @discardableResult
-    private func run(_ arguments: [String]) async throws -> Tool.Result {
-        let result = try await git.run(arguments)
-        guard result.status == 0 else {
-            let verb = arguments.first { ["ls-remote", "init", "fetch", "checkout"].contains($0) } ?? "git"
-            throw Problem(description: "git \(verb) failed: \(result.complaint)")
+    func run(_ arguments: [String], within limit: Duration? = nil, output: Int = 4 << 20) async throws -> Tool.Result {
+        let verb = arguments.first { Self.verbs.contains($0) } ?? "git"
+        let limit = limit ?? limits.fetching
+        guard let result = try await git.run(arguments, limit: output, timeout: limit) else {
+            throw Problem(description: "git \(verb) took longer than \(limit.components.seconds) s and was ended.")
         }
+        guard result.status == 0 else { throw Problem(description: "git \(verb) failed: \(result.complaint)") }
         return result
     }
+
+    private static let verbs: Set = ["ls-remote", "init", "fetch", "checkout", "ls-tree", "rev-parse", "config"]
 }

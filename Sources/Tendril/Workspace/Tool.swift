@@ -49,6 +49,19 @@ struct Tool: Sendable {
             complaint: String(said.suffix(2000)).trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
+    /// As ``run(_:limit:)``, but ends the tool after `timeout`; nil where that was necessary.
+    func run(_ arguments: [String], limit: Int = 4 << 20, timeout: Duration) async throws -> Result? {
+        try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask { try await run(arguments, limit: limit) }
+            group.addTask {
+                try await Task.sleep(for: timeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+
     /// A child that may be stopped at any time, also before it has started, and never after it was reaped: its number
     /// may be another's by then.
     private final class Running: Sendable {

@@ -30,8 +30,8 @@ struct Workspace: Sendable {
     }
 
     /// Writes the files of an inline source into the empty folder. Nothing is followed, nothing replaced.
-    func write(_ files: [String: String]) throws {
-        for (path, text) in files.sorted(by: { $0.key < $1.key }) {
+    func write(_ files: [String: InlineFile]) throws {
+        for (path, file) in files.sorted(by: { $0.key < $1.key }) {
             var parents = try SafePath.components(path)
             let name = parents.removeLast()
             var place = folder
@@ -48,7 +48,8 @@ struct Workspace: Sendable {
             guard Files.kind(of: place) == nil else {
                 throw SafePath.Unsafe(path: path, reason: "is a folder as well as a file")
             }
-            try Files.create(Data(text.utf8), at: place, mode: 0o644)
+            guard let data = file.data else { throw SafePath.Unsafe(path: path, reason: "is not valid base64") }
+            try Files.create(data, at: place, mode: file.isExecutable ? 0o755 : 0o644)
         }
     }
 
@@ -66,30 +67,38 @@ struct Workspace: Sendable {
         return found
     }
 
-    /// Refuses links that lead out of the folder, at any depth, and a working directory that is none.
+    /// Refuses links that lead out of the folder, at any depth and whatever bytes their names have, and a working
+    /// directory that is none.
     func checkTree(workingDirectory: String) throws {
-        guard let root = Files.real(folder) else { throw FileProblem(path: folder, reason: "it is gone") }
-        let manager = FileManager.default
-        guard let walk = manager.enumerator(atPath: folder) else {
-            throw FileProblem(path: folder, reason: "it can't be read")
-        }
-        for case let path as String in walk where Files.kind(of: "\(folder)/\(path)") == .link {
-            let parents = path.split(separator: "/").dropLast().map(String.init)
-            let target = (try? manager.destinationOfSymbolicLink(atPath: "\(folder)/\(path)")) ?? "/"
-            let real = Files.real("\(folder)/\(path)")
+        let place = RawPath(folder)
+        guard let root = place.real else { throw FileProblem(path: folder, reason: "it is gone") }
+        func isInside(_ path: [UInt8]) -> Bool { path == root || path.starts(with: root + [UInt8(ascii: "/")]) }
+        try TreeWalk.visit(folder) { entry in
+            guard entry.kind == .link else { return true }
+            let link = place.appending(entry.path)
+            let target = String(decoding: try link.linkTarget(), as: UTF8.self)
+            let parents = entry.name.split(separator: "/").dropLast().map(String.init)
             // A link that leads nowhere is judged by its text: something may be put there later.
-            let isInside =
-                real.map { $0 == root || $0.hasPrefix(root + "/") }
-                ?? (SafePath.resolve(link: target, in: parents) != nil)
-            guard isInside, !target.hasPrefix("/") else {
-                throw SafePath.Unsafe(path: path, reason: "is a link that leads out of the source")
+            let staysInside =
+                link.real.map(isInside) ?? (SafePath.resolve(link: target, in: parents) != nil)
+            guard staysInside, !target.hasPrefix("/") else {
+                throw SafePath.Unsafe(path: entry.name, reason: "is a link that leads out of the source")
             }
+            return true
         }
-        guard Files.kind(of: workingDirectory) == .folder,
-            let real = Files.real(workingDirectory), real == root || real.hasPrefix(root + "/")
-        else {
-            let path = workingDirectory.dropFirst(folder.count + 1)
-            throw SafePath.Unsafe(path: String(path), reason: "is no folder of the source")
+        guard Files.kind(of: workingDirectory) == .folder, RawPath(workingDirectory).real.map(isInside) == true else {
+            throw MissingFolder(path: String(workingDirectory.dropFirst(folder.count + 1)))
         }
     }
+
+    struct MissingFolder: Error, Hashable, CustomStringConvertible {
+        var path: String
+
+        var description: String { "Folder \"\(path)\" not found in the repository." }
+    }
+}
+
+extension InlineFile {
+    /// The file's bytes; nil for base64 that is none.
+    var data: Data? { encoding == .base64 ? Data(base64Encoded: content) : Data(content.utf8) }
 }

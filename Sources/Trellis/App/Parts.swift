@@ -85,7 +85,7 @@ struct Parts {
         RealtimeRoutes(door: realtimeDoor).add(to: router)
         router.post("sign-in", use: signIn.signIn)
         router.post("sign-out", use: signIn.signOut)
-        let api = router.group("api")
+        let api = APIGroup(group: router.group("api"))
         api.post("sign-in-links", use: signIn.makeLink)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)

@@ -44,17 +44,21 @@ extension Request {
         return text
     }
 
-    /// A query parameter as forms and browsers send it (application/x-www-form-urlencoded): "+" is a space.
-    private func parameter(_ name: String) -> String? {
+    private func parameter(_ name: String) -> String? { parameters.first { $0.name == name }?.value }
+
+    /// The names of the query parameters, in order.
+    var parameterNames: [String] { parameters.map(\.name) }
+
+    /// The query parameters as forms and browsers send them (application/x-www-form-urlencoded): "+" is a space.
+    private var parameters: [(name: String, value: String)] {
         func decoded(_ text: Substring) -> String {
             let spaced = text.replacing("+", with: " ")
             return spaced.removingPercentEncoding ?? String(spaced)
         }
-        for pair in (uri.query ?? "").split(separator: "&") {
+        return (uri.query ?? "").split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if decoded(parts[0]) == name { return decoded(parts.count > 1 ? parts[1] : "") }
+            return (decoded(parts[0]), decoded(parts.count > 1 ? parts[1] : ""))
         }
-        return nil
     }
 
     /// A query parameter as one of the cases of `type`; nil where it is absent or empty.

@@ -56,14 +56,25 @@ struct JobRecords: Sendable {
 
     private static func source(_ source: VineSource, commit: String?) -> JSONValue {
         switch source {
-        case .inline(let files):
-            return ["type": "inline", "files": .object(files.mapValues(JSONValue.string))]
+        case .inline(let files, let path):
+            var shown: [String: JSONValue] = ["type": "inline", "files": .object(files.mapValues(Self.file))]
+            if let path { shown["path"] = .string(path) }
+            return .object(shown)
         case .git(let url, let ref, let path):
             var shown: [String: JSONValue] = ["type": "git", "url": .string(url), "ref": .string(ref)]
             if let path { shown["path"] = .string(path) }
             if let commit { shown["commit"] = .string(commit) }
             return .object(shown)
         }
+    }
+
+    /// A plain text file as its text, every other one with what makes it different (``InlineFile``).
+    private static func file(_ file: InlineFile) -> JSONValue {
+        if file.isPlain { return .string(file.content) }
+        var shown: [String: JSONValue] = ["content": .string(file.content)]
+        if file.isExecutable { shown["executable"] = .bool(true) }
+        if file.encoding != .text { shown["encoding"] = .string(file.encoding.rawValue) }
+        return .object(shown)
     }
 }
 

@@ -9,9 +9,9 @@ struct JobRoutes: Sendable {
     var service: JobService
     var records: JobRecords
 
-    func add(to group: RouterGroup<TrellisContext>) {
+    func add(to group: APIGroup) {
         group.post("jobs", use: create)
-        group.get("jobs", use: list)
+        group.get("jobs", taking: ["status", "type", "q", "vine_id", "limit", "cursor"], use: list)
         group.get("jobs/:id", use: show)
         group.patch("jobs/:id", use: assign)
         group.get("jobs/:id/status", use: status)

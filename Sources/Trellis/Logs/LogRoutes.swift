@@ -11,12 +11,15 @@ struct LogRoutes: Sendable {
     var feeds: Feeds
     var searching: SearchRoute
 
-    func add(to group: RouterGroup<TrellisContext>) {
-        group.get("jobs/:id/logs", use: page)
-        group.get("jobs/:id/logs/lines", use: lines)
+    func add(to group: APIGroup) {
+        group.get(
+            "jobs/:id/logs", taking: ["after", "limit", "format", "ansi", "streams", "from", "to", "download"],
+            use: page)
+        group.get(
+            "jobs/:id/logs/lines", taking: ["streams", "styles", "fold", "tail", "count", "row", "from"], use: lines)
         group.get("jobs/:id/logs/outline", use: outline)
-        group.get("jobs/:id/logs/search", use: search)
-        group.get("jobs/:id/logs/stream", use: stream)
+        group.get("jobs/:id/logs/search", taking: ["q", "regex", "case", "streams", "from", "progress"], use: search)
+        group.get("jobs/:id/logs/stream", taking: ["after"], use: stream)
     }
 
     /// Bytes of text in one answer.

@@ -14,9 +14,9 @@ struct StateRoutes: Sendable {
     /// Bytes of one state.
     var stateLimit: Int
 
-    func add(to group: RouterGroup<TrellisContext>) {
+    func add(to group: APIGroup) {
         group.get("vines/:id/state", use: read)
-        group.post("vines/:id/state", use: write)
+        group.post("vines/:id/state", taking: ["ID"], use: write)
         for path in ["vines/:id/lock", "vines/:id/state"] as [RouterPath] {
             group.on(path, method: Self.lockMethod, use: lock)
             group.on(path, method: Self.unlockMethod, use: unlock)

@@ -10,9 +10,9 @@ struct VineRoutes: Sendable {
     /// Bytes of a request that carries a source.
     var bodyLimit: Int
 
-    func add(to group: RouterGroup<TrellisContext>) {
+    func add(to group: APIGroup) {
         group.post("vines", use: create)
-        group.get("vines", use: list)
+        group.get("vines", taking: ["q", "limit", "cursor"], use: list)
         group.get("vines/:id", use: show)
         group.patch("vines/:id", use: update)
         group.delete("vines/:id", use: delete)

@@ -15,7 +15,7 @@ struct VineService: Sendable {
             projectName: request.projectName, environmentStage: request.environmentStage, region: request.region,
             variables: request.variables ?? [:], sensitiveVariables: secrets.variables.keys.sorted(),
             environment: request.environment ?? [:], sensitiveEnvironment: secrets.environment.keys.sorted(),
-            engine: request.engine, source: request.source)
+            engine: request.engine, source: request.source.normalized, origin: request.origin)
         try rules.check(settings, secrets: secrets)
         let now = ambient.now()
         let vine = Vine(
@@ -35,14 +35,24 @@ struct VineService: Sendable {
         settings.region = patch.region.map { $0.isEmpty ? nil : $0 } ?? settings.region
         settings.variables = patch.variables ?? settings.variables
         settings.environment = patch.environment ?? settings.environment
-        settings.engine = patch.engine ?? settings.engine
-        settings.source = patch.source ?? settings.source
+        if let engine = patch.engine { settings.engine = try Self.engine(named: engine) }
+        settings.source = patch.source?.normalized ?? settings.source
+        settings.origin = patch.origin ?? settings.origin
         settings.sensitiveVariables = secrets.variables.keys.sorted()
         settings.sensitiveEnvironment = secrets.environment.keys.sorted()
         try rules.check(settings, secrets: secrets)
         vine.settings = settings
         vine.updatedAt = ambient.now()
         return try await store.updateVine(vine, secrets: secrets)
+    }
+
+    /// The engine that `name` says; nil for the empty name.
+    private static func engine(named name: String) throws -> Engine.Name? {
+        guard !name.isEmpty else { return nil }
+        guard let engine = Engine.Name(rawValue: name) else {
+            throw Refusal(.invalid, "\"engine\" is \"terraform\", \"tofu\" or empty.")
+        }
+        return engine
     }
 
     func find(_ id: VineID) async throws -> Vine {

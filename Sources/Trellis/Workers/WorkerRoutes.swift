@@ -21,18 +21,18 @@ struct WorkerRoutes: Sendable {
         meter = AppendMeter(rate: limits.appends)
     }
 
-    func add(to group: RouterGroup<TrellisContext>) {
-        group.get("workers", use: list)
+    func add(to group: APIGroup) {
+        group.get("workers", taking: ["plan_job_id", "vine_id", "limit", "cursor"], use: list)
         group.post("workers", use: register)
         group.post("workers/heartbeat", use: heartbeat)
         group.get("workers/stream", use: stream)
         group.post("jobs/claim", use: claim)
-        group.get("jobs/:id/work", use: work)
+        group.get("jobs/:id/work", taking: ["epoch"], use: work)
         group.put("jobs/:id/status", use: report)
         group.post("jobs/:id/logs", use: append)
-        group.get("jobs/:id/logs/cursor", use: cursor)
-        group.put("jobs/:id/artifact", use: saveArtifact)
-        group.get("jobs/:id/artifact", use: artifact)
+        group.get("jobs/:id/logs/cursor", taking: ["epoch"], use: cursor)
+        group.put("jobs/:id/artifact", taking: ["epoch"], use: saveArtifact)
+        group.get("jobs/:id/artifact", taking: ["for", "epoch"], use: artifact)
     }
 
     private static let contentDigest = headerName("X-Content-SHA256")

@@ -14,7 +14,8 @@ import Testing
                 projectName: "Größe", environmentStage: "p\u{0}q", region: "eu-1",
                 variables: ["list": [1, .number(2.5), "x", true, .null], "map": ["a": ["b": "c"]]],
                 sensitiveVariables: ["password"], environment: ["A": "b"], sensitiveEnvironment: ["TOKEN"],
-                engine: .tofu, source: .git(url: "https://example.org/x.git", ref: "main", path: "infra"))
+                engine: .tofu, source: .git(url: "https://example.org/x.git", ref: "main", path: "infra"),
+                origin: "git:example.org/x//infra")
             let secrets = VineSecrets(variables: ["password": ["deep": "value"]], environment: ["TOKEN": "t0ken"])
             try await bench.store.createVine(vine, secrets: secrets)
             #expect(try await bench.store.vine(vine.id) == vine)
@@ -22,6 +23,15 @@ import Testing
             await expectRefusal(.conflict) { [vine] in
                 try await bench.store.createVine(vine, secrets: VineSecrets())
             }
+            vine.id = Bench.newID()
+            vine.settings.environmentStage = "files"
+            vine.settings.source = .inline(
+                files: [
+                    "a/run.sh": InlineFile("#!/bin/sh\n", isExecutable: true),
+                    "a/logo": InlineFile("/wCA", encoding: .base64), "a/main.tf": "x",
+                ], path: "a")
+            try await bench.store.createVine(vine, secrets: secrets)
+            #expect(try await bench.store.vine(vine.id) == vine)
             await expectRefusal(.notFound) { _ = try await bench.store.vineSecrets(Bench.newID()) }
             #expect(try await bench.store.vine(Bench.newID()) == nil)
         }
@@ -49,6 +59,39 @@ import Testing
             await expectRefusal(.notFound) { [nobody] in
                 _ = try await bench.store.updateVine(nobody, secrets: VineSecrets())
             }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func aNameIsTakenOnce(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let first = try await bench.vine(project: "Brücke", stage: "prod")
+            await expectRefusal(.conflict, saying: first.id.rawValue) {
+                _ = try await bench.vine(project: "brücke", stage: "Prod")
+            }
+            let other = try await bench.vine(project: "Brücke", stage: "test")
+            var renamed = other
+            renamed.settings.environmentStage = "prod"
+            await expectRefusal(.conflict, saying: first.id.rawValue) { [renamed] in
+                _ = try await bench.store.updateVine(renamed, secrets: VineSecrets())
+            }
+            #expect(try await bench.store.vine(other.id) == other)
+            // Its own name is no conflict, in whatever case, and a deleted vine's name is free.
+            renamed.settings.environmentStage = "TEST"
+            _ = try await bench.store.updateVine(renamed, secrets: VineSecrets())
+            try await bench.store.deleteVine(first.id, at: Bench.at(9))
+            _ = try await bench.vine(project: "Brücke", stage: "prod")
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all) func oneOfManyTakesAName(_ engine: StoreUnderTest) async throws {
+        try await engine.run { bench in
+            let made = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<20 {
+                    group.addTask { (try? await bench.vine(project: "contested", stage: "x")) != nil }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(made == 1)
         }
     }
 

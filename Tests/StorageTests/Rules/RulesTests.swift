@@ -66,11 +66,19 @@ import Testing
             try digest { settings, _ in settings.variables["size"] = 4 },
             try digest { settings, _ in settings.environment["A"] = "b" },
             try digest { settings, _ in settings.source = .inline(files: [:]) },
+            try digest { settings, _ in settings.source = .inline(files: ["main.tf": "x"]) },
+            try digest { settings, _ in settings.source = .inline(files: ["main.tf": "x"], path: "a") },
+            try digest { settings, _ in
+                settings.source = .inline(files: ["main.tf": InlineFile("x", isExecutable: true)])
+            },
+            try digest { settings, _ in
+                settings.source = .inline(files: ["main.tf": InlineFile("eA==", encoding: .base64)])
+            },
             try digest { _, secrets in secrets.variables["p"] = "s3cret-VALUE" },
             try digest { _, secrets in secrets.environment["E"] = "s3cret-OTHER" },
             try digest { _, secrets in secrets.environment = [:] },
         ]
-        #expect(Set(others + [base]).count == 9)
+        #expect(Set(others + [base]).count == 13)
         let elsewhere = Vault(key: SymmetricKey(data: Data(repeating: 2, count: 32)))
         #expect(try elsewhere.configurationDigest(of: settings, secrets: secrets) != base)
     }

@@ -71,6 +71,34 @@ import Testing
         return states
     }
 
+    /// Earlier versions stored a second vine with the same project and stage.
+    @Test func vinesThatShareANameAlreadyStayUsable() async throws {
+        try await run { store, bench in
+            let (one, two) = (try await bench.vine(project: "twin"), try await bench.vine(project: "other"))
+            try await store.write { db, _ in
+                try db.run(
+                    """
+                    UPDATE vines SET project_folded = 'twin', settings = replace(settings, 'other', 'twin')
+                    WHERE id = ?
+                    """, two.id.rawValue)
+            }
+            var changed = try #require(try await store.vine(two.id))
+            #expect(changed.title == one.title)
+            changed.settings.region = "eu-2"
+            #expect(try await store.updateVine(changed, secrets: VineSecrets()).settings.region == "eu-2")
+            await expectRefusal(.conflict) { _ = try await bench.vine(project: "twin") }
+            changed = try #require(try await store.vine(two.id))
+            changed.settings.projectName = "single"
+            _ = try await store.updateVine(changed, secrets: VineSecrets())
+            // Back is not possible: that would be a second one again.
+            changed = try #require(try await store.vine(two.id))
+            changed.settings.projectName = "twin"
+            await expectRefusal(.conflict) { [changed] in
+                _ = try await store.updateVine(changed, secrets: VineSecrets())
+            }
+        }
+    }
+
     @Test func timesStandWhereTheStatusImpliesThem() async throws {
         try await run { store, bench in
             let tendril = try await bench.tendril()

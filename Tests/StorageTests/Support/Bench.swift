@@ -26,9 +26,11 @@ struct Bench: Sendable {
             source: .inline(files: ["main.tf": "resource \"terraform_data\" \"a\" {}\n"]))
     }
 
-    func vine(project: String = "shop", stage: String = "test", at seconds: Int64 = 0) async throws -> Vine {
+    /// A vine with a name of its own, unless it is given one.
+    func vine(project: String? = nil, stage: String = "test", at seconds: Int64 = 0) async throws -> Vine {
+        let id: VineID = Self.newID()
         let vine = Vine(
-            id: Self.newID(), settings: Self.settings(project: project, stage: stage), createdBy: "ana",
+            id: id, settings: Self.settings(project: project ?? "shop-\(id.short)", stage: stage), createdBy: "ana",
             createdAt: Self.at(seconds), updatedAt: Self.at(seconds))
         try await store.createVine(vine, secrets: VineSecrets())
         return vine

@@ -47,7 +47,7 @@ enum Fixtures {
         let settings = VineSettings(
             projectName: "shop", environmentStage: "test", region: "eu-central-1", variables: variables,
             sensitiveVariables: secrets.variables.keys.sorted(), environment: environment,
-            source: source ?? .inline(files: files))
+            source: source ?? .inline(texts: files))
         return WorkOrder(
             jobId: Ambient.system.makeID(), epoch: 1, jobType: type, vineId: vine, vineTitle: "shop / test",
             snapshot: Snapshot(

@@ -138,12 +138,13 @@ extension JobRunnerTests {
         #expect(equipment.commands.first?.workingDirectory == "\(place.path)/run/\(order.vineId)/sub")
         #expect(await trellis.reports.filter { $0.resolvedCommit == commit }.count == 2)
         #expect(await trellis.lastReport?.status == .success)
+        #expect(equipment.notes.contains("Resolving main of file://\(place.path)/repo"))
 
         // The commit counts, not where the branch is by then.
         let missing = String(repeating: "0", count: 40)
         try await run(Fixtures.order(source: source, resolvedCommit: missing), equipment)
         #expect(await trellis.lastReport?.status == .failed)
-        #expect(await trellis.lastReport?.errorMessage?.contains("git checkout failed") == true)
+        #expect(await trellis.lastReport?.errorMessage?.contains("not found in file://") == true)
     }
 
     @Test func noSecretIsLeftWhileTheReportWaits() async throws {

@@ -86,14 +86,55 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("caf\\351", "/etc/hostname"), ("d\\374r/in\\377", "../.."), ("caf\\351", "d\\374r/../../x"),
+    ])
+    func linksOutOfTheTreeAreFoundWhateverTheirNamesAre(name: String, target: String) async throws {
+        try workspace.empty()
+        let script = """
+            set -e; cd "$1"; mkdir "$(printf 'd\\374r')"; ln -s "$(printf "$3")" "$(printf "$2")"
+            """
+        let made = try await Tool(executable: "/bin/sh", environment: ["PATH": "/usr/bin:/bin"])
+            .run(["-c", script, "sh", workspace.folder, name, target])
+        try #require(made.status == 0, "\(made.complaint)")
+        #expect(throws: SafePath.Unsafe.self) { try workspace.checkTree(workingDirectory: workspace.folder) }
+    }
+
+    @Test func namesThatAreNotUTF8AreCountedAndMayLinkInside() async throws {
+        try workspace.empty()
+        let script = """
+            cd "$1"; mkdir "$(printf 'd\\374r')"; printf 12345 > "$(printf 'd\\374r/f\\377')"
+            ln -s "$(printf 'd\\374r')" "$(printf 'l\\340')"
+            """
+        let made = try await Tool(executable: "/bin/sh", environment: ["PATH": "/usr/bin:/bin"])
+            .run(["-c", script, "sh", workspace.folder])
+        try #require(made.status == 0, "\(made.complaint)")
+        try workspace.checkTree(workingDirectory: workspace.folder)
+        #expect(try FolderSize(of: workspace.folder).bytes == 5)
+    }
+
+    @Test func filesKeepTheirModeAndTheirBytes() throws {
+        try workspace.empty()
+        try workspace.write([
+            "run.sh": InlineFile("#!/bin/sh", isExecutable: true), "plain.txt": "x",
+            "logo.bin": InlineFile("/wCA", encoding: .base64),
+        ])
+        #expect(Files.isExecutable(workspace.folder + "/run.sh"))
+        #expect(!Files.isExecutable(workspace.folder + "/plain.txt"))
+        #expect(try Files.read(workspace.folder + "/logo.bin") == Data([0xff, 0x00, 0x80]))
+        #expect(throws: SafePath.Unsafe.self) {
+            try workspace.write(["bad.bin": InlineFile("%", encoding: .base64)])
+        }
+    }
+
     @Test func theWorkingDirectoryMustBeThere() throws {
         try workspace.empty()
         try workspace.write(["dir/file": ""])
         try workspace.checkTree(workingDirectory: workspace.workingDirectory(path: "dir"))
-        #expect(throws: SafePath.Unsafe.self) {
+        #expect(throws: Workspace.MissingFolder.self) {
             try workspace.checkTree(workingDirectory: workspace.workingDirectory(path: "dir/file"))
         }
-        #expect(throws: SafePath.Unsafe.self) {
+        #expect(throws: Workspace.MissingFolder.self) {
             try workspace.checkTree(workingDirectory: workspace.workingDirectory(path: "other"))
         }
     }
@@ -172,9 +213,14 @@ import Testing
     }
 
     @Test func theLimitHolds() async throws {
-        try workspace.write(["big": String(repeating: "x", count: 20_000)])
-        await #expect(throws: Artifact.Problem.self) {
+        try workspace.write(["big": InlineFile(String(repeating: "x", count: 20_000))])
+        let problem = await #expect(throws: Artifact.Problem.self) {
             try await artifact(limit: 10_000).pack(to: place.path + "/job/a.tar", workingDirectory: workspace.folder)
+        }
+        #expect(problem?.description.contains("big (") == true)
+        try artifact(limit: 20_000).checkSize(workingDirectory: workspace.folder)
+        #expect(throws: Artifact.Problem.self) {
+            try artifact(limit: 19_999).checkSize(workingDirectory: workspace.folder)
         }
     }
 }

@@ -1,0 +1,140 @@
+import Domain
+import Foundation
+import HTTPTypes
+import Testing
+import Wire
+
+@testable import Trellis
+
+/// Vines over the API: their names, their files, and what is not understood.
+@Suite struct VineTests {
+    private func body(
+        _ project: String, stage: String = "qa", files: String = #"{"main.tf": "x"}"#, more: String = ""
+    ) -> String {
+        """
+        {"project_name": "\(project)", "environment_stage": "\(stage)",
+         "source": {"type": "inline", "files": \(files)}\(more)}
+        """
+    }
+
+    @Test func aSecondVineWithTheSameNameIsRefused() async throws {
+        try await Harness.run { _, api async throws in
+            let first = try await api.post("/api/vines", body("vineyard")).decode(VineRecord.self)
+            let second = try await api.post("/api/vines", body("Vineyard", stage: "QA"))
+            #expect(second.status == 409 && second.error?.contains(first.id.rawValue) == true, "\(second.text)")
+            let other = try await api.post("/api/vines", body("vineyard", stage: "prod")).decode(VineRecord.self)
+            let renamed = try await api.call(.patch, "/api/vines/\(other.id)", #"{"environment_stage": "qa"}"#)
+            #expect(renamed.status == 409)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.count == 2)
+        }
+    }
+
+    @Test(arguments: [
+        #"{}"#, #"{"notes.md": "x"}"#, #"{"main.tf": "  \n"}"#, #"{"modules/a/main.tf": "x"}"#,
+    ])
+    func anEmptyConfigurationIsRefused(files: String) async throws {
+        try await Harness.run { _, api async throws in
+            let reply = try await api.post("/api/vines", body("void", files: files))
+            #expect(reply.status == 400 && reply.error?.isEmpty == false, "\(reply.text)")
+            let vine = try await api.makeVine()
+            let patch = #"{"source": {"type": "inline", "files": \#(files)}}"#
+            #expect(try await api.call(.patch, "/api/vines/\(vine.id)", patch).status == 400)
+            #expect(try await api.get("/api/vines/\(vine.id)").decode(VineRecord.self).source == vine.source)
+        }
+    }
+
+    @Test func filesTravelWithTheirModeFromTheVineToTheTendril() async throws {
+        try await Harness.run { _, api async throws in
+            let made = try await api.post(
+                "/api/vines",
+                """
+                {"project_name": "modes", "environment_stage": "qa", "source": {"type": "inline", "path": "./live/",
+                 "files": {"live/main.tf": "x", "live/run.sh": {"content": "#!/bin/sh", "executable": true},
+                           "logo": {"content": "/wCA", "encoding": "base64"}}}}
+                """)
+            #expect(made.status == 201, "\(made.text)")
+            let vine = try made.decode(VineRecord.self)
+            let expected = VineSource.inline(
+                files: [
+                    "live/main.tf": "x", "live/run.sh": InlineFile("#!/bin/sh", isExecutable: true),
+                    "logo": InlineFile("/wCA", encoding: .base64),
+                ], path: "live")
+            #expect(vine.source == expected)
+            let job = try await api.makeJob(on: vine.id)
+            let source = job.configSnapshot["source"]
+            #expect(source?["path"] == "live")
+            #expect(source?["files"]?["live/main.tf"] == "x")
+            #expect(source?["files"]?["live/run.sh"]?["executable"] == true)
+            #expect(source?["files"]?["logo"]?["encoding"] == "base64")
+            let order = try await api.makeTendril().claim()
+            #expect(order.snapshot.settings.source == expected)
+        }
+    }
+
+    @Test func gitSourcesAreStoredInOneForm() async throws {
+        try await Harness.run { _, api async throws in
+            let reply = try await api.post(
+                "/api/vines",
+                """
+                {"project_name": "forms", "environment_stage": "qa", "source": {"type": "git",
+                 "url": "git@code.example.org:team/infra.git", "ref": "v2", "path": "./stacks//eu/"}}
+                """)
+            let vine = try reply.decode(VineRecord.self)
+            #expect(
+                vine.source
+                    == .git(url: "ssh://git@code.example.org/team/infra.git", ref: "v2", path: "stacks/eu"))
+            for path in ["../x", "/x", "a/../b"] {
+                let bad = try await api.call(
+                    .patch, "/api/vines/\(vine.id)",
+                    #"{"source": {"type": "git", "url": "https://h/x", "ref": "main", "path": "\#(path)"}}"#)
+                #expect(bad.status == 400 && bad.error?.contains("\"path\"") == true, "\(bad.text)")
+            }
+        }
+    }
+
+    @Test func engineRegionAndOriginCanBeChangedAndCleared() async throws {
+        try await Harness.run { _, api async throws in
+            let more = #", "engine": "tofu", "region": "eu-9", "origin": "folder:here:/srv/a""#
+            let vine = try await api.post("/api/vines", body("clear", more: more)).decode(VineRecord.self)
+            #expect(vine.engine == .tofu && vine.region == "eu-9" && vine.origin == "folder:here:/srv/a")
+            let path = "/api/vines/\(vine.id)"
+            for cleared in ["null", "\"\""] {
+                let set = try await api.call(.patch, path, #"{"engine": "terraform", "region": "eu-8"}"#)
+                #expect(try set.decode(VineRecord.self).engine == .terraform)
+                let reply = try await api.call(.patch, path, #"{"engine": \#(cleared), "region": \#(cleared)}"#)
+                let now = try reply.decode(VineRecord.self)
+                #expect(now.engine == nil && now.region == nil && now.origin == vine.origin)
+            }
+            #expect(try await api.call(.patch, path, #"{"engine": "pulumi"}"#).status == 400)
+            #expect(try await api.call(.patch, path, #"{"origin": "a\u0007b"}"#).status == 400)
+        }
+    }
+
+    @Test func unknownQueryParametersAreRefusedByName() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let job = try await api.makeJob(on: vine.id)
+            for (uri, name) in [
+                ("/api/jobs?state=FAILED", "state"), ("/api/jobs?limit=5&vine=x", "vine"),
+                ("/api/vines?query=a", "query"), ("/api/vines/\(vine.id)?full=1", "full"),
+                ("/api/jobs/\(job.id)/logs?tail=5", "tail"), ("/api/jobs/\(job.id)/logs/lines?form=3", "form"),
+                ("/api/jobs/\(job.id)/logs/search?q=x&limit=3", "limit"), ("/api/jobs/\(job.id)?%73tatus=x", "status"),
+                ("/api/workers?status=ONLINE", "status"), ("/api/vines/\(vine.id)/state?id=x", "id"),
+                ("/api/jobs?STATUS=FAILED", "STATUS"), ("/api/jobs?=x", ""),
+            ] {
+                let reply = try await api.get(uri)
+                #expect(reply.status == 400 && reply.error?.contains("\"\(name)\"") == true, "\(uri): \(reply.text)")
+            }
+            let lists = try await api.get("/api/jobs?state=FAILED")
+            #expect(lists.error?.contains("\"status\"") == true, "it says what there is")
+            let twice = try await api.get("/api/jobs?limit=1&limit=2")
+            #expect(twice.status == 400 && twice.error?.contains("more than once") == true)
+            #expect(try await api.get("/api/jobs?limit=1&status=QUEUED&type=PLAN&q=x&vine_id=\(vine.id)").status == 200)
+            #expect(try await api.get("/api/jobs?").status == 200)
+            #expect(try await api.stranger.get("/api/jobs?state=FAILED").status == 401)
+            // A Tendril may be newer than this server.
+            let tendril = try await api.makeTendril()
+            #expect(try await tendril.call(.post, "/api/jobs/claim?since=2", "{}").status == 200)
+        }
+    }
+}
