@@ -126,6 +126,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(name: "CommandTests", dependencies: ["vintner", "Domain", "Wire"], swiftSettings: strict),
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Domain"], swiftSettings: strict),
         .testTarget(
@@ -172,6 +173,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),

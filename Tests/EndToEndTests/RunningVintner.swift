@@ -174,11 +174,13 @@ enum Repository {
     }()
 
     /// Runs the command line; returns its exit status and what it printed.
-    static func vintner(_ arguments: [String]) async throws -> (status: Int32, output: String) {
+    static func vintner(
+        _ arguments: [String], environment more: [String: String] = [:]
+    ) async throws -> (status: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
-        process.environment = environment
+        process.environment = environment.merging(more) { $1 }
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output

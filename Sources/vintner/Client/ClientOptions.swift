@@ -3,10 +3,17 @@ internal import Foundation
 
 /// Where the server is and who asks: `VINTNER_URL` and `VINTNER_TOKEN`, else the folder of a local `vintner up`.
 struct ClientOptions: ParsableArguments {
-    @Option(help: "The folder of a local \"vintner up\", for its address and admin token.")
+    @Option(help: "Folder of a local \"vintner up\", for its address and admin token.")
     var data = "data"
 
-    func makeClient() throws -> VintnerClient {
+    /// A client of a server that answers. - Throws: within 5 seconds for one that does not.
+    func connect() async throws -> VintnerClient {
+        let client = try makeClient()
+        try await client.checkAnswers()
+        return client
+    }
+
+    private func makeClient() throws -> VintnerClient {
         let environment = ProcessInfo.processInfo.environment
         if let url = environment["VINTNER_URL"], let token = environment["VINTNER_TOKEN"] {
             return try VintnerClient(url: url, token: token)
@@ -15,8 +22,9 @@ struct ClientOptions: ParsableArguments {
         guard let url = environment["VINTNER_URL"] ?? folder.read("address"),
             let token = environment["VINTNER_TOKEN"] ?? folder.read("admin.token")
         else {
-            throw ValidationError(
-                "No server: \(data) holds no running \"vintner up\". Set VINTNER_URL and VINTNER_TOKEN, or --data.")
+            throw CommandFailure(
+                "No server: \"\(data)\" is not the folder of a \"vintner up\". Set VINTNER_URL and VINTNER_TOKEN, or pass "
+                    + "--data.")
         }
         return try VintnerClient(url: url, token: token)
     }

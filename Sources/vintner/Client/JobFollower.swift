@@ -9,18 +9,21 @@ struct JobFollower {
     /// Keeps colours; otherwise the visible text is printed.
     var keepsANSI: Bool
 
-    /// Cuts in a row after which it gives up.
-    static let patience = 60
+    /// How long it tries to reach a server that does not answer. The job itself does not depend on it.
+    static let patience = Duration.seconds(180)
 
     /// - Returns: the job's status in the end.
     func follow() async throws -> JobStatusRecord {
         var last: Int64 = 0
         var failures = 0
+        var lost: ContinuousClock.Instant?
         var end: JobStatusRecord?
         while end == nil {
             do {
                 try await client.events("/api/jobs/\(id)/logs/stream?after=\(last)") { event in
                     failures = 0
+                    if lost != nil { printNotice("Connected to \(client.url) again.") }
+                    lost = nil
                     switch event.name {
                     case "chunk":
                         let row = try WireJSON.decode(LogRow.self, from: Data(event.data.utf8))
@@ -41,7 +44,12 @@ struct JobFollower {
             }
             if end == nil {
                 failures += 1
-                guard failures < Self.patience else { throw ClientError.unreachable(client.url) }
+                let since = lost ?? .now
+                if lost == nil, failures > 1 {
+                    printNotice("Lost the connection to \(client.url). The job goes on; trying to connect again.")
+                    lost = since
+                }
+                guard since.duration(to: .now) < Self.patience else { throw ClientError.unreachable(client.url) }
                 try await Task.sleep(for: .milliseconds(min(200 * failures, 3000)))
             }
         }

@@ -1,91 +1,163 @@
-internal import ArgumentParser
 internal import Domain
 internal import Foundation
 internal import Wire
 
 /// A folder with Terraform files, and perhaps a `vine.json` that says more.
 struct VineFolder {
-    /// `vine.json`: everything is optional.
+    /// `vine.json`: everything is optional. A sensitive value that is null is one that the vine has already: it was set
+    /// on the vine's page.
     struct Settings: Codable {
         var projectName: String?
         var environmentStage: String?
         var region: String?
         var variables: [String: JSONValue]?
-        var sensitiveVariables: [String: JSONValue]?
+        var sensitiveVariables: [String: JSONValue?]?
         var environment: [String: String]?
+        var sensitiveEnvironment: [String: String?]?
         var engine: Engine.Name?
     }
 
-    var path: String
-    var settings: Settings
-    var files: [String: String]
+    static let settingsName = "vine.json"
 
-    /// Reads the folder. - Throws: `ValidationError` where it has no Terraform files or can't be read.
+    let origin: FolderOrigin
+    let settings: Settings
+    let files: FolderFiles
+
+    /// Reads the folder. - Throws: ``CommandFailure`` where it has no Terraform files or can't be read.
     init(_ path: String) throws {
-        self.path = path
-        let root = URL(fileURLWithPath: path).standardizedFileURL
-        let settingsFile = root.appendingPathComponent("vine.json")
-        if let data = try? Data(contentsOf: settingsFile) {
-            settings = try WireJSON.decode(Settings.self, from: data)
-        } else {
-            settings = Settings()
+        origin = try FolderOrigin(path)
+        settings = try Self.settings(in: origin.folder)
+        files = try FolderFiles(origin)
+    }
+
+    private static func settings(in folder: String) throws -> Settings {
+        let path = "\(folder)/\(settingsName)"
+        guard FileManager.default.fileExists(atPath: path) else { return Settings() }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure("\(path) can't be read.")
         }
-        settings.projectName = settings.projectName ?? root.lastPathComponent
-        settings.environmentStage = settings.environmentStage ?? "dev"
-        files = try Self.read(root)
-        guard files.keys.contains(where: { $0.hasSuffix(".tf") || $0.hasSuffix(".tf.json") }) else {
-            throw ValidationError("\(path) holds no Terraform files.")
+        do {
+            return try WireJSON.decode(Settings.self, from: data)
+        } catch let error as WireError {
+            throw CommandFailure("\(path): \(error.description.replacing("The body", with: "The file"))")
         }
     }
 
-    /// Every text file below the folder but the engine's own, hidden ones and `vine.json`.
-    private static func read(_ root: URL) throws -> [String: String] {
-        guard let walk = FileManager.default.enumerator(atPath: root.path) else {
-            throw ValidationError("\(root.path) can't be read.")
-        }
-        var files: [String: String] = [:]
-        for case let name as String in walk {
-            let isHidden = name.split(separator: "/").contains { $0.hasPrefix(".") && $0 != ".terraform.lock.hcl" }
-            let attributes = try FileManager.default.attributesOfItem(atPath: root.path + "/" + name)
-            guard !isHidden, name != "vine.json", !name.contains(".tfstate"),
-                attributes[.type] as? FileAttributeType == .typeRegular
-            else { continue }
-            guard let text = try? String(contentsOfFile: root.path + "/" + name, encoding: .utf8) else {
-                throw ValidationError("\(name) is not text; binary files need a git source.")
-            }
-            files[name] = text
-        }
-        return files
-    }
+    private var projectName: String { settings.projectName ?? (origin.folder as NSString).lastPathComponent }
+    private var stage: String { settings.environmentStage ?? "dev" }
+    private var source: VineSource { .inline(files: files.files, path: files.path) }
 
-    /// Makes the vine, or gives the one that has this project and stage the folder's files.
-    func upload(to client: VintnerClient) async throws -> VineRecord {
-        let create = CreateVine(
-            projectName: settings.projectName ?? "", environmentStage: settings.environmentStage ?? "",
-            region: settings.region, variables: settings.variables, sensitiveVariables: settings.sensitiveVariables,
-            environment: settings.environment, engine: settings.engine, source: .inline(files: files))
-        guard let known = try await find(create, client) else { return try await client.post("/api/vines", create) }
-        var patch = PatchVine()
-        patch.source = create.source
-        patch.region = create.region
-        patch.variables = create.variables
-        patch.environment = create.environment
-        patch.engine = create.engine
-        patch.sensitiveVariables = create.sensitiveVariables?.mapValues { $0 }
+    /// Makes the vine of this folder, or brings it up to date: the folder is the truth, so what is gone from it goes
+    /// from the vine. Says on stderr what is not uploaded.
+    ///
+    /// - Parameter id: the vine, if it is not the one with the folder's project and stage.
+    func upload(to client: VintnerClient, vine id: VineID? = nil) async throws -> VineRecord {
+        for notice in files.leftOut { printNotice(notice) }
+        guard let known = try await known(client, id) else { return try await create(client) }
+        let patch = try patch(known, isNamed: id != nil)
         return try await client.patch("/api/vines/\(known.id)", patch)
     }
 
-    private func find(_ create: CreateVine, _ client: VintnerClient) async throws -> VineRecord? {
-        var cursor: String? = ""
-        while let at = cursor {
-            let page: ListPage<VineRecord> = try await client.get(
-                "/api/vines?limit=200" + (at.isEmpty ? "" : "&cursor=\(at)"))
-            let hit = page.items.first {
-                $0.projectName == create.projectName && $0.environmentStage == create.environmentStage
-            }
-            if let hit { return hit }
-            cursor = page.nextCursor
+    // MARK: - Which vine
+
+    private func known(_ client: VintnerClient, _ id: VineID?) async throws -> VineRecord? {
+        if let id { return try await client.get("/api/vines/\(id)") }
+        let named = try await vines(client)
+        guard let known = named.first else { return nil }
+        guard named.count == 1 else {
+            let list = named.map { "  \($0.id)  from \($0.origin ?? "the vines page")" }.joined(separator: "\n")
+            throw CommandFailure(
+                "There are \(named.count) vines called \(title):\n\(list)\nPass --vine ID to choose one.")
         }
-        return nil
+        if known.origin == origin.name { return known }
+        let past = known.origin.map { "was planned from another folder (\($0))" } ?? "was not made from this folder"
+        guard settings.projectName == nil else {
+            // Whoever writes a name into vine.json says which vine is meant, wherever the folder is.
+            if known.origin != nil { printNotice("Vine \(title) \(past) before.") }
+            return known
+        }
+        throw CommandFailure(
+            """
+            Vine \(title) exists and \(past).
+            To make a vine of its own from this folder, write {"project_name": "NAME"} into \(Self.settingsName).
+            To plan this folder as that vine, pass --vine \(known.id).
+            """)
+    }
+
+    private var title: String { "\"\(projectName) / \(stage)\"" }
+
+    private func vines(_ client: VintnerClient) async throws -> [VineRecord] {
+        var found: [VineRecord] = []
+        var cursor: String?
+        repeat {
+            let page: ListPage<VineRecord> = try await client.get(
+                "/api/vines" + queryString(["limit": "200", "cursor": cursor]))
+            // As the server compares them.
+            found += page.items.filter {
+                $0.projectName.lowercased() == projectName.lowercased()
+                    && $0.environmentStage.lowercased() == stage.lowercased()
+            }
+            cursor = page.nextCursor
+        } while cursor != nil
+        return found
+    }
+
+    // MARK: - What it becomes
+
+    private func create(_ client: VintnerClient) async throws -> VineRecord {
+        func given<Value>(_ values: [String: Value?]?, _ noun: String) throws -> [String: Value]? {
+            try values?.reduce(into: [:]) { given, entry in
+                guard let value = entry.value else { throw Self.missingValue(entry.key, noun) }
+                given[entry.key] = value
+            }
+        }
+        let create = CreateVine(
+            projectName: projectName, environmentStage: stage, region: settings.region, variables: settings.variables,
+            sensitiveVariables: try given(settings.sensitiveVariables, "variable"),
+            environment: settings.environment,
+            sensitiveEnvironment: try given(settings.sensitiveEnvironment, "environment variable"),
+            engine: settings.engine, source: source, origin: origin.name)
+        return try await client.post("/api/vines", create)
+    }
+
+    private func patch(_ known: VineRecord, isNamed: Bool) throws -> PatchVine {
+        func complete<Value>(
+            _ values: [String: Value?]?, stored: [String], _ noun: String
+        ) throws -> [String: Value?] {
+            let values = values ?? [:]
+            let removed = stored.filter { !values.keys.contains($0) }
+            for name in removed {
+                printNotice("Removed sensitive \(noun) \"\(name)\", which \(Self.settingsName) does not name.")
+            }
+            var patch: [String: Value?] = Dictionary(uniqueKeysWithValues: removed.map { ($0, nil) })
+            for (name, value) in values {
+                if let value {
+                    patch.updateValue(value, forKey: name)
+                } else if !stored.contains(name) {
+                    throw Self.missingValue(name, noun)
+                }
+            }
+            return patch
+        }
+        var patch = PatchVine()
+        if !isNamed || settings.projectName != nil { patch.projectName = projectName }
+        if !isNamed || settings.environmentStage != nil { patch.environmentStage = stage }
+        patch.source = source
+        patch.region = settings.region ?? ""
+        patch.variables = settings.variables ?? [:]
+        patch.sensitiveVariables = try complete(
+            settings.sensitiveVariables, stored: known.sensitiveVariables, "variable")
+        patch.environment = settings.environment ?? [:]
+        patch.sensitiveEnvironment = try complete(
+            settings.sensitiveEnvironment, stored: known.sensitiveEnvironment, "environment variable")
+        patch.engine = settings.engine?.rawValue ?? ""
+        patch.origin = origin.name
+        return patch
+    }
+
+    private static func missingValue(_ name: String, _ noun: String) -> CommandFailure {
+        CommandFailure(
+            "\(settingsName) names sensitive \(noun) \"\(name)\" without a value, and the vine has none yet. Give the "
+                + "value once, or set it on the vine's page.")
     }
 }

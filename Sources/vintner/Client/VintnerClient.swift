@@ -10,6 +10,19 @@ struct VintnerClient: Sendable {
     let url: String
     private let token: String
 
+    /// How long a server may take to accept a connection, and to say anything at all.
+    private static let patience = TimeAmount.seconds(4)
+
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = patience
+        // The server's streams send something every 15 seconds: silence is a cut connection.
+        configuration.timeout.read = .seconds(60)
+        // Otherwise it tries again until the request's own time is over.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     /// - Throws: ``ClientError`` where `url` is none.
     init(url: String, token: String) throws {
         guard url.hasPrefix("http://") || url.hasPrefix("https://") else { throw ClientError.badURL(url) }
@@ -53,9 +66,20 @@ struct VintnerClient: Sendable {
         }
     }
 
+    /// - Throws: ``ClientError`` `.unreachable` if nothing answers within 4 seconds.
+    func checkAnswers() async throws {
+        do {
+            let response = try await Self.http.execute(request(.GET, "/healthz"), timeout: Self.patience)
+            // Whatever the answer is, even one of a proxy: somebody is there.
+            _ = try? await response.body.collect(upTo: 1 << 16)
+        } catch {
+            throw ClientError.unreachable(url)
+        }
+    }
+
     /// True where the server answers that it is ready.
     func isReady() async -> Bool {
-        let response = try? await HTTPClient.shared.execute(request(.GET, "/readyz"), timeout: .seconds(2))
+        let response = try? await Self.http.execute(request(.GET, "/readyz"), timeout: .seconds(2))
         return response?.status == .ok
     }
 
@@ -82,7 +106,7 @@ struct VintnerClient: Sendable {
     private func perform(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: timeout)
+            response = try await Self.http.execute(request, timeout: timeout)
         } catch {
             throw ClientError.unreachable(url)
         }

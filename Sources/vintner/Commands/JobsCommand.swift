@@ -5,15 +5,15 @@ internal import Wire
 
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jobs", abstract: "List, show, follow, cancel and give up jobs.",
+        commandName: "jobs", abstract: "List, show, follow, cancel, and give up jobs.",
         subcommands: [List.self, Show.self, Logs.self, Cancel.self, GiveUp.self])
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The newest jobs, one a line.")
+        static let configuration = CommandConfiguration(abstract: "List the newest jobs, one a line.")
 
         @OptionGroup var client: ClientOptions
-        @Option(help: "Only jobs with this status.") var status: String?
-        @Option(help: "How many at the most.") var limit = 20
+        @Option(help: "List only jobs with this status.") var status: String?
+        @Option(help: "Maximum number of jobs.") var limit = 20
 
         struct Row: Codable, Sendable {
             var id: JobID
@@ -25,8 +25,8 @@ struct JobsCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let filter = status.map { "&status=\($0)" } ?? ""
-            let page: ListPage<Row> = try await client.makeClient().get("/api/jobs?limit=\(limit)\(filter)")
+            let page: ListPage<Row> = try await client.connect().get(
+                "/api/jobs" + queryString(["limit": String(limit), "status": status]))
             for job in page.items {
                 print(
                     job.id, job.createdAt, job.jobType.rawValue.padded(to: 7), job.status.rawValue.padded(to: 10),
@@ -36,13 +36,13 @@ struct JobsCommand: AsyncParsableCommand {
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "All that is known of a job, as JSON.")
+        static let configuration = CommandConfiguration(abstract: "Print everything about a job as JSON.")
 
         @OptionGroup var client: ClientOptions
-        @Argument(help: "The job's id, or the beginning of it.") var job: String
+        @Argument(help: "ID of the job, or its first 4+ characters.") var job: String
 
         func run() async throws {
-            let client = try client.makeClient()
+            let client = try await client.connect()
             let record: JSONValue = try await client.get("/api/jobs/\(client.resolve(job))")
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -51,15 +51,16 @@ struct JobsCommand: AsyncParsableCommand {
     }
 
     struct Logs: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "A job's log.")
+        static let configuration = CommandConfiguration(abstract: "Print a job's log.")
 
         @OptionGroup var client: ClientOptions
-        @Argument(help: "The job's id, or the beginning of it.") var job: String
-        @Flag(help: "Go on until the job has ended; fails if the job did.") var follow = false
-        @Flag(help: "Print without colours, even on a terminal.") var plain = false
+        @Argument(help: "ID of the job, or its first 4+ characters.") var job: String
+        @Flag(help: "Go on until the job ends, whatever happens to the connection (see \"vintner plan --help\").")
+        var follow = false
+        @Flag(help: "Print without colors, even on a terminal.") var plain = false
 
         func run() async throws {
-            let client = try client.makeClient()
+            let client = try await client.connect()
             let id = try await client.resolve(job)
             let keepsANSI = !plain && isatty(STDOUT_FILENO) == 1
             if follow {
@@ -73,15 +74,15 @@ struct JobsCommand: AsyncParsableCommand {
 
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Cancel a job: Terraform is asked to stop, and finishes what it has begun.")
+            abstract: "Cancel a job: Terraform stops after its in-flight changes.")
 
         @OptionGroup var client: ClientOptions
-        @Argument(help: "The job's id, or the beginning of it.") var job: String
-        @Flag(help: "Kill the Terraform of a job that was cancelled before; its state may lack what it just made.")
+        @Argument(help: "ID of the job, or its first 4+ characters.") var job: String
+        @Flag(help: "Kill the Terraform of a job that is cancelled already. Its state may lack what it just created.")
         var force = false
 
         func run() async throws {
-            let client = try client.makeClient()
+            let client = try await client.connect()
             let record: JobRecord = try await client.post(
                 "/api/jobs/\(client.resolve(job))/\(force ? "force-cancel" : "cancel")", [String: String]())
             print("\(record.id) \(record.status.rawValue), Terraform \(record.engineState.rawValue)")
@@ -91,13 +92,13 @@ struct JobsCommand: AsyncParsableCommand {
     struct GiveUp: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "give-up",
-            abstract: "End a job whose Tendril can't be reached. Its state stays locked; nothing is applied again.")
+            abstract: "End a job whose Tendril is unreachable. Its state stays locked; nothing is applied again.")
 
         @OptionGroup var client: ClientOptions
-        @Argument(help: "The job's id, or the beginning of it.") var job: String
+        @Argument(help: "ID of the job, or its first 4+ characters.") var job: String
 
         func run() async throws {
-            let client = try client.makeClient()
+            let client = try await client.connect()
             let record: JobRecord = try await client.post(
                 "/api/jobs/\(client.resolve(job))/give-up", [String: String]())
             print("\(record.id) \(record.status.rawValue): \(record.errorMessage ?? record.outcome?.summary ?? "")")
@@ -122,14 +123,13 @@ extension VintnerClient {
     func resolve(_ text: String) async throws -> JobID {
         if let id = JobID(text) { return id }
         guard text.count >= 4, text.utf8.allSatisfy({ $0 == 0x2d || Character(UnicodeScalar($0)).isHexDigit }) else {
-            throw ValidationError("\"\(text)\" is neither a job's id nor at least four characters of its beginning.")
+            throw CommandFailure("Not a job ID: \"\(text)\". Give the ID or its first 4+ characters.")
         }
         let page: ListPage<JobsCommand.List.Row> = try await get("/api/jobs?limit=50&q=\(text)")
         let hits = page.items.filter { $0.id.rawValue.hasPrefix(text.lowercased()) }
         guard let hit = hits.first, hits.count == 1 else {
-            throw ValidationError(
-                hits.isEmpty
-                    ? "No job's id begins with \"\(text)\"." : "More than one job's id begins with \"\(text)\".")
+            throw CommandFailure(
+                hits.isEmpty ? "No job ID begins with \"\(text)\"." : "Several job IDs begin with \"\(text)\".")
         }
         return hit.id
     }

@@ -5,12 +5,19 @@ internal import Wire
 
 /// Options of every command that makes a job.
 struct FollowOptions: ParsableArguments {
-    @Flag(help: "Print the log until the job has ended; fails if the job did.") var follow = false
-    @Option(help: "The Tendril to run it: its id. Any available one otherwise.") var tendril: String?
+    @Flag(
+        help: ArgumentHelp(
+            "Print the log until the job ends.",
+            discussion: """
+                Exits with 0 for SUCCESS, 1 for FAILED, 2 for CANCELLED. If the connection is cut, it connects again \
+                and goes on with the next line; after 3 minutes without an answer it exits with 1. The job goes on \
+                either way.
+                """)) var follow = false
+    @Option(help: "Run on this Tendril (ID).") var tendril: String?
 
     func worker() throws -> TendrilID? {
         guard let tendril else { return nil }
-        guard let id = TendrilID(tendril) else { throw ValidationError("\"\(tendril)\" is not a Tendril's id.") }
+        guard let id = TendrilID(tendril) else { throw CommandFailure("Not a Tendril ID: \"\(tendril)\".") }
         return id
     }
 
@@ -31,17 +38,27 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract: "Plan the Terraform files of a folder.",
         discussion: """
-            The vine is the one with the folder's project and stage (from its vine.json, else the folder's name and \
-            "dev"); it is made if there is none, and gets the folder's files if there is.
+            Uploads what Terraform would read: hidden files, the files that links lead to, executable bits, binary \
+            files, and the modules and files beside the folder that the configuration refers to with "../". Links and \
+            references must stay in the folder's git repository (without one: in the folder). Left out are .git, \
+            .terraform, vine.json, state, and what .terraformignore names; anything else that can't be uploaded stops \
+            the plan.
+
+            The vine is the one with the project and stage in the folder's vine.json. Without a project name there, it \
+            is called after the folder, and only the folder that it was made from may plan it: see --vine. The vine is \
+            made if there is none, and becomes what the folder says if there is.
             """)
 
     @OptionGroup var client: ClientOptions
     @OptionGroup var job: FollowOptions
-    @Argument(help: "A folder with Terraform files.") var folder: String
+    @Argument(help: "Folder with Terraform files.") var folder: String
+    @Option(help: "Plan the folder as this vine (ID), whatever folder the vine was made from.") var vine: String?
 
     func run() async throws {
-        let client = try client.makeClient()
-        let vine = try await VineFolder(folder).upload(to: client)
+        let id = try vine.map(VineID.init(argument:))
+        let files = try VineFolder(folder)
+        let client = try await client.connect()
+        let vine = try await files.upload(to: client, vine: id)
         let record: JobRecord = try await client.post(
             "/api/jobs", CreateJob(jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker()))
         try await job.finish(record, client)
@@ -54,10 +71,10 @@ struct ApplyCommand: AsyncParsableCommand {
 
     @OptionGroup var client: ClientOptions
     @OptionGroup var job: FollowOptions
-    @Argument(help: "The PLAN job's id, or the beginning of it.") var plan: String
+    @Argument(help: "ID of the PLAN job, or its first 4+ characters.") var plan: String
 
     func run() async throws {
-        let client = try client.makeClient()
+        let client = try await client.connect()
         let record: JobRecord = try await client.post(
             "/api/jobs/\(client.resolve(plan))/apply", ApplyPlan(assignedWorkerId: job.worker()))
         try await job.finish(record, client)
@@ -66,19 +83,20 @@ struct ApplyCommand: AsyncParsableCommand {
 
 struct DestroyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "destroy", abstract: "Destroy everything in a vine.")
+        commandName: "destroy", abstract: "Destroy every resource in a vine's state.")
 
     @OptionGroup var client: ClientOptions
     @OptionGroup var job: FollowOptions
-    @Argument(help: "The vine's id.") var vine: String
-    @Option(help: "The vine's project name, to show that you mean it.") var confirm: String
+    @Argument(help: "ID of the vine.") var vine: String
+    @Option(help: "Project name of the vine, as confirmation.") var confirm: String
 
     func run() async throws {
-        guard let id = VineID(vine) else { throw ValidationError("\"\(vine)\" is not a vine's id.") }
-        let client = try client.makeClient()
+        let id = try VineID(argument: vine)
+        let client = try await client.connect()
         let record: VineRecord = try await client.get("/api/vines/\(id)")
         guard confirm == record.projectName else {
-            throw ValidationError("This would destroy \"\(record.projectName)\". Say --confirm \(record.projectName)")
+            throw CommandFailure(
+                "This would destroy \"\(record.projectName)\". Pass --confirm \(record.projectName) to proceed.")
         }
         let created: JobRecord = try await client.post(
             "/api/jobs", CreateJob(jobType: .destroy, vineId: id, assignedWorkerId: job.worker()))
@@ -88,16 +106,24 @@ struct DestroyCommand: AsyncParsableCommand {
 
 struct SignInURLCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sign-in-url", abstract: "Print a new sign-in link: one use, 10 minutes.")
+        commandName: "sign-in-url", abstract: "Print a new sign-in link, good for one use within 10 minutes.")
 
     @OptionGroup var client: ClientOptions
-    @Option(help: "Who signs in: shown as the one who started and cancelled jobs.") var user: String?
+    @Option(help: "Name of the person who signs in, shown next to what they do.") var user: String?
 
     struct Reply: Decodable { var url: String }
 
     func run() async throws {
         let body = user.map { ["user": $0] } ?? [:]
-        let reply: Reply = try await client.makeClient().post("/api/sign-in-links", body)
+        let reply: Reply = try await client.connect().post("/api/sign-in-links", body)
         print(reply.url)
+    }
+}
+
+extension Identifier where Noun == Vine {
+    /// - Throws: ``CommandFailure`` for an argument that is no ID.
+    init(argument: String) throws {
+        guard let id = Self(argument) else { throw CommandFailure("Not a vine ID: \"\(argument)\".") }
+        self = id
     }
 }

@@ -10,22 +10,24 @@ internal import UnixSignals
 /// How a Tendril takes care of its jobs, the same for `vintner tendril` and the Tendrils of `vintner up`.
 struct CareOptions: ParsableArguments {
     @Option(help: "Seconds from the first SIGINT of a cancel to the second.") var secondInterruptAfter = 300
-    @Option(help: "Seconds from there to SIGKILL.") var killAfter = 60
-    @Option(help: "MiB of a job's output that may wait to be shipped; beyond it the middle is given up.")
+    @Option(help: "Seconds from the second SIGINT of a cancel to SIGKILL.") var killAfter = 60
+    @Option(help: "MiB of a job's output that may wait for Trellis; beyond that, the middle of the log is dropped.")
     var maxUnshipped = 2048
+    @Option(help: "Seconds that one git command may take; finding a branch may take 60 of them.") var gitTimeout = 600
 
     mutating func validate() throws {
         guard (1...86_400).contains(secondInterruptAfter), (1...86_400).contains(killAfter) else {
             throw ValidationError("--second-interrupt-after and --kill-after are 1 to 86400 seconds.")
         }
         guard (1...1_048_576).contains(maxUnshipped) else { throw ValidationError("--max-unshipped is 1 to 1048576.") }
+        guard (1...86_400).contains(gitTimeout) else { throw ValidationError("--git-timeout is 1 to 86400 seconds.") }
     }
 
     /// The same, for another process of this program.
     var arguments: [String] {
         [
             "--second-interrupt-after", "\(secondInterruptAfter)", "--kill-after", "\(killAfter)", "--max-unshipped",
-            "\(maxUnshipped)",
+            "\(maxUnshipped)", "--git-timeout", "\(gitTimeout)",
         ]
     }
 }
@@ -36,13 +38,14 @@ struct TendrilCommand: AsyncParsableCommand {
         abstract: "Run an agent that claims jobs and runs Terraform.",
         discussion: "Takes TRELLIS_URL, TENDRIL_ID and TENDRIL_TOKEN from the environment.")
 
-    @Option(help: "The Tendril's own folder (or TENDRIL_DIR).") var workDir: String?
-    @Option(help: "The folder of the vines' working folders; WORK_DIR/vines where absent.") var runRoot: String?
-    @Option(help: "How many jobs at a time.") var slots = 1
-    @Option(help: "A folder to look for engines in, before the PATH.") var engineFolder: [String] = []
-    @Option(help: "A name of this environment that engines get too.") var passEnv: [String] = []
+    @Option(help: "Folder for the Tendril's own files (or TENDRIL_DIR).") var workDir: String?
+    @Option(help: "Folder for the vines' working folders (default: WORK_DIR/vines).") var runRoot: String?
+    @Option(help: "Maximum number of jobs at a time.") var slots = 1
+    @Option(help: "Folder to look for terraform and tofu in, before the PATH (repeatable).") var engineFolder:
+        [String] = []
+    @Option(help: "Environment variable to pass to Terraform (repeatable).") var passEnv: [String] = []
     @OptionGroup var care: CareOptions
-    @Flag(help: "Allow file:// git sources (for tests).") var allowFileGit = false
+    @Flag(help: AllowFileGit.help) var allowFileGit = false
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
@@ -59,7 +62,7 @@ struct TendrilCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         guard let url = environment["TRELLIS_URL"], let id = environment["TENDRIL_ID"].flatMap({ TendrilID($0) }),
             let token = environment["TENDRIL_TOKEN"]
-        else { throw ValidationError("Set TRELLIS_URL, TENDRIL_ID and TENDRIL_TOKEN.") }
+        else { throw CommandFailure("Set TRELLIS_URL, TENDRIL_ID, and TENDRIL_TOKEN.") }
         let folder = workDir ?? environment["TENDRIL_DIR"] ?? "tendril"
         var configuration = TendrilConfiguration(
             trellisURL: url, id: id, token: token, version: VintnerVersion.current, workDir: folder,
@@ -72,6 +75,7 @@ struct TendrilCommand: AsyncParsableCommand {
         configuration.secondInterruptAfter = .seconds(care.secondInterruptAfter)
         configuration.killAfter = .seconds(care.killAfter)
         configuration.allowFileGit = allowFileGit
+        configuration.gitTimeout = .seconds(care.gitTimeout)
         return configuration
     }
 }

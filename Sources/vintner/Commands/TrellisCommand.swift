@@ -6,15 +6,25 @@ internal import ServiceLifecycle
 internal import Trellis
 internal import UnixSignals
 
+/// What `--allow-file-git` means, for the server and for Tendrils.
+enum AllowFileGit {
+    static let help = ArgumentHelp(
+        "Allow git sources on this machine's disk (file:///PATH).",
+        discussion: """
+            For tests, and for a Vintner with a single user: anybody who may create a vine can then read every \
+            repository that the Tendril can. Trellis and the Tendril both need the flag; "vintner up" passes it on.
+            """)
+}
+
 /// Options of the server, the same for `vintner trellis` and `vintner up`.
 struct ServerOptions: ParsableArguments {
-    @Option(help: "The folder for the database, the key and the admin token.") var data = "data"
-    @Option(help: "The address to listen on. One that is not loopback needs TLS or a proxy.") var host = "127.0.0.1"
-    @Option(help: "The port; 0 takes a free one.") var port = 8080
-    @Option(help: "PEM file of the certificate chain.") var tlsCert: String?
-    @Option(help: "PEM file of the certificate's key.") var tlsKey: String?
-    @Option(help: "The address of the proxy in front: https://vintner.example.com.") var behindProxy: String?
-    @Flag(help: "Allow file:// git sources (for tests).") var allowFileGit = false
+    @Option(help: "Folder for the database, the key, and the admin token.") var data = "data"
+    @Option(help: "Address to listen on. Other than loopback, it needs TLS or a proxy.") var host = "127.0.0.1"
+    @Option(help: "Port to listen on; 0 for any free one.") var port = 8080
+    @Option(help: "PEM file with the certificate chain.") var tlsCert: String?
+    @Option(help: "PEM file with the certificate's key.") var tlsKey: String?
+    @Option(help: "Public URL of the proxy in front, such as https://vintner.example.com.") var behindProxy: String?
+    @Flag(help: AllowFileGit.help) var allowFileGit = false
 
     mutating func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("Give both --tls-cert and --tls-key.") }
@@ -42,7 +52,7 @@ struct TrellisCommand: AsyncParsableCommand {
         commandName: "trellis", abstract: "Run the control plane alone: API, dashboard, live feed, database.")
 
     @OptionGroup var server: ServerOptions
-    @Option(help: "sqlite:PATH; DATA/vintner.sqlite where absent.") var database: String?
+    @Option(help: "Database as sqlite:PATH (default: DATA/vintner.sqlite).") var database: String?
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
@@ -64,7 +74,7 @@ struct TrellisCommand: AsyncParsableCommand {
 
 /// How much is logged; to stderr, never a secret.
 struct LoggingOptions: ParsableArguments {
-    @Option(help: "trace, debug, info, notice, warning or error.") var logLevel = "notice"
+    @Option(help: "trace, debug, info, notice, warning, or error.") var logLevel = "notice"
 
     mutating func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("--log-level is not a level.") }

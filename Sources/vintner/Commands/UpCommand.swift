@@ -11,8 +11,8 @@ struct UpCommand: AsyncParsableCommand {
         abstract: "Run everything on this machine: Trellis, Tendrils and an SQLite database in one folder.")
 
     @OptionGroup var server: ServerOptions
-    @Option(help: "How many local Tendrils.") var tendrils = 1
-    @Option(help: "A folder with Terraform files: planned at the start, where there is no vine yet.") var example:
+    @Option(help: "Number of local Tendrils.") var tendrils = 1
+    @Option(help: "Folder with Terraform files to plan at the first start, while there is no vine yet.") var example:
         [String] = []
     @OptionGroup var care: CareOptions
     @OptionGroup var logging: LoggingOptions
@@ -28,7 +28,7 @@ struct UpCommand: AsyncParsableCommand {
         try FileManager.default.createDirectory(
             atPath: server.data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         guard let lock = FolderLock(server.data + "/up.lock") else {
-            throw ValidationError("Another \"vintner up\" uses \(server.data).")
+            throw CommandFailure("Another \"vintner up\" uses \(server.data).")
         }
         let logger = logging.makeLogger("up")
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port

@@ -5,34 +5,40 @@ internal import Wire
 
 struct VinesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vines", abstract: "List vines, look at the versions of a state, break a lock.",
+        commandName: "vines", abstract: "List vines, show the versions of a state, break a lock.",
         subcommands: [List.self, States.self, BreakLock.self])
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The vines, one a line, with who holds their lock.")
+        static let configuration = CommandConfiguration(abstract: "List vines with their locks, one a line.")
 
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<VineRecord> = try await client.makeClient().get("/api/vines?limit=200")
-            for vine in page.items {
-                let lock = vine.lock.map { "locked by \($0.holder) since \($0.since)" } ?? ""
-                print(vine.id, "\(vine.projectName) / \(vine.environmentStage)".padded(to: 32), lock)
-            }
+            let client = try await client.connect()
+            var cursor: String?
+            repeat {
+                let page: ListPage<VineRecord> = try await client.get(
+                    "/api/vines" + queryString(["limit": "200", "cursor": cursor]))
+                for vine in page.items {
+                    let lock = vine.lock.map { "locked by \($0.holder) since \($0.since)" } ?? ""
+                    print(vine.id, "\(vine.projectName) / \(vine.environmentStage)".padded(to: 32), lock)
+                }
+                cursor = page.nextCursor
+            } while cursor != nil
         }
     }
 
     struct States: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "All stored versions of a vine's state; with --number the version itself.")
+            abstract: "List the stored versions of a vine's state, or print one with --number.")
 
         @OptionGroup var client: ClientOptions
-        @Argument(help: "The vine's id.") var vine: String
-        @Option(help: "Print this version. It holds sensitive values in clear.") var number: Int?
+        @Argument(help: "ID of the vine.") var vine: String
+        @Option(help: "Print this version. It contains sensitive values in clear text.") var number: Int?
 
         func run() async throws {
-            guard let id = VineID(vine) else { throw ValidationError("\"\(vine)\" is not a vine's id.") }
-            let client = try client.makeClient()
+            let id = try VineID(argument: vine)
+            let client = try await client.connect()
             if let number {
                 return try await client.text("/api/vines/\(id)/state/versions/\(number)") { print($0, terminator: "") }
             }
@@ -51,12 +57,12 @@ struct VinesCommand: AsyncParsableCommand {
             abstract: "Take a vine's state lock from its holder, who may still be changing real infrastructure.")
 
         @OptionGroup var client: ClientOptions
-        @Argument(help: "The vine's id.") var vine: String
-        @Option(help: "The vine's project name, to show that you mean it.") var confirm: String
+        @Argument(help: "ID of the vine.") var vine: String
+        @Option(help: "Project name of the vine, as confirmation.") var confirm: String
 
         func run() async throws {
-            guard let id = VineID(vine) else { throw ValidationError("\"\(vine)\" is not a vine's id.") }
-            let client = try client.makeClient()
+            let id = try VineID(argument: vine)
+            let client = try await client.connect()
             let record: VineRecord = try await client.get("/api/vines/\(id)")
             guard let lock = record.lock else {
                 print("The vine is not locked.")
@@ -64,7 +70,8 @@ struct VinesCommand: AsyncParsableCommand {
             }
             let _: VineRecord = try await client.post(
                 "/api/vines/\(id)/break-lock", Wire.BreakLock(lockId: lock.id, confirm: confirm))
-            print("Broken: \(lock.holder) held it. Versions of the state that still come from there are kept aside.")
+            print(
+                "Lock of \(lock.holder) broken. If a state still arrives from there, it is kept as a separate version.")
         }
     }
 }

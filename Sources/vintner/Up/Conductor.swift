@@ -72,7 +72,7 @@ struct Conductor: Service {
             try await Task.sleep(for: .milliseconds(20))
         }
         if Task.isShuttingDownGracefully { return nil }
-        throw ValidationError("Trellis did not answer within 30 seconds.")
+        throw CommandFailure("Trellis did not answer within 30 seconds.")
     }
 
     private func credentials(_ name: String, _ client: VintnerClient) async throws -> RegisteredWorker {
@@ -87,7 +87,7 @@ struct Conductor: Service {
         guard
             FileManager.default.createFile(
                 atPath: file, contents: try WireJSON.encode(worker), attributes: [.posixPermissions: 0o600])
-        else { throw ValidationError("\(file) can't be written.") }
+        else { throw CommandFailure("\(file) can't be written.") }
         return worker
     }
 

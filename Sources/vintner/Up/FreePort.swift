@@ -1,4 +1,3 @@
-internal import ArgumentParser
 internal import NIOCore
 internal import NIOPosix
 
@@ -7,7 +6,7 @@ enum FreePort {
     static func find(host: String) throws -> Int {
         let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: host, port: 0).wait()
         defer { try? channel.close().wait() }
-        guard let port = channel.localAddress?.port else { throw ValidationError("No free port on \(host).") }
+        guard let port = channel.localAddress?.port else { throw CommandFailure("No free port on \(host).") }
         return port
     }
 }
