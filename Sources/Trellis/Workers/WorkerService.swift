@@ -87,7 +87,8 @@ struct WorkerService: Sendable {
         let held = try await requireLastLease(id, epoch: epoch, worker: worker)
         guard held.state.leaseHeld || held.state.engine.holdsVine else {
             throw Refusal(
-                .leaseLost, "The job is \(held.status.rawValue) and its engine is gone. Its secrets can't be read anymore.")
+                .leaseLost,
+                "The job is \(held.status.rawValue) and its engine is gone. Its secrets can't be read anymore.")
         }
         guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
         return try await order(for: job)
