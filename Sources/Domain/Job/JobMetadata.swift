@@ -18,6 +18,7 @@ public struct JobMetadata: Hashable, Sendable {
     public private(set) var value: JSONValue
     /// What was cut, by name: `outputs.kubeconfig`, `resources`.
     public private(set) var truncated: [String] = []
+    private var noted: Set<String> = []
 
     public init(_ value: JSONValue, truncated: [String] = [], limit: Int) {
         if case .object = value { self.value = value } else { self.value = .object([:]) }
@@ -115,7 +116,7 @@ public struct JobMetadata: Hashable, Sendable {
     }
 
     private mutating func note(_ name: String) {
-        if !truncated.contains(name) { truncated.append(name) }
+        if noted.insert(name).inserted { truncated.append(name) }
     }
 
     /// The largest members that must go, so that the rest has at most `limit` bytes.
