@@ -86,7 +86,7 @@ export class LogPanel {
     this.selection = new Selection(log, {
       changed: () => { window.rows.redecorate(); this.#planRuler(); },
       // The bar takes its room from the log's foot, and must not take the line that was picked with it.
-      opened: (n) => { this.#resized(); this.reveal(n, { onlyIfAway: true }); },
+      opened: (n) => this.#makeRoom(n),
       reveal: (n) => this.reveal(n),
       picked: () => this.follow.unpin(),
     });
@@ -202,6 +202,15 @@ export class LogPanel {
   /** The log has moved down by so much: what is read stays where it is on the screen. @param {number} px */
   shift(px) {
     if (!this.follow.pinned) this.#window.shift(px);
+  }
+
+  // The log is lower now. What was at its foot moves up, no further than it has to.
+  #makeRoom(n) {
+    this.#resized();
+    const row = this.#view.rowOf(n);
+    if (row === undefined || row <= this.#window.topRow() || this.#window.isInView(row)) return;
+    this.#window.showRow(row, 1);
+    this.#draw();
   }
 
   // ---- what is shown, and how
