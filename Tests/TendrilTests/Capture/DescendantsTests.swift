@@ -129,7 +129,7 @@ import Testing
                 "-c",
                 """
                 id -u; id -g; id -G; cat \(secret); ls \(folder.path); echo forged >> \(folder.capture(of: .system))
-                cat /proc/$PPID/environ; echo seen > /dev/stderr; kill -0 $PPID || echo apart
+                cat /proc/$PPID/environ; echo seen >> /dev/stderr; kill -0 $PPID || echo apart
                 """,
             ], workingDirectory: "/", environment: ["PATH": "/usr/bin:/bin"], stdoutFile: nil)
         command.user = user
