@@ -9,12 +9,17 @@ public enum WireJSON {
 
     /// - Parameter maxDepth: how deep the document may nest; ``JSONDepth/trusted`` for answers of Trellis, which hold
     ///   documents of users.
+    /// - Parameter refusingUnknownFields: for what users write, where a misspelled name must not be passed over. What
+    ///   the parts of Vintner send each other may have fields of a newer version.
     /// - Throws: ``WireError`` with a sentence that says which field is wrong.
     public static func decode<Value: Decodable>(
-        _ type: Value.Type, from data: Data, maxDepth: Int = JSONDepth.request
+        _ type: Value.Type, from data: Data, maxDepth: Int = JSONDepth.request, refusingUnknownFields: Bool = false
     ) throws -> Value {
         do {
-            return try JSONValue(parsing: data, maxDepth: maxDepth).decoded(as: type, names: .snakeCase)
+            return try JSONValue(parsing: data, maxDepth: maxDepth)
+                .decoded(as: type, names: .snakeCase, refusingUnknownFields: refusingUnknownFields)
+        } catch let error as UnknownJSONField {
+            throw WireError(error)
         } catch let error as JSONError {
             throw WireError(error)
         } catch let error as DecodingError {
@@ -29,6 +34,14 @@ public struct WireError: Error, CustomStringConvertible {
     public let description: String
 
     public init(_ error: JSONError) { description = "The body is not valid JSON: it \(error)." }
+
+    public init(_ error: UnknownJSONField) {
+        let path = error.path.map { String($0.prefix(80)) }.joined(separator: ".")
+        let list = error.known.map { "\"\($0)\"" }.joined(separator: ", ")
+        description =
+            "Unknown field \"\(path)\". "
+            + (list.isEmpty ? "There are no fields here." : "The fields here are \(list).")
+    }
 
     public init(_ error: DecodingError) {
         func field(_ path: [any CodingKey]) -> String {

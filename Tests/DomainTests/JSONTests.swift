@@ -275,3 +275,40 @@ import Testing
         #expect(throws: (any Error).self) { try JSONEncoder().encode(["a": JSONValue.integer(1)]) }
     }
 }
+
+@Suite struct UnknownFieldTests {
+    private struct Inner: Decodable { var innerName: Int? }
+    private struct Outer: Decodable {
+        var oneName: String?
+        var inner: Inner?
+        var list: [Inner]?
+        var map: [String: Inner]?
+        var free: JSONValue?
+    }
+
+    private func unknown(_ text: String) throws -> UnknownJSONField? {
+        do {
+            _ = try JSONValue(parsing: Array(text.utf8))
+                .decoded(as: Outer.self, names: .snakeCase, refusingUnknownFields: true)
+            return nil
+        } catch let unknown as UnknownJSONField { return unknown }
+    }
+
+    @Test(arguments: [
+        (#"{"oneName": "x"}"#, "oneName"), (#"{"inner": {"b": 1, "a": 2}}"#, "inner.a"),
+        (#"{"list": [{}, {"x": 1}]}"#, "list.1.x"), (#"{"map": {"k": {"x": null}}}"#, "map.k.x"),
+        (#"{"": 1}"#, ""), (#"{"one_name": null, "One_name": 1}"#, "One_name"),
+    ])
+    func isNamedWithItsPath(text: String, path: String) throws {
+        let found = try #require(try unknown(text))
+        #expect(found.path.joined(separator: ".") == path)
+        #expect(found.known == (found.path.count == 1 ? ["free", "inner", "list", "map", "one_name"] : ["inner_name"]))
+    }
+
+    @Test func everyKnownFieldAndEveryFreeNamePasses() throws {
+        let text =
+            #"{"one_name": "x", "inner": {"inner_name": 1}, "list": [], "map": {"any": {}}, "free": {"a": [{"b": 1}]}}"#
+        #expect(try unknown(text) == nil)
+        #expect(try unknown("{}") == nil)
+    }
+}

@@ -102,7 +102,7 @@ extension EndToEndTests {
                 #expect(now.sensitiveVariables == ["pin"] && now.sensitiveEnvironment.isEmpty && now.variables.isEmpty)
                 #expect(now.region == nil && now.engine == nil && now.environment.isEmpty)
                 for (text, says) in [
-                    ("{\"project_name\": 5}", "project_name"), ("{", "JSON"),
+                    ("{\"variable\": {}}", "variable"), ("{\"project_name\": 5}", "project_name"), ("{", "JSON"),
                     ("{\"sensitive_variables\": {\"new\": null}}", "new"),
                 ] {
                     try write(text, to: settings)

@@ -137,4 +137,53 @@ import Wire
             #expect(try await tendril.call(.post, "/api/jobs/claim?since=2", "{}").status == 200)
         }
     }
+
+    @Test func unknownFieldsAreRefusedByName() async throws {
+        try await Harness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let job = try await api.makeJob(on: vine.id)
+            let cases: [(HTTPRequest.Method, String, String, String)] = [
+                (.post, "/api/vines", body("a", more: #", "variable": {}"#), "variable"),
+                (.post, "/api/vines", body("a", more: #", "projectName": "b""#), "projectName"),
+                (
+                    .post, "/api/vines", body("a", files: #"{"a.tf": {"content": "x", "mode": 493}}"#),
+                    "source.files.a.tf.mode"
+                ),
+                (
+                    .patch, "/api/vines/\(vine.id)",
+                    #"{"source": {"type": "git", "url": "https://h/x", "ref": "r", "subdir": "y"}}"#, "source.subdir"
+                ),
+                (
+                    .patch, "/api/vines/\(vine.id)",
+                    #"{"source": {"type": "inline", "files": {"a.tf": "x"}, "ref": "main"}}"#, "source.ref"
+                ),
+                (.patch, "/api/vines/\(vine.id)", #"{"regoin": "eu"}"#, "regoin"),
+                (.post, "/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(vine.id)", "worker": null}"#, "worker"),
+                (.patch, "/api/jobs/\(job.id)", #"{"assigned_worker_id": null, "status": "FAILED"}"#, "status"),
+                (.post, "/api/jobs/\(job.id)/apply", #"{"worker_id": "x"}"#, "worker_id"),
+                (.post, "/api/jobs/\(job.id)/cancel", #"{"force": true}"#, "force"),
+                (.post, "/api/jobs/\(job.id)/rerun", #"{"vine_id": "x"}"#, "vine_id"),
+                (.post, "/api/workers", #"{"name": "t", "slots": 4}"#, "slots"),
+                (.post, "/api/sign-in-links", #"{"usr": "ana"}"#, "usr"),
+                (
+                    .post, "/api/vines/\(vine.id)/break-lock", #"{"lock_id": "x", "confirm": "y", "force": true}"#,
+                    "force"
+                ),
+            ]
+            for (method, uri, body, name) in cases {
+                let reply = try await api.call(method, uri, body)
+                #expect(
+                    reply.status == 400 && reply.error?.contains("\"\(name)\"") == true, "\(uri) \(body): \(reply.text)"
+                )
+            }
+            #expect(try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self).status == .queued)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.count == 1)
+            // Names in maps are the user's own, and a Tendril may be newer than this server.
+            let free = body("free", more: #", "variables": {"any": {"deep": [{"er": 1}]}}, "environment": {"X": "y"}"#)
+            #expect(try await api.post("/api/vines", free).status == 201)
+            let tendril = try await api.makeTendril()
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, API.start + #", "mood": "good""#).status == 200)
+        }
+    }
 }

@@ -24,10 +24,15 @@ public enum JSONNames: Sendable {
 
 extension JSONValue {
     /// This value as a typed message. Looks at each member once: a message of nested values costs no more than its size.
+    ///
+    /// - Throws: ``UnknownJSONField`` for a member that no type asks for, if `refusingUnknownFields`.
     public func decoded<Value: Decodable>(
-        as type: Value.Type = Value.self, names: JSONNames = .asWritten
+        as type: Value.Type = Value.self, names: JSONNames = .asWritten, refusingUnknownFields: Bool = false
     ) throws -> Value {
-        try TreeDecoder(value: self, path: .root, names: names).decode(type)
+        let audit = refusingUnknownFields ? FieldAudit() : nil
+        let message = try TreeDecoder(value: self, path: .root, names: names, audit: audit).decode(type)
+        if let unknown = audit?.firstUnknown { throw unknown }
+        return message
     }
 }
 
@@ -39,6 +44,53 @@ extension JSONValue: Decodable {
                 .init(codingPath: decoder.codingPath, debugDescription: "read JSON with JSONValue(parsing:)"))
         }
         self = decoder.value
+    }
+}
+
+/// A member of a document that its type does not have.
+public struct UnknownJSONField: Error, Hashable {
+    /// The names from the top of the document to the member.
+    public var path: [String]
+    /// The names that the type has there, sorted.
+    public var known: [String]
+}
+
+/// Notes which members of each object were asked for while a message was decoded. Maps and ``JSONValue``s take every
+/// name, and are not noted.
+final class FieldAudit {
+    final class Object {
+        let path: JSONPath
+        let members: [String: JSONValue]
+        var asked: Set<String> = []
+
+        init(path: JSONPath, members: [String: JSONValue]) {
+            self.path = path
+            self.members = members
+        }
+    }
+
+    private var objects: [Object] = []
+
+    func begin(_ path: JSONPath, _ members: [String: JSONValue]) -> Object {
+        let object = Object(path: path, members: members)
+        objects.append(object)
+        return object
+    }
+
+    /// The first unknown member by path. Several types may share an object: one of them must know the member.
+    var firstUnknown: UnknownJSONField? {
+        var asked: [[String]: Set<String>] = [:]
+        var members: [[String]: Set<String>] = [:]
+        for object in objects {
+            let path = object.path.keys.map { $0.intValue.map(String.init) ?? $0.stringValue }
+            asked[path, default: []].formUnion(object.asked)
+            members[path, default: []].formUnion(object.members.keys)
+        }
+        let unknown = members.compactMap { path, names -> UnknownJSONField? in
+            let known = asked[path] ?? []
+            return names.subtracting(known).min().map { .init(path: path + [$0], known: known.sorted()) }
+        }
+        return unknown.min { $0.path.lexicographicallyPrecedes($1.path) }
     }
 }
 
@@ -110,14 +162,19 @@ struct TreeDecoder: Decoder {
     let value: JSONValue
     let path: JSONPath
     let names: JSONNames
+    /// nil where unknown members are none of our business.
+    var audit: FieldAudit?
 
     var codingPath: [any CodingKey] { path.keys }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func container<Key>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         guard case .object(let members) = value else { throw mismatch([String: JSONValue].self) }
+        let isMap = MapKeys.are(type)
         return KeyedDecodingContainer(
-            MemberDecoding<Key>(members: members, decoder: self, names: MapKeys.are(type) ? .asWritten : names))
+            MemberDecoding<Key>(
+                members: members, decoder: self, names: isMap ? .asWritten : names,
+                audited: isMap ? nil : audit?.begin(path, members)))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -133,7 +190,7 @@ struct TreeDecoder: Decoder {
     }
 
     fileprivate func child(_ value: JSONValue, _ key: any CodingKey) -> TreeDecoder {
-        TreeDecoder(value: value, path: .member(key, of: path), names: names)
+        TreeDecoder(value: value, path: .member(key, of: path), names: names, audit: audit)
     }
 
     fileprivate func integer<Value: FixedWidthInteger>(_ type: Value.Type) throws -> Value {
@@ -214,6 +271,7 @@ private struct MemberDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let members: [String: JSONValue]
     let decoder: TreeDecoder
     let names: JSONNames
+    let audited: FieldAudit.Object?
 
     var codingPath: [any CodingKey] { decoder.codingPath }
     var allKeys: [Key] {
@@ -226,15 +284,21 @@ private struct MemberDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return parts.dropFirst().reduce(into: String(parts[0])) { $0 += $1.prefix(1).uppercased() + $1.dropFirst() }
     }
 
+    private func name(of key: Key) -> String {
+        let name = names.spelled(key.stringValue)
+        audited?.asked.insert(name)
+        return name
+    }
+
     private func member(_ key: Key) throws -> TreeDecoder {
-        guard let value = members[names.spelled(key.stringValue)] else {
+        guard let value = members[name(of: key)] else {
             throw DecodingError.keyNotFound(
                 key, .init(codingPath: codingPath, debugDescription: "\(key.stringValue) is missing"))
         }
         return decoder.child(value, key)
     }
 
-    func contains(_ key: Key) -> Bool { members[names.spelled(key.stringValue)] != nil }
+    func contains(_ key: Key) -> Bool { members[name(of: key)] != nil }
     func decodeNil(forKey key: Key) throws -> Bool { try member(key).value == .null }
     func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try member(key).decode(type) }
     func decode(_ type: String.Type, forKey key: Key) throws -> String { try member(key).decode(type) }

@@ -24,9 +24,25 @@ extension Request {
     }
 
     /// The body as a message of the API. An absent body reads as `{}`.
-    func message<Message: Decodable>(_ type: Message.Type, upTo limit: Int) async throws -> Message {
+    ///
+    /// - Parameter mayBeNewer: true for messages of Tendrils, whose fields of a newer version are ignored. A user's
+    ///   unknown field is refused by name.
+    func message<Message: Decodable>(
+        _ type: Message.Type, upTo limit: Int, mayBeNewer: Bool = false
+    ) async throws -> Message {
         let data = try await bytes(upTo: limit)
-        return try WireJSON.decode(type, from: data.isEmpty ? Data("{}".utf8) : data)
+        return try WireJSON.decode(
+            type, from: data.isEmpty ? Data("{}".utf8) : data, refusingUnknownFields: !mayBeNewer)
+    }
+
+    /// For a call that takes no fields.
+    func checkNoFields() async throws {
+        struct Nothing: Decodable {
+            private enum CodingKeys: CodingKey {}
+
+            init(from decoder: any Decoder) throws { _ = try decoder.container(keyedBy: CodingKeys.self) }
+        }
+        _ = try await message(Nothing.self, upTo: 4096)
     }
 
     /// A query parameter as a whole number within `range`; `fallback` where it is absent.

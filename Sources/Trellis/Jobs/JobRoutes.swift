@@ -78,17 +78,20 @@ struct JobRoutes: Sendable {
 
     private func cancel(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
+        try await request.checkNoFields()
         let job = try await service.cancel(context.id("id", of: "job"), by: user)
         return try .json(await records.record(job))
     }
 
     private func forceCancel(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
+        try await request.checkNoFields()
         return try .json(await records.record(service.forceCancel(context.id("id", of: "job"), by: user)))
     }
 
     private func giveUp(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
+        try await request.checkNoFields()
         return try .json(await records.record(service.giveUp(context.id("id", of: "job"), by: user)))
     }
 
@@ -101,6 +104,7 @@ struct JobRoutes: Sendable {
 
     private func rerun(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
+        try await request.checkNoFields()
         let job = try await service.rerun(context.id("id", of: "job"), by: user)
         return try .json(await records.record(job), status: .created)
     }

@@ -82,7 +82,7 @@ struct WorkerRoutes: Sendable {
 
     private func heartbeat(_ request: Request, context: TrellisContext) async throws -> Response {
         let id = try context.requireTendril()
-        let beat = try await request.message(Heartbeat.self, upTo: 256 << 10)
+        let beat = try await request.message(Heartbeat.self, upTo: 256 << 10, mayBeNewer: true)
         return try .json(await service.heartbeat(beat, from: id))
     }
 
@@ -100,7 +100,7 @@ struct WorkerRoutes: Sendable {
 
     private func report(_ request: Request, context: TrellisContext) async throws -> Response {
         let id = try context.requireTendril()
-        let report = try await request.message(ReportStatus.self, upTo: limits.reportBytes)
+        let report = try await request.message(ReportStatus.self, upTo: limits.reportBytes, mayBeNewer: true)
         return try .json(await service.report(report, on: context.id("id", of: "job"), from: id))
     }
 
@@ -110,7 +110,7 @@ struct WorkerRoutes: Sendable {
         // The whole body first, then the lease, and only then the job's one place: half a request, or one of a Tendril
         // that does not hold the job, keeps nobody waiting.
         // Escaping may double the text, and times come on top.
-        let message = try await request.message(AppendLogs.self, upTo: 4 * limits.log.appendBytes)
+        let message = try await request.message(AppendLogs.self, upTo: 4 * limits.log.appendBytes, mayBeNewer: true)
         let append = LogAppend(job: id, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
         try limits.log.check(append.chunks)
         _ = try await service.requireLastLease(id, epoch: message.epoch, worker: worker)

@@ -37,7 +37,7 @@ struct VineFolder {
             throw CommandFailure("\(path) can't be read.")
         }
         do {
-            return try WireJSON.decode(Settings.self, from: data)
+            return try WireJSON.decode(Settings.self, from: data, refusingUnknownFields: true)
         } catch let error as WireError {
             throw CommandFailure("\(path): \(error.description.replacing("The body", with: "The file"))")
         }
