@@ -120,7 +120,7 @@ def test_break_lock_stands_only_where_nobody_gives_the_lock_back(page: Page, api
     work.report(engine_state="GONE", log={"incomplete": "the middle was given up"})
     row.get_by_role("button", name="Break lock").click(timeout=20_000)
     dialog = page.get_by_role("dialog", name=re.compile("Break the lock"))
-    expect(dialog).to_contain_text(re.compile(r"since \w{3} \d+ \w+ \d{4}, \d\d:\d\d:\d\d"))
+    expect(dialog).to_contain_text(re.compile(r"since \d+ \w+ \d{4}, \d\d:\d\d:\d\d"))
     expect(dialog.get_by_role("button", name="Keep lock")).to_be_visible()
     dialog.get_by_role("textbox").fill(f"{vine['project_name']}/test")
     dialog.get_by_role("button", name="Break lock").click()

@@ -184,7 +184,8 @@ import Testing
             let vine = try await bench.vine()
             func facts() async throws -> VineFacts? { try await bench.store.vineFacts([vine.id])[vine.id] }
             #expect(try await facts() == VineFacts())
-            let old = try await bench.ended(of: vine)
+            let old = try await bench.job(of: vine, at: -2000)
+            try await bench.change(old.id, .cancel)
             #expect(try await facts()?.lastJob?.id == old.id)
             let running = try await bench.running(of: vine)
             #expect(try await facts()?.lastJob?.status == .processing)

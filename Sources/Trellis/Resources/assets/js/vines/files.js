@@ -1,6 +1,7 @@
 // The files of a vine in the form: pasted, uploaded or dropped, single or as folders.
 
 import { all, h, icon, one } from "../lib/dom.js";
+import { isSame } from "../lib/exact-json.js";
 import { bytes, counted } from "../lib/format.js";
 import { restoreLineEnds, shownText } from "../lib/line-ends.js";
 import { toast } from "../lib/toast.js";
@@ -10,13 +11,18 @@ import { droppedFiles, isLeftOut, pickedFiles } from "./folder.js";
 const MAX_FILE = 4 << 20;
 const MAX_FILES = 500;
 
-/** @typedef {{item: HTMLElement, name: HTMLInputElement, area: HTMLTextAreaElement, text: string}} Row text: as it was filled in */
+/**
+ * @typedef {string|Map<string, any>} FileValue text, or what the API has for a file that is more than text: `content`,
+ *   `executable`, `encoding`
+ * @typedef {{item: HTMLElement, name: HTMLInputElement, area: HTMLTextAreaElement, value: FileValue, text: string}} Row
+ *   value and text: as they were filled in
+ */
 
 export class Files {
   #host = one("[data-files]");
   /** @type {Row[]} */
   #rows = [];
-  /** @type {Map<string, string>} */
+  /** @type {Map<string, FileValue>} */
   #before = new Map();
 
   constructor() {
@@ -42,55 +48,59 @@ export class Files {
     });
   }
 
-  /** @param {Map<string, string>} files */
+  /** @param {Map<string, FileValue>} files */
   set(files) {
     this.#host.replaceChildren();
     this.#rows = [];
     this.#before = new Map(files);
-    for (const [name, text] of files) this.#add(name, text);
+    for (const [name, value] of files) this.#add(name, value);
   }
 
   /** The files as they stand, faulty names and all. @returns {[string, string][]} */
   get current() {
-    return this.#rows.map((row) => /** @type {[string, string]} */ ([row.name.value.trim(), row.area.value]));
+    return this.#rows.filter((row) => !isBinary(row.value)).map((row) => /** @type {[string, string]} */ ([row.name.value.trim(), row.area.value]));
   }
 
-  /** @returns {Map<string, string>} @throws {FieldError} with a sentence for the one who typed */
-  get() {
+  /**
+   * @param {string} [folder] where Terraform runs, in the source
+   * @returns {Map<string, FileValue>} @throws {FieldError} with a sentence for the one who typed
+   */
+  get(folder = "") {
     const files = new Map();
     for (const row of this.#rows) {
       const name = row.name.value.trim();
-      const text = textOf(row);
-      if (!name && !text.trim()) continue;
+      if (!name && !row.area.value.trim()) continue;
       if (!name) throw new FieldError("Every file needs a name, such as main.tf.", row.name);
       if (files.has(name)) throw new FieldError(`There are two files named ${name}. Rename or remove one of them.`, row.name);
-      files.set(name, text);
+      files.set(name, valueOf(row));
     }
-    const isConfiguration = ([name, text]) => !name.includes("/") && /\.(tf|tofu)(\.json)?$/.test(name) && text.trim();
-    if (![...files].some(isConfiguration)) {
+    const isConfiguration = ([name, text]) => isIn(folder, name) && /\.(tf|tofu)(\.json)?$/.test(name) && text.trim();
+    if (!this.current.some(isConfiguration)) {
       throw new FieldError("The configuration is empty. Add at least one Terraform file with something in it, such as main.tf.", this.#rows[0]?.area ?? null);
     }
     return files;
   }
 
-  /** What to send for a change; null where nothing was touched. @returns {Map<string, string>|null} */
-  changes() {
+  /** What to send for a change; null where nothing was touched. @param {string} folder @returns {Map<string, FileValue>|null} */
+  changes(folder) {
     const names = this.#rows.map((row) => row.name.value.trim());
-    const isUntouched = names.length === this.#before.size && this.#rows.every((row, i) => this.#before.has(names[i]) && textOf(row) === this.#before.get(names[i]));
-    return isUntouched ? null : this.get();
+    const isUntouched = names.length === this.#before.size && this.#rows.every((row, i) => this.#before.has(names[i]) && isSame(valueOf(row), this.#before.get(names[i])));
+    return isUntouched ? null : this.get(folder);
   }
 
-  #add(name, text) {
+  /** @param {string} name @param {FileValue} value */
+  #add(name, value) {
+    const text = isBinary(value) ? "Not text. The file stays as it is." : typeof value === "string" ? value : String(value.get("content") ?? "");
     const input = /** @type {HTMLInputElement} */ (h("input", { "aria-label": "File name", placeholder: "main.tf", autocomplete: "off", spellcheck: "false" }));
     input.value = name;
-    const area = /** @type {HTMLTextAreaElement} */ (h("textarea", { "aria-label": "Text of the file", rows: "10", spellcheck: "false", autocapitalize: "off", wrap: "off" }));
+    const area = /** @type {HTMLTextAreaElement} */ (h("textarea", { "aria-label": "Text of the file", rows: "10", spellcheck: "false", autocapitalize: "off", wrap: "off", readonly: isBinary(value) }));
     area.value = shownText(text);
     const item = h("div", { class: "file" },
       h("div", { class: "file-head" }, icon("file"), input,
         h("button", { class: "icon-btn", type: "button", "aria-label": "Remove this file", on: { click: () => this.#remove(row) } }, icon("x"))),
       area);
     /** @type {Row} */
-    const row = { item, name: input, area, text };
+    const row = { item, name: input, area, value, text };
     this.#rows.push(row);
     this.#host.append(item);
     return row;
@@ -139,6 +149,9 @@ export class Files {
         continue;
       }
       replaced.add(name);
+      // A script that could be executed still can.
+      old.value = isBinary(old.value) ? text : typeof old.value === "string" ? text : new Map([...old.value, ["content", text]]);
+      old.area.readOnly = false;
       old.text = text;
       old.area.value = shownText(text);
     }
@@ -152,6 +165,17 @@ export class Files {
     for (const row of this.#rows) row.item.remove();
     this.#rows = [];
   }
+}
+
+const isBinary = (value) => value instanceof Map && value.get("encoding") === "base64";
+
+/** Whether a file is directly in a folder. @param {string} folder @param {string} name */
+export const isIn = (folder, name) => (!folder || name.startsWith(`${folder}/`)) && !name.slice(folder ? folder.length + 1 : 0).includes("/");
+
+/** What to send for a row: all that is known of the file, with its text. @param {Row} row @returns {FileValue} */
+function valueOf(row) {
+  if (isBinary(row.value)) return row.value;
+  return typeof row.value === "string" ? textOf(row) : new Map([...row.value, ["content", textOf(row)]]);
 }
 
 const textOf = (row) => (row.area.value === shownText(row.text) ? row.text : restoreLineEnds(row.text, row.area.value));

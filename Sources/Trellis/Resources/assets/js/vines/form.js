@@ -5,7 +5,7 @@ import { all, one, setText } from "../lib/dom.js";
 import { messageOf, showProblem } from "../lib/problem.js";
 import { Declared } from "./declared.js";
 import { FieldError } from "./field-error.js";
-import { Files } from "./files.js";
+import { Files, isIn } from "./files.js";
 import { Pairs } from "./pairs.js";
 
 const KINDS = ["variables", "sensitive_variables", "environment", "sensitive_environment"];
@@ -108,7 +108,10 @@ export class VineForm {
   }
 
   #declare() {
-    this.#declared.show(this.#form.elements.source.value === "inline" ? this.#files.current : []);
+    // Only the files of the folder where Terraform runs declare the vine's variables.
+    const folder = this.#folder;
+    const files = this.#isInline ? this.#files.current.filter(([name]) => isIn(folder, name)) : [];
+    this.#declared.show(files.map(([name, text]) => [name.slice(folder ? folder.length + 1 : 0), text]));
   }
 
   /** A new vine as a whole. */
@@ -117,7 +120,7 @@ export class VineForm {
     body.set("project_name", this.#needed("project_name", "Give the vine a project name."));
     body.set("environment_stage", this.#needed("environment_stage", "Give the vine a stage, such as staging."));
     for (const name of ["region", "engine"]) if (this.#text(name)) body.set(name, this.#text(name));
-    body.set("source", this.#isInline ? this.#inline(this.#files.get()) : this.#git());
+    body.set("source", this.#isInline ? this.#inline(this.#files.get(this.#folder)) : this.#git());
     for (const [kind, pairs] of this.#pairs) {
       const values = pairs.get();
       if (values.size) body.set(kind, values);
@@ -133,7 +136,7 @@ export class VineForm {
     if (isTouched("environment_stage")) body.set("environment_stage", this.#needed("environment_stage", "Give the vine a stage, such as staging."));
     for (const name of ["region", "engine"]) if (isTouched(name)) body.set(name, this.#text(name) || null);
     if (this.#isInline) {
-      const files = isTouched("source") ? this.#files.get() : this.#files.changes();
+      const files = isTouched("source") ? this.#files.get(this.#folder) : this.#files.changes(this.#folder);
       if (files) body.set("source", this.#inline(files));
     } else if (isTouched("source") || GIT.some((name) => isTouched(`git_${name}`))) {
       body.set("source", this.#git());
@@ -143,6 +146,12 @@ export class VineForm {
       if (values) body.set(kind, values);
     }
     return body;
+  }
+
+  /** The folder of an inline source where Terraform runs; "" for the top. @returns {string} */
+  get #folder() {
+    const source = this.#vine?.get("source");
+    return source?.get("type") === "inline" ? source.get("path") ?? "" : "";
   }
 
   get #isInline() {
@@ -158,17 +167,12 @@ export class VineForm {
     return this.#text(name);
   }
 
-  /** What the form does not show of a source, such as the modes of its files, stays with the files that stay. */
+  /** What the form does not show of a source, such as the folder where Terraform runs, stays. */
   #inline(files) {
     /** @type {Map<string, any>|undefined} */
     const before = this.#vine?.get("source");
     const source = new Map(before?.get("type") === "inline" ? before : [["type", "inline"]]);
     source.set("files", files);
-    for (const [name, value] of source) {
-      if (name === "files" || name === "type") continue;
-      if (Array.isArray(value)) source.set(name, value.filter((item) => files.has(item)));
-      else if (value instanceof Map) source.set(name, new Map([...value].filter(([path]) => files.has(path))));
-    }
     return source;
   }
 

@@ -5,7 +5,7 @@ import { post, remove } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { confirmFirst } from "../lib/confirm.js";
 import { badge, h, icon, one, pageData } from "../lib/dom.js";
-import { count, counted, exactDay, shortId } from "../lib/format.js";
+import { count, counted, exact, shortId } from "../lib/format.js";
 import { drawNothing, drawRows, LiveList } from "../lib/list.js";
 import { sharedMenu } from "../lib/menu.js";
 import { keepPlace, setFilters } from "../lib/place.js";
@@ -81,7 +81,7 @@ function breakLock(vine) {
   const { id, holder, since } = vine.lock;
   confirmFirst({
     title: `Break the lock of ${titleOf(vine)}`,
-    text: `${holder} has held the state's lock since ${exactDay(Date.parse(since))}, and may still be changing real infrastructure. Break the lock only if you know that nothing runs there any more. A state that still comes from there is kept as a version of its own.`,
+    text: `${holder} has held the state's lock since ${exact(Date.parse(since))}, and may still be changing real infrastructure. Break the lock only if you know that nothing runs there any more. A state that still comes from there is kept as a version of its own.`,
     name: titleOf(vine), action: "Break lock", cancel: "Keep lock", isDanger: true,
     run: async () => {
       await post(`/api/vines/${vine.id}/break-lock`, { lock_id: id, confirm: vine.project_name });
