@@ -117,7 +117,9 @@ struct Reply: Sendable {
     var body: Data
 
     var text: String { String(decoding: body, as: UTF8.self) }
-    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try WireJSON.decode(type, from: body) }
+    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        try WireJSON.decode(type, from: body, maxDepth: JSONDepth.trusted)
+    }
     /// The sentence of an error.
     var error: String? { try? decode(ErrorBody.self).error }
 }

@@ -11,7 +11,7 @@ struct CanonicalPaths: RouterMiddleware {
         guard path != Self.canonical(path) else { return try await next(request, context) }
         guard request.method == .get || request.method == .head else { throw HTTPError(.notFound) }
         let query = request.uri.query.map { "?\($0)" } ?? ""
-        return .redirect(to: Self.canonical(path) + query, type: .permanent)
+        return Response(status: .permanentRedirect, headers: [.location: Self.canonical(path) + query])
     }
 
     /// `path` with single slashes, and none at its end.

@@ -220,7 +220,8 @@ enum StateFile {
     static func position(of bytes: Data) throws -> StatePosition {
         var lineage: String?
         var serial: Int64?
-        try? JSONCursor.read(bytes) { cursor in
+        // A document that is cut off is no state, even if it got as far as its serial.
+        let isWhole: Void? = try? JSONCursor.read(bytes) { cursor in
             try cursor.members { name, cursor in
                 switch name {
                 case "lineage": lineage = try cursor.string()
@@ -229,7 +230,7 @@ enum StateFile {
                 }
             }
         }
-        guard let lineage, let serial, !lineage.isEmpty, serial >= 0 else {
+        guard isWhole != nil, let lineage, let serial, !lineage.isEmpty, serial >= 0 else {
             throw Refusal(.invalid, "The body is not a Terraform state: it needs a lineage and a serial.")
         }
         return StatePosition(lineage: lineage, serial: serial)
