@@ -99,7 +99,7 @@ extension JobRunnerTests {
             + (0..<600).map { "{\"address\":\"a.b[\\\"\(huge)\($0)\\\"]\",\"change\":{\"actions\":[\"create\"]}}" }
             .joined(separator: ",") + "]}"
         let output = String(repeating: "\u{1}\"o", count: 5000)
-        let encoded = String(decoding: try JSONEncoder().encode(output), as: UTF8.self)
+        let encoded = JSONValue.string(output).text
         let outputs =
             "{" + (0..<60).map { "\"out\($0)\":{\"value\":\(encoded),\"type\":\"string\"}" }.joined(separator: ",")
             + "}"
