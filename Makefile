@@ -19,8 +19,7 @@ run: ## Install, build and start Vintner with the examples; print a sign-in link
 .PHONY: test
 test: lint ## Install, check, build and run every test: unit, storage, end to end, protocol, browser, faults
 	swift build --build-tests $(STRICT)
-	swift test --skip-build --skip PropertyTests
-	swift test --skip-build --filter PropertyTests
+	scripts/test-swift.sh
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider scripts
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Engine
 	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Protocol
@@ -31,7 +30,8 @@ test: lint ## Install, check, build and run every test: unit, storage, end to en
 .PHONY: unit
 unit: ## Run only the Swift tests
 	@scripts/setup.sh
-	swift test
+	swift build --build-tests $(STRICT)
+	scripts/test-swift.sh
 
 .PHONY: lint
 lint: ## Check formatting, the types of the pages' scripts, and Markdown; warnings are errors

@@ -59,7 +59,7 @@ import TextSearch
                 Issue.record("\(pattern) is no pattern")
                 continue
             }
-            #expect(sentence.hasPrefix("This is no pattern: ") && sentence.contains("at character"))
+            #expect(sentence.hasPrefix("Invalid regular expression: ") && sentence.contains("at character"))
         }
     }
 

@@ -15,7 +15,7 @@ import Wire
     private static func vine(_ variables: String) -> String {
         """
         {"project_name": "deep", "environment_stage": "dev", "variables": \(variables),
-         "source": {"type": "inline", "files": {"main.tf": ""}}}
+         "source": {"type": "inline", "files": {"main.tf": "terraform {}"}}}
         """
     }
 

@@ -126,7 +126,7 @@ import Wire
             #expect(try await record().giveUp?.allowed == true)
             let given = try await give().decode(JobRecord.self)
             #expect(given.status == .cancelled && given.engineState == .unknown && given.logState == "INCOMPLETE")
-            #expect(given.outcome?.summary.contains("did not end within 60 s") == true)
+            #expect(given.outcome?.summary.contains("did not exit within 60 s") == true)
             #expect(given.giveUp == nil)
             // The vine is free for the next job, and the late end is still heard.
             #expect(try await api.makeJob(on: vine.id).status == .queued)

@@ -10,7 +10,7 @@ import Wire
     private func vine(_ sensitive: String) -> String {
         """
         {"project_name": "orchard", "environment_stage": "dev", "sensitive_variables": \(sensitive),
-         "source": {"type": "inline", "files": {"main.tf": ""}}}
+         "source": {"type": "inline", "files": {"main.tf": "terraform {}"}}}
         """
     }
 

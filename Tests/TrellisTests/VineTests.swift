@@ -98,13 +98,11 @@ import Wire
             let vine = try await api.post("/api/vines", body("clear", more: more)).decode(VineRecord.self)
             #expect(vine.engine == .tofu && vine.region == "eu-9" && vine.origin == "folder:here:/srv/a")
             let path = "/api/vines/\(vine.id)"
-            for cleared in ["null", "\"\""] {
-                let set = try await api.call(.patch, path, #"{"engine": "terraform", "region": "eu-8"}"#)
-                #expect(try set.decode(VineRecord.self).engine == .terraform)
-                let reply = try await api.call(.patch, path, #"{"engine": \#(cleared), "region": \#(cleared)}"#)
-                let now = try reply.decode(VineRecord.self)
-                #expect(now.engine == nil && now.region == nil && now.origin == vine.origin)
-            }
+            let set = try await api.call(.patch, path, #"{"engine": "terraform", "region": "eu-8"}"#)
+            #expect(try set.decode(VineRecord.self).engine == .terraform)
+            let reply = try await api.call(.patch, path, #"{"engine": null, "region": null}"#)
+            let now = try reply.decode(VineRecord.self)
+            #expect(now.engine == nil && now.region == nil && now.origin == vine.origin)
             #expect(try await api.call(.patch, path, #"{"engine": "pulumi"}"#).status == 400)
             #expect(try await api.call(.patch, path, #"{"origin": "a\u0007b"}"#).status == 400)
         }

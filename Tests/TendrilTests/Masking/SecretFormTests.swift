@@ -142,7 +142,7 @@ import Testing
     // MARK: - Numbers
 
     private func json(_ text: String) throws -> JSONValue {
-        try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        try JSONValue(parsing: text.utf8)
     }
 
     @Test func numbersInEveryNotation() throws {
