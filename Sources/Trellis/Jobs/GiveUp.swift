@@ -70,11 +70,13 @@ struct GiveUp: Sendable {
 
     private func take(_ lease: Lease, status: JobStatus, reason: String) async throws -> Job {
         // The error message stays; the outcome is replaced when the Tendril comes back and reports the real one. So
-        // only the outcome says what is not known yet.
+        // only the outcome says what is not known yet. A cancelled job has no error message.
         let unknown = "It isn't known what Terraform did after that. If it held the state lock, it still does."
         let facts = JobFacts(
             errorMessage: status == .processing ? reason : nil,
-            outcome: Outcome(result: .unknown, summary: unknown), notes: ["\(reason) \(unknown)"])
+            outcome: Outcome(
+                result: .unknown, summary: status == .processing ? unknown : "\(reason) \(unknown)"),
+            notes: ["\(reason) \(unknown)"])
         let events: [JobEvent] = [
             .giveUp(epoch: lease.epoch),
             .closeLog(
