@@ -96,7 +96,7 @@ class Api:
     def post(self, path: str, body: Any = None) -> Any:
         return self.call("POST", path, body)
 
-    def vine(self, main: str = "", **more: Any) -> str:
+    def vine(self, main: str = "terraform {}", **more: Any) -> str:
         return self.post("/api/vines", {
             "project_name": f"p-{uuid.uuid4().hex[:8]}", "environment_stage": "test", "region": "eu-west-1",
             "source": {"type": "inline", "files": {"main.tf": main}}, **more})["id"]

@@ -13,15 +13,16 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 def deliver(socket: Socket, job: Job, *bindings: Any) -> list[tuple[str, list[int]]]:
-    """Appends five known chunks; answers text and ids of what came through these bindings. The channel joined beside
-    them is given every row, so when it has the last one, nothing more is on its way."""
-    socket.joined("realtime:all", of_job(job.id))
-    socket.joined("realtime:some", *bindings)
+    """Appends five known chunks; answers text and ids of what came through these bindings. A binding beside them asks
+    for the last row only. A channel delivers in order, so when that one has come, nothing more is on its way."""
+    joined = socket.joined("realtime:some", *bindings, of_job(job.id, "stream_type=eq.SYSTEM"))
+    end = joined.echoes[-1]["id"]
     for text, stream in ("a\n", "STDOUT"), ("b\n", "STDERR"), ("c\n", "STDOUT"), ("d\n", "STDERR"):
         job.append(text, stream=stream)
     last = job.append("last\n", stream="SYSTEM")
-    seen = socket.until(lambda m: m.topic == "realtime:all" and m.record["seq"] == last) + socket.heartbeat()
-    return [(m.record["log_chunk"].strip(), m.payload["ids"]) for m in seen if m.topic == "realtime:some"]
+    seen = socket.until(lambda m: m.record["seq"] == last) + socket.heartbeat()
+    came = [(m.record["log_chunk"].strip(), [id for id in m.payload["ids"] if id != end]) for m in seen]
+    return [(text, ids) for text, ids in came if ids]
 
 
 def texts(socket: Socket, job: Job, filter: str) -> str:
@@ -157,7 +158,7 @@ JOB = "{job}"
     (of_job(JOB, select=["seq", "secret"]), "invalid column for select secret"),
     (of_job(JOB, event="TRUNCATE"), "the event is INSERT, UPDATE, DELETE or *"),
     ({**of_job(JOB), "schema": "private"}, "schema private can't be followed; it is public"),
-    (binding("vines"), None), (binding("tokens"), None), (binding("sqlite_master"), None),
+    (binding("vine_states"), None), (binding("tokens"), None), (binding("sqlite_master"), None),
     ({"event": "*", "schema": "public"}, None), ({"event": "*", "schema": "*"}, None), ({}, None),
     (binding(JOBS, "config_snapshot=eq.x"), "invalid column for filter config_snapshot"),
     (binding(WORKERS, "token_hash=like.%"), "invalid column for filter token_hash"),
