@@ -11,7 +11,7 @@ from realtime import SOCKETS
 
 
 def test_H1_type_icon_and_label(page: Page, api: Api, planned, deployed) -> None:
-    destroy = api.job("DESTROY", api.vine("")["id"])
+    destroy = api.job("DESTROY", api.vine("terraform {}")["id"])
     for record in (planned, deployed, {"job": destroy}):
         JobPage(page, record["job"]["id"]).open()
         head = page.locator("main header")

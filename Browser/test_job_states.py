@@ -220,7 +220,8 @@ def test_A4_plan_and_destroy_ask_for_the_tendril_too(page: Page, api: Api) -> No
     api.post(f"/api/jobs/{plan['id']}/cancel")
 
     page.goto("/dashboard/vines")
-    row.get_by_role("button", name="Destroy").click()
+    row.get_by_role("button", name=re.compile("More actions")).click()
+    page.get_by_role("menuitem", name=re.compile("Destroy")).click()
     dialog = page.get_by_role("dialog", name=re.compile("Destroy"))
     expect(dialog.get_by_role("radio", name=re.compile("tendril-1"))).to_be_disabled()
     dialog.get_by_role("radio", name=re.compile(able.name)).check()

@@ -50,7 +50,7 @@ def test_a_job_whose_tendril_is_gone_is_given_up(page: Page, api: Api) -> None:
 
     say("POST", "/api/workers/heartbeat", {
         "version": "test", "slots": 1, "draining": False, "run_root": "/x", "engines": [engine], "leases": []})
-    job = api.job("PLAN", api.vine("")["id"], assigned_worker_id=made["worker_id"])
+    job = api.job("PLAN", api.vine("terraform {}")["id"], assigned_worker_id=made["worker_id"])
     say("POST", "/api/jobs/claim", {})
     say("PUT", f"/api/jobs/{job['id']}/status", {"epoch": 1, "status": "PROCESSING"})
     view = JobPage(page, job["id"]).open().shows("PROCESSING")
@@ -68,7 +68,7 @@ def test_a_job_whose_tendril_is_gone_is_given_up(page: Page, api: Api) -> None:
 
 
 def test_a_lock_is_shown_with_its_holder_and_broken_in_so_many_words(page: Page, api: Api) -> None:
-    vine = api.vine("", project="held")
+    vine = api.vine("terraform {}", project="held")
     api.post(f"/api/vines/{vine['id']}/lock", {"ID": "l-1", "Who": "ana@laptop"})
     page.goto(f"/dashboard/vines#{vine['id']}")
     row = page.locator(f'[data-vine="{vine["id"]}"]')

@@ -72,7 +72,7 @@ def test_nested_documents(server: Server, api: Api) -> None:
         # As deep as a body may be, and deeper, both of some 60 KB.
         for depth in (60, 200):
             body = ('{"project_name":"deep-%d-%d","environment_stage":"x","variables":{"v":[%s]},'
-                    '"source":{"type":"inline","files":{"main.tf":""}}}'
+                    '"source":{"type":"inline","files":{"main.tf":"terraform {}"}}}'
                     % (index, depth, nested(depth, 60_000 // (2 * depth))))
             answer = requests.post(
                 f"{server.url}/api/vines", data=body, headers=headers(server), timeout=60)

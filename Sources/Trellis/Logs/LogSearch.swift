@@ -75,8 +75,11 @@ struct LogSearch: Sendable {
         _ job: JobID, from line: Int64, _ size: LogSize, _ withStreams: Bool
     ) async throws -> [VisibleLines] {
         guard line <= size.lines else { return [] }
-        return try await store.visibleLines(
-            of: job, at: line, count: Self.segmentsAtOnce, withStreams: withStreams)
+        // Unpacking and parsing a segment takes as long as looking through it.
+        return try await WorkPool.searches.perform { [store] in
+            try await store.visibleLines(
+                of: job, at: line, count: Self.segmentsAtOnce, withStreams: withStreams)
+        }
     }
 }
 

@@ -23,6 +23,22 @@ struct WorkPool: Sendable {
         }
     }
 
+    /// Runs `body` on these threads, with all that it awaits outside of actors.
+    func perform<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
+        try await withTaskExecutorPreference(Executor(pool: self), operation: body)
+    }
+
+    private final class Executor: TaskExecutor {
+        private let pool: WorkPool
+
+        init(pool: WorkPool) { self.pool = pool }
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            let job = UnownedJob(job)
+            pool.submit { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        }
+    }
+
     func submit(_ body: @escaping @Sendable () -> Void) {
         pool.submit { _ in
             Self.giveWay()

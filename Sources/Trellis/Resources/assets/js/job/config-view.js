@@ -77,7 +77,7 @@ function values(snapshot, files) {
     const names = Object.keys(entries);
     const dl = h("dl", { class: "kv vars" });
     for (const name of names) dl.append(h("dt", { class: "mono" }, name), h("dd", {}, valueView(entries[name])));
-    box.append(h("section", { class: "vars-box", "aria-label": title }, h("h3", {}, title), names.length ? dl : h("p", { class: "dim" }, "None")));
+    box.append(h("section", { class: "vars-box", "aria-label": title }, h("h2", {}, title), names.length ? dl : h("p", { class: "dim" }, "None")));
   }
   list(["Digest", digest, true]);
   return box;
