@@ -404,6 +404,23 @@ def test_H3_durations(at_home: Page) -> None:
     assert [form("short", n) for n in (0, 999, 1478, 48_211, 1_250_000)] == ["0", "999", "1.5k", "48k", "1.3M"]
 
 
+def test_A1_a_job_that_cannot_be_stopped_can_be_given_up(page: Page) -> None:
+    page.goto("/dashboard/vines")  # Has the dialog that the module asks with.
+    can = lambda **job: page.evaluate(
+        """async job => {
+          const [base] = document.querySelector('script[type=module]').src.split('/js/');
+          const { lastResorts } = await import(`${base}/js/job/last-resort.js`);
+          return lastResorts({ job: { status: 'CANCELLED', engine_state: 'STOPPING', ...job }, worker: null });
+        }""", job)
+    early, late = "2999-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
+    assert can(forced=False)["force"] and not can(forced=False)["giveUp"]
+    assert can(forced=True, give_up={"allowed": False, "allowed_from": late}) == {"force": False, "giveUp": True}
+    assert can(forced=True, give_up={"allowed": True})["giveUp"]
+    assert not can(forced=True, give_up={"allowed": False, "allowed_from": early})["giveUp"]
+    assert not can(forced=True, give_up=None)["giveUp"]
+    assert not can(forced=True, give_up={"allowed": True}, engine_state="GONE")["giveUp"]
+
+
 def test_L6_the_job_page_asks_for_all_its_modules_at_once(page: Page, planned) -> None:
     page.goto(f"/dashboard/jobs/{planned['job']['id']}")
     listed = page.locator('link[rel="modulepreload"], script[src]').evaluate_all("nodes => nodes.map(node => node.href ?? node.src)")

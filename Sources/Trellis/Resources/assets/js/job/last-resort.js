@@ -2,6 +2,7 @@
 
 import { announce } from "../lib/announce.js";
 import { post } from "../lib/api.js";
+import { now } from "../lib/clock.js";
 import { confirmFirst } from "../lib/confirm.js";
 import { connection } from "../lib/connection.js";
 import { one } from "../lib/dom.js";
@@ -14,7 +15,13 @@ export function lastResorts({ job, worker }) {
   // A page that can't reach the server knows nothing of the Tendril either.
   if (connection.isOffline) return { force: false, giveUp: false };
   const isLost = RUNS.has(job.engine_state) && contact(job, worker).lost;
-  return { force: job.status === "CANCELLED" && job.engine_state === "STOPPING" && !job.forced && !isLost, giveUp: isLost };
+  const isStopping = job.status === "CANCELLED" && job.engine_state === "STOPPING";
+  return { force: isStopping && !job.forced && !isLost, giveUp: isLost || isStopping && isUnstoppable(job) };
+}
+
+/** The Tendril answers, but Terraform did not exit when it was killed. @param {import("./model.js").Job} job */
+function isUnstoppable({ forced, give_up: rule }) {
+  return forced && rule != null && (rule.allowed || now() >= Date.parse(rule.allowed_from ?? ""));
 }
 
 const ASKS = {
@@ -24,7 +31,7 @@ const ASKS = {
   },
   giveUp: {
     path: "give-up", title: "Give up this job", action: "Give up", done: "Given up", cancel: "Keep waiting",
-    text: "Ends the job as FAILED because its Tendril can't be reached. Terraform may still be running there. The vine's state stays locked until the Tendril comes back and saves it, or somebody breaks the lock. Vintner won't re-apply anything.",
+    text: "Ends the job although Terraform may still be running on its Tendril. The vine's state stays locked until the Tendril comes back and saves it, or somebody breaks the lock. Vintner won't re-apply anything.",
   },
 };
 
