@@ -489,7 +489,7 @@ def test_L10_lines_that_cannot_be_had_are_said_and_tried_again(context: BrowserC
     cut = True
     context.route("**/logs/lines?**", lambda route: route.abort() if cut else route.continue_())
     drag(view, 0.5)
-    expect(view.feed).to_have_text("Lines can't be had, trying again")
+    expect(view.feed).to_have_text("Couldn't load lines. Retrying…")
     assert view.log.locator("[data-wait]").count() > 0
     cut = False
     shows_the_log(view, api)
