@@ -9,8 +9,8 @@ internal import Wire
 struct PageRoutes: Sendable {
     var renderer: PageRenderer
     var jobs: JobService
-    var records: JobRecords
-    var lines: LineWindows
+    var records: JobResponses
+    var lines: LineWindowReader
 
     func add(to router: Router<TrellisContext>) {
         router.get("/") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
@@ -107,9 +107,9 @@ struct JobPage: Encodable {
         }
     }
 
-    var job: JobRecord
+    var job: JobResponse
     var vine: VineBrief
-    var apply: ApplyCheck
+    var apply: ApplyCheckResponse
     /// The log's last lines, so that the page shows them without asking.
-    var log: LineWindow
+    var log: LineWindowResponse
 }
