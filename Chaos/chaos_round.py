@@ -1,4 +1,4 @@
-"""One seeded round: a plan, then its apply with faults at random moments, then the proof."""
+"""One seeded round: a plan, then its apply with faults at random times, then the checks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import truth
+import checks
 from faults import FATAL, HARMLESS, RARE, Fault, Moment, play
-from world import NoDisk, World
+from harness import wait_until
+from system import NoDisk, TestSystem
 
-#: How long a job may take after its faults have healed: the longest pause between two tries, some times over.
+#: How long a job may take after its last fault: several times the longest pause between two retries.
 LIMIT = 90.0
 
 
@@ -30,81 +31,78 @@ class Result:
 
 
 def script(seed: int, seconds: float, only: Fault | None = None, lasts: float | None = None) -> list[Moment]:
-    """What happens in the round of this seed."""
-    dice = random.Random(seed)
-    faults = [only] if only else dice.sample(HARMLESS, dice.choice([1, 2, 2, 3]))
-    if not only and dice.random() < 0.35:
-        faults[-1] = dice.choice(FATAL + [fault for fault in RARE if not fault.is_slow])
-    # From before the start to after the end: a job has more phases than its apply.
+    """The faults of the round with this seed."""
+    random_source = random.Random(seed)
+    faults = [only] if only else random_source.sample(HARMLESS, random_source.choice([1, 2, 2, 3]))
+    if not only and random_source.random() < 0.35:
+        faults[-1] = random_source.choice(FATAL + [fault for fault in RARE if not fault.is_slow])
+    # Also before the start and after the end of the apply, because a job has more phases.
     return [
-        Moment(moment, fault, lasts or dice.uniform(*fault.lasts))
-        for moment, fault in zip(sorted(dice.uniform(-1.5, seconds + 1.5) for _ in faults), faults)]
+        Moment(moment, fault, lasts or random_source.uniform(*fault.lasts))
+        for moment, fault in zip(sorted(random_source.uniform(-1.5, seconds + 1.5) for _ in faults), faults)]
 
 
 def run(seed: int, folder: Path, binary: Path, seconds: float, only: Fault | None = None,
         lasts: float | None = None) -> Result:
     moments = script(seed, seconds, only, lasts)
     result = Result(seed, [moment.fault.name for moment in moments], folder=str(folder))
-    began = time.monotonic()
-    world = None
+    start = time.monotonic()
+    system = None
     try:
-        world = World(
+        system = TestSystem(
             folder, binary, "--second-interrupt-after", "20", "--kill-after", "5",
             small_disk=any(moment.fault.needs_disk for moment in moments))
-        links = truth.Links(world)
+        links = checks.CaptureLinks(system)
         try:
-            go(world, links, seed, seconds, moments, result)
+            run_jobs(system, links, seed, seconds, moments, result)
         finally:
             links.stop()
-            world.close()
-        assert not world.processes(), f"left over: {world.processes()}"
-        truth.check_secret_files(world)
+            system.close()
+        assert not system.processes(), f"left over: {system.processes()}"
+        checks.check_secret_files(system)
         shutil.rmtree(folder)
     except NoDisk as problem:
-        result.status = f"left out: {problem}"
+        result.status = f"skipped: {problem}"
     except Exception as problem:
         result.problem = f"{type(problem).__name__}: {problem}"[:600]
         result.details = traceback.format_exc()
-    result.seconds = time.monotonic() - began
+    result.seconds = time.monotonic() - start
     return result
 
 
-def go(world: World, links: truth.Links, seed: int, seconds: float, moments: list[Moment], result: Result) -> None:
-    vine = world.vine(seed, seconds)
-    plan = world.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})["id"]
-    planned = world.finished(plan, LIMIT)
+def run_jobs(system: TestSystem, links: checks.CaptureLinks, seed: int, seconds: float, moments: list[Moment], result: Result) -> None:
+    vine = system.vine(seed, seconds)
+    plan = system.api.job("PLAN", vine)["id"]
+    planned = system.finished(plan, LIMIT)
     assert (planned["status"], planned["log_state"]) == ("SUCCESS", "COMPLETE"), planned
-    job = world.job = world.post(f"/api/jobs/{plan}/apply")["id"]
-    wait_for_apply(world, job, moments)
-    play(world, moments)
-    world.wait_until_ready()
-    # Who is given up by time gets some.
+    job = system.job = system.api.post(f"/api/jobs/{plan}/apply", {})["id"]
+    wait_for_apply(system, moments)
+    play(system, moments)
+    system.wait_until_ready()
+    # A job that is given up after a time-out needs longer.
     patience = 180 if any(moment.fault.is_slow for moment in moments) else 0
-    record = world.finished(job, LIMIT + seconds + patience)
-    judge(world, links, vine, job, record, moments, result)
-    truth.check_log(world, links, plan)
+    record = system.finished(job, LIMIT + seconds + patience)
+    judge(system, links, vine, job, record, moments, result)
+    checks.check_log(system, links, plan)
 
 
-def wait_for_apply(world: World, job: str, moments: list[Moment]) -> None:
-    """Time 0 is when the provisioner speaks. Faults before it are counted from the click."""
+def wait_for_apply(system: TestSystem, moments: list[Moment]) -> None:
+    """Time 0 is the start of the provisioner. If a fault precedes it, the times count from the click on Apply."""
     if moments[0].at < 0:
         shift = moments[0].at
         for moment in moments:
             moment.at -= shift
         return
-    deadline = time.monotonic() + 60
-    while not (world.truth / "begun").exists():
-        assert time.monotonic() < deadline, "the apply did not begin"
-        time.sleep(0.02)
+    wait_until((system.records / "starts").exists, "the apply has started", 60, pause=0.02)
 
 
-def judge(world: World, links: truth.Links, vine: str, job: str, record: dict, moments: list[Moment],
+def judge(system: TestSystem, links: checks.CaptureLinks, vine: str, job: str, record: dict, moments: list[Moment],
           result: Result) -> None:
     fatal = next((moment.fault for moment in moments if moment.fault not in HARMLESS), HARMLESS[0])
     if fatal.is_slow and not fatal.is_final and record["log_state"] == "INCOMPLETE":
-        # Given up on: what comes late makes it whole.
+        # The job was given up; the rest of its log arrives later and completes it.
         assert "Given up by admin" in record["error_message"], record
-        record = world.whole(job, LIMIT)
+        record = system.with_complete_log(job, LIMIT)
     outcome = record.get("outcome") or {}
     ended = (record["status"], outcome.get("result", ""))
     result.status = record["status"]
@@ -112,7 +110,7 @@ def judge(world: World, links: truth.Links, vine: str, job: str, record: dict, m
     assert ended in fatal.ends, f"ended as {ended}: {facts}"
     if fatal.is_final and record["status"] == "FAILED":
         assert record["log_state"] == "INCOMPLETE" and record["engine_state"] == "UNKNOWN", facts
-        return truth.check_lock_and_break_it(world, vine)
+        return checks.check_lock_and_break_it(system, vine)
     reason = record.get("log_state_reason")
     assert record["log_state"] in fatal.logs, f"the log is {record['log_state']}: {reason} {facts}"
     assert (reason is None) == (record["log_state"] == "COMPLETE"), facts
@@ -120,11 +118,11 @@ def judge(world: World, links: truth.Links, vine: str, job: str, record: dict, m
     assert record["engine_state"] == ("UNKNOWN" if unknown else "GONE" if outcome else "NONE"), facts
     if outcome:
         assert outcome["lock_released"] is True, facts
-        result.lines = truth.check_log(world, links, job)
-        truth.check_spoken(world, job, outcome["result"] == "SUCCEEDED", fatal.is_lossy)
-    whole = {"first", "talker", "last"}
-    truth.check_state(world, vine, whole if outcome.get("result") == "SUCCEEDED" else None)
-    truth.check_processes(world)
+        result.lines = checks.check_log(system, links, job)
+        checks.check_printed(system, job, outcome["result"] == "SUCCEEDED", fatal.is_lossy)
+    all_resources = {"first", "talker", "last"}
+    checks.check_state(system, vine, all_resources if outcome.get("result") == "SUCCEEDED" else None)
+    checks.check_processes(system)
     if record["log_state"] == "COMPLETE":
-        truth.check_folders(world)
-    truth.check_secret_answers(world, job)
+        checks.check_folders(system)
+    checks.check_secret_responses(system, job)

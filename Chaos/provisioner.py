@@ -1,5 +1,5 @@
-"""A provisioner that prints numbered lines through Terraform, others to the engine's own stderr, and writes down what it
-printed: `talker.py FOLDER SEED SECONDS SECRET`. Both streams carry what logs break on."""
+"""A provisioner that prints numbered lines, through Terraform and to the engine's stderr, and records their numbers:
+`provisioner.py FOLDER SEED SECONDS SECRET`. Both streams contain input that breaks log processing."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ PIECES = ["", "ä", "漢字 und mehr", "\x1b[31mred\x1b[0m", "🍇" * 20, "x" * 
 
 def main() -> None:
     folder, seed, seconds, secret = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-    dice = random.Random(seed)
-    # Terraform reads our output line by line and prints it on its stdout; its stderr is a file that can be opened.
+    random_source = random.Random(seed)
+    # Terraform reads this process' output line by line and prints it on its stdout. Its stderr is a file.
     engine = open(f"/proc/{os.getppid()}/fd/2", "ab", buffering=0)
-    with open(folder / "begun", "a") as begun:
-        begun.write(f"{os.getpid()}\n")
+    with open(folder / "starts", "a") as starts:
+        starts.write(f"{os.getpid()}\n")
     end = time.monotonic() + seconds
     number = 0
-    with open(folder / "spoken", "a", buffering=1) as spoken:
+    with open(folder / "printed", "a", buffering=1) as printed:
         while time.monotonic() < end:
-            for _ in range(dice.choice([1, 1, 1, 5, 40])):
+            for _ in range(random_source.choice([1, 1, 1, 5, 40])):
                 number += 1
-                text = dice.choice(PIECES + [secret])
-                spoken.write(f"{number}\n")
+                text = random_source.choice(PIECES + [secret])
+                printed.write(f"{number}\n")
                 print(f"out {number} {text}", flush=True)
                 line = f"err {number} {text}\n".encode()
-                # Written in two pieces at times, so that lines, characters and secrets are cut anywhere.
-                cut = dice.randrange(len(line)) if dice.random() < 0.3 else 0
+                # Sometimes written in two parts, so that lines, characters and secrets are cut anywhere.
+                cut = random_source.randrange(len(line)) if random_source.random() < 0.3 else 0
                 try:
                     if cut:
                         engine.write(line[:cut])
-                        time.sleep(dice.choice([0, 0.002]))
+                        time.sleep(random_source.choice([0, 0.002]))
                     engine.write(line[cut:])
                 except OSError:
-                    # The disk is full: what does not stand in the file was never written.
+                    # The disk is full, and the line was never written.
                     pass
-            time.sleep(dice.choice([0, 0.01, 0.05, 0.2]))
-    (folder / "done").touch()
+            time.sleep(random_source.choice([0, 0.01, 0.05, 0.2]))
 
 
 main()

@@ -9,9 +9,8 @@ import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from conftest import Connect
-from frames import JOBS, V1, V2, Socket, binding, of_job
-from server import Job, Server, Tendril
+from harness import Server, SimulatedJob, SimulatedTendril
+from harness.realtime import JOBS, V1, V2, Connect, Socket, binding, of_job
 
 WRONG = "vnt_" + "A" * 43
 PATHS = ["/realtime/v1/websocket", "/socket/websocket"]
@@ -78,7 +77,7 @@ def test_token_from_any_page(open_socket: Connect, origin: str) -> None:
     assert open_socket(headers={"Origin": origin}).heartbeat() == []
 
 
-def test_cookie_from_our_own_page(open_socket: Connect, session: Session, job: Job) -> None:
+def test_cookie_from_our_own_page(open_socket: Connect, session: Session, job: SimulatedJob) -> None:
     socket = open_socket(None, headers=session.headers)
     socket.joined("realtime:a", of_job(job.id))
     assert len(socket.rows("realtime:a", job.append("x\n"))) == 1
@@ -102,7 +101,7 @@ def test_wrong_authorization(open_socket: Connect, header: str) -> None:
     assert refused(open_socket, token=None, headers={"Authorization": header}) == 401
 
 
-def test_tendrils_are_not_let_in(open_socket: Connect, tendril: Tendril) -> None:
+def test_tendrils_are_not_let_in(open_socket: Connect, tendril: SimulatedTendril) -> None:
     """Nor is a session's secret a token."""
     both = {"X-Worker-ID": tendril.id, "X-Worker-Token": tendril.token}
     assert refused(open_socket, token=tendril.token) == 401
@@ -156,14 +155,14 @@ def test_request_that_is_no_upgrade(server: Server) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "sb_publishable_x", None])
-def test_tokens_that_change_nothing(socket: Socket, job: Job, token: str | None) -> None:
+def test_tokens_that_change_nothing(socket: Socket, job: SimulatedJob, token: str | None) -> None:
     socket.joined("realtime:a", of_job(job.id), access_token=token)
     socket.push("realtime:a", "access_token", {"access_token": token})
     assert socket.heartbeat() == []
     assert len(socket.rows("realtime:a", job.append("x\n"))) == 1
 
 
-def test_same_token_again(socket: Socket, server: Server, job: Job) -> None:
+def test_same_token_again(socket: Socket, server: Server, job: SimulatedJob) -> None:
     """As the Python client sends it with each join."""
     socket.joined("realtime:a", of_job(job.id), access_token=server.token)
     socket.push("realtime:a", "access_token", {"access_token": server.token})
@@ -171,7 +170,7 @@ def test_same_token_again(socket: Socket, server: Server, job: Job) -> None:
     assert len(socket.rows("realtime:a", job.append("x\n"))) == 1
 
 
-def test_join_with_a_wrong_token(socket: Socket, job: Job, tendril: Tendril) -> None:
+def test_join_with_a_wrong_token(socket: Socket, job: SimulatedJob, tendril: SimulatedTendril) -> None:
     for wrong in WRONG, tendril.token:
         reply = socket.join("realtime:a", of_job(job.id), access_token=wrong).reply
         assert reply.payload["status"] == "error"
@@ -182,7 +181,7 @@ def test_join_with_a_wrong_token(socket: Socket, job: Job, tendril: Tendril) -> 
     assert {m.topic for m in seen} == {"realtime:b"}
 
 
-def test_wrong_token_ends_the_channel(socket: Socket, job: Job) -> None:
+def test_wrong_token_ends_the_channel(socket: Socket, job: SimulatedJob) -> None:
     join = socket.joined("realtime:a", of_job(job.id)).reply
     socket.joined("realtime:b", of_job(job.id))
     socket.push("realtime:a", "access_token", {"access_token": WRONG})
@@ -194,7 +193,7 @@ def test_wrong_token_ends_the_channel(socket: Socket, job: Job) -> None:
     assert {m.topic for m in seen} == {"realtime:b"}
 
 
-def test_token_takes_the_place_of_the_cookie(open_socket: Connect, session: Session, server: Server, job: Job) -> None:
+def test_token_takes_the_place_of_the_cookie(open_socket: Connect, session: Session, server: Server, job: SimulatedJob) -> None:
     """A new one makes the server say again that it delivers."""
     socket = open_socket(None, headers=session.headers)
     socket.joined("realtime:a", of_job(job.id))
@@ -207,7 +206,7 @@ def test_token_takes_the_place_of_the_cookie(open_socket: Connect, session: Sess
 
 
 @pytest.mark.slow
-def test_signed_out_sockets_end(open_socket: Connect, session: Session, server: Server, job: Job) -> None:
+def test_signed_out_sockets_end(open_socket: Connect, session: Session, server: Server, job: SimulatedJob) -> None:
     """Within some 20 s, and only those: who changed to a token, has another session, or came with a token stays."""
     ending, bare = (open_socket(None, headers=session.headers) for _ in range(2))
     changed = open_socket(None, headers=session.headers)
@@ -229,7 +228,7 @@ def test_signed_out_sockets_end(open_socket: Connect, session: Session, server: 
         assert socket.heartbeat() == []
 
 
-def test_no_token_is_printed(open_socket: Connect, server: Server, tendril: Tendril, session: Session) -> None:
+def test_no_token_is_printed(open_socket: Connect, server: Server, tendril: SimulatedTendril, session: Session) -> None:
     """With everything logged that can be: tokens that were let in, and such that were not."""
     wrong = [f"vnt_{letter * 43}" for letter in "BCDE"]
     refused(open_socket, token=wrong[0])

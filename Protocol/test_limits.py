@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from frames import JOBS, Socket, binding, of_job
-from server import Job
+from harness import SimulatedJob
+from harness.realtime import JOBS, Socket, binding, of_job
 
 FRAME = 900_000
 MESSAGE = 256 << 10
@@ -72,7 +72,7 @@ def test_other_connections_have_their_own_joins(socket: Socket, open_socket: Any
     assert reason(open_socket(), "realtime:a") == ""
 
 
-def test_bindings_of_a_channel(socket: Socket, job: Job) -> None:
+def test_bindings_of_a_channel(socket: Socket, job: SimulatedJob) -> None:
     hundred = [of_job(job.id, f"line_count=neq.{number}") for number in range(2, 102)]
     joined = socket.joined("realtime:a", *hundred)
     assert len({echo["id"] for echo in joined.echoes}) == 100
@@ -86,14 +86,14 @@ def test_bindings_of_a_channel(socket: Socket, job: Job) -> None:
     lambda job, count: binding(JOBS, f"id=in.({','.join([job] * count)})"),
     lambda job, count: binding(filter=f"job_id=in.({','.join([job] * count)})"),
 ], ids=["seq", "id", "job_id"])
-def test_values_of_an_in(socket: Socket, job: Job, make: Any) -> None:
+def test_values_of_an_in(socket: Socket, job: SimulatedJob, make: Any) -> None:
     assert socket.joined("realtime:a", make(job.id, 100))
     joined = socket.join("realtime:b", make(job.id, 101))
     assert joined.system and joined.system.payload["status"] == "error"
     assert "Maximum 100" in joined.system.payload["message"]
 
 
-def test_conditions_of_a_filter(socket: Socket, job: Job) -> None:
+def test_conditions_of_a_filter(socket: Socket, job: SimulatedJob) -> None:
     assert socket.joined("realtime:a", of_job(job.id, ",".join(["line_count=lt.9"] * 31)))
     joined = socket.join("realtime:b", of_job(job.id, ",".join(["line_count=lt.9"] * 32)))
     assert joined.system and joined.system.payload["status"] == "error"
@@ -142,7 +142,7 @@ def test_binary_message_of_the_largest_size(socket: Socket) -> None:
     "\x1b" * CHUNK, "\n" * CHUNK, '"' * CHUNK, "\\" * CHUNK, "\u2028" * (CHUNK // 3), "\U0001f332" * (CHUNK // 4),
     "\x7f" * CHUNK, "\x01\n" * (CHUNK // 2), "/" * CHUNK,
 ], ids=lambda text: f"U+{ord(text[0]):04X}")
-def test_worst_chunks(open_socket: Any, version: str, job: Job, text: str) -> None:
+def test_worst_chunks(open_socket: Any, version: str, job: SimulatedJob, text: str) -> None:
     socket = open_socket(version=version)
     socket.joined("realtime:a", of_job(job.id))
     job.append(text)
@@ -151,7 +151,7 @@ def test_worst_chunks(open_socket: Any, version: str, job: Job, text: str) -> No
     assert change.size < FRAME
 
 
-def test_chunk_with_a_time_for_each_line(socket: Socket, job: Job) -> None:
+def test_chunk_with_a_time_for_each_line(socket: Socket, job: SimulatedJob) -> None:
     """Times travel with the text: as many as there are lines."""
     socket.joined("realtime:a", of_job(job.id))
     now = int(time.time() * 1000)
@@ -162,7 +162,7 @@ def test_chunk_with_a_time_for_each_line(socket: Socket, job: Job) -> None:
     assert change.size < FRAME
 
 
-def test_bindings_and_topic_count_for_the_frame(socket: Socket, job: Job) -> None:
+def test_bindings_and_topic_count_for_the_frame(socket: Socket, job: SimulatedJob) -> None:
     """What a client chose itself stands in each of its frames."""
     socket.joined("realtime:" + "\x1b" * 246, *(of_job(job.id, f"line_count=neq.{number}") for number in range(2, 102)))
     job.append("\x1b" * CHUNK)

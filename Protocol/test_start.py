@@ -10,9 +10,8 @@ from typing import Any, Iterator
 import pytest
 from websockets.asyncio.client import connect
 
-from conftest import Connect
-from frames import V2, Socket, of_job, read
-from server import Api, Job, Server, Tendril
+from harness import Api, Server, SimulatedJob, SimulatedTendril
+from harness.realtime import V2, Connect, Socket, of_job, read
 
 
 def text(number: int) -> str:
@@ -22,7 +21,7 @@ def text(number: int) -> str:
 class Writer:
     """Appends chunks as fast as the server takes them, in a thread."""
 
-    def __init__(self, job: Job, appends: int, chunks: int) -> None:
+    def __init__(self, job: SimulatedJob, appends: int, chunks: int) -> None:
         self.job, self.appends, self.chunks = job, appends, chunks
         self.last = 0
         self.problem: BaseException | None = None
@@ -45,7 +44,7 @@ class Writer:
 
 
 @pytest.fixture(scope="module")
-def large(tendril: Tendril) -> Iterator[Job]:
+def large(tendril: SimulatedTendril) -> Iterator[SimulatedJob]:
     """A job with a log of some 4 MB, more than any ring keeps; it has ended."""
     job = tendril.start()
     with Writer(job, 20, 200):
@@ -54,7 +53,7 @@ def large(tendril: Tendril) -> Iterator[Job]:
     job.end()
 
 
-def test_without_seq_only_what_is_new(socket: Socket, job: Job) -> None:
+def test_without_seq_only_what_is_new(socket: Socket, job: SimulatedJob) -> None:
     end = job.append("old\n", "older\n")
     joined = socket.joined("realtime:a", of_job(job.id))
     assert joined.echoes[0]["seq"] == end
@@ -62,7 +61,7 @@ def test_without_seq_only_what_is_new(socket: Socket, job: Job) -> None:
     assert [row["seq"] for row in socket.rows("realtime:a", last)] == [end + 1, end + 2] == [last - 1, last]
 
 
-def test_what_the_reply_says_is_the_seam(open_socket: Connect, tendril: Tendril) -> None:
+def test_what_the_reply_says_is_the_seam(open_socket: Connect, tendril: SimulatedTendril) -> None:
     """While a writer appends: the first row that comes is the one after the reply's `seq`."""
     job = tendril.start()
     with Writer(job, 60, 20) as writer:
@@ -79,7 +78,7 @@ def test_what_the_reply_says_is_the_seam(open_socket: Connect, tendril: Tendril)
 
 @pytest.mark.parametrize("operator, skipped", [
     ("gt.0", 0), ("gte.1", 0), ("gt.-3", 0), ("gt.100", 100), ("gte.101", 100)])
-def test_seq_resumes(socket: Socket, large: Job, api: Api, operator: str, skipped: int) -> None:
+def test_seq_resumes(socket: Socket, large: SimulatedJob, api: Api, operator: str, skipped: int) -> None:
     """By pages, since this is more than a ring holds; each row is the stored one."""
     stored = api.rows(large.id)
     joined = socket.joined("realtime:a", of_job(large.id, f"seq={operator}"))
@@ -88,7 +87,7 @@ def test_seq_resumes(socket: Socket, large: Job, api: Api, operator: str, skippe
     assert socket.heartbeat() == []
 
 
-def test_resuming_at_the_end(socket: Socket, job: Job) -> None:
+def test_resuming_at_the_end(socket: Socket, job: SimulatedJob) -> None:
     end = job.append("x\n")
     socket.joined("realtime:a", of_job(job.id, f"seq=gt.{end}"))
     assert socket.heartbeat() == []
@@ -96,7 +95,7 @@ def test_resuming_at_the_end(socket: Socket, job: Job) -> None:
     assert [row["seq"] for row in socket.rows("realtime:a", last)] == [end + 1]
 
 
-def test_backlog_then_live_without_a_gap(open_socket: Connect, tendril: Tendril, api: Api, version: str) -> None:
+def test_backlog_then_live_without_a_gap(open_socket: Connect, tendril: SimulatedTendril, api: Api, version: str) -> None:
     """A backlog of 2.6 MB, and a writer at full speed meanwhile."""
     job = tendril.start()
     with Writer(job, 13, 200):
@@ -110,7 +109,7 @@ def test_backlog_then_live_without_a_gap(open_socket: Connect, tendril: Tendril,
     assert rows == api.rows(job.id)
 
 
-def test_joining_again_and_again(socket: Socket, tendril: Tendril, api: Api) -> None:
+def test_joining_again_and_again(socket: Socket, tendril: SimulatedTendril, api: Api) -> None:
     """The only reader of a log comes and goes while a writer appends: each time it goes on after what it has."""
     job = tendril.start()
     rows: list[Any] = []
@@ -130,7 +129,7 @@ def test_joining_again_and_again(socket: Socket, tendril: Tendril, api: Api) -> 
 
 
 @pytest.mark.slow
-def test_many_clients_are_each_given_everything(server: Server, tendril: Tendril) -> None:
+def test_many_clients_are_each_given_everything(server: Server, tendril: SimulatedTendril) -> None:
     """Thirty at once, half of them from the first row on, while a writer appends."""
     job = tendril.start()
     with Writer(job, 3, 200):
