@@ -11,7 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from harness import Api, Gates, RemoteServer, Server, shell
 from harness.chromium import chromium, sign_in_by_link, sign_in_by_token
+from harness.fixtures import api
 from watcher import Watcher
+
+__all__ = ["api"]
 
 expect.set_options(timeout=10_000)
 
@@ -34,11 +37,6 @@ def other_server(tmp_path: Path) -> Iterator[Server]:
     """A second installation on the same host."""
     with Server(tmp_path / "other", "--tendrils", "1") as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def api(server: Server) -> Api:
-    return Api(server)
 
 
 # ---- jobs

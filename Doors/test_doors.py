@@ -7,39 +7,16 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 import pytest
 import requests
 
+from harness import Api, Server, SimulatedJob, SimulatedTendril, binary
 from harness.realtime import V2, Socket
 from health import Health
-from harness import Api, Server, SimulatedJob, SimulatedTendril, binary
 
 ATTACKERS = 8
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("doors") / "data", "--tendrils", "0") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def api(server: Server) -> Api:
-    return Api(server)
-
-
-@pytest.fixture(scope="module")
-def tendril(api: Api) -> SimulatedTendril:
-    return SimulatedTendril(api)
-
-
-@pytest.fixture
-def job(tendril: SimulatedTendril) -> Iterator[SimulatedJob]:
-    job = tendril.start()
-    yield job
-    job.end()
 
 
 def at_once(count: int, body: Callable[[int], None]) -> None:
@@ -66,7 +43,7 @@ def nested(depth: int, width: int) -> str:
     return ",".join(["[" * depth + "1.5" + "]" * depth] * width)
 
 
-def test_nested_documents(server: Server, api: Api) -> None:
+def test_deeply_nested_documents(server: Server, api: Api) -> None:
     def attack(index: int) -> None:
         # The maximum depth, and more, each about 60 KB.
         for depth in (60, 200):
@@ -83,7 +60,7 @@ def test_nested_documents(server: Server, api: Api) -> None:
     health.check()
 
 
-def test_nested_realtime_messages(server: Server) -> None:
+def test_deeply_nested_realtime_messages(server: Server) -> None:
     client = Socket(server.url, server.token, version=V2)
     try:
         with Health(server.host, server.port, keep=True) as health:
@@ -112,7 +89,7 @@ def test_status_with_large_documents(server: Server, api: Api) -> None:
     api.post(f"/api/jobs/{job}/cancel")
 
 
-def test_expensive_expressions(server: Server, job: SimulatedJob) -> None:
+def test_expensive_regular_expressions(server: Server, job: SimulatedJob) -> None:
     line = "a" * 4000 + "!\n"
     for _ in range(20):
         job.append(line * 15)
@@ -193,7 +170,7 @@ def test_idle_and_slow_connections(server: Server) -> None:
 
 
 @pytest.mark.parametrize("files", [128])
-def test_out_of_descriptors(tmp_path: Path, files: int) -> None:
+def test_recovers_after_running_out_of_file_descriptors(tmp_path: Path, files: int) -> None:
     # A shell lowers the limit for the server only.
     script = tmp_path / "vintner"
     script.write_text(f'#!/bin/bash\nulimit -n {files}\nexec "{binary()}" "$@"\n')

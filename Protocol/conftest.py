@@ -6,8 +6,11 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from harness import Api, Server, SimulatedJob, SimulatedTendril
+from harness import Server
+from harness.fixtures import api, job, tendril
 from harness.realtime import V1, V2, Connect, Socket
+
+__all__ = ["api", "job", "tendril"]
 
 
 @pytest.fixture(scope="session")
@@ -30,24 +33,6 @@ def make_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 def server(make_server: Callable[..., Server]) -> Server:
     # With everything that it can print.
     return make_server("--tendrils", "0", "--log-level", "trace")
-
-
-@pytest.fixture(scope="session")
-def api(server: Server) -> Api:
-    return Api(server)
-
-
-@pytest.fixture(scope="session")
-def tendril(api: Api) -> SimulatedTendril:
-    return SimulatedTendril(api)
-
-
-@pytest.fixture
-def job(tendril: SimulatedTendril) -> Iterator[SimulatedJob]:
-    """A PROCESSING job."""
-    job = tendril.start()
-    yield job
-    job.end()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Which rows a binding is given."""
+"""Which rows a binding receives."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 def deliver(socket: Socket, job: SimulatedJob, *bindings: Any) -> list[tuple[str, list[int]]]:
-    """Appends five known chunks; answers text and ids of what came through these bindings. A binding beside them asks
-    for the last row only. A channel delivers in order, so when that one has come, nothing more is on its way."""
+    """Appends five known chunks; returns the text and the IDs of the rows that these bindings deliver. One more binding
+    delivers only the last row. A channel delivers in order, so after that row nothing else is on its way."""
     joined = socket.joined("realtime:some", *bindings, of_job(job.id, "stream_type=eq.SYSTEM"))
     end = joined.echoes[-1]["id"]
     for text, stream in ("a\n", "STDOUT"), ("b\n", "STDERR"), ("c\n", "STDOUT"), ("d\n", "STDERR"):
@@ -52,8 +52,8 @@ def test_ranges_of_seq(socket: Socket, job: SimulatedJob, filter: str, expected:
     assert texts(socket, job, filter.format(*range(begin, begin + 5))) == expected
 
 
-def test_row_that_two_bindings_ask_for_comes_once(socket: Socket, job: SimulatedJob) -> None:
-    """With the ids of both; a row for one of them with that id alone."""
+def test_row_of_two_bindings_is_delivered_once(socket: Socket, job: SimulatedJob) -> None:
+    """It has the IDs of both bindings; a row of one binding has only its ID."""
     came = deliver(socket, job, of_job(job.id, "stream_type=eq.STDERR"), of_job(job.id, "stream_type=neq.SYSTEM"))
     (first,), (second,) = came[0][1], [id for id in came[1][1] if id not in came[0][1]]
     assert {text: sorted(ids) for text, ids in came} == {
@@ -68,7 +68,7 @@ def test_equal_bindings_share_one_id(socket: Socket, job: SimulatedJob) -> None:
 
 
 def test_bindings_with_different_starts(socket: Socket, job: SimulatedJob) -> None:
-    """One asks for the stored rows, the other for what is new: each row names exactly those it is for."""
+    """One delivers stored rows, the other new ones; each row names exactly the bindings that deliver it."""
     stored = job.append("old\n")
     joined = socket.joined("realtime:a", of_job(job.id), of_job(job.id, "seq=gt.0"))
     new_id, old_id = (echo["id"] for echo in joined.echoes)
@@ -122,7 +122,7 @@ def test_select(socket: Socket, job: SimulatedJob) -> None:
 
 @pytest.mark.parametrize("event, rows", [("INSERT", 1), ("*", 1), ("insert", 1), ("UPDATE", 0), ("DELETE", 0)])
 def test_events_of_a_log(socket: Socket, job: SimulatedJob, event: str, rows: int) -> None:
-    """A log is only added to."""
+    """Logs are append-only."""
     socket.joined("realtime:all", of_job(job.id))
     socket.joined("realtime:some", of_job(job.id, event=event))
     last = job.append("x\n")
@@ -131,7 +131,7 @@ def test_events_of_a_log(socket: Socket, job: SimulatedJob, event: str, rows: in
 
 
 def test_filter_sees_missing_columns_as_their_value(socket: Socket, job: SimulatedJob) -> None:
-    """`continued` is false for most rows: a filter on that must find them."""
+    """`continued` is false for most rows, and a filter must find them."""
     assert texts(socket, job, "continued=is.false") == "abcdl"
 
 
@@ -163,8 +163,8 @@ JOB = "{job}"
     (binding(JOBS, "config_snapshot=eq.x"), "invalid column for filter config_snapshot"),
     (binding(WORKERS, "token_hash=like.%"), "invalid column for filter token_hash"),
 ])
-def test_wrong_binding(socket: Socket, job: SimulatedJob, wrong: dict[str, Any], message: str | None) -> None:
-    """As with Supabase the join stands, then a system message says what is wrong, and the channel stays silent."""
+def test_invalid_binding(socket: Socket, job: SimulatedJob, wrong: dict[str, Any], message: str | None) -> None:
+    """As in Supabase, the join succeeds, a system message reports the error, and the channel delivers nothing."""
     wrong = {key: value.replace(JOB, job.id) if isinstance(value, str) else value for key, value in wrong.items()}
     joined = socket.join("realtime:wrong", of_job(job.id), wrong)
     assert joined.reply.payload["status"] == "ok"
@@ -179,8 +179,8 @@ def test_wrong_binding(socket: Socket, job: SimulatedJob, wrong: dict[str, Any],
     assert {m.topic for m in seen} == {"realtime:right"}
 
 
-def test_wrong_channel_can_be_joined_again(socket: Socket, job: SimulatedJob) -> None:
-    """That is what clients do by themselves after a system error."""
+def test_channel_can_be_joined_again_after_an_error(socket: Socket, job: SimulatedJob) -> None:
+    """Clients do so after a system error."""
     socket.join("realtime:a", binding())
     ref = socket.send_join("realtime:a", of_job(job.id))
     assert socket.until(lambda m: m.event == "phx_reply" and m.ref == ref)[-1].payload["status"] == "ok"
@@ -189,7 +189,7 @@ def test_wrong_channel_can_be_joined_again(socket: Socket, job: SimulatedJob) ->
 
 
 def test_bindings_that_select_differently(socket: Socket, job: SimulatedJob) -> None:
-    """A row that several ask for comes with all the columns that one of them wants."""
+    """A row that several bindings deliver has the columns of all of them."""
     socket.joined("realtime:a", of_job(job.id, select=["seq"]), of_job(job.id, "line_count=eq.1", select=["log_chunk"]))
     job.append("one\n", "two\nlines\n")
     assert [set(socket.next().record) for _ in range(2)] == [{"seq", "log_chunk"}, {"seq"}]

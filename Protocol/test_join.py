@@ -1,4 +1,4 @@
-"""Joining, leaving and everything around them, in both versions."""
+"""Joining and leaving channels, in both versions of the protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def socket(open_socket: Connect, version: str) -> Socket:
 
 
 def test_reply_repeats_the_bindings_in_order(socket: Socket, job: SimulatedJob) -> None:
-    """Clients compare what comes back with what they sent, place by place."""
+    """Clients compare each binding of the reply with the one that they sent."""
     sent = [of_job(job.id), binding(JOBS, f"id=eq.{job.id}", "*"),
             of_job(job.id, "seq=gt.0", select=["seq", "log_chunk"]), of_job(job.id),
             {"event": "*", "schema": "public", "table": "workers"}]
@@ -35,7 +35,7 @@ def test_system_message_follows_the_reply(socket: Socket, job: SimulatedJob) -> 
         assert joined.system.join_ref == joined.reply.join_ref == joined.reply.ref
 
 
-def test_changes_have_all_that_clients_need(socket: Socket, job: SimulatedJob, api: Api) -> None:
+def test_changes_have_all_fields(socket: Socket, job: SimulatedJob, api: Api) -> None:
     joined = socket.joined("realtime:a", of_job(job.id))
     job.append("hello\n", stream="STDERR")
     change = socket.next()
@@ -50,14 +50,14 @@ def test_changes_have_all_that_clients_need(socket: Socket, job: SimulatedJob, a
 
 
 def test_join_without_bindings(socket: Socket) -> None:
-    """Presence and broadcast alone: the join stands, and nothing is told of a database."""
+    """Only presence and broadcast: the join succeeds, without a system message."""
     assert socket.joined("realtime:chat").reply.payload == {"status": "ok", "response": {}}
     ref = socket.push("realtime:bare", "phx_join", {})
     assert socket.reply(ref).payload == {"status": "ok", "response": {}}
     assert socket.heartbeat() == []
 
 
-def test_second_join_takes_the_place_of_the_first(socket: Socket, job: SimulatedJob) -> None:
+def test_second_join_replaces_the_first(socket: Socket, job: SimulatedJob) -> None:
     first = socket.joined("realtime:a", of_job(job.id)).reply
     ref = socket.send_join("realtime:a", of_job(job.id))
     close = socket.next()
@@ -71,14 +71,14 @@ def test_second_join_takes_the_place_of_the_first(socket: Socket, job: Simulated
     assert socket.heartbeat() == []
 
 
-def test_leave_ends_the_rows(socket: Socket, job: SimulatedJob) -> None:
+def test_leave_stops_delivery(socket: Socket, job: SimulatedJob) -> None:
     join = socket.joined("realtime:left", of_job(job.id)).reply
     socket.joined("realtime:stays", of_job(job.id))
     ref = socket.push("realtime:left", "phx_leave", {}, join_ref=join.ref)
     assert socket.reply(ref).payload == {"status": "ok", "response": {}}
     close = socket.next()
     assert (close.event, close.topic, close.ref) == ("phx_close", "realtime:left", join.ref)
-    # The other channel's rows are woken with those that must not come; the heartbeat is answered after both.
+    # Both channels' rows would be sent together, and the reply to the heartbeat follows them.
     last = job.append("one\n", "two\n")
     seen = socket.until(lambda m: m.topic == "realtime:stays" and m.record["seq"] == last)
     assert {message.topic for message in seen + socket.heartbeat()} == {"realtime:stays"}
@@ -94,7 +94,7 @@ def test_rejoin_after_leave(socket: Socket, job: SimulatedJob) -> None:
         assert socket.next().event == "phx_close"
 
 
-def test_leave_of_what_was_never_joined(socket: Socket) -> None:
+def test_leave_without_join(socket: Socket) -> None:
     assert socket.reply(socket.push("realtime:nowhere", "phx_leave", {})).payload == {"status": "ok", "response": {}}
     assert socket.heartbeat() == []
 
@@ -117,7 +117,7 @@ def test_unknown_events_are_ignored(socket: Socket, job: SimulatedJob, event: st
 
 @pytest.mark.parametrize("ref", ["7", None])
 def test_heartbeat(socket: Socket, ref: str | None) -> None:
-    """Python sends none in its heartbeats, JavaScript waits for its own."""
+    """The Python client sends no ref; the JavaScript client waits for its ref."""
     socket.push("phoenix", "heartbeat", {}, ref=ref)
     answer = socket.reply(ref)
     assert (answer.topic, answer.payload) == ("phoenix", {"status": "ok", "response": {}})
@@ -128,7 +128,7 @@ def test_heartbeat(socket: Socket, ref: str | None) -> None:
     '[1,2,3,4,5]', '{"topic":1,"event":2,"payload":3,"ref":4}', "\u0000", "{" * 100_000, "[" * 100_000,
     '["1","1","realtime:a","phx_join",' + "[" * 100_000 + "]" * 100_000 + "]", b"\x03binary", b"",
 ], ids=lambda frame: repr(frame[:20]))
-def test_what_is_no_message_is_ignored(socket: Socket, job: SimulatedJob, frame: str | bytes) -> None:
+def test_invalid_messages_are_ignored(socket: Socket, job: SimulatedJob, frame: str | bytes) -> None:
     socket.joined("realtime:a", of_job(job.id))
     socket.connection.send(frame)
     assert socket.heartbeat() == []
