@@ -17,20 +17,17 @@ run: ## Install, build and start Vintner with the examples; print a sign-in link
 	.build/release/vintner up --data $(DATA) --port $(PORT) --example examples/orchard --example examples/frost
 
 .PHONY: test
-test: lint ## Install, check, build and run every test: unit, storage, end to end, protocol, browser, faults
-	swift build --build-tests $(STRICT)
-	scripts/test-swift.sh
-	.tools/venv/bin/python -m pytest -q -p no:cacheprovider scripts
-	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Engine
-	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Protocol
-	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Doors
-	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Browser
-	.tools/venv/bin/python -m pytest -q -p no:cacheprovider Chaos
+test: ## Install, check, build and run every test: unit, storage, end to end, protocol, browser, faults
+	@scripts/setup.sh test
+	@scripts/run-tests.sh
 
-.PHONY: unit
-unit: ## Run only the Swift tests
+.PHONY: build
+build: ## Build the program and the Swift tests
 	@scripts/setup.sh
 	swift build --build-tests $(STRICT)
+
+.PHONY: unit
+unit: build ## Run only the Swift tests
 	scripts/test-swift.sh
 
 .PHONY: lint

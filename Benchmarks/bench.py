@@ -1,83 +1,100 @@
 #!/usr/bin/env python3
-"""Measures what docs/benchmarks.md describes, and prints a table. Bounded: about ten minutes.
+"""Runs the benchmarks of docs/benchmarks.md and prints a table. Takes about ten minutes.
 
-`bench.py NAME…` runs only the parts of these names: dispatch, glass, feed, ingest, logs.
+`bench.py NAME…` runs only these parts: dispatch, glass, feed, ingest, logs.
 """
+
+from __future__ import annotations
 
 import statistics
 import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
 
-import dispatch
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import followers
-import glass
 import ingest
 import longlogs
 import viewer
-from server import Server
+import write_to_glass
+from harness import Api, Server, SimulatedTendril, binary
+from harness.chromium import chromium
 
-ROWS = []
+ROWS: list[tuple[str, str, str, str]] = []
 
 
-def row(what, value, limit="", met=True):
+@contextmanager
+def release(tendrils: int) -> Iterator[tuple[Server, Api]]:
+    """A server of the release build, and its API."""
+    with tempfile.TemporaryDirectory(prefix="vintner-bench-") as folder, \
+            Server(Path(folder) / "data", "--tendrils", str(tendrils), program=binary("release")) as server:
+        yield server, Api(server)
+
+
+def row(what: str, value: str, limit: str = "", met: bool = True) -> None:
     ROWS.append((what, value, limit, ("yes" if met else "NO") if limit else ""))
     print(f"  {what}: {value}", flush=True)
 
 
-def percentile(values, share):
+def percentile(values: list[float], share: float) -> float:
+    """Of sorted values."""
     return values[min(len(values) - 1, int(len(values) * share))]
 
 
-def delays(what, values, p50, p99):
-    """Two rows: median and 99th percentile of delays in ms, with their limits (None for none)."""
+def delays(what: str, values: list[float], p50: float | None = None, p99: float | None = None) -> None:
+    """Two rows: median and 99th percentile of delays in ms, with their limits if they have one."""
     for name, share, limit in ("p50", 0.5, p50), ("p99", 0.99, p99):
         value = percentile(values, share)
         row(f"{what}, {name}", f"{value:.1f} ms ({len(values)} lines)", f"{limit} ms" if limit else "", not limit or value <= limit)
 
 
-def bench_dispatch():
-    with Server(tendrils=1) as server:
-        waits = dispatch.run(server, server.connect(), rounds=20)
+def bench_dispatch() -> None:
+    """From the creation of a job to the start of its first engine process, on an idle Tendril."""
+    with release(tendrils=1) as (server, api):
+        vine = api.vine('resource "terraform_data" "x" {}')["id"]
+        waits = [api.plan(vine)["execution_metadata"]["dispatch_ms"] for _ in range(20)]
     row("dispatch p50", f"{statistics.median(waits):.0f} ms", "50 ms", statistics.median(waits) <= 50)
 
 
-def bench_glass():
+def bench_glass() -> None:
     for others, p50, p99 in (0, 30, 80), (99, None, None), (999, 60, 120):
-        with Server(tendrils=1) as server:
-            seen, clients = glass.run(server, server.connect(), lines=400, others=others)
-        beside = f" beside {others} protocol clients" if others else ", 1 viewer"
-        delays(f"write-to-glass{beside}", seen, p50, p99)
+        with release(tendrils=1) as (server, api):
+            seen, clients = write_to_glass.run(server, api, lines=400, others=others)
+        load = f" with {others} other clients" if others else ", one viewer"
+        delays(f"write-to-glass{load}", seen, p50, p99)
         if others:
-            delays(f"write to one of {others} protocol clients", clients, None, None)
+            delays(f"write to one of {others} clients", clients)
 
 
-def bench_feed():
-    with Server(tendrils=0) as server:
-        api = server.connect()
-        tendril = server.make_tendril(api, "bench", slots=200)
-        followers.paced(server, api, tendril, 1, 0, seconds=2)  # warms up
+def bench_feed() -> None:
+    with release(tendrils=0) as (server, api):
+        tendril = SimulatedTendril(api)
+        followers.paced(server, tendril, 1, 0, seconds=2)  # warms up
         for count in 1, 100, 1000:
-            run = followers.paced(server, api, tendril, count, 0, seconds=10)
-            delays(f"append to {count} followers, 20 lines/s", run["delays"], None, None)
+            run = followers.paced(server, tendril, count, 0, seconds=10)
+            delays(f"append to {count} followers, 20 lines/s", run.delays)
             if count == 1000:
-                row("memory that 1000 followers add", f"{run['memory'] / 2**20:.1f} MiB", "50 MiB", run["memory"] <= 50 << 20)
-                row("server's share of one core meanwhile", f"{run['share']:.2f}")
-        free = followers.paced(server, api, tendril, 1000, 0, seconds=15, size=2000)
-        held = followers.paced(server, api, tendril, 1000, 50, seconds=15, size=2000)
-        delays("1000 followers, 2000 bytes a line", free["delays"], None, None)
-        delays("the same, 50 of whom never read", held["delays"], None, None)
-        row("memory that those add", f"{held['memory'] / 2**20:.1f} MiB")
+                row("memory added by 1000 followers", f"{run.memory / 2**20:.1f} MiB", "50 MiB", run.memory <= 50 << 20)
+                row("server CPU meanwhile, of one core", f"{run.share:.2f}")
+        free = followers.paced(server, tendril, 1000, 0, seconds=15, size=2000)
+        held = followers.paced(server, tendril, 1000, 50, seconds=15, size=2000)
+        delays("1000 followers, 2000 bytes per line", free.delays)
+        delays("the same, 50 of them never read", held.delays)
+        row("memory added by those", f"{held.memory / 2**20:.1f} MiB")
         for count in 100, 1000:
-            run = followers.saturated(server, api, tendril, count, seconds=5)
-            row(f"deliveries to {count} followers, at most", f"{run['rate']:,.0f}/s, {run['lag']:.0f} ms late at most")
+            rate, lag = followers.saturated(server, tendril, count, seconds=5)
+            row(f"maximum deliveries to {count} followers", f"{rate:,.0f}/s, delayed by up to {lag:.0f} ms")
 
 
-def bench_ingest():
-    with Server(tendrils=0) as server:
-        api = server.connect()
-        tendril = server.make_tendril(api, "bench", slots=200)
+def bench_ingest() -> None:
+    with release(tendrils=0) as (_, api):
+        tendril = SimulatedTendril(api)
         base = statistics.median(ingest.baseline(60) for _ in range(3))
-        one = statistics.median(ingest.run(server, api, tendril, 1, 60) for _ in range(3))
-        many = statistics.median(ingest.run(server, api, tendril, 32, 6) for _ in range(3))
+        one = statistics.median(ingest.run(api, tendril, 1, 60) for _ in range(3))
+        many = statistics.median(ingest.run(api, tendril, 32, 6) for _ in range(3))
     row("plain SQLite, same rows and commits", f"{base:,.0f} lines/s")
     row("ingest, 1 job", f"{one:,.0f} lines/s", "300,000 lines/s", one >= 300_000)
     row("ingest, 32 jobs", f"{many:,.0f} lines/s", "500,000 lines/s", many >= 500_000)
@@ -87,45 +104,44 @@ def bench_ingest():
 LENGTHS = {"1,000": 1000, "1 M": 1_000_000, "10 M": 10_000_000}
 
 
-def bench_logs():
-    with Server(tendrils=0) as server, viewer.Viewer() as browser:
-        api = server.connect()
-        tendril = server.make_tendril(api, "bench", slots=200)
-        browser.sign_in(server)
-        browser.open(server, longlogs.make(server, api, tendril, 1000, "warm"))
-        opened = {}
+def bench_logs() -> None:
+    with release(tendrils=0) as (server, api), chromium() as browser:
+        tendril = SimulatedTendril(api)
+        view = viewer.Viewer(browser, server)
+        view.open(longlogs.make(server, tendril, 1000))  # warms up
+        opened: dict[str, float] = {}
         for name, lines in LENGTHS.items():
-            job = longlogs.make(server, api, tendril, lines, "long")
-            opened[name], page = browser.open(server, job)
+            job = longlogs.make(server, tendril, lines)
+            opened[name], page = view.open(job)
             row(f"open {name} lines, rows in view painted", f"{opened[name]:.0f} ms", "300 ms", opened[name] <= 300)
             if lines > 1000:
-                jumped, line = browser.jump(page, 0.5)
+                jumped, line = view.jump(page, 0.5)
                 row(f"jump to line {line:,}", f"{jumped:.0f} ms")
-            heap, rows = browser.heap(page)
+            heap, rows = view.heap(page)
             row(f"heap, mounted rows at {name} lines", f"{heap / 2**20:.1f} MiB, {rows}", "300 rows", rows <= 300)
             page.close()
             if lines > 1000:
                 bench_search(server, job, name, lines)
         shares = opened["10 M"] / opened["1,000"]
         row("open 10 M : open 1,000", f"{shares:.2f}", "1.2", shares <= 1.2)
-        frames, late, rows = viewer.flood(server, api, tendril, browser)
-        row("50,000 lines/s watched live, frames p50 / p99 / longest",
+        frames, late, rows = viewer.flood(api, tendril, view)
+        row("50,000 lines/s watched live, frames p50 / p99 / max",
             f"{percentile(frames, 0.5):.0f} / {percentile(frames, 0.99):.0f} / {frames[-1]:.0f} ms, {rows} rows")
-        row("its last line after it was acknowledged", f"{late * 1000:.0f} ms")
+        row("delay of its last line after the acknowledgment", f"{late * 1000:.0f} ms")
 
 
-def bench_search(server, job, name, lines):
+def bench_search(server: Server, job: str, name: str, lines: int) -> None:
     ratio, raw, blocks = longlogs.storage(server, job)
-    row(f"storage of {name} lines ({raw / 2**20:.0f} MiB in {blocks} blocks)", f"{ratio:.4f} bytes a byte", "0.06", ratio <= 0.06)
+    row(f"storage of {name} lines ({raw / 2**20:.0f} MiB in {blocks} blocks)", f"{ratio:.4f} bytes per byte", "0.06", ratio <= 0.06)
     grep = longlogs.Grep(server, job)
     needle = longlogs.NEEDLE
     last = [longlogs.search(server, job, {"q": f"{needle} at the end"})[0] for _ in range(5)]
     first, bound = statistics.median(last) * 1000, 100 * lines / 1_000_000
-    row(f"search {name} lines, first hit, which stands at the end", f"{first:.0f} ms", f"{bound:.0f} ms", first <= bound)
+    row(f"search {name} lines, first hit, at the end", f"{first:.0f} ms", f"{bound:.0f} ms", first <= bound)
     for kind, query, flags in (
         ("plain text", {"q": needle, "case": 1}, ["-F", needle]),
-        ("any case", {"q": needle.upper()}, ["-i", "-F", needle]),
-        ("an expression", {"q": "needle .* (start|end)$", "case": 1, "regex": 1}, ["-P", "needle .* (start|end)$"]),
+        ("case-insensitive", {"q": needle.upper()}, ["-i", "-F", needle]),
+        ("regular expression", {"q": "needle .* (start|end)$", "case": 1, "regex": 1}, ["-P", "needle .* (start|end)$"]),
     ):
         runs = [longlogs.search(server, job, query) for _ in range(5)]
         theirs = [grep.seconds(*flags) for _ in range(5)]
@@ -139,7 +155,7 @@ PARTS = {
 }
 
 
-def main():
+def main() -> None:
     for name in sys.argv[1:] or PARTS:
         PARTS[name]()
     print()

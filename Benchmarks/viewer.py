@@ -1,14 +1,18 @@
-"""The log viewer in Chromium: opening and jumping in logs of any length, and a flood watched live."""
+"""The log viewer in Chromium: opening logs, jumping in them, and following fast ones."""
+
+from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import threading
 import time
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page
 
-# Notes when rows with text were first painted: the frame after the one in which they were mounted.
+from harness import Api, Server, SimulatedTendril
+from harness.chromium import sign_in_by_link
+
+# Resolves when rows with text were first painted: in the frame after the one that mounted them.
 OBSERVE = """
 window.opened = new Promise((resolve) => {
   const look = () => {
@@ -49,39 +53,31 @@ requestAnimationFrame(frame);
 class Viewer:
     """One signed-in browser."""
 
-    def __enter__(self):
-        self.playwright = sync_playwright().start()
-        self.browser = self.playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        return self
+    def __init__(self, browser: Browser, server: Server) -> None:
+        self.server = server
+        self.context = browser.new_context(viewport={"width": 1280, "height": 800})
+        assert server.link
+        sign_in_by_link(self.context, server.link).close()
 
-    def __exit__(self, *_):
-        self.browser.close()
-        self.playwright.stop()
-
-    def sign_in(self, server):
-        self.context = self.browser.new_context(viewport={"width": 1280, "height": 800})
-        page = self.context.new_page()
-        page.goto(server.link)
-        page.wait_for_url("**/dashboard/jobs")
-        page.close()
-
-    def open(self, server, job, rounds=7):
-        """Milliseconds from the navigation until rows in view are painted, each time in a new tab; the last one stays open."""
-        times = []
+    def open(self, job: str, rounds: int = 7) -> tuple[float, Page]:
+        """Milliseconds from the navigation until the rows in view are painted, each time in a new tab; the median, and
+        the last tab."""
+        times: list[float] = []
         for _ in range(rounds):
             page = self.context.new_page()
             page.add_init_script(OBSERVE)
-            page.goto(f"{server.url}/dashboard/jobs/{job}", wait_until="commit")
+            page.goto(f"{self.server.url}/dashboard/jobs/{job}", wait_until="commit")
             times.append(page.evaluate("window.opened"))
             if len(times) < rounds:
                 page.close()
         return statistics.median(times), page
 
-    def jump(self, page, share):
+    def jump(self, page: Page, share: float) -> tuple[float, int]:
+        """Milliseconds of a jump to this part of the log, and the line there."""
         return page.evaluate(JUMP, share)
 
-    def heap(self, page):
-        """Bytes of JavaScript heap after a collection, and mounted rows."""
+    def heap(self, page: Page) -> tuple[int, int]:
+        """Bytes of JavaScript heap after a garbage collection, and mounted rows."""
         client = self.context.new_cdp_session(page)
         client.send("HeapProfiler.collectGarbage")
         client.send("Performance.enable")
@@ -89,23 +85,26 @@ class Viewer:
         return metrics["JSHeapUsedSize"], page.locator("[data-line]").count()
 
 
-def flood(server, api, tendril, viewer, rate=50_000, seconds=8):
-    """Frame times in ms of a page that watches so many lines a second, sorted; and how late its last line was."""
-    job = server.start_job(api, tendril, "flood")
+def flood(
+    api: Api, tendril: SimulatedTendril, viewer: Viewer, rate: int = 50_000, seconds: int = 8,
+) -> tuple[list[float], float, int]:
+    """Sorted frame times in ms of a page that follows this many lines per second, the delay of the last line in
+    seconds, and the mounted rows."""
+    job = tendril.start().id
     page = viewer.context.new_page()
-    page.goto(f"{server.url}/dashboard/jobs/{job}")
+    page.goto(f"{viewer.server.url}/dashboard/jobs/{job}")
     page.wait_for_function("() => document.querySelector('[data-feed-text]').textContent.startsWith('Live')")
     page.evaluate(FRAMES)
     lines = rate // 20
     done = threading.Event()
 
-    def write():
-        connection, begin = tendril.again(), time.perf_counter()
+    def write() -> None:
+        connection, start = tendril.connect(), time.perf_counter()
         for n in range(1, seconds * 20 + 1):
             text = "".join(f"null_resource.service[{i}]: Still creating... [{n}0s elapsed] {'x' * 40}\n" for i in range(lines))
             parts = [text[at:at + 60_000] for at in range(0, len(text), 60_000)]
             chunks, rest = [], ""
-            for part in parts:  # whole lines in a chunk
+            for part in parts:  # a chunk has whole lines
                 part = rest + part
                 cut = part.rindex("\n") + 1
                 chunks.append({"stream_type": "STDOUT", "log_chunk": part[:cut]})
@@ -113,7 +112,7 @@ def flood(server, api, tendril, viewer, rate=50_000, seconds=8):
             if rest:
                 chunks.append({"stream_type": "STDOUT", "log_chunk": rest})
             connection.send("POST", f"/api/jobs/{job}/logs", json.dumps({"epoch": 1, "n": n, "chunks": chunks}).encode())
-            time.sleep(max(0, begin + n / 20 - time.perf_counter()))
+            time.sleep(max(0, start + n / 20 - time.perf_counter()))
         done.set()
 
     writer = threading.Thread(target=write)

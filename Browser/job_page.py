@@ -1,8 +1,9 @@
-"""The job's page, as tests speak of it."""
+"""Page object of the job page."""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Callable
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -40,7 +41,7 @@ class JobPage:
         return self.log.locator("[data-line]", has_text=text)
 
     def printed(self, number: int, timeout: float = 30_000) -> None:
-        """Until the log shows `row-N` with N at least `number`: of a log that grows only the end is mounted."""
+        """Waits until the log shows `row-N` with N at least `number`: only the end of a growing log is mounted."""
         self.page.wait_for_function(
             "n => [...document.querySelectorAll('[data-line] .tx')].some(tx => Number(/\\): row-(\\d+)/.exec(tx.textContent)?.[1]) >= n)",
             arg=number, timeout=timeout)
@@ -52,7 +53,7 @@ class JobPage:
         return self.page.get_by_role("button", name=name, exact=True)
 
     def scroll(self) -> dict[str, Any]:
-        """Where the log is: top, the most it can be, first and last mounted line, and how many rows are mounted."""
+        """The log's scroll position: top, its maximum, first and last mounted line, and the number of mounted rows."""
         return self.log.evaluate(
             """log => {
               const rows = [...log.querySelectorAll('[data-line]')];
@@ -69,7 +70,7 @@ class JobPage:
             "() => { const l = document.querySelector('[role=log]'); return l.scrollHeight - l.clientHeight - l.scrollTop <= 4; }")
 
     def line_under(self, y: float) -> int:
-        """The line that is drawn `y` pixels below the log's top."""
+        """The line that is shown `y` pixels below the log's top."""
         return self.log.evaluate(
             """(log, y) => { const box = log.getBoundingClientRect();
               return Number(document.elementFromPoint(box.x + box.width / 3, box.y + y)?.closest('[data-line]')?.dataset.line ?? 0); }""", y)
@@ -80,7 +81,7 @@ class JobPage:
         self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
     def read(self) -> list[str]:
-        """The text of every line, from the first to the last, as one who scrolls through them all sees them."""
+        """The text of every line, by scrolling through the whole log."""
         found = self.log.evaluate(
             """async log => {
               const seen = new Map();
@@ -106,3 +107,11 @@ class JobPage:
 
     def announced(self) -> Locator:
         return self.page.locator("[data-announce]")
+
+
+def until(page: Page, holds: Callable[[], Any], what: str, limit: float = 10) -> None:
+    """Lets the browser run until a condition of the test holds."""
+    deadline = time.monotonic() + limit
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {limit} s: {what}"
+        page.wait_for_timeout(20)

@@ -1,25 +1,25 @@
-"""Takes the README's pictures from a real run: `make shots`.
+"""Takes the README's screenshots from a real run: `make shots`.
 
-A server of its own, the examples, a real engine; light and dark. Pictures go to docs/images.
+It starts a server, runs the examples with a real engine, and writes each screenshot in light and dark to docs/images.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import signal
-import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Callable
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from conftest import ROOT, START_LIMIT, Api, Server, read_line
-from hand import Hand
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from harness import ROOT, Api, Server, SimulatedTendril
+from harness.chromium import chromium, sign_in_by_link
 from job_page import JobPage
 
 IMAGES = ROOT / "docs" / "images"
@@ -28,7 +28,7 @@ PHONE = {"width": 360, "height": 740}
 
 
 def example(api: Api, name: str, **more: Any) -> str:
-    """The vine of examples/NAME, by its id."""
+    """Creates the vine of examples/NAME; returns its ID."""
     folder = ROOT / "examples" / name
     about = json.loads((folder / "vine.json").read_text())
     return api.vine((folder / "main.tf").read_text(), **{**{"project": about.pop("project_name"), "stage": about.pop("environment_stage")}, **about, **more})["id"]
@@ -40,11 +40,9 @@ class Studio:
     def __init__(self, browser: Browser, api: Api) -> None:
         self.browser, self.api = browser, api
         context = browser.new_context()
-        page = context.new_page()
-        page.goto(api.post("/api/sign-in-links", {"user": "ana"})["url"])
-        page.wait_for_url("**/dashboard/jobs")
+        page = sign_in_by_link(context, api.post("/api/sign-in-links", {"user": "ana"})["url"])
         self.session = context.storage_state()
-        # What is done, is done by the one who looks.
+        # Act as the signed-in user.
         headers = api.session.headers
         del headers["Authorization"]
         headers["X-CSRF-Token"] = page.locator("meta[name=csrf-token]").get_attribute("content") or ""
@@ -59,10 +57,10 @@ class Studio:
             page = context.new_page()
             page.goto(path)
             ready(page)
-            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             context.close()
-            # A few colours of a screen are most of it; a third of the bytes, and no eye sees the difference.
-            picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(IMAGES / f"{name}-{theme}.png", optimize=True)
+            # A palette of 256 colors takes a third of the bytes, without a visible difference.
+            image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(IMAGES / f"{name}-{theme}.png", optimize=True)
             print(f"docs/images/{name}-{theme}.png")
 
 
@@ -72,9 +70,9 @@ def run(api: Api, studio: Studio) -> None:
 
     orchard = example(api, "orchard")
     plan = api.plan(orchard)
-    # What a team has beside the Tendril that works here.
-    Hand(api, "eu-west-1b", slots=4).beat(draining=True)
-    Hand(api, "us-east-1a")
+    # Other Tendrils, for a realistic list.
+    SimulatedTendril(api, "eu-west-1b", slots=4).beat(draining=True)
+    SimulatedTendril(api, "us-east-1a")
 
     def choosing(page: Page) -> None:
         opened(plan["id"], "Saved plan")(page)
@@ -93,22 +91,10 @@ def run(api: Api, studio: Studio) -> None:
 
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
-    binary = os.environ.get("VINTNER_BIN", ROOT / ".build" / "debug" / "vintner")
-    with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(
-            [str(binary), "up", "--data", data, "--port", "0", "--tendrils", "1"],
-            stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
-        try:
-            url = read_line(process, re.compile(r"(https?://\S+)/sign-in#token=\S+"), START_LIMIT, []).group(1)
-            api = Api(Server(url, (Path(data) / "admin.token").read_text().strip(), None, process))
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"])
-                run(api, Studio(browser, api))
-                browser.close()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder) / "data", "--tendrils", "1") as server, \
+            chromium() as browser:
+        api = Api(server)
+        run(api, Studio(browser, api))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from conftest import Api, Watcher, shell
-from hand import Hand
+from harness import Api, SimulatedTendril, shell
 from job_page import JobPage
+from watcher import Watcher
 
 TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 LOOKS = [
@@ -76,13 +76,13 @@ def test_A2_a_plan_that_cannot_be_applied(page: Page, api: Api, options) -> None
 
 @pytest.mark.parametrize("options", LOOKS, ids=IDS)
 def test_B1_states_that_are_held(page: Page, api: Api, options) -> None:
-    hand = Hand(api).beat()
+    tendril = SimulatedTendril(api).beat()
     vine = api.vine(shell("echo x"))
-    work = hand.claim(api.job("DESTROY", vine["id"], assigned_worker_id=hand.id)["id"])
-    view = JobPage(page, work.job).open().shows("CLAIMED")
+    work = tendril.claim(api.job("DESTROY", vine["id"], assigned_worker_id=tendril.id)["id"])
+    view = JobPage(page, work.id).open().shows("CLAIMED")
     check(page)
     work.start()
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     view.shows("CANCELLED")
     check(page)
     work.report(engine_state="GONE", log={"incomplete": "the middle was given up"})
@@ -91,7 +91,7 @@ def test_B1_states_that_are_held(page: Page, api: Api, options) -> None:
     view.button("Re-run").click()
     expect(page.get_by_role("dialog", name=re.compile("Re-run"))).to_be_visible()
     check(page)
-    queued = api.job("PLAN", vine["id"], assigned_worker_id=Hand(api).id)
+    queued = api.job("PLAN", vine["id"], assigned_worker_id=SimulatedTendril(api).id)
     JobPage(page, queued["id"]).open().shows("QUEUED")
     expect(view.button("Change to any available")).to_be_visible()
     check(page)

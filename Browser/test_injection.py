@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import Api, shell
+from harness import Api, shell
 from job_page import JobPage
 
 CORPUS = [

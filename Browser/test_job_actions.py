@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from conftest import Api, shell
+from harness import Api, shell
 from job_page import JobPage
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import Api
+from harness import Api
 from job_page import JobPage
 
 NAMES = ("Job Details", "Config Snapshot", "Execution Metadata")

@@ -5,9 +5,10 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from conftest import Api, Gate, Watcher, shell
+from fake_feed import SOCKETS
+from harness import Api, Gate, shell
 from job_page import JobPage
-from realtime import SOCKETS
+from watcher import Watcher
 
 
 def test_H1_type_icon_and_label(page: Page, api: Api, planned, deployed) -> None:

@@ -5,9 +5,10 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from conftest import Api, Watcher, shell
+from fake_feed import SOCKETS
+from harness import Api, shell
 from job_page import JobPage
-from realtime import SOCKETS
+from watcher import Watcher
 
 
 @pytest.fixture

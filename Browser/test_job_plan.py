@@ -4,8 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from conftest import Api, shell
-from hand import Hand
+from harness import Api, SimulatedTendril, shell
 from job_page import JobPage
 
 
@@ -74,7 +73,7 @@ def test_A3_rerun_of_a_destroy_asks_for_the_name_first(page: Page, api: Api) -> 
 
 def test_A3_rerun_of_a_deploy_that_never_started_applies_the_same_plan_and_asks_with_the_counts(page: Page, api: Api) -> None:
     plan = api.plan(api.vine('resource "terraform_data" "a" {}\n')["id"])
-    deploy = api.post(f"/api/jobs/{plan['id']}/apply", {"assigned_worker_id": Hand(api).id})
+    deploy = api.post(f"/api/jobs/{plan['id']}/apply", {"assigned_worker_id": SimulatedTendril(api).id})
     api.post(f"/api/jobs/{deploy['id']}/cancel")
     view = JobPage(page, deploy["id"]).open()
     expect(view.banner).to_contain_text(f"Re-run: applies plan {plan['id'][:8]}, which is still valid")

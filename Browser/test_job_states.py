@@ -1,45 +1,45 @@
-"""States of a job that a real Tendril leaves too soon to be looked at: they are held by hand."""
+"""States that a real Tendril leaves too soon to observe: a simulated one holds them."""
 
 import re
 import time
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from conftest import Api, Watcher, shell
-from hand import TERRAFORM, Hand, Work
+from fake_feed import SOCKETS
+from harness import TERRAFORM, Api, SimulatedJob, SimulatedTendril
 from job_page import JobPage
-from realtime import SOCKETS
+from watcher import Watcher
 
 MAIN = 'resource "terraform_data" "a" {}\n'
 
 
-def handed(api: Api, kind: str = "PLAN") -> Work:
-    """A job that a hand has claimed."""
-    hand = Hand(api).beat()
-    return hand.claim(api.job(kind, api.vine(MAIN)["id"], assigned_worker_id=hand.id)["id"])
+def claimed(api: Api, kind: str = "PLAN") -> SimulatedJob:
+    """A job that a simulated Tendril has claimed."""
+    tendril = SimulatedTendril(api)
+    return tendril.claim(tendril.queue(kind, main=MAIN))
 
 
 def test_B1_strip_of_a_claimed_job_names_its_tendril(page: Page, api: Api) -> None:
-    work = handed(api)
-    view = JobPage(page, work.job).open().shows("CLAIMED")
-    expect(page.locator("[data-strip]")).to_contain_text(f"Claimed by {work.hand.name}")
+    work = claimed(api)
+    view = JobPage(page, work.id).open().shows("CLAIMED")
+    expect(page.locator("[data-strip]")).to_contain_text(f"Claimed by {work.tendril.name}")
     expect(view.duration).to_have_text(re.compile(r"^waiting \d+ s$"))
     expect(view.banner).to_have_count(0)
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
 
 
 def test_A1_cancel_a_claimed_job(page: Page, api: Api) -> None:
-    work = handed(api)
-    view = JobPage(page, work.job).open().shows("CLAIMED")
+    work = claimed(api)
+    view = JobPage(page, work.id).open().shows("CLAIMED")
     view.button("Cancel").click()
     view.shows("CANCELLED", timeout=3000)
     expect(view.banner).to_contain_text("Terraform never started: nothing was changed")
-    assert api.get(f"/api/jobs/{work.job}")["engine_state"] == "NONE"
+    assert api.get(f"/api/jobs/{work.id}")["engine_state"] == "NONE"
 
 
 def test_A1_still_stopping_stands_until_the_engine_is_gone_then_the_verdict(page: Page, api: Api) -> None:
-    work = handed(api, "DESTROY").start().print("terraform_data.a: Destroying...\n")
-    view = JobPage(page, work.job).open().shows("PROCESSING")
+    work = claimed(api, "DESTROY").start().print("terraform_data.a: Destroying...\n")
+    view = JobPage(page, work.id).open().shows("PROCESSING")
     view.button("Cancel").click()
     view.shows("CANCELLED", timeout=3000)
     stopping = re.compile("Cancelled by .*; Terraform is still stopping")
@@ -56,7 +56,7 @@ def test_A1_still_stopping_stands_until_the_engine_is_gone_then_the_verdict(page
 
 
 def test_B1_each_banner_has_the_colour_of_its_status(page: Page, api: Api, planned, failed) -> None:
-    cancelled = api.job("PLAN", api.vine(MAIN)["id"], assigned_worker_id=Hand(api).id)
+    cancelled = api.job("PLAN", api.vine(MAIN)["id"], assigned_worker_id=SimulatedTendril(api).id)
     api.post(f"/api/jobs/{cancelled['id']}/cancel")
     shades = {}
     for status, job in (("SUCCESS", planned["job"]["id"]), ("FAILED", failed["job"]["id"]), ("CANCELLED", cancelled["id"])):
@@ -69,15 +69,15 @@ def test_B1_each_banner_has_the_colour_of_its_status(page: Page, api: Api, plann
 
 
 def test_B1_lost_contact_is_said_and_the_status_stays(context: BrowserContext, api: Api) -> None:
-    work = handed(api).start()
+    work = claimed(api).start()
     silent = [{**row, "status": "OFFLINE", "last_seen_at": "2026-01-01T00:00:00.000Z"} for row in api.get("/api/workers")["items"]]
     context.route("**/api/workers", lambda route: route.fulfill(json={"items": silent}))
-    view = JobPage(context.new_page(), work.job).open().shows("PROCESSING")
+    view = JobPage(context.new_page(), work.id).open().shows("PROCESSING")
     strip = view.page.locator('[data-strip][data-notice="warn"]')
-    expect(strip).to_contain_text(re.compile(f"No contact with {work.hand.name} for .*\\."))
+    expect(strip).to_contain_text(re.compile(f"No contact with {work.tendril.name} for .*\\."))
     expect(strip).to_contain_text("Terraform may still be running; Vintner won't re-apply anything.")
     expect(view.button("Cancel")).to_be_visible()
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     work.report(engine_state="GONE")
 
 
@@ -86,11 +86,11 @@ def test_P1_status_every_three_seconds_then_the_job_until_its_log_is_final(
 ) -> None:
     watcher.network_may_fail = True
     context.route_web_socket(SOCKETS, lambda socket: socket.close(code=1011))
-    work = handed(api).start()
+    work = claimed(api).start()
     page = context.new_page()
     asked: list[tuple[str, float]] = []
     page.on("request", lambda request: asked.append((request.url.split("/api/jobs/")[-1], time.monotonic())) if "/api/jobs/" in request.url else None)
-    view = JobPage(page, work.job).open().shows("PROCESSING")
+    view = JobPage(page, work.id).open().shows("PROCESSING")
 
     def times(path: str) -> list[float]:
         return [at for name, at in asked if name == path]
@@ -99,48 +99,48 @@ def test_P1_status_every_three_seconds_then_the_job_until_its_log_is_final(
         with page.expect_response(lambda answer: answer.url.endswith("/status"), timeout=6000) as answer:
             pass
         assert set(answer.value.json()) <= {"status", "error_message"}
-    first, second = times(f"{work.job}/status")[:2]
+    first, second = times(f"{work.id}/status")[:2]
     assert 2.9 <= second - first <= 5, "a poll every 3 s"
 
     # The status is decided, the log is not: the job is asked for, the status no more.
     work.report(status="FAILED", engine_state="GONE", error_message="terraform apply ended with status 1")
     expect(view.banner).to_have_attribute("data-banner", "FAILED", timeout=6000)
     expect(view.banner).to_contain_text("terraform apply ended with status 1")
-    count = len(times(f"{work.job}/status"))
-    with page.expect_response(lambda answer: answer.url.endswith(f"/api/jobs/{work.job}"), timeout=6000):
+    count = len(times(f"{work.id}/status"))
+    with page.expect_response(lambda answer: answer.url.endswith(f"/api/jobs/{work.id}"), timeout=6000):
         pass
-    assert len(times(f"{work.job}/status")) == count
+    assert len(times(f"{work.id}/status")) == count
 
     work.report(log={"incomplete": "the middle was given up"})
     expect(view.banner).to_contain_text("log incomplete", timeout=6000)
     # This proves an absence, so it has to wait: longer than a poll would.
-    count = len(times(work.job)) + len(times(f"{work.job}/status"))
+    count = len(times(work.id)) + len(times(f"{work.id}/status"))
     page.wait_for_timeout(3500)
-    assert len(times(work.job)) + len(times(f"{work.job}/status")) == count
+    assert len(times(work.id)) + len(times(f"{work.id}/status")) == count
 
 
 def test_H3_duration_never_goes_back(page: Page, api: Api) -> None:
-    work = handed(api).start()
-    view = JobPage(page, work.job).open().shows("PROCESSING")
+    work = claimed(api).start()
+    view = JobPage(page, work.id).open().shows("PROCESSING")
     view.feed.filter(has_text="Live").wait_for()
     page.evaluate(
         """() => { const node = document.querySelector('[data-duration]'); window.durations = [node.textContent];
           new MutationObserver(() => window.durations.push(node.textContent)).observe(node, { childList: true, characterData: true, subtree: true }); }""")
     expect(view.duration).to_have_text(re.compile(r"00:0[3-9]"))
     # Something else than the job changes: the page draws its head anew, from a record of some seconds ago.
-    work.hand.beat(leases=[{"job_id": work.job, "epoch": work.epoch}])
+    work.tendril.beat()
     expect(page.locator("[data-strip]")).to_contain_text("heartbeat 0 s ago")
     expect(view.duration).to_have_text(re.compile(r"00:(0[6-9]|1\d)"))
     durations = page.evaluate("window.durations")
     assert durations == sorted(durations)
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     work.report(engine_state="GONE")
 
 
 def test_H3_duration_ticks_in_the_list_too(context: BrowserContext, api: Api, watcher: Watcher) -> None:
-    work = handed(api).start()
+    work = claimed(api).start()
     page = context.new_page()
-    page.goto(f"/dashboard/jobs?q={work.job}")
+    page.goto(f"/dashboard/jobs?q={work.id}")
     duration = page.locator("tbody [data-duration]")
     expect(duration).to_have_text(re.compile(r"^\d\d:\d\d$"))
     # On its own, with nothing that comes from the server.
@@ -150,12 +150,12 @@ def test_H3_duration_ticks_in_the_list_too(context: BrowserContext, api: Api, wa
         before = duration.inner_text()
         expect(duration).not_to_have_text(before, timeout=5000)
         assert duration.inner_text() > before
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     work.report(engine_state="GONE")
 
 
 def test_H5_queued_for_an_offline_tendril_can_be_changed_to_any_available(page: Page, api: Api) -> None:
-    away = Hand(api)
+    away = SimulatedTendril(api)
     job = api.job("PLAN", api.vine(MAIN)["id"], assigned_worker_id=away.id)
     view = JobPage(page, job["id"]).open().shows("QUEUED")
     expect(page.locator("[data-worker]")).to_have_text(away.name)
@@ -181,12 +181,12 @@ def test_A4_says_why_a_tendril_cannot_apply_the_plan(page: Page, api: Api, plann
     real = next(row for row in api.get("/api/workers")["items"] if row["name"] == "tendril-1")
     engine = real["engines"][0]
     reasons = {
-        Hand(api, engines=[{**engine, "version": "0.0.1"}]).beat().name: ("ONLINE", f"Has {engine['name']} 0.0.1, not {engine['version']}"),
-        Hand(api, engines=[{**engine, "platform": "plan9_mips"}]).beat().name: ("ONLINE", f"Runs on plan9_mips, not {engine['platform']}"),
-        Hand(api, engines=real["engines"], run_root="/elsewhere").beat().name: ("ONLINE", f"Can't use this plan: different --run-root (/elsewhere, plan needs {real['run_root']})"),
-        Hand(api, engines=[{**engine, "name": "tofu" if engine["name"] == "terraform" else "terraform"}]).beat().name: ("ONLINE", f"Has no {engine['name']}"),
-        Hand(api).beat(draining=True).name: ("DRAINING", "Takes no new jobs"),
-        Hand(api).name: ("OFFLINE", "Has never connected"),
+        SimulatedTendril(api, engines=[{**engine, "version": "0.0.1"}]).beat().name: ("ONLINE", f"Has {engine['name']} 0.0.1, not {engine['version']}"),
+        SimulatedTendril(api, engines=[{**engine, "platform": "plan9_mips"}]).beat().name: ("ONLINE", f"Runs on plan9_mips, not {engine['platform']}"),
+        SimulatedTendril(api, engines=real["engines"], run_root="/elsewhere").beat().name: ("ONLINE", f"Can't use this plan: different --run-root (/elsewhere, plan needs {real['run_root']})"),
+        SimulatedTendril(api, engines=[{**engine, "name": "tofu" if engine["name"] == "terraform" else "terraform"}]).beat().name: ("ONLINE", f"Has no {engine['name']}"),
+        SimulatedTendril(api).beat(draining=True).name: ("DRAINING", "Takes no new jobs"),
+        SimulatedTendril(api).name: ("OFFLINE", "Has never connected"),
     }
     JobPage(page, planned["job"]["id"]).open().button("Apply").click()
     popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
@@ -200,7 +200,7 @@ def test_A4_says_why_a_tendril_cannot_apply_the_plan(page: Page, api: Api, plann
 
 def test_A4_plan_and_destroy_ask_for_the_tendril_too(page: Page, api: Api) -> None:
     vine = api.vine(MAIN, engine="tofu")
-    able = Hand(api, engines=[{**TERRAFORM, "name": "tofu"}]).beat()
+    able = SimulatedTendril(api, engines=[{**TERRAFORM, "name": "tofu"}]).beat()
     page.goto("/dashboard/vines")
     row = page.locator("tr", has_text=vine["project_name"])
     row.get_by_role("button", name="Plan").click()

@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from conftest import Api, Watcher, shell
-from hand import Hand, Work
+from fake_feed import SOCKETS
+from harness import Api, SimulatedJob, SimulatedTendril, shell
 from job_page import JobPage
-from realtime import SOCKETS
+from watcher import Watcher
 
 MAIN = 'resource "terraform_data" "a" {}\n'
 
 
-def running(api: Api, kind: str = "PLAN", **offer: Any) -> Work:
-    """A job that a hand runs, of a vine of its own."""
-    hand = Hand(api, **offer).beat()
-    return hand.claim(api.job(kind, api.vine(MAIN)["id"], assigned_worker_id=hand.id)["id"]).start()
+def running(api: Api, kind: str = "PLAN", **offer: Any) -> SimulatedJob:
+    """A job of its own vine that a simulated Tendril runs."""
+    return SimulatedTendril(api, **offer).start(kind, main=MAIN)
 
 
 def state(view: JobPage) -> Any:
@@ -88,7 +87,7 @@ def test_L10_a_network_that_swallows_everything_is_noticed_within_5_seconds(
 
     context.route_web_socket(SOCKETS, open_socket)
     context.route("**/*", lambda route: held.append(route) if swallows else route.continue_())
-    view = JobPage(context.new_page(), work.job).open().shows("PROCESSING")
+    view = JobPage(context.new_page(), work.id).open().shows("PROCESSING")
     expect(view.feed).to_have_text("Live")
     swallows = True
     cut = time.monotonic()
@@ -98,11 +97,11 @@ def test_L10_a_network_that_swallows_everything_is_noticed_within_5_seconds(
     swallows = False
     for route in held:
         route.abort()
-    work.hand.beat(leases=[{"job_id": work.job, "epoch": 1}])
+    work.tendril.beat()
     work.print("after the silence\n")
     expect(view.with_text("after the silence")).to_be_visible(timeout=15_000)
     expect(state(view)).to_have_attribute("data-connection", "live")
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     work.report(engine_state="GONE", log={"incomplete": "test"})
 
 
@@ -122,7 +121,7 @@ def test_L10_a_lost_live_connection_alone_is_reconnecting_not_offline(
 
     context.route_web_socket(SOCKETS, open_socket)
     context.route("**/logs/lines?*", lambda route: route.abort() if is_cut else route.continue_())
-    view = JobPage(context.new_page(), work.job).open().shows("PROCESSING")
+    view = JobPage(context.new_page(), work.id).open().shows("PROCESSING")
     expect(view.feed).to_have_text("Live")
     is_cut = True
     sockets[-1].close(code=1011)
@@ -130,7 +129,7 @@ def test_L10_a_lost_live_connection_alone_is_reconnecting_not_offline(
     expect(view.page.locator("[data-log-note]")).to_contain_text("Live feed lost at")
     is_cut = False
     expect(state(view)).to_have_attribute("data-connection", "live", timeout=20_000)
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     work.report(engine_state="GONE", log={"incomplete": "test"})
 
 
@@ -154,11 +153,11 @@ def test_L10_a_job_that_was_given_up_and_came_back_is_followed_to_its_end(
         watcher.network_may_fail = True
         context.route_web_socket(SOCKETS, lambda socket: socket.close(code=1011))
     work = running(api, "DESTROY").print("early\n")
-    view = JobPage(context.new_page(), work.job).open().shows("PROCESSING")
-    give_up(api, context, work.job)
+    view = JobPage(context.new_page(), work.id).open().shows("PROCESSING")
+    give_up(api, context, work.id)
     view.shows("FAILED", timeout=10_000)
     expect(view.feed).to_have_text("Incomplete", timeout=10_000)
-    headline = re.compile(rf"^Given up by admin: no contact with {work.hand.name} for \d+ s$")
+    headline = re.compile(rf"^Given up by admin: no contact with {work.tendril.name} for \d+ s$")
     expect(view.banner.locator(".strip-1")).to_have_text(headline)
     expect(view.banner).to_contain_text("It isn't known what Terraform did after that. If it held the state lock, it still does")
     expect(view.banner).to_contain_text("log incomplete")
@@ -179,7 +178,7 @@ def test_L10_a_job_that_was_given_up_and_came_back_is_followed_to_its_end(
             expect(view.banner).to_contain_text(fact)
         expect(view.banner).not_to_contain_text("It isn't known")
         expect(view.banner).not_to_contain_text("log incomplete")
-        assert api.get(f"/api/jobs/{work.job}")["log_state"] == "COMPLETE"
+        assert api.get(f"/api/jobs/{work.id}")["log_state"] == "COMPLETE"
         view.page.reload()
 
 
@@ -244,7 +243,7 @@ def test_A3_rerun_of_a_job_whose_vine_changed_is_one_decision(page: Page, api: A
 @pytest.mark.parametrize("options", [{"viewport": {"width": 390, "height": 800}}, {}], ids=["390", "1280"])
 def test_B1_the_cause_comes_first_and_can_be_read(page: Page, api: Api, options) -> None:
     work = running(api)
-    vine = api.get(f"/api/jobs/{work.job}")["vine_id"]
+    vine = api.get(f"/api/jobs/{work.id}")["vine_id"]
     block = (
         "╷\n│ Error: creating RDS DB Instance (shop-production): DBSubnetGroupDoesNotCoverEnoughAZs\n│ \n"
         "│   with module.db.aws_db_instance.main,\n│   on modules/db/main.tf line 42, in resource \"aws_db_instance\" \"main\":\n"
@@ -253,7 +252,7 @@ def test_B1_the_cause_comes_first_and_can_be_read(page: Page, api: Api, options)
     work.print("Planning...\n").print(block, "STDERR").print(second, "STDERR")
     message = "\n".join(line.removeprefix("│").removeprefix(" ") for line in block.splitlines()[1:-1])
     work.report(status="FAILED", engine_state="GONE", error_message=message, log={"incomplete": "test"})
-    view = JobPage(page, work.job).open()
+    view = JobPage(page, work.id).open()
     first = view.banner.locator(".strip-1")
     expect(first).to_have_text("creating RDS DB Instance (shop-production): DBSubnetGroupDoesNotCoverEnoughAZs")
     assert first.evaluate("node => node.scrollHeight <= node.clientHeight + 1 && node.scrollWidth <= node.clientWidth + 1"), "it is cut"
@@ -308,7 +307,7 @@ def test_L2_invisible_and_bidirectional_characters_are_shown_as_symbols(page: Pa
     evil = "access = \u202euser\u2066 // check\u2069 \u200badmin\ufeff"
     fine = "family \U0001f468\u200d\U0001f469\u200d\U0001f467 and \u00e9\u4e2d"
     work.print(f"{evil}\n{fine}\nafter\n")
-    view = JobPage(page, work.job).open()
+    view = JobPage(page, work.id).open()
     row = view.with_text("access = ")
     expect(row.locator(".unseen")).to_have_count(5)
     assert [node.get_attribute("data-name") for node in row.locator(".unseen").all()] == ["RLO", "LRI", "PDI", "ZWSP", "BOM"]
@@ -325,7 +324,7 @@ def test_L2_invisible_and_bidirectional_characters_are_shown_as_symbols(page: Pa
           getSelection().removeAllRanges(); getSelection().addRange(range); document.execCommand('copy'); return navigator.clipboard.readText(); }""",
         int(row.get_attribute("data-line") or 0))
     assert copied == evil
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     work.report(engine_state="GONE", log={"incomplete": "test"})
 
 

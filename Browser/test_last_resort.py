@@ -3,12 +3,10 @@
 import re
 
 import pytest
-import requests
 from playwright.sync_api import Page, expect
 
-from conftest import Api, shell
-from job_page import JobPage
-from realtime import until
+from harness import Api, SimulatedTendril, shell
+from job_page import JobPage, until
 
 
 def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api, gate) -> None:
@@ -40,20 +38,8 @@ def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api, gate) -> No
 
 @pytest.mark.slow
 def test_a_job_whose_tendril_is_gone_is_given_up(page: Page, api: Api) -> None:
-    made = api.post("/api/workers", {"name": "gone for good"})
-    headers = {"X-Worker-ID": made["worker_id"], "X-Worker-Token": made["worker_token"]}
-    engine = {"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}
-
-    def say(method: str, path: str, body: dict) -> None:
-        answer = requests.request(method, api.url + path, json=body, headers=headers, timeout=30)
-        assert answer.ok, answer.text
-
-    say("POST", "/api/workers/heartbeat", {
-        "version": "test", "slots": 1, "draining": False, "run_root": "/x", "engines": [engine], "leases": []})
-    job = api.job("PLAN", api.vine("terraform {}")["id"], assigned_worker_id=made["worker_id"])
-    say("POST", "/api/jobs/claim", {})
-    say("PUT", f"/api/jobs/{job['id']}/status", {"epoch": 1, "status": "PROCESSING"})
-    view = JobPage(page, job["id"]).open().shows("PROCESSING")
+    job = SimulatedTendril(api, "gone for good").start()
+    view = JobPage(page, job.id).open().shows("PROCESSING")
     expect(view.button("Give up")).to_be_hidden()
     expect(page.locator("[data-strip]")).to_contain_text(
         re.compile("No contact with gone for good for .*"), timeout=60_000)

@@ -5,7 +5,8 @@ import uuid
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from conftest import Api, Server, Watcher, shell
+from harness import Api, Server, shell
+from watcher import Watcher
 
 
 def test_jobs_list_shows_filters_and_opens(page: Page, api: Api, failed, planned) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
-from conftest import Api, Watcher, shell
-from job_page import JobPage
-from realtime import PlainLog, Realtime, row, rows, until
+from fake_feed import FakeLog, FakeRealtime, Join, row, rows
+from harness import Api, shell
+from job_page import JobPage, until
+from watcher import Watcher
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,8 @@ class Live:
 
     def __init__(self, context: BrowserContext, job: str) -> None:
         self.context = context
-        self.server = Realtime().serve(context)
-        self.log = PlainLog(job, self.server.rows).serve(context)
+        self.server = FakeRealtime().serve(context)
+        self.log = FakeLog(job, self.server.rows).serve(context)
         self.page = context.new_page()
         self.view = JobPage(self.page, job)
         self.feed = self.view.feed
@@ -41,7 +42,7 @@ class Live:
         self.view.open()
         return self
 
-    def join(self, number: int, limit: float = 10) -> "object":
+    def join(self, number: int, limit: float = 10) -> Join:
         return self.server.joined(self.page, number, limit)
 
     def lines(self) -> list[str]:
@@ -366,7 +367,7 @@ def test_L10_a_refusal_is_said_and_not_asked_again(live: Live, watcher: Watcher,
 
 
 def test_jobs_list_asks_anew_when_told_and_seldom_otherwise(context: BrowserContext, held: str) -> None:
-    told = Realtime().serve(context)
+    told = FakeRealtime().serve(context)
     page = context.new_page()
     asked: list[float] = []
     page.on("request", lambda request: asked.append(time.monotonic()) if "/api/jobs?" in request.url else None)
@@ -392,7 +393,7 @@ def test_jobs_list_asks_anew_when_told_and_seldom_otherwise(context: BrowserCont
 
 
 def test_tendrils_list_asks_anew_when_told(context: BrowserContext) -> None:
-    told = Realtime().serve(context)
+    told = FakeRealtime().serve(context)
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/api/workers?" in request.url else None)
@@ -407,7 +408,7 @@ def test_tendrils_list_asks_anew_when_told(context: BrowserContext) -> None:
 
 def test_a_list_that_is_refused_leaves_the_connection(context: BrowserContext, watcher: Watcher) -> None:
     watcher.network_may_fail = True
-    told = Realtime().serve(context)
+    told = FakeRealtime().serve(context)
     page = context.new_page()
     page.goto("/dashboard/jobs")
     join = told.joined(page, 1)

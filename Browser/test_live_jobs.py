@@ -6,9 +6,10 @@ import time
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
 
-from conftest import Api, Gate, Server, Watcher, shell
-from job_page import JobPage
-from realtime import SOCKETS, until
+from fake_feed import SOCKETS
+from harness import Api, Gate, Server, shell
+from job_page import JobPage, until
+from watcher import Watcher
 
 
 @pytest.fixture

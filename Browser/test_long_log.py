@@ -6,10 +6,10 @@ from typing import Any, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
-from conftest import Api, Watcher
+from fake_feed import SOCKETS
+from harness import Api, SimulatedJob, SimulatedTendril
 from job_page import JobPage
-from played import PlayedJob
-from realtime import SOCKETS
+from watcher import Watcher
 
 LINES = 1_000_000
 PART = 500
@@ -34,8 +34,8 @@ def parts() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="session")
 def million(api: Api) -> str:
-    job = PlayedJob(api)
-    job.chunks(parts())
+    job = SimulatedTendril(api).start()
+    job.append_parts(parts())
     return job.end().id
 
 
@@ -333,20 +333,20 @@ def test_L8_wrapped_rows_hold_still_when_their_lines_come(page: Page, api: Api, 
 
 
 @pytest.fixture
-def played(api: Api) -> Iterator[PlayedJob]:
-    job = PlayedJob(api)
+def simulated(api: Api) -> Iterator[SimulatedJob]:
+    job = SimulatedTendril(api).start()
     yield job
     job.end()
 
 
-def test_L4_nothing_moves_under_the_reader_of_a_long_log_that_grows(page: Page, played: PlayedJob) -> None:
-    played.log(f"line {n}" for n in range(1, 450_001))
-    view = JobPage(page, played.id).open("#L200000")
+def test_L4_nothing_moves_under_the_reader_of_a_long_log_that_grows(page: Page, simulated: SimulatedJob) -> None:
+    simulated.append_lines(f"line {n}" for n in range(1, 450_001))
+    view = JobPage(page, simulated.id).open("#L200000")
     settled(view)
     expect(view.feed).to_have_text("Live")
     under = view.line_under(150)
     for turn in range(5):
-        played.log(f"more {turn} {n}" for n in range(2000))
+        simulated.append_lines(f"more {turn} {n}" for n in range(2000))
         expect(view.pill).to_have_text(re.compile(f"{2000 * (turn + 1):,} new lines"))
         assert view.line_under(150) == under
     # At the very end, but let go: what comes is below, and can be scrolled to.
@@ -354,7 +354,7 @@ def test_L4_nothing_moves_under_the_reader_of_a_long_log_that_grows(page: Page, 
     view.wait_at_end()
     view.log.press("ArrowUp")
     under = view.line_under(150)
-    played.log(f"last {n}" for n in range(3000))
+    simulated.append_lines(f"last {n}" for n in range(3000))
     expect(view.pill).to_have_text(re.compile("3,000 new lines"))
     assert view.line_under(150) == under
     view.point_at_log()
@@ -363,14 +363,14 @@ def test_L4_nothing_moves_under_the_reader_of_a_long_log_that_grows(page: Page, 
     expect(view.with_text("last 2999")).to_be_in_viewport()
 
 
-def test_L5_a_tab_opened_late_has_the_end_at_once_and_goes_on(page: Page, played: PlayedJob, api: Api) -> None:
-    played.log(["\x1b[32mgreen from here on"])
-    played.log(f"line {n}" for n in range(1, 300_001))
+def test_L5_a_tab_opened_late_has_the_end_at_once_and_goes_on(page: Page, simulated: SimulatedJob, api: Api) -> None:
+    simulated.append_lines(["\x1b[32mgreen from here on"])
+    simulated.append_lines(f"line {n}" for n in range(1, 300_001))
     asked = lines_asked(page)
-    view = JobPage(page, played.id).open()
+    view = JobPage(page, simulated.id).open()
     expect(view.with_text("line 300000")).to_be_in_viewport()
     expect(view.feed).to_have_text("Live")
-    played.log(f"live {n}" for n in range(1, 4))
+    simulated.append_lines(f"live {n}" for n in range(1, 4))
     expect(view.with_text("live 3")).to_be_in_viewport()
     # The feed goes on in the colour that the window ended with.
     expect(view.with_text("live 3").locator(".tx > span")).to_have_class("c32")
@@ -379,7 +379,7 @@ def test_L5_a_tab_opened_late_has_the_end_at_once_and_goes_on(page: Page, played
     assert len(asked) <= 1, asked
 
 
-def test_L5_a_long_absence_is_leapt_over(context: BrowserContext, played: PlayedJob, api: Api, watcher: Watcher) -> None:
+def test_L5_a_long_absence_is_leapt_over(context: BrowserContext, simulated: SimulatedJob, api: Api, watcher: Watcher) -> None:
     watcher.network_may_fail = True
     cut = False
     sockets: list[Any] = []
@@ -401,19 +401,19 @@ def test_L5_a_long_absence_is_leapt_over(context: BrowserContext, played: Played
 
     context.route_web_socket(SOCKETS, through)
     context.route("**/api/jobs/**", lambda route: route.abort() if cut else route.continue_())
-    played.log(f"line {n}" for n in range(1, 1001))
+    simulated.append_lines(f"line {n}" for n in range(1, 1001))
     page = context.new_page()
-    view = JobPage(page, played.id).open()
+    view = JobPage(page, simulated.id).open()
     expect(view.feed).to_have_text("Live")
     cut = True
     sockets[-1].close(code=1011)
     expect(view.feed).to_contain_text("Reconnecting")
-    played.log(f"line {n}" for n in range(1001, 300_001))
+    simulated.append_lines(f"line {n}" for n in range(1001, 300_001))
     cut = False
     page.evaluate("dispatchEvent(new Event('online'))")
     expect(view.with_text("line 300000")).to_be_in_viewport(timeout=20_000)
     expect(view.feed).to_have_text(re.compile("^Live"), timeout=20_000)
-    played.log(["live again"])
+    simulated.append_lines(["live again"])
     expect(view.with_text("live again")).to_be_in_viewport()
     # It resumed, heard how much there is, and joined again at the end: what nobody looks at is not told.
     assert joined[0] == joined[-2] and joined[-1] - joined[0] > 500, joined
@@ -424,25 +424,25 @@ def test_L5_a_long_absence_is_leapt_over(context: BrowserContext, played: Played
     shows_the_log(view, api)
 
 
-def test_L7_a_search_goes_on_while_a_long_log_grows(page: Page, played: PlayedJob) -> None:
-    played.log(f"line {n}" for n in range(1, 100_001))
-    view = JobPage(page, played.id).open()
+def test_L7_a_search_goes_on_while_a_long_log_grows(page: Page, simulated: SimulatedJob) -> None:
+    simulated.append_lines(f"line {n}" for n in range(1, 100_001))
+    view = JobPage(page, simulated.id).open()
     expect(view.feed).to_have_text("Live")
     view.find.fill("needle")
     expect(view.hits).to_have_text("no hits", timeout=SCAN)
-    played.log([*(f"line {n}" for n in range(2000)), "a needle", "another needle"])
+    simulated.append_lines([*(f"line {n}" for n in range(2000)), "a needle", "another needle"])
     expect(view.hits).to_have_text("1 of 2", timeout=SCAN)
-    played.log(["the third needle"])
+    simulated.append_lines(["the third needle"])
     expect(view.hits).to_have_text("1 of 3", timeout=SCAN)
     expect(view.log.locator("mark.now")).to_be_in_viewport()
 
 
-def test_L9_live_errors_are_gone_to(page: Page, played: PlayedJob) -> None:
-    played.log(["╷"], stream="STDERR")
-    view = JobPage(page, played.id).open()
+def test_L9_live_errors_are_gone_to(page: Page, simulated: SimulatedJob) -> None:
+    simulated.append_lines(["╷"], stream="STDERR")
+    view = JobPage(page, simulated.id).open()
     expect(view.feed).to_have_text("Live")
     # The box was open, and what it is about not known, when the page came.
-    played.log(["│ Error: told live", "╵"], stream="STDERR")
+    simulated.append_lines(["│ Error: told live", "╵"], stream="STDERR")
     expect(view.log.locator('[data-mark="error"]')).to_have_count(3)
     page.keyboard.press("e")
     expect(view.log.locator("[data-at]")).to_contain_text("Error: told live")
@@ -453,12 +453,12 @@ def test_L9_live_errors_are_gone_to(page: Page, played: PlayedJob) -> None:
 # ---- long lines
 
 
-def test_L8_a_long_line_is_folded_and_unfolds_in_place(page: Page, played: PlayedJob) -> None:
+def test_L8_a_long_line_is_folded_and_unfolds_in_place(page: Page, simulated: SimulatedJob) -> None:
     long = "x" * 20_000 + " a hidden needle " + "y" * 20_000
-    played.log(["first", long, "last"])
-    view = JobPage(page, played.id).open()
+    simulated.append_lines(["first", long, "last"])
+    view = JobPage(page, simulated.id).open()
     expect(view.feed).to_have_text("Live")
-    played.log([long, "after"])  # one that came live is folded as well
+    simulated.append_lines([long, "after"])  # one that came live is folded as well
     buttons = view.log.get_by_role("button", name=re.compile("KiB more"))
     expect(buttons).to_have_count(2)
     rows = view.log.locator("[data-line]", has=page.locator("[data-unfold]"))
@@ -469,9 +469,9 @@ def test_L8_a_long_line_is_folded_and_unfolds_in_place(page: Page, played: Playe
     expect(buttons).to_have_count(1)
 
 
-def test_L7_a_hit_in_a_folded_part_is_shown(page: Page, played: PlayedJob) -> None:
-    played.log([*(f"line {n}" for n in range(500)), "x" * 20_000 + " a hidden needle " + "y" * 20_000, *(f"line {n}" for n in range(500))])
-    view = JobPage(page, played.id).open()
+def test_L7_a_hit_in_a_folded_part_is_shown(page: Page, simulated: SimulatedJob) -> None:
+    simulated.append_lines([*(f"line {n}" for n in range(500)), "x" * 20_000 + " a hidden needle " + "y" * 20_000, *(f"line {n}" for n in range(500))])
+    view = JobPage(page, simulated.id).open()
     expect(view.feed).to_have_text("Live")
     view.find.fill("hidden needle")
     expect(view.hits).to_have_text("1 of 1")

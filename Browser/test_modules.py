@@ -6,7 +6,7 @@ import random
 import pytest
 from playwright.sync_api import Page
 
-from conftest import ROOT
+from harness import ROOT
 
 ESC = "\x1b"
 

@@ -8,7 +8,8 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from conftest import Api, Server, Watcher
+from harness import Api, Server
+from watcher import Watcher
 
 
 def link(api: Api, user: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import Api, Watcher
+from harness import Api
+from watcher import Watcher
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nq7Xz+/==\n-----END PRIVATE KEY-----\n"
 BLANK = 'resource "terraform_data" "a" {}\n'

@@ -5,8 +5,8 @@ import uuid
 
 from playwright.sync_api import Page, expect
 
-from conftest import Api, Watcher, shell
-from hand import Hand
+from harness import Api, SimulatedTendril, shell
+from watcher import Watcher
 
 TWO = 'resource "terraform_data" "a" {\n  count = 2\n}\n'
 
@@ -111,12 +111,12 @@ def test_break_lock_stands_only_where_nobody_gives_the_lock_back(page: Page, api
     api.call("UNLOCK", f"/api/vines/{vine['id']}/lock", {"ID": "mine"})
 
     # A job that has ended without giving its lock back.
-    hand = Hand(api).beat()
-    work = hand.claim(api.job("PLAN", vine["id"], assigned_worker_id=hand.id)["id"]).start()
-    hand.call("POST", f"/api/vines/{vine['id']}/lock", {"ID": f"{work.job}:{work.epoch}", "Who": hand.name})
-    expect(row.locator(".lock a")).to_have_text(work.job[:8], timeout=20_000)
+    tendril = SimulatedTendril(api).beat()
+    work = tendril.claim(api.job("PLAN", vine["id"], assigned_worker_id=tendril.id)["id"]).start()
+    tendril.send("POST", f"/api/vines/{vine['id']}/lock", {"ID": f"{work.id}:{work.epoch}", "Who": tendril.name})
+    expect(row.locator(".lock a")).to_have_text(work.id[:8], timeout=20_000)
     expect(row.get_by_role("button", name="Break lock")).to_have_count(0)
-    api.post(f"/api/jobs/{work.job}/cancel")
+    api.post(f"/api/jobs/{work.id}/cancel")
     work.report(engine_state="GONE", log={"incomplete": "the middle was given up"})
     row.get_by_role("button", name="Break lock").click(timeout=20_000)
     dialog = page.get_by_role("dialog", name=re.compile("Break the lock"))

@@ -1,7 +1,7 @@
-"""What can go wrong, and what each fault leaves of a job.
+"""The faults, and the results that each allows.
 
-A fault begins and heals; it knows nothing of the others. Harmless ones must leave no trace: the job succeeds. After the
-others the job ends as they say, and still nothing that was written is lost.
+Faults are independent, and end after a while. After a harmless fault, the job succeeds. After another one, it ends with
+one of the results that the fault allows, and nothing that was written is lost.
 """
 
 from __future__ import annotations
@@ -16,192 +16,187 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from world import World
+from harness import wait_until
+from system import TestSystem
 
-Act = Callable[[World], Any]
+Act = Callable[[TestSystem], Any]
 
 
 @dataclass(frozen=True)
 class Fault:
     name: str
     begin: Act
-    heal: Act = lambda world: None
-    #: How long it lasts, in seconds: from, to.
+    end: Act = lambda system: None
+    #: Its shortest and longest duration, in seconds.
     lasts: tuple[float, float] = (0.0, 0.0)
-    #: What the job may end as: status, result of the outcome.
+    #: How the job may end: its status and the result of its outcome.
     ends: frozenset[tuple[str, str]] = field(default=frozenset({("SUCCESS", "SUCCEEDED")}))
     #: How the log may end.
     logs: frozenset[str] = frozenset({"COMPLETE"})
     #: The engine itself could not write all of its output.
     is_lossy: bool = False
-    #: The Tendril's machine was lost: neither the end of the log, nor that of the state, nor the lock came back.
+    #: The Tendril's machine was lost: the log and the state lack their ends, and the lock stays.
     is_final: bool = False
-    #: The Tendril's folder lies on a small disk of its own.
+    #: The Tendril's folder is on a small disk.
     needs_disk: bool = False
-    #: Takes half a minute and more: only when asked for.
+    #: Takes more than half a minute: runs only on request.
     is_slow: bool = False
 
 
 def kill(*names: str) -> Act:
-    def act(world: World) -> None:
+    def run(system: TestSystem) -> None:
         for name in names:
-            getattr(world, name).kill()
+            getattr(system, name).kill()
 
-    return act
+    return run
 
 
 def start(*names: str) -> Act:
-    def act(world: World) -> None:
+    def run(system: TestSystem) -> None:
         for name in names:
-            getattr(world, name).start()
+            getattr(system, name).start()
 
-    return act
+    return run
 
 
 def send(number: int, *names: str) -> Act:
-    def act(world: World) -> None:
+    def run(system: TestSystem) -> None:
         for name in names:
-            getattr(world, name).signal(number)
+            getattr(system, name).signal(number)
 
-    return act
+    return run
 
 
-def end(*names: str) -> Act:
-    def act(world: World) -> None:
+def stop(*names: str) -> Act:
+    def run(system: TestSystem) -> None:
         for name in names:
-            getattr(world, name).end()
+            getattr(system, name).stop()
 
-    return act
+    return run
 
 
 def network(**state: bool) -> Act:
-    def act(world: World) -> None:
+    def run(system: TestSystem) -> None:
         for name, value in state.items():
-            setattr(world.proxy, name, value)
-        if world.proxy.refusing:
-            world.proxy.cut()
+            setattr(system.proxy, name, value)
+        if system.proxy.refuses:
+            system.proxy.cut()
 
-    return act
-
-
-def cut(world: World) -> None:
-    world.proxy.cut()
+    return run
 
 
-def to(find: str, number: int) -> Act:
-    """A signal to the supervisors or the engines that run now."""
-    def act(world: World) -> None:
-        for pid in getattr(world, find)():
+def cut(system: TestSystem) -> None:
+    system.proxy.cut()
+
+
+def send_to(find: str, number: int) -> Act:
+    """Sends a signal to the running supervisors or engines."""
+    def run(system: TestSystem) -> None:
+        for pid in getattr(system, find)():
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 pass
 
-    return act
+    return run
 
 
-def lock_database(world: World) -> None:
-    """Somebody else holds the database's write lock: every write is refused, as on a full disk."""
-    world.intruder = sqlite3.connect(world.data / "vintner.sqlite", timeout=30, check_same_thread=False)
-    world.intruder.isolation_level = None
-    world.intruder.execute("BEGIN IMMEDIATE")
+def lock_database(system: TestSystem) -> None:
+    """Another process holds the database's write lock: every write is refused, as on a full disk."""
+    system.database_lock = sqlite3.connect(system.data / "vintner.sqlite", timeout=30, check_same_thread=False)
+    system.database_lock.isolation_level = None
+    system.database_lock.execute("BEGIN IMMEDIATE")
 
 
-def free_database(world: World) -> None:
-    world.intruder.execute("ROLLBACK")
-    world.intruder.close()
+def free_database(system: TestSystem) -> None:
+    assert system.database_lock
+    system.database_lock.execute("ROLLBACK")
+    system.database_lock.close()
 
 
-def reboot(world: World) -> None:
-    """The agent's machine goes down: Tendril, supervisor and engine at once. Its disk stays."""
-    victims = [pid for pid, words in world.processes().items() if pid != world.trellis.process.pid]
+def reboot(system: TestSystem) -> None:
+    """The Tendril's machine loses power: Tendril, supervisor and engine end at once. Its disk survives."""
+    victims = [pid for pid, words in system.processes().items() if pid != system.trellis.pid]
     for pid in victims:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    if world.tendril.process:
-        world.tendril.process.wait(20)
+    system.tendril.kill()
 
 
-def wait_for_lock(world: World) -> None:
-    """Until the Tendril that was started has taken its folder."""
-    deadline = time.monotonic() + 20
-    with (world.work / "tendril.lock").open("a") as file:
-        while time.monotonic() < deadline:
+def wait_for_lock(system: TestSystem) -> None:
+    """Waits until the Tendril that was started has locked its folder."""
+    with (system.work / "tendril.lock").open("a") as file:
+        def is_locked() -> bool:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 fcntl.flock(file, fcntl.LOCK_UN)
-                time.sleep(0.05)
             except BlockingIOError:
-                return
+                return True
+            return False
+
+        wait_until(is_locked, "the Tendril has locked its folder", 20)
 
 
-def second_tendril(world: World) -> None:
-    """Somebody starts another Tendril on the same folder: it must leave with a sentence and touch nothing."""
-    if not world.tendril.is_running:
+def second_tendril(system: TestSystem) -> None:
+    """A second Tendril is started on the same folder: it must exit with a message, and change nothing."""
+    if not system.tendril.is_running:
         return
-    wait_for_lock(world)
+    wait_for_lock(system)
     other = subprocess.run(
-        world.tendril_command, env=world.tendril_environment, capture_output=True, timeout=30, text=True)
+        system.tendril.command, env=system.tendril.environment, capture_output=True, timeout=30, text=True)
     assert other.returncode != 0 and "Another Tendril is running" in other.stderr + other.stdout, other
 
 
-def force_cancel(world: World) -> None:
-    """A person cancels, and does not want to wait."""
-    cancel(world)
+def force_cancel(system: TestSystem) -> None:
+    """A user cancels, and then force-cancels."""
+    cancel(system)
     time.sleep(0.3)
-    answer = world.call("POST", f"/api/jobs/{world.job}/force-cancel", {})
-    assert answer.status_code in {200, 409}, answer.text
+    act(system, "force-cancel")
 
 
-def give_up(world: World) -> None:
-    """The Tendril stands still until it is OFFLINE, a person gives the job up, and then it comes back: a zombie."""
-    world.tendril.signal(signal.SIGSTOP)
-    deadline = time.monotonic() + 60
-    while True:
-        answer = world.call("POST", f"/api/jobs/{world.job}/give-up", {})
-        if "ONLINE" not in answer.text:
-            break
-        assert time.monotonic() < deadline, "the Tendril was never OFFLINE"
-        time.sleep(0.5)
-    assert answer.status_code in {200, 409}, answer.text
-    world.tendril.signal(signal.SIGCONT)
+def give_up(system: TestSystem) -> None:
+    """The Tendril hangs until it is OFFLINE and a user gives its job up. Then it continues, as a zombie."""
+    system.tendril.signal(signal.SIGSTOP)
+    wait_until(lambda: "ONLINE" not in act(system, "give-up"), "the Tendril is OFFLINE", 60, pause=0.5)
+    system.tendril.signal(signal.SIGCONT)
 
 
-def lose_folder(world: World) -> None:
-    """The agent's machine is lost with its disk: what comes back knows nothing of the job."""
-    reboot(world)
-    shutil.rmtree(world.work / "jobs")
+def lose_folder(system: TestSystem) -> None:
+    """The Tendril's machine is lost with its disk: the Tendril that returns does not know the job."""
+    reboot(system)
+    shutil.rmtree(system.work / "jobs")
 
 
-def back_up(world: World) -> None:
-    # What was queued only would be queued again, which is no fault of the log's.
-    while world.get(f"/api/jobs/{world.job}")["status"] in {"QUEUED", "CLAIMED"}:
-        time.sleep(0.02)
-    world.backup = world.folder / "backup.sqlite"
-    with sqlite3.connect(world.data / "vintner.sqlite", timeout=30) as source, \
-            sqlite3.connect(world.backup) as copy:
+def back_up(system: TestSystem) -> None:
+    # If the backup has the job as QUEUED, it runs a second time: not what this fault is about.
+    wait_until(lambda: system.api.get(f"/api/jobs/{system.job}")["status"] not in {"QUEUED", "CLAIMED"},
+               "the job has started", 60, pause=0.02)
+    system.backup = system.folder / "backup.sqlite"
+    with sqlite3.connect(system.data / "vintner.sqlite", timeout=30) as source, \
+            sqlite3.connect(system.backup) as copy:
         source.backup(copy)
     source.close()
     copy.close()
 
 
-def restore(world: World) -> None:
-    """Trellis' database is lost, and what was backed up a while ago put in its place."""
-    progress = world.work / "jobs" / world.job / "job.json"
+def restore(system: TestSystem) -> None:
+    """Trellis' database is lost, and replaced by its backup."""
+    progress = system.work / "jobs" / system.job / "job.json"
     if not progress.exists() or '"settleState"' in progress.read_text():
-        return  # It has all but ended: then its end is what the backup lacks.
-    world.trellis.kill()
+        return  # The job has almost ended, and the backup would lack its end.
+    assert system.backup
+    system.trellis.kill()
     for name in ("vintner.sqlite", "vintner.sqlite-wal", "vintner.sqlite-shm"):
-        (world.data / name).unlink(missing_ok=True)
-    world.backup.rename(world.data / "vintner.sqlite")
-    world.trellis.start()
+        (system.data / name).unlink(missing_ok=True)
+    system.backup.rename(system.data / "vintner.sqlite")
+    system.trellis.start()
 
 
-def fill_disk(world: World) -> None:
-    """The disk with the Tendril's folder is full to the last byte."""
-    with (world.work / "ballast").open("wb", buffering=0) as ballast:
+def fill_disk(system: TestSystem) -> None:
+    """Fills the disk with the Tendril's folder to the last byte."""
+    with (system.work / "ballast").open("wb", buffering=0) as ballast:
         for size in (1 << 20, 4096, 1):
             try:
                 while ballast.write(bytes(size)):
@@ -210,39 +205,45 @@ def fill_disk(world: World) -> None:
                 continue
 
 
-def free_disk(world: World) -> None:
-    (world.work / "ballast").unlink(missing_ok=True)
+def free_disk(system: TestSystem) -> None:
+    (system.work / "ballast").unlink(missing_ok=True)
 
 
-def cancel(world: World) -> None:
-    answer = world.call("POST", f"/api/jobs/{world.job}/cancel", {})
-    assert answer.status_code in {200, 409}, answer.text
+def cancel(system: TestSystem) -> None:
+    act(system, "cancel")
+
+
+def act(system: TestSystem, action: str) -> str:
+    """A user's action on the job, which may have ended already."""
+    response = system.api.call("POST", f"/api/jobs/{system.job}/{action}", {}, ok=False)
+    assert response.status_code in {200, 409}, response.text
+    return response.text
 
 
 HARMLESS = [
     Fault("kill -9 Trellis", kill("trellis"), start("trellis"), (0.1, 3)),
     Fault("kill -9 the Tendril", kill("tendril"), start("tendril"), (0.1, 3)),
     Fault("kill -9 both", kill("trellis", "tendril"), start("trellis", "tendril"), (0.1, 3)),
-    Fault("restart Trellis", end("trellis"), start("trellis"), (0, 0.5)),
-    Fault("restart the Tendril", end("tendril"), start("tendril"), (0, 0.5)),
+    Fault("restart Trellis", stop("trellis"), start("trellis"), (0, 0.5)),
+    Fault("restart the Tendril", stop("tendril"), start("tendril"), (0, 0.5)),
     Fault("stop Trellis (SIGSTOP)", send(signal.SIGSTOP, "trellis"), send(signal.SIGCONT, "trellis"), (0.2, 4)),
     Fault("stop the Tendril (SIGSTOP)", send(signal.SIGSTOP, "tendril"), send(signal.SIGCONT, "tendril"), (0.2, 4)),
-    Fault("stop the supervisor (SIGSTOP)", to("supervisors", signal.SIGSTOP), to("supervisors", signal.SIGCONT),
+    Fault("stop the supervisor (SIGSTOP)", send_to("supervisors", signal.SIGSTOP), send_to("supervisors", signal.SIGCONT),
           (0.2, 3)),
     Fault("cut all connections", cut),
-    Fault("network away", network(refusing=True), network(refusing=False), (0.2, 4)),
-    Fault("network stands still", network(still=True), network(still=False), (0.2, 4)),
-    Fault("answers are lost", network(deaf=True), network(deaf=False), (0.2, 4)),
+    Fault("network down", network(refuses=True), network(refuses=False), (0.2, 4)),
+    Fault("network stalls", network(stalls=True), network(stalls=False), (0.2, 4)),
+    Fault("responses are dropped", network(drops_responses=True), network(drops_responses=False), (0.2, 4)),
     Fault("database refuses writes", lock_database, free_database, (0.5, 7)),
-    Fault("a second Tendril on the folder", second_tendril),
+    Fault("a second Tendril on the same folder", second_tendril),
 ]
 
 FAILED = frozenset({("FAILED", "UNKNOWN"), ("SUCCESS", "SUCCEEDED")})
 FATAL = [
-    Fault("kill -9 the supervisor", to("supervisors", signal.SIGKILL), ends=FAILED),
-    Fault("kill -9 the engine", to("engines", signal.SIGKILL),
+    Fault("kill -9 the supervisor", send_to("supervisors", signal.SIGKILL), ends=FAILED),
+    Fault("kill -9 the engine", send_to("engines", signal.SIGKILL),
           ends=frozenset({("FAILED", "FAILED"), ("SUCCESS", "SUCCEEDED")})),
-    Fault("the agent's machine goes down", reboot, start("tendril"), (0.1, 2), FAILED),
+    Fault("the Tendril's machine loses power", reboot, start("tendril"), (0.1, 2), FAILED),
     Fault("force cancel", force_cancel, ends=frozenset(
         {("CANCELLED", "INTERRUPTED"), ("CANCELLED", "SUCCEEDED"), ("CANCELLED", ""), ("SUCCESS", "SUCCEEDED")})),
     Fault("cancel", cancel, ends=frozenset(
@@ -255,9 +256,9 @@ RARE = [
     Fault("database restored from a backup", back_up, restore, (0.5, 3)),
     Fault("the Tendril's disk is full", fill_disk, free_disk, (0.5, 3), ANY, frozenset({"COMPLETE", "INCOMPLETE"}),
           is_lossy=True, needs_disk=True),
-    Fault("given up, then back", give_up, ends=frozenset(
+    Fault("given up, then returns", give_up, ends=frozenset(
         {("FAILED", "SUCCEEDED"), ("SUCCESS", "SUCCEEDED")}), is_slow=True),
-    Fault("the agent's machine is lost", lose_folder, start("tendril"), (0.1, 1), FAILED,
+    Fault("the Tendril's machine is lost", lose_folder, start("tendril"), (0.1, 1), FAILED,
           frozenset({"INCOMPLETE", "COMPLETE"}), is_final=True, is_slow=True),
 ]
 ALL = HARMLESS + FATAL + RARE
@@ -265,17 +266,17 @@ ALL = HARMLESS + FATAL + RARE
 
 @dataclass
 class Moment:
-    """One fault of a round: when, and for how long."""
+    """One fault of a round: its time and its duration."""
     at: float
     fault: Fault
     lasts: float
 
 
-def play(world: World, moments: list[Moment]) -> None:
-    """Begins and heals the faults at their times, one after the other."""
+def play(system: TestSystem, moments: list[Moment]) -> None:
+    """Begins and ends the faults at their times, in order."""
     began = time.monotonic()
     for moment in moments:
         time.sleep(max(0, moment.at - (time.monotonic() - began)))
-        moment.fault.begin(world)
+        moment.fault.begin(system)
         time.sleep(moment.lasts)
-        moment.fault.heal(world)
+        moment.fault.end(system)

@@ -1,4 +1,4 @@
-"""Measures how long `/healthz` takes while something else happens."""
+"""Measures the latency of `/healthz` under load."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENOUGH = 10
 
 
 class Health:
-    """Asks `/healthz` over and over, each time on a connection of its own or on a kept one."""
+    """Requests `/healthz` in a loop, on one persistent connection or on a new one each time."""
 
     def __init__(self, host: str, port: int, keep: bool) -> None:
         self.host, self.port, self.keep = host, port, keep
@@ -25,7 +25,7 @@ class Health:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # What is over at once is measured all the same, with what it leaves behind.
+        # If the load ends at once, its aftermath is measured.
         deadline = time.monotonic() + 30
         while len(self.times) < ENOUGH and time.monotonic() < deadline:
             self.stopped.wait(0.02)
@@ -40,10 +40,10 @@ class Health:
                 if connection is None or not self.keep:
                     connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
                 connection.request("GET", "/healthz")
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != 200:
-                    self.errors.append(str(answer.status))
+                response = connection.getresponse()
+                response.read()
+                if response.status != 200:
+                    self.errors.append(str(response.status))
             except OSError as error:
                 self.errors.append(repr(error))
                 connection = None
@@ -51,8 +51,8 @@ class Health:
             self.stopped.wait(0.02)
 
     def check(self) -> None:
-        """The slowest answer is within the limit, and none is an error."""
+        """Checks that no response failed, and that the slowest one was within the limit."""
         assert len(self.times) >= ENOUGH, "too few measurements"
         assert not self.errors, self.errors[:3]
         slowest = max(self.times)
-        assert slowest <= LIMIT, f"/healthz took {slowest * 1000:.0f} ms (of {len(self.times)} answers)"
+        assert slowest <= LIMIT, f"/healthz took {slowest * 1000:.0f} ms (of {len(self.times)} responses)"

@@ -1,4 +1,4 @@
-"""One server for nearly all tests; those that kill or stop one have their own."""
+"""Fixtures of the protocol tests: one server for most of them; tests that kill or stop a server start their own."""
 
 from __future__ import annotations
 
@@ -6,57 +6,38 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from frames import V1, V2, Socket
-from server import Api, Job, Server, Tendril, binary
+from harness import Server
+from harness.fixtures import api, job, tendril
+from harness.realtime import V1, V2, Connect, Socket
 
-Connect = Callable[..., Socket]
+__all__ = ["api", "job", "tendril"]
 
 
 @pytest.fixture(scope="session")
 def make_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Starts servers that end with the run. What a server prints must never hold its token."""
-    if not binary().exists():
-        pytest.exit(f"{binary()} is not there: build first, or set VINTNER_BIN.", returncode=3)
+    """Starts servers that run until the end. A server must never print its token."""
     servers: list[Server] = []
 
-    def make(*more: str) -> Server:
-        servers.append(Server(tmp_path_factory.mktemp("vintner") / "data", *more))
+    def make(*options: str) -> Server:
+        servers.append(Server(tmp_path_factory.mktemp("vintner") / "data", *options))
         return servers[-1]
 
     yield make
     for server in servers:
         server.stop()
     for server in servers:
-        assert server.token not in server.output.read_text(), f"the token stands in {server.output}"
+        assert server.token not in server.output.read_text(), f"{server.output} contains the token"
 
 
 @pytest.fixture(scope="session")
 def server(make_server: Callable[..., Server]) -> Server:
-    # All that it could ever print.
+    # With everything that it can print.
     return make_server("--tendrils", "0", "--log-level", "trace")
-
-
-@pytest.fixture(scope="session")
-def api(server: Server) -> Api:
-    return Api(server)
-
-
-@pytest.fixture(scope="session")
-def tendril(api: Api) -> Tendril:
-    return Tendril(api)
-
-
-@pytest.fixture
-def job(tendril: Tendril) -> Iterator[Job]:
-    """A PROCESSING job."""
-    job = tendril.start()
-    yield job
-    job.end()
 
 
 @pytest.fixture
 def open_socket(server: Server) -> Iterator[Connect]:
-    """Opens sockets, with the admin's token unless told otherwise."""
+    """Opens sockets, by default with the admin's token."""
     sockets: list[Socket] = []
 
     def make(token: str | None = server.token, **more: Any) -> Socket:

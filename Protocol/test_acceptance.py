@@ -1,5 +1,5 @@
-"""What was promised: a script that uses only PyPI's `realtime` client receives every chunk of a running job, in order,
-each once after dropping `seq` up to the last seen, over three connection cuts and one `kill -9` of the server."""
+"""A script that uses only PyPI's `realtime` client receives every chunk of a running job, in order, each once after
+dropping `seq` up to the last seen, despite three connection resets and one `kill -9` of the server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from typing import Any, Callable, Iterator
 import pytest
 from realtime import AsyncRealtimeClient, RealtimeSubscribeStates
 
-from proxy import Proxy
-from server import ROOT, Api, Server
+from harness import ROOT, Api, FaultProxy, Server, SimulatedTendril
 
 LINES = 400
 SCRIPT = ROOT / "examples" / "follow.py"
@@ -33,14 +32,14 @@ resource "terraform_data" "rows" {
 
 
 @pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    proxy = Proxy()
+def proxy() -> Iterator[FaultProxy]:
+    proxy = FaultProxy()
     yield proxy
     proxy.stop()
 
 
 class Follower:
-    """PyPI's client in this process: keeps all it is given, and cuts its own connection when asked to."""
+    """PyPI's client in this process: it keeps everything it receives, and can cut its own connection."""
 
     def __init__(self, server: Server, job: str) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -55,7 +54,7 @@ class Follower:
         await self.channel.subscribe(lambda state, error: self.states.append(state))
 
     def cut(self) -> None:
-        """No close frame, no goodbye: the TCP connection is gone."""
+        """Ends the TCP connection without a close frame."""
         assert self.client._ws_connection
         self.client._ws_connection.transport.abort()
 
@@ -85,15 +84,13 @@ async def until_printed(out: Path, number: int) -> None:
 
 @pytest.mark.slow
 def test_three_cuts_and_a_kill(
-    make_server: Callable[..., Server], proxy: Proxy, tmp_path: Path
+    make_server: Callable[..., Server], proxy: FaultProxy, tmp_path: Path
 ) -> None:
-    """Two followers of one job: the example, run as it is, behind a proxy that cuts; and a client that cuts itself."""
+    """Two followers of one job: the unchanged example, behind a proxy that cuts, and a client that cuts itself."""
     server = make_server("--tendrils", "1", "--behind-proxy", proxy.url)
     proxy.target = (server.host, server.port)
     api = Api(server)
-    plan = api.post("/api/jobs", {"job_type": "PLAN", "vine_id": api.vine(MAIN)})["id"]
-    api.wait(plan, "SUCCESS")
-    job = api.post(f"/api/jobs/{plan}/apply", {})["id"]
+    job = api.deploy(api.vine(MAIN)["id"])["id"]
 
     out, err = tmp_path / "out", tmp_path / "err"
     script = subprocess.Popen(
@@ -109,22 +106,22 @@ def test_three_cuts_and_a_kill(
     stored = api.rows(job)
     assert [row["seq"] for row in stored] == list(range(1, len(stored) + 1))
     text = "".join(row["log_chunk"] for row in stored)
-    assert all(f"row-{i}-{i * i}\n" in text for i in range(1, LINES + 1)), "the job did not print what it should"
-    assert len(stored) > 100, "that was no running job"
-    # The example's every chunk, in order, each once; and the client's, row by row.
+    assert all(f"row-{i}-{i * i}\n" in text for i in range(1, LINES + 1)), "the job did not print all lines"
+    assert len(stored) > 100, "the log is too short for a running job"
+    # The example has every chunk once, in order. The client has every row.
     assert out.read_text() == text
     assert follower.kept() == stored
-    assert len(follower.rows) > len(stored), "nothing came twice: were there any cuts?"
+    assert len(follower.rows) > len(stored), "no row came twice: the connection was not cut"
 
 
-async def play(server: Server, api: Api, proxy: Proxy, job: str, out: Path) -> Follower:
-    """Follows the job to its end, and does all the harm on the way while lines come."""
+async def play(server: Server, api: Api, proxy: FaultProxy, job: str, out: Path) -> Follower:
+    """Follows the job to its end, and injects all faults while lines arrive."""
     follower = Follower(server, job)
     await follower.start()
     for number in range(1, 4):
         await until_printed(out, number * 50)
         await until("the client to be joined", lambda: follower.subscriptions == number)
-        assert proxy.cut() == 1, "the script had no connection to cut"
+        assert proxy.cut(websockets_only=True) == 1, "the script had no connection to cut"
         follower.cut()
     await until_printed(out, 200)
     await until("the client to be joined", lambda: follower.subscriptions == 4)
@@ -134,8 +131,8 @@ async def play(server: Server, api: Api, proxy: Proxy, job: str, out: Path) -> F
     await until("another control plane", lambda: server.trellis() not in (None, killed))
     await until("the client to be joined", lambda: follower.subscriptions == 5)
     record = await asyncio.to_thread(api.get, f"/api/jobs/{job}")
-    assert record["status"] == "PROCESSING", "the job ended before the harm was done"
-    record = await asyncio.to_thread(api.wait, job, "SUCCESS")
+    assert record["status"] == "PROCESSING", "the job ended before all faults"
+    record = await asyncio.to_thread(api.wait, job, "SUCCESS", log=True)
     assert record["log_state"] == "COMPLETE"
     rows = await asyncio.to_thread(api.rows, job)
     await until("the last row", lambda: follower.rows and follower.rows[-1]["seq"] == rows[-1]["seq"])
@@ -150,7 +147,7 @@ def run(server: Server, job: str, **environment: str) -> subprocess.CompletedPro
         env={**os.environ, "VINTNER_URL": server.url, "VINTNER_TOKEN": server.token, **environment})
 
 
-def test_example_prints_a_log_that_is_final(server: Server, tendril: Any, api: Api) -> None:
+def test_example_prints_a_final_log(server: Server, tendril: SimulatedTendril, api: Api) -> None:
     job = tendril.start()
     job.append("one\n", "two\n", "\x1b[31mred\x1b[0m\n")
     job.end()
@@ -159,8 +156,8 @@ def test_example_prints_a_log_that_is_final(server: Server, tendril: Any, api: A
     assert "one\ntwo\n\x1b[31mred\x1b[0m\n" in done.stdout
 
 
-def test_example_says_what_is_wrong(server: Server) -> None:
-    """And does not try for ever."""
+def test_example_reports_errors(server: Server) -> None:
+    """It does not retry forever."""
     unknown = run(server, "00000000-0000-4000-8000-000000000000")
     assert (unknown.returncode, unknown.stdout) == (1, "") and "no such job" in unknown.stderr
     wrong = run(server, "x", VINTNER_TOKEN="vnt_wrong")

@@ -1,4 +1,4 @@
-"""Who is let in, and when they are put out again."""
+"""Authentication, and closing connections after a revocation."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from conftest import Connect
-from frames import JOBS, V1, V2, Socket, binding, of_job
-from server import Job, Server, Tendril
+from harness import Server, SimulatedJob, SimulatedTendril
+from harness.realtime import JOBS, V1, V2, Connect, Socket, binding, of_job
 
 WRONG = "vnt_" + "A" * 43
 PATHS = ["/realtime/v1/websocket", "/socket/websocket"]
 
 
 def refused(open_socket: Connect, **more: Any) -> int:
-    """The status of the refusal, which must come with a sentence, as JSON."""
+    """The status of the refusal, which must have a message as JSON."""
     with pytest.raises(InvalidStatus) as caught:
         open_socket(**more)
     response = caught.value.response
@@ -28,7 +27,7 @@ def refused(open_socket: Connect, **more: Any) -> int:
 
 
 class Session:
-    """A person's session, as a browser has it."""
+    """A user's session, like a browser's."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -52,7 +51,7 @@ def session(server: Server) -> Session:
     return Session(server)
 
 
-# ---- who is let in
+# ---- accepted credentials
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -74,17 +73,17 @@ def test_header_overrides_the_query(open_socket: Connect, server: Server) -> Non
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "file://"])
 def test_token_from_any_page(open_socket: Connect, origin: str) -> None:
-    """A token is never sent by a browser on its own account."""
+    """Browsers never send a token automatically."""
     assert open_socket(headers={"Origin": origin}).heartbeat() == []
 
 
-def test_cookie_from_our_own_page(open_socket: Connect, session: Session, job: Job) -> None:
+def test_cookie_from_our_own_page(open_socket: Connect, session: Session, job: SimulatedJob) -> None:
     socket = open_socket(None, headers=session.headers)
     socket.joined("realtime:a", of_job(job.id))
     assert len(socket.rows("realtime:a", job.append("x\n"))) == 1
 
 
-# ---- who is not
+# ---- refused credentials
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -102,15 +101,14 @@ def test_wrong_authorization(open_socket: Connect, header: str) -> None:
     assert refused(open_socket, token=None, headers={"Authorization": header}) == 401
 
 
-def test_tendrils_are_not_let_in(open_socket: Connect, tendril: Tendril) -> None:
-    """Nor is a session's secret a token."""
+def test_tendrils_token_is_refused(open_socket: Connect, tendril: SimulatedTendril) -> None:
     both = {"X-Worker-ID": tendril.id, "X-Worker-Token": tendril.token}
     assert refused(open_socket, token=tendril.token) == 401
     assert refused(open_socket, token=None, headers=both) == 401
     assert refused(open_socket, token=None, headers={"Authorization": f"Bearer {tendril.token}"}) == 401
 
 
-def test_session_is_no_token(open_socket: Connect, session: Session) -> None:
+def test_session_secret_is_not_a_token(open_socket: Connect, session: Session) -> None:
     assert refused(open_socket, token=session.secret) == 401
 
 
@@ -119,7 +117,7 @@ def test_session_is_no_token(open_socket: Connect, session: Session) -> None:
     "{url}.example", "{url}@elsewhere.example", "https://elsewhere.example#{url}", "{url}/",
 ])
 def test_cookie_from_another_page(open_socket: Connect, session: Session, server: Server, origin: str | None) -> None:
-    """Browsers send the cookie whoever opened the socket."""
+    """Browsers send the cookie for every page that opens a socket."""
     headers = {"Cookie": session.headers["Cookie"]}
     if origin is not None:
         headers["Origin"] = origin.format(url=server.url)
@@ -133,7 +131,7 @@ def test_wrong_cookie(open_socket: Connect, server: Server, session: Session) ->
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.1", "127.0.0.1:1", "localhost.example:{port}"])
 def test_wrong_host(server: Server, host: str) -> None:
-    """A name that somebody else let point here (DNS rebinding)."""
+    """A foreign name that resolves to this server (DNS rebinding)."""
     for path in PATHS:
         answer = requests.get(f"{server.url}{path}?apikey={server.token}", headers={
             "Host": host.format(port=server.port), "Connection": "Upgrade", "Upgrade": "websocket",
@@ -146,32 +144,32 @@ def test_unknown_version(open_socket: Connect, version: str) -> None:
     assert refused(open_socket, version=version.replace(" ", "%20")) == 400
 
 
-def test_request_that_is_no_upgrade(server: Server) -> None:
+def test_request_without_upgrade(server: Server) -> None:
     answer = requests.get(f"{server.url}/realtime/v1/websocket", params={"apikey": server.token})
     assert answer.status_code == 426 and answer.headers["Upgrade"] == "websocket" and "error" in answer.json()
     assert requests.get(f"{server.url}/realtime/v1/websocket").status_code == 401
 
 
-# ---- tokens of channels
+# ---- a channel's token
 
 
 @pytest.mark.parametrize("token", ["", "sb_publishable_x", None])
-def test_tokens_that_change_nothing(socket: Socket, job: Job, token: str | None) -> None:
+def test_tokens_without_effect(socket: Socket, job: SimulatedJob, token: str | None) -> None:
     socket.joined("realtime:a", of_job(job.id), access_token=token)
     socket.push("realtime:a", "access_token", {"access_token": token})
     assert socket.heartbeat() == []
     assert len(socket.rows("realtime:a", job.append("x\n"))) == 1
 
 
-def test_same_token_again(socket: Socket, server: Server, job: Job) -> None:
-    """As the Python client sends it with each join."""
+def test_same_token_again(socket: Socket, server: Server, job: SimulatedJob) -> None:
+    """The Python client sends it with each join."""
     socket.joined("realtime:a", of_job(job.id), access_token=server.token)
     socket.push("realtime:a", "access_token", {"access_token": server.token})
     assert socket.heartbeat() == []
     assert len(socket.rows("realtime:a", job.append("x\n"))) == 1
 
 
-def test_join_with_a_wrong_token(socket: Socket, job: Job, tendril: Tendril) -> None:
+def test_join_with_a_wrong_token(socket: Socket, job: SimulatedJob, tendril: SimulatedTendril) -> None:
     for wrong in WRONG, tendril.token:
         reply = socket.join("realtime:a", of_job(job.id), access_token=wrong).reply
         assert reply.payload["status"] == "error"
@@ -182,7 +180,7 @@ def test_join_with_a_wrong_token(socket: Socket, job: Job, tendril: Tendril) -> 
     assert {m.topic for m in seen} == {"realtime:b"}
 
 
-def test_wrong_token_ends_the_channel(socket: Socket, job: Job) -> None:
+def test_wrong_token_ends_the_channel(socket: Socket, job: SimulatedJob) -> None:
     join = socket.joined("realtime:a", of_job(job.id)).reply
     socket.joined("realtime:b", of_job(job.id))
     socket.push("realtime:a", "access_token", {"access_token": WRONG})
@@ -194,8 +192,10 @@ def test_wrong_token_ends_the_channel(socket: Socket, job: Job) -> None:
     assert {m.topic for m in seen} == {"realtime:b"}
 
 
-def test_token_takes_the_place_of_the_cookie(open_socket: Connect, session: Session, server: Server, job: Job) -> None:
-    """A new one makes the server say again that it delivers."""
+def test_token_replaces_the_cookie(
+    open_socket: Connect, session: Session, server: Server, job: SimulatedJob,
+) -> None:
+    """After a new token, the server confirms the subscription again."""
     socket = open_socket(None, headers=session.headers)
     socket.joined("realtime:a", of_job(job.id))
     socket.push("realtime:a", "access_token", {"access_token": server.token})
@@ -207,8 +207,8 @@ def test_token_takes_the_place_of_the_cookie(open_socket: Connect, session: Sess
 
 
 @pytest.mark.slow
-def test_signed_out_sockets_end(open_socket: Connect, session: Session, server: Server, job: Job) -> None:
-    """Within some 20 s, and only those: who changed to a token, has another session, or came with a token stays."""
+def test_signed_out_sockets_end(open_socket: Connect, session: Session, server: Server, job: SimulatedJob) -> None:
+    """Within about 20 s. Sockets with another session, or with a token, stay open."""
     ending, bare = (open_socket(None, headers=session.headers) for _ in range(2))
     changed = open_socket(None, headers=session.headers)
     staying = [open_socket(None, headers=Session(server).headers), open_socket(), changed]
@@ -216,9 +216,9 @@ def test_signed_out_sockets_end(open_socket: Connect, session: Session, server: 
     changed.joined("realtime:a", binding(JOBS), access_token=server.token)
     session.sign_out()
     assert refused(open_socket, token=None, headers=session.headers) == 401
-    told = [ending.next(limit=20) for _ in range(4)]
+    messages = [ending.next(limit=20) for _ in range(4)]
     for join in joins:
-        system, close = (m for m in told if m.topic == join.topic)
+        system, close = (m for m in messages if m.topic == join.topic)
         assert (system.event, system.payload["status"], system.payload["extension"]) == ("system", "error", "system")
         assert (close.event, close.ref) == ("phx_close", join.ref)
     for socket in ending, bare:
@@ -229,8 +229,8 @@ def test_signed_out_sockets_end(open_socket: Connect, session: Session, server: 
         assert socket.heartbeat() == []
 
 
-def test_no_token_is_printed(open_socket: Connect, server: Server, tendril: Tendril, session: Session) -> None:
-    """With everything logged that can be: tokens that were let in, and such that were not."""
+def test_no_token_is_logged(open_socket: Connect, server: Server, tendril: SimulatedTendril, session: Session) -> None:
+    """At the most detailed log level, neither accepted nor refused tokens are logged."""
     wrong = [f"vnt_{letter * 43}" for letter in "BCDE"]
     refused(open_socket, token=wrong[0])
     refused(open_socket, token=None, headers={"Authorization": f"Bearer {wrong[1]}"})
@@ -241,6 +241,6 @@ def test_no_token_is_printed(open_socket: Connect, server: Server, tendril: Tend
     socket.until(lambda m: m.event == "phx_close")
     requests.get(f"{server.url}/realtime/v1/websocket", params={"apikey": server.token})
     printed = server.output.read_text()
-    assert "trace" in printed, "the server was to log everything"
+    assert "trace" in printed, "the server does not log everything"
     secrets = [*wrong, server.token, tendril.token, session.secret]
     assert not [secret for secret in secrets if secret in printed]

@@ -1,4 +1,4 @@
-"""Which rows a binding is given."""
+"""Which rows a binding receives."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from frames import JOBS, WORKERS, Message, Socket, binding, of_job
-from server import Job, Tendril
+from harness import SimulatedJob, SimulatedTendril
+from harness.realtime import JOBS, WORKERS, Message, Socket, binding, of_job
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
-def deliver(socket: Socket, job: Job, *bindings: Any) -> list[tuple[str, list[int]]]:
-    """Appends five known chunks; answers text and ids of what came through these bindings. A binding beside them asks
-    for the last row only. A channel delivers in order, so when that one has come, nothing more is on its way."""
+def deliver(socket: Socket, job: SimulatedJob, *bindings: Any) -> list[tuple[str, list[int]]]:
+    """Appends five known chunks; returns the text and the IDs of the rows that these bindings deliver. One more binding
+    delivers only the last row. A channel delivers in order, so after that row nothing else is on its way."""
     joined = socket.joined("realtime:some", *bindings, of_job(job.id, "stream_type=eq.SYSTEM"))
     end = joined.echoes[-1]["id"]
     for text, stream in ("a\n", "STDOUT"), ("b\n", "STDERR"), ("c\n", "STDOUT"), ("d\n", "STDERR"):
@@ -25,7 +25,7 @@ def deliver(socket: Socket, job: Job, *bindings: Any) -> list[tuple[str, list[in
     return [(text, ids) for text, ids in came if ids]
 
 
-def texts(socket: Socket, job: Job, filter: str) -> str:
+def texts(socket: Socket, job: SimulatedJob, filter: str) -> str:
     return "".join(text[0] for text, _ in deliver(socket, job, of_job(job.id, filter)))
 
 
@@ -38,7 +38,7 @@ def texts(socket: Socket, job: Job, filter: str) -> str:
     ("created_at=gt.2020-01-01T00:00:00Z", "abcdl"), ("created_at=lt.2020-01-01T00:00:00Z", ""),
     ("stream_type=eq.nonsense", ""),
 ])
-def test_columns(socket: Socket, job: Job, filter: str, expected: str) -> None:
+def test_columns(socket: Socket, job: SimulatedJob, filter: str, expected: str) -> None:
     assert texts(socket, job, filter) == expected
 
 
@@ -47,13 +47,13 @@ def test_columns(socket: Socket, job: Job, filter: str, expected: str) -> None:
     ("seq=eq.{3}", "d"), ("seq=not.gt.{1}", "ab"), ("seq=neq.{0}", "bcdl"), ("seq=gt.{4}", ""),
     ("seq=gt.1000000", ""),
 ])
-def test_ranges_of_seq(socket: Socket, job: Job, filter: str, expected: str) -> None:
+def test_ranges_of_seq(socket: Socket, job: SimulatedJob, filter: str, expected: str) -> None:
     begin = job.seq() + 1
     assert texts(socket, job, filter.format(*range(begin, begin + 5))) == expected
 
 
-def test_row_that_two_bindings_ask_for_comes_once(socket: Socket, job: Job) -> None:
-    """With the ids of both; a row for one of them with that id alone."""
+def test_row_of_two_bindings_is_delivered_once(socket: Socket, job: SimulatedJob) -> None:
+    """It has the IDs of both bindings; a row of one binding has only its ID."""
     came = deliver(socket, job, of_job(job.id, "stream_type=eq.STDERR"), of_job(job.id, "stream_type=neq.SYSTEM"))
     (first,), (second,) = came[0][1], [id for id in came[1][1] if id not in came[0][1]]
     assert {text: sorted(ids) for text, ids in came} == {
@@ -61,14 +61,14 @@ def test_row_that_two_bindings_ask_for_comes_once(socket: Socket, job: Job) -> N
     assert [text for text, _ in came] == ["a", "b", "c", "d"]
 
 
-def test_equal_bindings_share_one_id(socket: Socket, job: Job) -> None:
+def test_equal_bindings_share_one_id(socket: Socket, job: SimulatedJob) -> None:
     came = deliver(socket, job, of_job(job.id), of_job(job.id))
     assert [text for text, _ in came] == ["a", "b", "c", "d", "last"]
     assert all(len(ids) == 1 for _, ids in came)
 
 
-def test_bindings_with_different_starts(socket: Socket, job: Job) -> None:
-    """One asks for the stored rows, the other for what is new: each row names exactly those it is for."""
+def test_bindings_with_different_starts(socket: Socket, job: SimulatedJob) -> None:
+    """One delivers stored rows, the other new ones; each row names exactly the bindings that deliver it."""
     stored = job.append("old\n")
     joined = socket.joined("realtime:a", of_job(job.id), of_job(job.id, "seq=gt.0"))
     new_id, old_id = (echo["id"] for echo in joined.echoes)
@@ -78,7 +78,7 @@ def test_bindings_with_different_starts(socket: Socket, job: Job) -> None:
     assert ids[stored] == [old_id] and sorted(ids[last]) == sorted([new_id, old_id])
 
 
-def test_channels_do_not_share(socket: Socket, job: Job) -> None:
+def test_channels_do_not_share(socket: Socket, job: SimulatedJob) -> None:
     for name in "a", "b":
         socket.joined(f"realtime:{name}", of_job(job.id))
     last = job.append("one\n", "two\n", "three\n")
@@ -90,7 +90,7 @@ def test_channels_do_not_share(socket: Socket, job: Job) -> None:
     assert socket.heartbeat() == []
 
 
-def test_several_jobs(socket: Socket, tendril: Tendril) -> None:
+def test_several_jobs(socket: Socket, tendril: SimulatedTendril) -> None:
     jobs = [tendril.start() for _ in range(4)]
     *followed, other = jobs
     joined = socket.joined("realtime:a", binding(filter=f"job_id=in.({','.join(job.id for job in followed)})"))
@@ -112,7 +112,7 @@ def test_several_jobs(socket: Socket, tendril: Tendril) -> None:
         assert [row["log_chunk"] for row in rows if row["job_id"] == job.id] == ["0\n", "1\n", "2\n"]
 
 
-def test_select(socket: Socket, job: Job) -> None:
+def test_select(socket: Socket, job: SimulatedJob) -> None:
     socket.joined("realtime:a", of_job(job.id, select=["seq", "log_chunk"]))
     last = job.append("hello\n")
     data = socket.next().payload["data"]
@@ -121,8 +121,8 @@ def test_select(socket: Socket, job: Job) -> None:
 
 
 @pytest.mark.parametrize("event, rows", [("INSERT", 1), ("*", 1), ("insert", 1), ("UPDATE", 0), ("DELETE", 0)])
-def test_events_of_a_log(socket: Socket, job: Job, event: str, rows: int) -> None:
-    """A log is only added to."""
+def test_events_of_a_log(socket: Socket, job: SimulatedJob, event: str, rows: int) -> None:
+    """Logs are append-only."""
     socket.joined("realtime:all", of_job(job.id))
     socket.joined("realtime:some", of_job(job.id, event=event))
     last = job.append("x\n")
@@ -130,8 +130,8 @@ def test_events_of_a_log(socket: Socket, job: Job, event: str, rows: int) -> Non
     assert len([m for m in seen if m.topic == "realtime:some"]) == rows
 
 
-def test_filter_sees_missing_columns_as_their_value(socket: Socket, job: Job) -> None:
-    """`continued` is false for most rows: a filter on that must find them."""
+def test_filter_sees_missing_columns_as_their_value(socket: Socket, job: SimulatedJob) -> None:
+    """`continued` is false for most rows, and a filter must find them."""
     assert texts(socket, job, "continued=is.false") == "abcdl"
 
 
@@ -163,8 +163,8 @@ JOB = "{job}"
     (binding(JOBS, "config_snapshot=eq.x"), "invalid column for filter config_snapshot"),
     (binding(WORKERS, "token_hash=like.%"), "invalid column for filter token_hash"),
 ])
-def test_wrong_binding(socket: Socket, job: Job, wrong: dict[str, Any], message: str | None) -> None:
-    """As with Supabase the join stands, then a system message says what is wrong, and the channel stays silent."""
+def test_invalid_binding(socket: Socket, job: SimulatedJob, wrong: dict[str, Any], message: str | None) -> None:
+    """As in Supabase, the join succeeds, a system message reports the error, and the channel delivers nothing."""
     wrong = {key: value.replace(JOB, job.id) if isinstance(value, str) else value for key, value in wrong.items()}
     joined = socket.join("realtime:wrong", of_job(job.id), wrong)
     assert joined.reply.payload["status"] == "ok"
@@ -179,8 +179,8 @@ def test_wrong_binding(socket: Socket, job: Job, wrong: dict[str, Any], message:
     assert {m.topic for m in seen} == {"realtime:right"}
 
 
-def test_wrong_channel_can_be_joined_again(socket: Socket, job: Job) -> None:
-    """That is what clients do by themselves after a system error."""
+def test_channel_can_be_joined_again_after_an_error(socket: Socket, job: SimulatedJob) -> None:
+    """Clients do so after a system error."""
     socket.join("realtime:a", binding())
     ref = socket.send_join("realtime:a", of_job(job.id))
     assert socket.until(lambda m: m.event == "phx_reply" and m.ref == ref)[-1].payload["status"] == "ok"
@@ -188,8 +188,8 @@ def test_wrong_channel_can_be_joined_again(socket: Socket, job: Job) -> None:
     assert len(socket.rows("realtime:a", job.append("x\n"))) == 1
 
 
-def test_bindings_that_select_differently(socket: Socket, job: Job) -> None:
-    """A row that several ask for comes with all the columns that one of them wants."""
+def test_bindings_that_select_differently(socket: Socket, job: SimulatedJob) -> None:
+    """A row that several bindings deliver has the columns of all of them."""
     socket.joined("realtime:a", of_job(job.id, select=["seq"]), of_job(job.id, "line_count=eq.1", select=["log_chunk"]))
     job.append("one\n", "two\nlines\n")
     assert [set(socket.next().record) for _ in range(2)] == [{"seq", "log_chunk"}, {"seq"}]

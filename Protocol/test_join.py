@@ -1,12 +1,11 @@
-"""Joining, leaving and everything around them, in both versions."""
+"""Joining and leaving channels, in both versions of the protocol."""
 
 from __future__ import annotations
 
 import pytest
 
-from conftest import Connect
-from frames import JOBS, V1, Socket, of_job, binding
-from server import Api, Job
+from harness import Api, SimulatedJob
+from harness.realtime import JOBS, V1, Connect, Socket, binding, of_job
 
 
 @pytest.fixture
@@ -14,8 +13,8 @@ def socket(open_socket: Connect, version: str) -> Socket:
     return open_socket(version=version)
 
 
-def test_reply_repeats_the_bindings_in_order(socket: Socket, job: Job) -> None:
-    """Clients compare what comes back with what they sent, place by place."""
+def test_reply_repeats_the_bindings_in_order(socket: Socket, job: SimulatedJob) -> None:
+    """Clients compare each binding of the reply with the one that they sent."""
     sent = [of_job(job.id), binding(JOBS, f"id=eq.{job.id}", "*"),
             of_job(job.id, "seq=gt.0", select=["seq", "log_chunk"]), of_job(job.id),
             {"event": "*", "schema": "public", "table": "workers"}]
@@ -27,7 +26,7 @@ def test_reply_repeats_the_bindings_in_order(socket: Socket, job: Job) -> None:
     assert [("seq" in echo) for echo in joined.echoes] == [True, False, True, True, False]
 
 
-def test_system_message_follows_the_reply(socket: Socket, job: Job) -> None:
+def test_system_message_follows_the_reply(socket: Socket, job: SimulatedJob) -> None:
     joined = socket.joined("realtime:job:1", of_job(job.id))
     assert joined.system is not None
     assert joined.system.payload == {
@@ -36,7 +35,7 @@ def test_system_message_follows_the_reply(socket: Socket, job: Job) -> None:
         assert joined.system.join_ref == joined.reply.join_ref == joined.reply.ref
 
 
-def test_changes_have_all_that_clients_need(socket: Socket, job: Job, api: Api) -> None:
+def test_changes_have_all_fields(socket: Socket, job: SimulatedJob, api: Api) -> None:
     joined = socket.joined("realtime:a", of_job(job.id))
     job.append("hello\n", stream="STDERR")
     change = socket.next()
@@ -51,14 +50,14 @@ def test_changes_have_all_that_clients_need(socket: Socket, job: Job, api: Api) 
 
 
 def test_join_without_bindings(socket: Socket) -> None:
-    """Presence and broadcast alone: the join stands, and nothing is told of a database."""
+    """Only presence and broadcast: the join succeeds, without a system message."""
     assert socket.joined("realtime:chat").reply.payload == {"status": "ok", "response": {}}
     ref = socket.push("realtime:bare", "phx_join", {})
     assert socket.reply(ref).payload == {"status": "ok", "response": {}}
     assert socket.heartbeat() == []
 
 
-def test_second_join_takes_the_place_of_the_first(socket: Socket, job: Job) -> None:
+def test_second_join_replaces_the_first(socket: Socket, job: SimulatedJob) -> None:
     first = socket.joined("realtime:a", of_job(job.id)).reply
     ref = socket.send_join("realtime:a", of_job(job.id))
     close = socket.next()
@@ -72,20 +71,20 @@ def test_second_join_takes_the_place_of_the_first(socket: Socket, job: Job) -> N
     assert socket.heartbeat() == []
 
 
-def test_leave_ends_the_rows(socket: Socket, job: Job) -> None:
+def test_leave_stops_delivery(socket: Socket, job: SimulatedJob) -> None:
     join = socket.joined("realtime:left", of_job(job.id)).reply
     socket.joined("realtime:stays", of_job(job.id))
     ref = socket.push("realtime:left", "phx_leave", {}, join_ref=join.ref)
     assert socket.reply(ref).payload == {"status": "ok", "response": {}}
     close = socket.next()
     assert (close.event, close.topic, close.ref) == ("phx_close", "realtime:left", join.ref)
-    # The other channel's rows are woken with those that must not come; the heartbeat is answered after both.
+    # Both channels' rows would be sent together, and the reply to the heartbeat follows them.
     last = job.append("one\n", "two\n")
     seen = socket.until(lambda m: m.topic == "realtime:stays" and m.record["seq"] == last)
     assert {message.topic for message in seen + socket.heartbeat()} == {"realtime:stays"}
 
 
-def test_rejoin_after_leave(socket: Socket, job: Job) -> None:
+def test_rejoin_after_leave(socket: Socket, job: SimulatedJob) -> None:
     for text in "one\n", "two\n":
         socket.joined("realtime:a", of_job(job.id))
         last = job.append(text)
@@ -95,7 +94,7 @@ def test_rejoin_after_leave(socket: Socket, job: Job) -> None:
         assert socket.next().event == "phx_close"
 
 
-def test_leave_of_what_was_never_joined(socket: Socket) -> None:
+def test_leave_without_join(socket: Socket) -> None:
     assert socket.reply(socket.push("realtime:nowhere", "phx_leave", {})).payload == {"status": "ok", "response": {}}
     assert socket.heartbeat() == []
 
@@ -107,7 +106,7 @@ def test_unknown_topic(socket: Socket, event: str) -> None:
 
 
 @pytest.mark.parametrize("event", ["broadcast", "presence", "whatever", "postgres_changes", ""])
-def test_unknown_events_are_ignored(socket: Socket, job: Job, event: str) -> None:
+def test_unknown_events_are_ignored(socket: Socket, job: SimulatedJob, event: str) -> None:
     socket.joined("realtime:a", of_job(job.id))
     socket.push("realtime:a", event, {"type": "broadcast", "event": "x", "payload": {}})
     socket.push("phoenix", "whatever", {})
@@ -118,7 +117,7 @@ def test_unknown_events_are_ignored(socket: Socket, job: Job, event: str) -> Non
 
 @pytest.mark.parametrize("ref", ["7", None])
 def test_heartbeat(socket: Socket, ref: str | None) -> None:
-    """Python sends none in its heartbeats, JavaScript waits for its own."""
+    """The Python client sends no ref; the JavaScript client waits for its ref."""
     socket.push("phoenix", "heartbeat", {}, ref=ref)
     answer = socket.reply(ref)
     assert (answer.topic, answer.payload) == ("phoenix", {"status": "ok", "response": {}})
@@ -129,7 +128,7 @@ def test_heartbeat(socket: Socket, ref: str | None) -> None:
     '[1,2,3,4,5]', '{"topic":1,"event":2,"payload":3,"ref":4}', "\u0000", "{" * 100_000, "[" * 100_000,
     '["1","1","realtime:a","phx_join",' + "[" * 100_000 + "]" * 100_000 + "]", b"\x03binary", b"",
 ], ids=lambda frame: repr(frame[:20]))
-def test_what_is_no_message_is_ignored(socket: Socket, job: Job, frame: str | bytes) -> None:
+def test_invalid_messages_are_ignored(socket: Socket, job: SimulatedJob, frame: str | bytes) -> None:
     socket.joined("realtime:a", of_job(job.id))
     socket.connection.send(frame)
     assert socket.heartbeat() == []
@@ -154,7 +153,7 @@ def test_malformed_join_is_refused(socket: Socket, payload: object) -> None:
     assert socket.reply(socket.push("realtime:a", "whatever", {})).payload["status"] == "error"
 
 
-def test_same_on_the_self_hosted_path(open_socket: Connect, job: Job) -> None:
+def test_same_on_the_self_hosted_path(open_socket: Connect, job: SimulatedJob) -> None:
     socket = open_socket(path="/socket/websocket", version=None)
     socket.joined("realtime:a", of_job(job.id))
     assert len(socket.rows("realtime:a", job.append("hello\n"))) == 1

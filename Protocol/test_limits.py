@@ -1,4 +1,4 @@
-"""The limits of docs/realtime.md, each at its edge."""
+"""The limits of docs/realtime.md, just below and just above."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from frames import JOBS, Socket, binding, of_job
-from server import Job
+from harness import SimulatedJob
+from harness.realtime import JOBS, Socket, binding, of_job
 
 FRAME = 900_000
 MESSAGE = 256 << 10
@@ -18,7 +18,7 @@ CHUNK = 64 << 10
 
 
 def reason(socket: Socket, topic: str, *bindings: Any) -> str:
-    """Why a join is refused; empty where it is not."""
+    """Why a join is refused; empty if it succeeds."""
     reply = socket.join(topic, *bindings).reply
     return reply.payload["response"].get("reason", "")
 
@@ -26,10 +26,10 @@ def reason(socket: Socket, topic: str, *bindings: Any) -> str:
 # ---- channels, joins, bindings, filters
 
 
-def test_channels_of_a_connection(socket: Socket) -> None:
+def test_number_of_channels_per_connection(socket: Socket) -> None:
     for number in range(100):
         assert reason(socket, f"realtime:{number}") == ""
-    # What was used up of the joins comes back first.
+    # The limit on joins may apply first; it recovers.
     deadline = time.monotonic() + 5
     while (answer := reason(socket, "realtime:100")).startswith("ClientJoinRateLimitReached: "):
         assert time.monotonic() < deadline
@@ -42,7 +42,7 @@ def test_channels_of_a_connection(socket: Socket) -> None:
 
 
 def test_length_of_a_topic(socket: Socket) -> None:
-    """In bytes: it travels in every frame, and frames are kept."""
+    """It is limited in bytes, because every frame contains it, and frames are kept."""
     for longest in "realtime:" + "x" * 246, "realtime:" + "\u00fc" * 123:
         assert len(longest.encode()) == 255
         assert reason(socket, longest) == ""
@@ -50,7 +50,7 @@ def test_length_of_a_topic(socket: Socket) -> None:
 
 
 def test_rate_of_joins(socket: Socket) -> None:
-    """A hundred at once, then ten a second; the others are refused with the word that makes clients wait."""
+    """A hundred at once, then ten per second. The others are refused with the code that makes clients wait."""
     begin = time.monotonic()
     refs = [socket.send_join("realtime:a") for _ in range(300)]
     seen = socket.until(lambda m: m.event == "phx_reply" and m.ref == refs[-1])
@@ -63,7 +63,7 @@ def test_rate_of_joins(socket: Socket) -> None:
     assert all(text.startswith("ClientJoinRateLimitReached: ") for text in refused)
     deadline = time.monotonic() + 5
     while reason(socket, "realtime:b"):
-        assert time.monotonic() < deadline, "joins do not come back"
+        assert time.monotonic() < deadline, "the limit on joins did not recover"
 
 
 def test_other_connections_have_their_own_joins(socket: Socket, open_socket: Any) -> None:
@@ -72,7 +72,7 @@ def test_other_connections_have_their_own_joins(socket: Socket, open_socket: Any
     assert reason(open_socket(), "realtime:a") == ""
 
 
-def test_bindings_of_a_channel(socket: Socket, job: Job) -> None:
+def test_number_of_bindings_per_channel(socket: Socket, job: SimulatedJob) -> None:
     hundred = [of_job(job.id, f"line_count=neq.{number}") for number in range(2, 102)]
     joined = socket.joined("realtime:a", *hundred)
     assert len({echo["id"] for echo in joined.echoes}) == 100
@@ -86,25 +86,25 @@ def test_bindings_of_a_channel(socket: Socket, job: Job) -> None:
     lambda job, count: binding(JOBS, f"id=in.({','.join([job] * count)})"),
     lambda job, count: binding(filter=f"job_id=in.({','.join([job] * count)})"),
 ], ids=["seq", "id", "job_id"])
-def test_values_of_an_in(socket: Socket, job: Job, make: Any) -> None:
+def test_number_of_values_of_in(socket: Socket, job: SimulatedJob, make: Any) -> None:
     assert socket.joined("realtime:a", make(job.id, 100))
     joined = socket.join("realtime:b", make(job.id, 101))
     assert joined.system and joined.system.payload["status"] == "error"
     assert "Maximum 100" in joined.system.payload["message"]
 
 
-def test_conditions_of_a_filter(socket: Socket, job: Job) -> None:
+def test_number_of_conditions_of_a_filter(socket: Socket, job: SimulatedJob) -> None:
     assert socket.joined("realtime:a", of_job(job.id, ",".join(["line_count=lt.9"] * 31)))
     joined = socket.join("realtime:b", of_job(job.id, ",".join(["line_count=lt.9"] * 32)))
     assert joined.system and joined.system.payload["status"] == "error"
     assert "at most 32" in joined.system.payload["message"]
 
 
-# ---- messages of clients
+# ---- messages from clients
 
 
 def heartbeat(size: int) -> str:
-    """One of exactly so many bytes."""
+    """A heartbeat of exactly this many bytes."""
     empty = json.dumps([None, "1", "phoenix", "heartbeat", {"pad": ""}])
     return json.dumps([None, "1", "phoenix", "heartbeat", {"pad": "x" * (size - len(empty))}])
 
@@ -135,14 +135,14 @@ def test_binary_message_of_the_largest_size(socket: Socket) -> None:
     assert socket.heartbeat() == []
 
 
-# ---- frames of the server: Python's client drops the connection at 1 MiB
+# ---- frames from the server: the Python client drops the connection at 1 MiB
 
 
 @pytest.mark.parametrize("text", [
     "\x1b" * CHUNK, "\n" * CHUNK, '"' * CHUNK, "\\" * CHUNK, "\u2028" * (CHUNK // 3), "\U0001f332" * (CHUNK // 4),
     "\x7f" * CHUNK, "\x01\n" * (CHUNK // 2), "/" * CHUNK,
 ], ids=lambda text: f"U+{ord(text[0]):04X}")
-def test_worst_chunks(open_socket: Any, version: str, job: Job, text: str) -> None:
+def test_worst_chunks(open_socket: Any, version: str, job: SimulatedJob, text: str) -> None:
     socket = open_socket(version=version)
     socket.joined("realtime:a", of_job(job.id))
     job.append(text)
@@ -151,8 +151,8 @@ def test_worst_chunks(open_socket: Any, version: str, job: Job, text: str) -> No
     assert change.size < FRAME
 
 
-def test_chunk_with_a_time_for_each_line(socket: Socket, job: Job) -> None:
-    """Times travel with the text: as many as there are lines."""
+def test_chunk_with_a_time_for_each_line(socket: Socket, job: SimulatedJob) -> None:
+    """A frame has one time per line, in addition to the text."""
     socket.joined("realtime:a", of_job(job.id))
     now = int(time.time() * 1000)
     job.append_chunks([{
@@ -162,8 +162,8 @@ def test_chunk_with_a_time_for_each_line(socket: Socket, job: Job) -> None:
     assert change.size < FRAME
 
 
-def test_bindings_and_topic_count_for_the_frame(socket: Socket, job: Job) -> None:
-    """What a client chose itself stands in each of its frames."""
+def test_bindings_and_topic_count_for_the_frame(socket: Socket, job: SimulatedJob) -> None:
+    """Each frame contains the topic and the IDs of the bindings."""
     socket.joined("realtime:" + "\x1b" * 246, *(of_job(job.id, f"line_count=neq.{number}") for number in range(2, 102)))
     job.append("\x1b" * CHUNK)
     assert socket.next().size < FRAME

@@ -1,4 +1,4 @@
-"""PyPI's `realtime` client where things go wrong: what it makes of what the server says."""
+"""How PyPI's `realtime` client reacts to errors and restarts."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Any, Callable
 import pytest
 from realtime import AsyncRealtimeClient, RealtimeSubscribeStates
 
-from frames import JOBS
-from server import Api, Job, Server, Tendril
+from harness import Api, Server, SimulatedJob, SimulatedTendril
+from harness.realtime import JOBS
 
 SUBSCRIBED, ERROR = RealtimeSubscribeStates.SUBSCRIBED, RealtimeSubscribeStates.CHANNEL_ERROR
 
 
 class Client:
-    """A client with one channel, and what it was told."""
+    """A client with one channel, and what it received."""
 
     def __init__(self, server: Server, **binding: Any) -> None:
-        self.told: asyncio.Queue[Any] = asyncio.Queue()
+        self.received: asyncio.Queue[Any] = asyncio.Queue()
         self.client = AsyncRealtimeClient(f"{server.url}/realtime/v1", server.token)
         self.channel = self.client.channel("x").on_postgres_changes(
-            callback=lambda change: self.told.put_nowait(change["data"]), **binding)
+            callback=lambda change: self.received.put_nowait(change["data"]), **binding)
 
     async def __aenter__(self) -> Client:
-        await self.channel.subscribe(lambda state, error: self.told.put_nowait((state, error)))
+        await self.channel.subscribe(lambda state, error: self.received.put_nowait((state, error)))
         return self
 
     async def __aexit__(self, *_: Any) -> None:
         await self.client.close()
 
     async def next(self) -> Any:
-        return await asyncio.wait_for(self.told.get(), 10)
+        return await asyncio.wait_for(self.received.get(), 10)
 
 
-def test_rows_with_selected_columns(server: Server, job: Job) -> None:
+def test_rows_with_selected_columns(server: Server, job: SimulatedJob) -> None:
     async def play() -> None:
         binding = {"event": "INSERT", "table": "provision_job_logs", "filter": f"job_id=eq.{job.id}",
                    "select": ["seq", "log_chunk"]}
@@ -50,20 +50,20 @@ def test_rows_with_selected_columns(server: Server, job: Job) -> None:
 
 def test_state_table(server: Server, api: Api) -> None:
     async def play() -> None:
-        tendril = Tendril(api)
+        tendril = SimulatedTendril(api)
         async with Client(server, event="*", table=JOBS, filter=f"assigned_worker_id=eq.{tendril.id}") as client:
             assert await client.next() == (SUBSCRIBED, None)
             queued = await asyncio.to_thread(tendril.queue)
             made = await client.next()
             assert (made["type"], made["record"]["id"], made["record"]["status"]) == ("INSERT", queued, "QUEUED")
-            await asyncio.to_thread(tendril.claim)
+            await asyncio.to_thread(tendril.claim, queued)
             changed = await client.next()
             assert (changed["type"], changed["old_record"]) == ("UPDATE", {"id": queued})
 
     asyncio.run(play())
 
 
-def test_wrong_filter_is_an_error_of_the_channel(server: Server) -> None:
+def test_invalid_filter_is_a_channel_error(server: Server) -> None:
     async def play() -> None:
         async with Client(server, event="INSERT", table="provision_job_logs") as client:
             assert (await client.next())[0] == SUBSCRIBED
@@ -74,8 +74,8 @@ def test_wrong_filter_is_an_error_of_the_channel(server: Server) -> None:
 
 
 def test_client_joins_again_after_a_system_error(server: Server) -> None:
-    """It does so by itself after a second, under the same topic. The server says such an error also where its database
-    is away for a moment, so that must lead to a channel; it must not tell the new one that the old one is closed."""
+    """The client joins the same topic again after a second. The server also sends such an error if its database is briefly
+    unavailable, so the client must get a channel; the server must not send the new one the old one's close."""
     async def play() -> None:
         async with Client(server, event="INSERT", table="provision_job_logs") as client:
             assert [(await client.next())[0] for _ in range(4)] == [SUBSCRIBED, ERROR, SUBSCRIBED, ERROR]
@@ -84,10 +84,10 @@ def test_client_joins_again_after_a_system_error(server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_client_lives_through_a_restart(make_server: Callable[..., Server]) -> None:
-    """The control plane is asked to end, and started again: the client hears so, comes back, and misses nothing."""
+def test_client_survives_a_restart(make_server: Callable[..., Server]) -> None:
+    """The control plane is stopped and starts again: the client is notified, rejoins, and misses nothing."""
     server = make_server("--tendrils", "0")
-    tendril = Tendril(Api(server))
+    tendril = SimulatedTendril(Api(server))
     job = tendril.start()
     first = job.append("before\n")
 
@@ -104,14 +104,13 @@ def test_client_lives_through_a_restart(make_server: Callable[..., Server]) -> N
             assert (await client.next())[0] == ERROR
             assert systems[-1] == "Server requested disconnect"
             assert (await client.next())[0] == SUBSCRIBED
-            tendril.connection.close()
             await asyncio.to_thread(job.append, "after\n")
             assert [(await client.next())["record"]["log_chunk"] for _ in range(2)] == ["before\n", "after\n"]
 
     asyncio.run(play())
 
 
-def test_leaving_and_joining_again(server: Server, job: Job) -> None:
+def test_leaving_and_joining_again(server: Server, job: SimulatedJob) -> None:
     async def play() -> None:
         binding = {"event": "INSERT", "table": "provision_job_logs", "filter": f"job_id=eq.{job.id}"}
         async with Client(server, **binding) as client:
@@ -123,6 +122,6 @@ def test_leaving_and_joining_again(server: Server, job: Job) -> None:
                 callback=lambda change: again.put_nowait(change["data"]["record"]), **binding).subscribe()
             seq = await asyncio.to_thread(job.append, "hello\n")
             assert (await asyncio.wait_for(again.get(), 10))["seq"] == seq
-            assert client.told.empty()
+            assert client.received.empty()
 
     asyncio.run(play())

@@ -1,4 +1,4 @@
-"""The server goes away when it is asked to, whoever is connected."""
+"""The server shuts down, whoever is connected."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Callable
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from frames import JOBS, Socket, binding, of_job
-from server import Api, Server, Tendril
-from test_slow_readers import Deaf, write
+from harness import Api, Server, SimulatedTendril
+from harness.realtime import JOBS, Socket, binding, of_job
+from stalled import NonReadingClient, append_megabytes
 
 
 @pytest.mark.slow
-def test_everybody_is_told(make_server: Callable[..., Server]) -> None:
-    """Fifty sockets, ten of which never read and have more waiting than fits: the others are told, and it ends."""
+def test_shutdown_notifies_all_clients(make_server: Callable[..., Server]) -> None:
+    """Fifty sockets, of which ten never read and have full buffers: the others are notified, and the server exits."""
     server = make_server("--tendrils", "0", "--log-level", "trace")
-    tendril = Tendril(Api(server))
+    tendril = SimulatedTendril(Api(server))
     job = tendril.start()
-    write(job, 8)
-    deaf = [Deaf(server, of_job(job.id, "seq=gt.0")) for _ in range(10)]
+    append_megabytes(job, 8)
+    stalled = [NonReadingClient(server, of_job(job.id, "seq=gt.0")) for _ in range(10)]
     joined = [Socket(server.url, server.token) for _ in range(35)]
     for socket in joined:
         socket.joined("realtime:a", of_job(job.id))
@@ -31,7 +31,7 @@ def test_everybody_is_told(make_server: Callable[..., Server]) -> None:
         assert socket.heartbeat() == []
     trellis = server.trellis()
 
-    server.process.send_signal(signal.SIGTERM)
+    server.process.signal(signal.SIGTERM)
     for socket in joined:
         told = [socket.next(), socket.next()]
         assert {m.topic for m in told} == {"realtime:a", "realtime:b"}
@@ -44,8 +44,8 @@ def test_everybody_is_told(make_server: Callable[..., Server]) -> None:
             socket.next()
         assert caught.value.rcvd and caught.value.rcvd.code == 1012
     assert server.stop() < 10
-    assert server.process.returncode == 0
+    assert server.process.exit_status == 0
     assert trellis and not os.path.exists(f"/proc/{trellis}")
-    for item in deaf:
+    for item in stalled:
         item.close()
     assert "ended; starting it again" not in server.output.read_text()

@@ -1,75 +1,34 @@
-"""A reader that does not read costs the server nothing, and others neither."""
+"""A stalled reader costs nothing, and does not affect others."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import socket as plain
 import threading
 from typing import Callable, Iterator
 
 import pytest
 
-from frames import Socket, of_job
-from server import Api, Job, Server, Tendril
-
-MEGABYTE = 1 << 20
-
-
-class Deaf:
-    """A WebSocket that joins a channel, and then never reads again; its receive buffer is as small as can be."""
-
-    def __init__(self, server: Server, *bindings: object) -> None:
-        self.socket = plain.socket()
-        self.socket.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 4096)
-        self.socket.settimeout(20)
-        self.socket.connect((server.host, server.port))
-        self.socket.sendall((
-            f"GET /realtime/v1/websocket?apikey={server.token}&vsn=2.0.0 HTTP/1.1\r\n"
-            f"Host: {server.host}:{server.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            "Sec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n\r\n").encode())
-        self.read_until(b"\r\n\r\n")
-        join = ["1", "1", "realtime:deaf", "phx_join", {"config": {"postgres_changes": bindings}}]
-        self.socket.sendall(masked(json.dumps(join).encode()))
-        self.read_until(b"Subscribed to PostgreSQL")
-
-    def read_until(self, wanted: bytes) -> bytes:
-        seen = b""
-        while wanted not in seen:
-            data = self.socket.recv(1024)
-            assert data, seen
-            seen += data
-        return seen
-
-    def close(self) -> None:
-        self.socket.close()
-
-
-def masked(payload: bytes) -> bytes:
-    """A text frame of a client; a mask of zeros changes nothing."""
-    assert 125 < len(payload) < 65536
-    return bytes([0x81, 0xFE]) + len(payload).to_bytes(2, "big") + bytes(4) + payload
+from harness import Api, Server, SimulatedTendril
+from harness.realtime import Socket, of_job
+from stalled import MEGABYTE, NonReadingClient, append_megabytes
 
 
 @pytest.fixture(scope="module")
 def server(make_server: Callable[..., Server]) -> Server:
-    """A new one: memory that other tests let go of would hide what these cost."""
+    """A new one: memory that other tests released would hide what these tests cost."""
     return make_server("--tendrils", "0")
 
 
 @pytest.fixture
-def tendril(server: Server) -> Tendril:
-    return Tendril(Api(server))
+def tendril(server: Server) -> SimulatedTendril:
+    return SimulatedTendril(Api(server))
 
 
 @pytest.fixture
-def deaf(server: Server) -> Iterator[Callable[..., Deaf]]:
-    made: list[Deaf] = []
+def stalled(server: Server) -> Iterator[Callable[..., NonReadingClient]]:
+    made: list[NonReadingClient] = []
 
-    def make(*bindings: object) -> Deaf:
-        made.append(Deaf(server, *bindings))
+    def make(*bindings: object) -> NonReadingClient:
+        made.append(NonReadingClient(server, *bindings))
         return made[-1]
 
     yield make
@@ -78,11 +37,11 @@ def deaf(server: Server) -> Iterator[Callable[..., Deaf]]:
 
 
 class Memory:
-    """The server's memory while something happens: how much more it was at most than in the beginning."""
+    """Measures the server's memory: how far it grows while something happens."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.begin = self.peak = server.memory()
+        self.start = self.peak = server.memory()
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
@@ -100,23 +59,17 @@ class Memory:
 
     @property
     def growth(self) -> int:
-        return self.peak - self.begin
-
-
-def write(job: Job, megabytes: int) -> int:
-    """Appends so many MB in chunks of 32 KiB; answers the last `seq`."""
-    text = ("x" * 1023 + "\n") * 32
-    return [job.append(*[text] * 32) for _ in range(megabytes)][-1]
+        return self.peak - self.start
 
 
 @pytest.mark.slow
-def test_deaf_readers_beside_one_that_reads(
-    deaf: Callable[..., Deaf], socket: Socket, server: Server, tendril: Tendril
+def test_stalled_readers_do_not_slow_others(
+    stalled: Callable[..., NonReadingClient], socket: Socket, server: Server, tendril: SimulatedTendril
 ) -> None:
-    """Ten that never read beside one that does, while 24 MB are written."""
+    """Ten that never read and one that does, while 24 MB are written."""
     job = tendril.start()
-    write(job, 2)
-    stuck = [deaf(of_job(job.id, "seq=gt.0" if number % 2 else "")) for number in range(10)]
+    append_megabytes(job, 2)
+    stuck = [stalled(of_job(job.id, "seq=gt.0" if number % 2 else "")) for number in range(10)]
     joined = socket.joined("realtime:a", of_job(job.id, "seq=gt.0"))
     rows: list[int] = []
     sizes: list[int] = []
@@ -131,10 +84,10 @@ def test_deaf_readers_beside_one_that_reads(
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     with Memory(server) as memory:
-        assert write(job, 24) == last
+        assert append_megabytes(job, 24) == last
         reader.join(60)
     assert rows == list(range(1, last + 1))
     assert sum(sizes) >= 26 * MEGABYTE
     assert memory.growth < 60 * MEGABYTE, f"{memory.growth / MEGABYTE:.0f} MB more"
-    # They are connected still, and have what the system's buffers hold.
+    # They are still connected, and the system's buffers are full for them.
     assert all(item.socket.recv(1024) for item in stuck)

@@ -1,4 +1,4 @@
-"""Where delivery begins, and that nothing is missing between what was stored and what is new."""
+"""Where delivery starts, and that no row is missing between the stored and the new ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any, Iterator
 import pytest
 from websockets.asyncio.client import connect
 
-from conftest import Connect
-from frames import V2, Socket, of_job, read
-from server import Api, Job, Server, Tendril
+from harness import Api, Server, SimulatedJob, SimulatedTendril
+from harness.realtime import V2, Connect, Socket, of_job, read
 
 
 def text(number: int) -> str:
@@ -20,9 +19,9 @@ def text(number: int) -> str:
 
 
 class Writer:
-    """Appends chunks as fast as the server takes them, in a thread."""
+    """Appends chunks as fast as the server accepts them, in a thread."""
 
-    def __init__(self, job: Job, appends: int, chunks: int) -> None:
+    def __init__(self, job: SimulatedJob, appends: int, chunks: int) -> None:
         self.job, self.appends, self.chunks = job, appends, chunks
         self.last = 0
         self.problem: BaseException | None = None
@@ -45,8 +44,8 @@ class Writer:
 
 
 @pytest.fixture(scope="module")
-def large(tendril: Tendril) -> Iterator[Job]:
-    """A job with a log of some 4 MB, more than any ring keeps; it has ended."""
+def large(tendril: SimulatedTendril) -> Iterator[SimulatedJob]:
+    """A job with a log of about 4 MB, more than a ring buffer keeps."""
     job = tendril.start()
     with Writer(job, 20, 200):
         pass
@@ -54,7 +53,7 @@ def large(tendril: Tendril) -> Iterator[Job]:
     job.end()
 
 
-def test_without_seq_only_what_is_new(socket: Socket, job: Job) -> None:
+def test_without_seq_only_new_rows_are_delivered(socket: Socket, job: SimulatedJob) -> None:
     end = job.append("old\n", "older\n")
     joined = socket.joined("realtime:a", of_job(job.id))
     assert joined.echoes[0]["seq"] == end
@@ -62,8 +61,8 @@ def test_without_seq_only_what_is_new(socket: Socket, job: Job) -> None:
     assert [row["seq"] for row in socket.rows("realtime:a", last)] == [end + 1, end + 2] == [last - 1, last]
 
 
-def test_what_the_reply_says_is_the_seam(open_socket: Connect, tendril: Tendril) -> None:
-    """While a writer appends: the first row that comes is the one after the reply's `seq`."""
+def test_reply_seq_separates_backlog_and_live_rows(open_socket: Connect, tendril: SimulatedTendril) -> None:
+    """While a writer appends, the first delivered row is the one after the reply's `seq`."""
     job = tendril.start()
     with Writer(job, 60, 20) as writer:
         starts = []
@@ -74,13 +73,13 @@ def test_what_the_reply_says_is_the_seam(open_socket: Connect, tendril: Tendril)
     for socket, end in starts:
         rows = socket.rows("realtime:a", writer.last, 30) if end < writer.last else []
         assert [row["seq"] for row in rows] == list(range(end + 1, writer.last + 1))
-    assert any(0 < end < writer.last for _, end in starts), "no join fell into the writing"
+    assert any(0 < end < writer.last for _, end in starts), "no join happened while the writer appended"
 
 
 @pytest.mark.parametrize("operator, skipped", [
     ("gt.0", 0), ("gte.1", 0), ("gt.-3", 0), ("gt.100", 100), ("gte.101", 100)])
-def test_seq_resumes(socket: Socket, large: Job, api: Api, operator: str, skipped: int) -> None:
-    """By pages, since this is more than a ring holds; each row is the stored one."""
+def test_seq_resumes(socket: Socket, large: SimulatedJob, api: Api, operator: str, skipped: int) -> None:
+    """The rows are read in pages, because a ring buffer keeps fewer, and equal the stored ones."""
     stored = api.rows(large.id)
     joined = socket.joined("realtime:a", of_job(large.id, f"seq={operator}"))
     assert joined.echoes[0]["seq"] == stored[-1]["seq"]
@@ -88,7 +87,7 @@ def test_seq_resumes(socket: Socket, large: Job, api: Api, operator: str, skippe
     assert socket.heartbeat() == []
 
 
-def test_resuming_at_the_end(socket: Socket, job: Job) -> None:
+def test_resuming_at_the_end(socket: Socket, job: SimulatedJob) -> None:
     end = job.append("x\n")
     socket.joined("realtime:a", of_job(job.id, f"seq=gt.{end}"))
     assert socket.heartbeat() == []
@@ -96,8 +95,8 @@ def test_resuming_at_the_end(socket: Socket, job: Job) -> None:
     assert [row["seq"] for row in socket.rows("realtime:a", last)] == [end + 1]
 
 
-def test_backlog_then_live_without_a_gap(open_socket: Connect, tendril: Tendril, api: Api, version: str) -> None:
-    """A backlog of 2.6 MB, and a writer at full speed meanwhile."""
+def test_backlog_then_live_without_a_gap(open_socket: Connect, tendril: SimulatedTendril, api: Api, version: str) -> None:
+    """A backlog of 2.6 MB, while a writer appends at full speed."""
     job = tendril.start()
     with Writer(job, 13, 200):
         pass
@@ -110,12 +109,12 @@ def test_backlog_then_live_without_a_gap(open_socket: Connect, tendril: Tendril,
     assert rows == api.rows(job.id)
 
 
-def test_joining_again_and_again(socket: Socket, tendril: Tendril, api: Api) -> None:
-    """The only reader of a log comes and goes while a writer appends: each time it goes on after what it has."""
+def test_repeated_joins(socket: Socket, tendril: SimulatedTendril, api: Api) -> None:
+    """The only reader of a log joins and leaves while a writer appends; each time it continues after its last row."""
     job = tendril.start()
     rows: list[Any] = []
     with Writer(job, 150, 4) as writer:
-        for _ in range(80):  # A hundred joins are free; then they are counted.
+        for _ in range(80):  # below the hundred joins that are not limited
             last = rows[-1]["seq"] if rows else 0
             socket.send_join("realtime:a", of_job(job.id, f"seq=gt.{last}"))
             socket.until(lambda m: m.event == "system")
@@ -130,8 +129,8 @@ def test_joining_again_and_again(socket: Socket, tendril: Tendril, api: Api) -> 
 
 
 @pytest.mark.slow
-def test_many_clients_are_each_given_everything(server: Server, tendril: Tendril) -> None:
-    """Thirty at once, half of them from the first row on, while a writer appends."""
+def test_many_clients_all_receive_everything(server: Server, tendril: SimulatedTendril) -> None:
+    """Thirty clients, half of them from the first row on, while a writer appends."""
     job = tendril.start()
     with Writer(job, 3, 200):
         pass

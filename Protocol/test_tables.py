@@ -9,9 +9,8 @@ from typing import Any, Iterator
 
 import pytest
 
-from conftest import Connect
-from frames import JOBS, WORKERS, Message, Socket, binding, of_job
-from server import Api, Server, Tendril
+from harness import Api, Server, SimulatedTendril
+from harness.realtime import JOBS, WORKERS, Connect, Message, Socket, binding, of_job
 
 JOB_COLUMNS = {
     "id": "text", "job_type": "text", "status": "text", "engine_state": "text", "log_state": "text", "vine_id": "text",
@@ -41,9 +40,9 @@ def until_status(socket: Socket, id: str, status: str, limit: float = 10) -> lis
 
 
 @pytest.fixture(scope="module", autouse=True)
-def silent(server: Server, api: Api) -> Iterator[tuple[Socket, Tendril]]:
-    """A Tendril whose only heartbeat comes before this file's first test, and a socket that follows it."""
-    tendril = Tendril(api)
+def without_heartbeat(server: Server, api: Api) -> Iterator[tuple[Socket, SimulatedTendril]]:
+    """A Tendril whose only heartbeat precedes the tests of this file, and a socket that follows it."""
+    tendril = SimulatedTendril(api)
     with Socket(server.url, server.token) as socket:
         socket.joined("realtime:workers", binding(WORKERS, f"id=eq.{tendril.id}", "*"))
         tendril.beat()
@@ -51,8 +50,8 @@ def silent(server: Server, api: Api) -> Iterator[tuple[Socket, Tendril]]:
         yield socket, tendril
 
 
-def test_life_of_a_job(socket: Socket, tendril: Tendril) -> None:
-    """Read step by step, so that no change folds into the next one."""
+def test_life_of_a_job(socket: Socket, tendril: SimulatedTendril) -> None:
+    """Each change is read before the next one, so that none is coalesced."""
     socket.joined("realtime:jobs", binding(JOBS, event="*"))
     queued = tendril.queue()
     made = until_status(socket, queued, "QUEUED")[-1]
@@ -61,32 +60,29 @@ def test_life_of_a_job(socket: Socket, tendril: Tendril) -> None:
     assert made.record["assigned_worker_id"] == tendril.id and made.record["worker_name"] == tendril.name
     assert made.record["claimed_at"] is None and made.record["created_by"] == "admin"
 
-    tendril.claim()
+    job = tendril.claim(queued)
     claimed = until_status(socket, queued, "CLAIMED")[-1]
     assert claimed.payload["data"]["type"] == "UPDATE"
     assert claimed.payload["data"]["old_record"] == {"id": queued}
     assert claimed.record["worker_id"] == tendril.id and claimed.record["claimed_at"]
 
-    tendril.send("PUT", f"/api/jobs/{queued}/status", {
-        "epoch": 1, "status": "PROCESSING", "run_root": "/test",
-        "engine": {"name": "terraform", "version": "1.0.0", "platform": "linux_amd64"}})
+    job.start()
     assert until_status(socket, queued, "PROCESSING")[-1].record["started_at"]
-    tendril.send("PUT", f"/api/jobs/{queued}/status", {
-        "epoch": 1, "status": "FAILED", "engine_state": "GONE", "log": {"incomplete": "test"}})
+    job.report(status="FAILED", engine_state="GONE", log={"incomplete": "test"})
     ended = until_status(socket, queued, "FAILED")[-1]
     assert (ended.record["engine_state"], ended.record["log_state"]) == ("GONE", "INCOMPLETE")
     assert ended.record["completed_at"] and ended.payload["data"]["type"] == "UPDATE"
 
 
-def test_cancelled_job(socket: Socket, tendril: Tendril, api: Api) -> None:
+def test_cancelled_job(socket: Socket, tendril: SimulatedTendril, api: Api) -> None:
     socket.joined("realtime:jobs", binding(JOBS, event="UPDATE"))
     queued = tendril.queue()
     api.post(f"/api/jobs/{queued}/cancel", {})
     assert until_status(socket, queued, "CANCELLED")[-1].record["cancelled_by"] == "admin"
 
 
-def test_filters_on_jobs(socket: Socket, tendril: Tendril) -> None:
-    """By id, by status, by event: each binding is told of exactly its own."""
+def test_filters_on_jobs(socket: Socket, tendril: SimulatedTendril) -> None:
+    """By id, by status, by event: each binding gets exactly its rows."""
     job = tendril.start()
     other = tendril.start()
     joined = socket.joined(
@@ -102,9 +98,9 @@ def test_filters_on_jobs(socket: Socket, tendril: Tendril) -> None:
     assert {m.record["id"] for m in changes} == {job.id, other.id}
 
 
-def test_fast_changes_fold_into_the_newest_row(socket: Socket, api: Api) -> None:
-    """The last change that is told of a row always shows it as it stands."""
-    tendril = Tendril(api)
+def test_fast_changes_are_coalesced_into_the_newest_row(socket: Socket, api: Api) -> None:
+    """The last change of a row always has its current values."""
+    tendril = SimulatedTendril(api)
     socket.joined("realtime:workers", binding(WORKERS, f"id=eq.{tendril.id}", "*"))
     for number in range(100):
         tendril.beat(draining=number % 2 == 0)
@@ -119,7 +115,7 @@ def test_fast_changes_fold_into_the_newest_row(socket: Socket, api: Api) -> None
 
 def test_new_worker(socket: Socket, api: Api) -> None:
     socket.joined("realtime:workers", binding(WORKERS, event="*"))
-    new = Tendril(api)
+    new = SimulatedTendril(api)
     made = until_status(socket, new.id, "OFFLINE")[-1]
     assert made.payload["data"]["type"] == "INSERT" and made.record["name"] == new.name
     assert columns(made) == WORKER_COLUMNS and set(made.record) == set(WORKER_COLUMNS)
@@ -128,7 +124,7 @@ def test_new_worker(socket: Socket, api: Api) -> None:
     assert online.payload["data"]["type"] == "UPDATE" and online.record["slots"] == 256
 
 
-def test_rows_of_a_log_have_all_columns(socket: Socket, tendril: Tendril) -> None:
+def test_rows_of_a_log_have_all_columns(socket: Socket, tendril: SimulatedTendril) -> None:
     job = tendril.start()
     socket.joined("realtime:a", of_job(job.id))
     job.append("x\n")
@@ -139,18 +135,18 @@ def test_rows_of_a_log_have_all_columns(socket: Socket, tendril: Tendril) -> Non
 
 def test_select_on_state_tables(socket: Socket, api: Api) -> None:
     socket.joined("realtime:jobs", binding(JOBS, event="INSERT", select=["id", "status"]))
-    queued = Tendril(api).queue()
+    queued = SimulatedTendril(api).queue()
     change = socket.until(lambda m: m.record["id"] == queued)[-1]
     assert set(change.record) == {"id", "status"} == set(columns(change))
 
 
-def test_nothing_secret_is_told(open_socket: Connect, server: Server, api: Api) -> None:
-    """Everything that can be followed is, while jobs with secrets live: no frame holds one of them."""
+def test_feed_contains_no_secrets(open_socket: Connect, server: Server, api: Api) -> None:
+    """No frame of any table contains a secret of a job."""
     names = "variable", "sensitive", "environment", "hidden", "file"
     secrets = {name: f"{name}-{uuid.uuid4().hex}" for name in names}
     socket = open_socket()
     socket.joined("realtime:all", binding(JOBS, event="*"), binding(WORKERS, event="*"))
-    tendril = Tendril(api)
+    tendril = SimulatedTendril(api)
     job = tendril.start(
         variables={"v": secrets["variable"]}, sensitive_variables={"s": secrets["sensitive"]},
         environment={"E": secrets["environment"]}, sensitive_environment={"H": secrets["hidden"]},
@@ -171,10 +167,10 @@ def test_nothing_secret_is_told(open_socket: Connect, server: Server, api: Api) 
 
 
 @pytest.fixture(scope="module")
-def behind(server: Server, api: Api) -> Iterator[list[Message]]:
-    """All that a connection with twenty channels on `workers` is told that does not read for more than a thousand
-    changes: the frames in its way first, then what the server says about the rest."""
-    tendril = Tendril(api)
+def overrun(server: Server, api: Api) -> Iterator[list[Message]]:
+    """What a connection with twenty channels on `workers` receives if it does not read for more than a thousand
+    changes: the frames that fit into the buffers, then the server's messages about the rest."""
+    tendril = SimulatedTendril(api)
     narrow = plain.socket()
     narrow.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 4096)
     narrow.connect((server.host, server.port))
@@ -184,30 +180,30 @@ def behind(server: Server, api: Api) -> Iterator[list[Message]]:
         socket.until(lambda m: m.event == "system" and m.topic == "realtime:19")
         for _ in range(1300):
             tendril.beat()
-        told: list[Message] = []
-        while len({m.topic for m in told if m.event == "system"}) < 20:
-            told.append(socket.next())
-        yield told + socket.heartbeat()
+        received: list[Message] = []
+        while len({m.topic for m in received if m.event == "system"}) < 20:
+            received.append(socket.next())
+        yield received + socket.heartbeat()
 
 
 @pytest.mark.slow
-def test_reader_that_falls_behind_is_told(behind: list[Message]) -> None:
-    """These tables keep no history: who missed changes must hear so."""
-    told = [m.payload for m in behind if m.event == "system"]
-    assert len(told) == 20
-    assert {(payload["status"], payload["extension"]) for payload in told} == {("error", "postgres_changes")}
-    assert all("join again" in payload["message"] for payload in told)
+def test_overrun_reader_is_notified(overrun: list[Message]) -> None:
+    """These tables keep no history, so a reader that missed changes must be notified."""
+    received = [m.payload for m in overrun if m.event == "system"]
+    assert len(received) == 20
+    assert {(payload["status"], payload["extension"]) for payload in received} == {("error", "postgres_changes")}
+    assert all("join again" in payload["message"] for payload in received)
 
 
 @pytest.mark.slow
-def test_clients_that_fell_behind_join_again_by_themselves(behind: list[Message]) -> None:
-    """They do so after a system error and after a `phx_error`; a `phx_close` makes them forget the channel for good."""
-    assert not [m.topic for m in behind if m.event == "phx_close"]
+def test_overrun_clients_rejoin(overrun: list[Message]) -> None:
+    """Clients rejoin after a system error and after a `phx_error`. After a `phx_close` they drop the channel."""
+    assert not [m.topic for m in overrun if m.event == "phx_close"]
 
 
 @pytest.mark.slow
-def test_worker_that_falls_silent(silent: tuple[Socket, Tendril]) -> None:
-    """Nobody changes the row: it is told all the same, some 30 s after the last heartbeat."""
-    socket, tendril = silent
+def test_worker_without_heartbeat_goes_offline(without_heartbeat: tuple[Socket, SimulatedTendril]) -> None:
+    """The row does not change, but a change is sent about 30 s after the last heartbeat."""
+    socket, tendril = without_heartbeat
     changes = until_status(socket, tendril.id, "OFFLINE", 40)
     assert changes[-1].payload["data"]["type"] == "UPDATE"

@@ -59,10 +59,10 @@ if [ "${1:-run}" = test ] || { ! command -v terraform >/dev/null 2>&1 && ! comma
 fi
 if [ "${1:-run}" = test ]; then
   stamp="$venv/requirements.stamp"
-  wanted=(Browser/requirements.txt Protocol/requirements.txt)
-  if ! cat "${wanted[@]}" | cmp -s - "$stamp"; then
+  wanted=harness/requirements.txt
+  if ! cmp -s "$wanted" "$stamp"; then
     say "Installing the packages of the Python tests"
-    pip_install "${wanted[@]/#/--requirement=}"
-    cat "${wanted[@]}" >"$stamp"
+    pip_install --requirement="$wanted"
+    cp "$wanted" "$stamp"
   fi
 fi

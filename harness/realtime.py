@@ -1,4 +1,4 @@
-"""A client of the Realtime protocol that hides nothing: both versions, on a plain WebSocket."""
+"""A low-level client of the Realtime protocol, in both versions, on a plain WebSocket."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ class Message:
 
 
 def read(text: str | bytes, version: str) -> Message:
-    """Takes a frame apart, and holds it to the exact form of its version."""
+    """Parses a frame, and checks that it has the exact form of its version."""
     assert isinstance(text, str), "a binary frame"
     size, value = len(text.encode()), json.loads(text)
     if version == V1:
         assert set(value) == {"topic", "event", "payload", "ref"}, text[:300]
         return Message(None, value["ref"], value["topic"], value["event"], value["payload"], size)
     assert isinstance(value, list) and len(value) == 5, text[:300]
-    return Message(*value, size=size)
+    join_ref, ref, topic, event, payload = value
+    return Message(join_ref, ref, topic, event, payload, size)
 
 
 def binding(table: str = LOGS, filter: str | None = None, event: str = "INSERT", **more: Any) -> dict[str, Any]:
@@ -61,7 +62,7 @@ class Joined:
 
 
 class Socket:
-    """One connection. Frames that a test did not ask for yet wait in `backlog`."""
+    """One connection."""
 
     def __init__(
         self, url: str, token: str | None, version: str | None = V2, path: str = "/realtime/v1/websocket",
@@ -81,12 +82,12 @@ class Socket:
     def __exit__(self, *_: Any) -> None:
         self.connection.close()
 
-    # ---- what is sent
+    # ---- sending
 
     def push(
         self, topic: str, event: str, payload: Any, ref: str | None = "", join_ref: str | None = None,
     ) -> str | None:
-        """Sends a message; its `ref` is counted where none is given."""
+        """Sends a message; the default for `ref` is the next number."""
         if ref == "":
             self.refs += 1
             ref = str(self.refs)
@@ -104,14 +105,15 @@ class Socket:
                   "private": False, "postgres_changes": list(bindings)}
         return self.push(topic, "phx_join", {"config": config, **payload}) or ""
 
-    # ---- what is received
+    # ---- receiving
 
     def next(self, limit: float = LIMIT) -> Message:
         return read(self.connection.recv(timeout=limit), self.version)
 
     def until(self, is_wanted: Callable[[Message], bool], limit: float = LIMIT) -> list[Message]:
         """All messages up to the wanted one."""
-        deadline, seen = time.monotonic() + limit, []
+        deadline = time.monotonic() + limit
+        seen: list[Message] = []
         while True:
             left = deadline - time.monotonic()
             assert left > 0, f"not within {limit} s; seen: {[str(m)[:200] for m in seen[-5:]]}"
@@ -120,13 +122,13 @@ class Socket:
                 return seen
 
     def reply(self, ref: str | None) -> Message:
-        """The next message, which must answer this one."""
+        """The next message, which must be the reply to this one."""
         message = self.next()
         assert (message.event, message.ref) == ("phx_reply", ref), message
         return message
 
     def join(self, topic: str, *bindings: Any, **payload: Any) -> Joined:
-        """Joins, and takes the reply and the system message that must follow it at once."""
+        """Joins, and receives the reply and the system message that must follow it directly."""
         reply = self.reply(self.send_join(topic, *bindings, **payload))
         if reply.payload["status"] != "ok" or not bindings:
             return Joined(reply, None)
@@ -135,20 +137,24 @@ class Socket:
         return Joined(reply, system)
 
     def joined(self, topic: str, *bindings: Any, **payload: Any) -> Joined:
-        """Joins where nothing can be wrong."""
+        """Joins and expects success."""
         joined = self.join(topic, *bindings, **payload)
         assert joined.reply.payload["status"] == "ok", joined.reply
         assert joined.system is None or joined.system.payload["status"] == "ok", joined.system
         return joined
 
     def heartbeat(self) -> list[Message]:
-        """Sends one; answers what came before its reply."""
+        """Sends one; returns what came before its reply."""
         ref = self.push("phoenix", "heartbeat", {})
         return self.until(lambda message: message.event == "phx_reply" and message.ref == ref)[:-1]
 
     def rows(self, topic: str, last: int, limit: float = LIMIT) -> list[Any]:
-        """The topic's records of a log, up to this `seq`."""
+        """The records of a log that the topic receives, up to this `seq`."""
         def is_row(m: Message) -> bool:
             return m.topic == topic and m.event == "postgres_changes"
 
         return [m.record for m in self.until(lambda m: is_row(m) and m.record["seq"] >= last, limit) if is_row(m)]
+
+
+#: A fixture that opens sockets.
+Connect = Callable[..., Socket]

@@ -1,4 +1,4 @@
-"""A server of the live connection, and a log, as tests want them: what a page is told, and when it is cut off."""
+"""A fake live connection and a fake log: a test decides what a page receives, and when it is disconnected."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute
 
+from job_page import until
+
 SOCKETS = re.compile(r"/realtime/v1/websocket")
 
 
 @dataclass
 class Join:
-    """A page's asking to be told."""
+    """A page's join."""
 
     socket: WebSocketRoute
     ref: str
     topic: str
     bindings: list[dict[str, Any]]
-    # Whether a change says which join it belongs to; servers differ.
+    # Whether a change names its join; servers differ.
     names_changes: bool = False
     at: float = field(default_factory=time.monotonic)
 
@@ -40,7 +42,7 @@ class Join:
 
     @property
     def ids(self) -> list[int]:
-        """As the server makes them: equal bindings have equal ones."""
+        """Made like the server's: equal bindings have equal IDs."""
         return [zlib.crc32(json.dumps(binding, sort_keys=True).encode()) for binding in self.bindings]
 
     def push(self, event: str, payload: dict[str, Any], is_named: bool = True) -> None:
@@ -75,8 +77,8 @@ class Join:
             self.change("provision_job_logs", row)
 
 
-class Realtime:
-    """Takes the place of the server's WebSocket for all pages of a context."""
+class FakeRealtime:
+    """Replaces the server's WebSocket for all pages of a context."""
 
     def __init__(self) -> None:
         self.urls: list[str] = []
@@ -87,10 +89,10 @@ class Realtime:
         self.answers_heartbeats = True
         self.answers_joins = True
         self.is_cut = False
-        # Said to a join as its mark, and told at once.
+        # The last one is a join's mark; those after the join's `seq` are sent directly.
         self.rows: list[dict[str, Any]] = []
 
-    def serve(self, where: BrowserContext | Page) -> "Realtime":
+    def serve(self, where: BrowserContext | Page) -> "FakeRealtime":
         where.route_web_socket(SOCKETS, self._open)
         return self
 
@@ -128,18 +130,18 @@ class Realtime:
         self.joins[-1].socket.close(code=code)
 
 
-class PlainLog:
-    """Takes the place of the log: of its end in the page, and of the reading API, `/api/jobs/ID/logs/lines?…` and `/outline`."""
+class FakeLog:
+    """Replaces the log: its end in the page, and the API that reads it, `/api/jobs/ID/logs/lines?…` and `/outline`."""
 
     def __init__(self, job: str, rows: list[dict[str, Any]]) -> None:
         self.job = job
         self.rows = rows
         self.log_state = "OPEN"
         self.refusal = 0
-        # What is asked about lines of all streams, in order.
+        # The queries for lines of all streams, in order.
         self.asked: list[dict[str, str]] = []
 
-    def serve(self, where: BrowserContext | Page) -> "PlainLog":
+    def serve(self, where: BrowserContext | Page) -> "FakeLog":
         where.route(f"**/api/jobs/{self.job}/logs/lines?*", self._answer)
         where.route(f"**/api/jobs/{self.job}/logs/outline", self._outline)
         where.route(f"**/dashboard/jobs/{self.job}*", self._page)
@@ -194,7 +196,7 @@ class PlainLog:
 
 
 def line(row: dict[str, Any]) -> dict[str, Any]:
-    """A row's line, as the reading API has it."""
+    """A row's line in the API's format."""
     return {"n": row["first_line"], "stream": row["stream_type"], "t": row["created_at"], "text": row["log_chunk"].rstrip("\n"), "continued": False}
 
 
@@ -203,7 +205,7 @@ def now() -> str:
 
 
 def row(seq: int, text: str = "") -> dict[str, Any]:
-    """A row of one line, whose number is the row's."""
+    """A row of one line; both have the same number."""
     return {
         "seq": seq, "epoch": 1, "first_line": seq, "line_count": 1, "stream_type": "STDOUT",
         "log_chunk": f"{text or f'told-{seq}'}\n", "times": [[1, int(time.time() * 1000)]], "created_at": now(),
@@ -212,11 +214,3 @@ def row(seq: int, text: str = "") -> dict[str, Any]:
 
 def rows(first: int, last: int) -> list[dict[str, Any]]:
     return [row(seq) for seq in range(first, last + 1)]
-
-
-def until(page: Page, holds: Any, what: str, limit: float = 10) -> None:
-    """Waits while the browser goes on, until something that the test itself keeps is so."""
-    deadline = time.monotonic() + limit
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {limit} s: {what}"
-        page.wait_for_timeout(20)

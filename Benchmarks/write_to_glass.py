@@ -1,11 +1,12 @@
-"""Write-to-glass: a line printed by a provisioner of real Terraform, until it stands in the browser's DOM."""
+"""Write-to-glass: the delay from a line printed by a provisioner of real Terraform to its row in the browser's DOM."""
 
-import shutil
+from __future__ import annotations
 
-from followers import Crowd
-from playwright.sync_api import sync_playwright
+from followers import Followers
+from harness import Api, Server
+from harness.chromium import chromium, sign_in_by_link
 
-# A line of 100 bytes that carries the moment of its printing, 20 times a second.
+# Prints a line of 100 bytes with its own time, 20 times per second.
 MAIN = '''
 resource "terraform_data" "clock" {
   provisioner "local-exec" {
@@ -21,7 +22,7 @@ resource "terraform_data" "clock" {
 }
 '''
 
-# Notes for each new row when it was mounted, on the page's own clock.
+# Records when each new row was mounted, on the page's clock.
 OBSERVE = """
 window.glass = [];
 new MutationObserver((records) => {
@@ -37,29 +38,24 @@ new MutationObserver((records) => {
 """
 
 
-def run(server, api, lines, others=0):
-    """How late each line was in the browser, and in some of `others` protocol clients beside it; in ms, sorted."""
-    vine = server.make_vine(api, MAIN.replace("LINES_TO_PRINT", str(lines)), "glass")
-    plan = api.post("/api/jobs", {"job_type": "PLAN", "vine_id": vine})["id"]
-    assert api.finished(plan)["status"] == "SUCCESS"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(server.link)
-        page.wait_for_url("**/dashboard/jobs")
+def run(server: Server, api: Api, lines: int, others: int = 0) -> tuple[list[float], list[float]]:
+    """The delay of each line in the browser, and in some of `others` protocol clients; in ms, sorted."""
+    plan = api.plan(api.vine(MAIN.replace("LINES_TO_PRINT", str(lines)))["id"])["id"]
+    with chromium() as browser:
+        assert server.link
+        page = sign_in_by_link(browser.new_context(), server.link)
         page.add_init_script(OBSERVE)
         deploy = api.post(f"/api/jobs/{plan}/apply", {})["id"]
-        crowd = Crowd(server, deploy, others) if others else None
+        followers = Followers(server, deploy, others) if others else None
         page.goto(f"{server.url}/dashboard/jobs/{deploy}")
         page.wait_for_selector('[data-job-status="SUCCESS"]', timeout=lines * 200 + 60_000)
         seen = page.evaluate("window.glass")
-        crowd = crowd.result() if crowd else {"delays": []}
-        browser.close()
-    # What was printed before the first row stood there is backlog, not live. Everything else counts, the slowest too.
+        delays = followers.result()["delays"] if followers else []
+    # Lines printed before the first row was mounted are backlog. All others count, including the slowest.
     ready = min(mounted for _, _, mounted in seen)
-    first = {}
+    first: dict[str, float] = {}
     for line, printed, mounted in seen:
         if printed > ready:
             first.setdefault(line, mounted - printed)
     assert len(first) > lines / 2, f"only {len(first)} of {lines} lines were live"
-    return sorted(first.values()), crowd["delays"]
+    return sorted(first.values()), delays

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""A crowd of followers of one job, in a process of its own: bare sockets, so that the crowd costs little beside the server.
+"""Many followers of one job in one process. It uses plain sockets, so that it costs little CPU compared with the server.
 
-Usage: crowd.py URL TOKEN JOB FOLLOWERS STUCK. Joins all of them (STUCK of them never read after that), prints "ready",
-reads until a line comes on standard input, then prints what was seen as one line of JSON.
+Usage: clients.py URL TOKEN JOB FOLLOWERS STUCK. Joins all followers (STUCK of them never read after that), prints
+"ready", reads until a line arrives on standard input, and then prints what it received as one line of JSON.
 """
+
+from __future__ import annotations
 
 import base64
 import json
@@ -13,17 +15,20 @@ import socket
 import sys
 import time
 
-DRAIN = 0.5  # seconds for what is on its way when the end is asked for
-SAMPLE = 20  # every so manieth follower notes how late each line was
+DRAIN = 0.5  # seconds in which lines on their way still arrive after the end
+SAMPLE = 20  # one of this many followers records the delay of each line
 
 
 class Follower:
+    """One WebSocket that counts the lines it receives."""
+
+    #: When all followers had joined.
     ready = float("inf")
 
-    def __init__(self, url, token, job, number, is_stuck):
+    def __init__(self, url: str, token: str, job: str, number: int, is_stuck: bool) -> None:
         host, port = url.removeprefix("http://").split(":")
         self.socket = socket.socket()
-        if is_stuck:  # so that what it does not read stays on the server's side
+        if is_stuck:  # a small buffer, so that what it does not read stays in the server
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -37,21 +42,21 @@ class Follower:
         head, self.rest = self.rest.split(b"\r\n\r\n", 1)
         assert b" 101 " in head, head
         binding = {"event": "INSERT", "schema": "public", "table": "provision_job_logs", "filter": f"job_id=eq.{job}"}
-        self.say(["1", "1", f"realtime:job:{job}", "phx_join", {"config": {"postgres_changes": [binding]}}])
-        self.frames = -2  # the reply and "Subscribed" are no rows
-        self.delays = [] if number % SAMPLE == 0 else None
+        self.send(["1", "1", f"realtime:job:{job}", "phx_join", {"config": {"postgres_changes": [binding]}}])
+        self.frames = -2  # the reply and "Subscribed" are not lines
+        self.delays: list[float] | None = [] if number % SAMPLE == 0 else None
         while self.frames < 0:
-            self.take(self.socket.recv(65536))
+            self.receive(self.socket.recv(65536))
         self.socket.setblocking(False)
 
-    def say(self, message):
+    def send(self, message: object) -> None:
         text = json.dumps(message).encode()
         mask = os.urandom(4)
         head = bytes([0x81]) + (bytes([0x80 | len(text)]) if len(text) < 126 else bytes([0xFE]) + len(text).to_bytes(2, "big"))
         self.socket.sendall(head + mask + bytes(byte ^ mask[i & 3] for i, byte in enumerate(text)))
 
-    def take(self, data):
-        """Counts text frames; answers pings."""
+    def receive(self, data: bytes) -> None:
+        """Counts text frames; responds to pings."""
         if not data:
             raise SystemExit("the server closed a follower's connection")
         self.rest = data = self.rest + data if self.rest else data
@@ -67,23 +72,25 @@ class Follower:
             if data[at] == 0x81:
                 self.frames += 1
                 if self.delays is not None:
-                    self.note(data[start:start + size], now)
+                    self.record(data[start:start + size], now)
             elif data[at] == 0x89:
                 self.socket.send(bytes([0x8A, 0x80, 0, 0, 0, 0]))
             at = start + size
         self.rest = data[at:]
 
-    def note(self, frame, now):
+    def record(self, frame: bytes, now: float) -> None:
+        """Records the delays of the lines in a frame."""
         for part in frame.split(b"stamp=")[1:]:
             if part[:1].isdigit():
                 printed = float(part[:17])
-                # What was printed while the crowd was still joining waited for it, not for the server.
-                if printed > Follower.ready:
+                # Lines printed before all had joined waited for the join, not for the server.
+                if self.delays is not None and printed > Follower.ready:
                     self.delays.append((now - printed) * 1000)
 
 
-def main():
-    url, token, job, count, stuck = sys.argv[1:4] + [int(text) for text in sys.argv[4:6]]
+def main() -> None:
+    url, token, job = sys.argv[1:4]
+    count, stuck = int(sys.argv[4]), int(sys.argv[5])
     followers = [Follower(url, token, job, number, number < stuck) for number in range(count)]
     selector = selectors.EpollSelector()
     for follower in followers[stuck:]:
@@ -98,17 +105,17 @@ def main():
                 reading = False
             else:
                 try:
-                    key.data.take(key.data.socket.recv(65536))
+                    key.data.receive(key.data.socket.recv(65536))
                 except BlockingIOError:
                     pass
     end = time.time() + DRAIN
     while time.time() < end:
         for key, _ in selector.select(timeout=0.1):
             if key.data is not None:
-                key.data.take(key.data.socket.recv(65536))
-    seen = [follower.frames for follower in followers[stuck:]]
+                key.data.receive(key.data.socket.recv(65536))
+    received = [follower.frames for follower in followers[stuck:]]
     delays = sorted(delay for follower in followers[stuck:] for delay in follower.delays or [])
-    print(json.dumps({"fewest": min(seen), "most": max(seen), "frames": sum(seen), "delays": delays}), flush=True)
+    print(json.dumps({"fewest": min(received), "most": max(received), "frames": sum(received), "delays": delays}), flush=True)
 
 
 if __name__ == "__main__":

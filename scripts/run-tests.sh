@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Runs test suites in order, and prints one line for each: `run-tests.sh [SUITE…]`; without arguments, all of them.
+#
+# A suite that fails does not stop the others, so that one run shows every failure. The exit status is 1 if any failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+all=(lint build Swift scripts Engine Protocol Doors Browser Chaos)
+suites=("$@")
+[ $# -gt 0 ] || suites=("${all[@]}")
+# Each worker of a parallel suite has its own server and browser.
+workers=${WORKERS:-$(nproc)}
+
+python() { .tools/venv/bin/python -m pytest -q "$@"; }
+
+run() {
+  case $1 in
+    lint | build) make --no-print-directory "$1" ;;
+    Swift) scripts/test-swift.sh ;;
+    # These wait more than they compute. A file's tests share fixtures, so one worker runs all of them.
+    Browser | Protocol) python -n "$workers" --dist loadfile "$1" ;;
+    Chaos) python -n "$((workers + 1))" Chaos ;;
+    # Doors measures latencies, so nothing may run at the same time.
+    scripts | Engine | Doors) python "$1" ;;
+    *) echo "run-tests.sh: unknown suite $1; there are: ${all[*]}" >&2; return 2 ;;
+  esac
+}
+
+lines=()
+failed=0
+is_built=1
+for suite in "${suites[@]}"; do
+  case $suite in Swift | Protocol | Doors | Browser | Chaos) needs_build=1 ;; *) needs_build=0 ;; esac
+  if [ $needs_build = 1 ] && [ $is_built = 0 ]; then
+    lines+=("$(printf '%-9s not run: the build failed' "$suite")")
+    continue
+  fi
+  printf '\n== %s\n' "$suite"
+  start=$SECONDS
+  if run "$suite"; then
+    result=passed
+  else
+    result=FAILED failed=1
+    [ "$suite" != build ] || is_built=0
+  fi
+  took=$((SECONDS - start))
+  lines+=("$(printf '%-9s %s in %d min %02d s' "$suite" "$result" $((took / 60)) $((took % 60)))")
+  echo "${lines[-1]}"
+done
+
+printf '\n== Summary (%d min)\n' $((SECONDS / 60))
+printf '%s\n' "${lines[@]}"
+exit $failed
