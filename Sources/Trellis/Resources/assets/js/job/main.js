@@ -6,26 +6,26 @@ import { sync } from "../lib/clock.js";
 import { copyFrom } from "../lib/copy.js";
 import { all, one, pageData } from "../lib/dom.js";
 import { bindMenus } from "../lib/menu.js";
-import { showProblem } from "../lib/problem.js";
+import { showProblem } from "../lib/error-toast.js";
 import { Realtime } from "../lib/realtime.js";
-import { seldom } from "../lib/seldom.js";
+import { seldom } from "../lib/throttle.js";
 import { startTimes } from "../lib/times.js";
 import { toast } from "../lib/toast.js";
-import { startActions } from "./actions.js";
-import { startDetails } from "./details.js";
-import { FeedLine } from "./feed-line.js";
-import { Feed } from "./feed.js";
-import { startHeader } from "./header.js";
-import { startKeys } from "./keys.js";
-import { startLastResorts } from "./last-resort.js";
-import { LogApi, answerOf } from "./log-api.js";
-import { LogPanel } from "./log-panel.js";
+import { startActions } from "./head/actions.js";
+import { startDetails } from "./head/details.js";
+import { FeedLine } from "./feed/connection-status.js";
+import { Feed } from "./feed/feed.js";
+import { startHeader } from "./head/header.js";
+import { startKeys } from "./viewer/keys.js";
+import { startLastResorts } from "./head/force-actions.js";
+import { LogApi, answerOf } from "./feed/log-api.js";
+import { LogPanel } from "./viewer/log-panel.js";
 import { JobModel } from "./model.js";
-import { PhaseWatch } from "./phases.js";
-import { LineStore } from "./store.js";
-import { Strip } from "./strip.js";
-import { Watch } from "./watch.js";
-import { statusSentence } from "./words.js";
+import { PhaseWatch } from "./head/phases.js";
+import { LineStore } from "./feed/store.js";
+import { Strip } from "./head/status-bar.js";
+import { Watch } from "./feed/status-poll.js";
+import { statusSentence } from "./head/text.js";
 
 const data = pageData("job-data");
 sync(data.job.server_now);
@@ -77,7 +77,7 @@ const drawError = () => {
   strip.setOutline(store.outline);
 };
 
-/** @param {import("./line.js").Line[]} lines */
+/** @param {import("./text/line.js").Line[]} lines */
 function takePhases(lines) {
   let hasBegun = false;
   for (const line of lines) hasBegun = phases.take(line) || hasBegun;

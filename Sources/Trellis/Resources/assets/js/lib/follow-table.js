@@ -2,7 +2,7 @@
 // on, slower while changes are told of.
 
 import { Realtime } from "./realtime.js";
-import { seldom } from "./seldom.js";
+import { seldom } from "./throttle.js";
 
 const GAP = 300;
 const TOLD = 15_000;

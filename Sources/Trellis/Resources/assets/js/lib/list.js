@@ -4,7 +4,7 @@ import { ApiError, get, query } from "./api.js";
 import { sync } from "./clock.js";
 import { one } from "./dom.js";
 import { pollWhileVisible } from "./poll.js";
-import { showProblem } from "./problem.js";
+import { showProblem } from "./error-toast.js";
 
 // One answer is at most this long; what is older than that stays as it was fetched.
 const MAX = 200;

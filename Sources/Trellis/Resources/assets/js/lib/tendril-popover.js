@@ -2,7 +2,7 @@
 
 import { deltas } from "./changes.js";
 import { one, setText } from "./dom.js";
-import { messageOf } from "./problem.js";
+import { messageOf } from "./error-toast.js";
 import { TendrilPicker } from "./tendril-picker.js";
 
 const GAP = 8;

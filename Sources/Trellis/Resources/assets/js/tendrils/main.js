@@ -7,7 +7,7 @@ import { all, dot, h, icon, one, pageData } from "../lib/dom.js";
 import { followTable } from "../lib/follow-table.js";
 import { shortId } from "../lib/format.js";
 import { drawNothing, drawRows, LiveList } from "../lib/list.js";
-import { messageOf } from "../lib/problem.js";
+import { messageOf } from "../lib/error-toast.js";
 import { agoTime, setAgo, startTimes } from "../lib/times.js";
 
 const list = new LiveList("/api/workers", { first: pageData("page-data"), every: 3000 });

@@ -2,7 +2,7 @@
 
 import { call, get } from "../lib/api.js";
 import { all, one, setText } from "../lib/dom.js";
-import { messageOf, showProblem } from "../lib/problem.js";
+import { messageOf, showProblem } from "../lib/error-toast.js";
 import { Declared } from "./declared.js";
 import { FieldError } from "./field-error.js";
 import { Files, isIn } from "./files.js";

@@ -1,0 +1,362 @@
+// The log as it comes: its end first, then rows over the page's live connection, resumed after the last one that
+// arrived, for as long as it takes. Where the connection fails, the end is read the plain way again and again, so that
+// a log ends right whatever gets through.
+
+import { Backoff } from "../../lib/backoff.js";
+import { now } from "../../lib/clock.js";
+import { CatchUp } from "./log-end.js";
+
+/** @typedef {"connecting"|"live"|"lost"|"ended"|"refused"} FeedState */
+
+/**
+ * @typedef {object} FeedOptions
+ * @property {string} job its id
+ * @property {import("./log-api.js").LogApi} api
+ * @property {import("./store.js").LineStore} store
+ * @property {import("../../lib/realtime.js").Realtime} realtime the page's live connection
+ * @property {() => boolean} isClosed whether the job's log has ended, as far as the job's record says
+ * @property {() => boolean} isSettled whether nothing can be added to the log after its end
+ * @property {() => void} onJob called where the job may have changed
+ * @property {(worker: any, at: number) => void} onWorker takes a Tendril's row that has changed, and when
+ */
+
+const LOGS = "provision_job_logs";
+const JOBS = "provision_jobs";
+const WORKERS = "workers";
+// How far a row may lag behind its writing before the feed counts as behind.
+const LAG = 2000;
+const QUIET = 700;
+// Where the live connection needs longer than this, lines are fetched without it.
+const PATIENCE = 4000;
+// As many tries in a row must fail, while the server answers otherwise, for connections to count as blocked.
+const TRIES = 2;
+const POLL = 1000;
+// How often rows that are missing are asked for again.
+const ASKS = 3;
+// So many rows that came while nobody listened are not told one by one.
+const FAR = 100;
+
+export class Feed {
+  #options;
+  #store;
+  #realtime;
+  /** @type {import("../../lib/realtime-channel.js").Channel|null} */
+  #channel = null;
+  #catchUp;
+  #backoff = new Backoff();
+  #listeners = new Set();
+  /** The row up to which the log went when the channel was joined; it is filled when that is here. */
+  #mark = Infinity;
+  #failures = 0;
+  #holes = 0;
+  #lastLag = 0;
+  #lastArrival = -QUIET;
+  #impatience = 0;
+  #isLate = false;
+  #isAsked = false;
+  /** @type {Promise<void>|null} */
+  #reading = null;
+  #isStopped = false;
+  // When the log was last read without the live connection, on the server's clock.
+  #readAt = now();
+  #wake = () => {};
+
+  /** True until the log as it was at the start has come. */
+  isFilling = true;
+  /** Live, but by asking again and again. */
+  isPolling = false;
+  /** @type {FeedState} */
+  state = "connecting";
+  /** When the feed broke off, on the server's clock; 0 while it stands. */
+  lostAt = 0;
+  /** A hole in the numbers that the server could not fill. */
+  hasHole = false;
+  /** The status that the server refused the log with: 401, 403, 404. */
+  refusal = 0;
+
+  /** @param {FeedOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#realtime = options.realtime;
+    this.#catchUp = new CatchUp(options.api, options.store);
+    // The connection looks after itself.
+    const readOn = () => { if (!document.hidden && this.state === "lost") this.#read(); };
+    addEventListener("online", readOn);
+    document.addEventListener("visibilitychange", readOn);
+  }
+
+  /** @param {() => void} listener */
+  onChange(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /** How far behind the newest line is, in ms, while lines are still coming in late; else 0. */
+  get behind() {
+    return this.#lastLag > LAG && performance.now() - this.#lastArrival < QUIET ? this.#lastLag : 0;
+  }
+
+  /** @param {import("./log-api.js").LogAnswer|null} [answer] the end of the log, where the page came with it */
+  start(answer) {
+    this.#isStopped = false;
+    if (answer) this.#learn(this.#catchUp.take(answer));
+    else this.#read();
+  }
+
+  stop() {
+    this.#isStopped = true;
+    this.#leave();
+    this.#wake();
+  }
+
+  /** Tries at once, where it waits. */
+  retryNow() {
+    if (this.state !== "lost") return;
+    this.#realtime.retryNow();
+    this.#read();
+  }
+
+  /** Starts over, as after a sign-in, or where a log that seemed to have ended went on. */
+  restart() {
+    if (this.state !== "ended" && this.state !== "refused") return;
+    this.#leave();
+    this.#set("connecting");
+    this.start();
+  }
+
+  /**
+   * The log has ended, or has changed after its end: reads what is not here yet. A log that may still be completed,
+   * because its Tendril was given up and can come back, is followed after its end too.
+   */
+  finish() {
+    if (this.state !== "ended") {
+      if (!this.#isOver) this.#read();
+    } else if (!this.#isStopped) {
+      if (this.#options.isSettled()) this.#leave();
+      this.#read();
+    }
+  }
+
+  /** True while new lines are delivered by themselves. */
+  get isFollowed() {
+    return this.#isJoined;
+  }
+
+  get #isOver() {
+    return this.#isStopped || this.state === "refused" || this.state === "ended" && this.#options.isSettled();
+  }
+
+  get #isJoined() {
+    return this.#channel?.isJoined ?? false;
+  }
+
+  // MARK: over the live connection
+
+  #listen() {
+    const { job, onJob, onWorker } = this.#options;
+    const schema = "public";
+    this.#waitInVain();
+    this.#channel = this.#realtime.channel(`job:${job}`, {
+      bindings: () => [
+        { event: "INSERT", schema, table: LOGS, filter: `job_id=eq.${job},seq=gt.${this.#store.lastSeq}` },
+        { event: "*", schema, table: JOBS, filter: `id=eq.${job}` },
+        { event: "*", schema, table: WORKERS },
+      ],
+      on: {
+        [LOGS]: ({ record }) => { if (!this.#take(record)) this.#channel?.rejoin(); },
+        [JOBS]: onJob,
+        [WORKERS]: ({ record, commit_timestamp: at }) => { if (record) onWorker(record, Date.parse(at)); },
+      },
+      onJoin: (bindings) => this.#joined(bindings),
+      onReady: onJob, // what changed before anybody listened
+      onDown: (hasFailed) => this.#down(hasFailed),
+    });
+  }
+
+  #leave() {
+    this.#waitNoMore();
+    this.#channel?.leave();
+    this.#channel = null;
+  }
+
+  #joined(bindings) {
+    this.#waitNoMore();
+    this.#failures = 0;
+    this.#realtime.setBlocked(false);
+    this.#mark = bindings.find(({ table }) => table === LOGS)?.seq ?? 0;
+    if (this.#mark - this.#store.lastSeq > FAR) {
+      // What came while nobody listened is leapt over: joined again from the end, it is not told.
+      this.#leave();
+      this.#read();
+      return;
+    }
+    this.#fill();
+    this.#goLive(false);
+  }
+
+  #down(hasFailed) {
+    if (this.#isOver) return;
+    if (hasFailed) this.#failures += 1;
+    // After its end nothing is claimed of the log that a lost connection would make untrue.
+    if (this.state === "ended") return;
+    if (!this.isPolling) this.#lose();
+    this.#waitInVain();
+    this.#read();
+  }
+
+  // From the first failure on, whatever is tried in the meantime.
+  #waitInVain() {
+    if (this.state === "ended") return;
+    this.#impatience ||= setTimeout(() => {
+      this.#isLate = true;
+      this.#read();
+    }, PATIENCE);
+  }
+
+  #waitNoMore() {
+    clearTimeout(this.#impatience);
+    this.#impatience = 0;
+    this.#isLate = false;
+  }
+
+  // MARK: without it
+
+  // Reads the end; goes on every so often while that is the only way.
+  #read() {
+    this.#isAsked = true;
+    this.#wake();
+    this.#reading ??= this.#readOn().finally(() => { this.#reading = null; });
+    return this.#reading;
+  }
+
+  async #readOn() {
+    while (this.#isAsked && !this.#isStopped && this.state !== "refused") {
+      this.#isAsked = false;
+      const { count } = this.#store;
+      const outcome = await this.#catchUp.run();
+      if (this.#isStopped) return;
+      if (outcome !== "silent") this.#readAt = now();
+      if (this.#store.count > count) this.#arrived(this.#store.lastTime);
+      this.#learn(outcome);
+      if (this.state === "ended") continue;
+      if (this.#isOver) return;
+      if (!this.#isAsked && this.#isOnItsOwn) {
+        await this.#pause(outcome === "silent" ? this.#backoff.next() : POLL);
+        this.#isAsked ||= this.#isOnItsOwn;
+      }
+    }
+  }
+
+  // No connection brings the rest, or makes this read again.
+  get #isOnItsOwn() {
+    return this.isPolling || !this.#channel || this.#options.isClosed();
+  }
+
+  /** @param {import("./log-end.js").Outcome} outcome */
+  #learn(outcome) {
+    switch (outcome) {
+      case "ended":
+        this.#end();
+        break;
+      case "refused":
+        this.#refuse();
+        break;
+      case "silent":
+        if (this.#isJoined || this.state === "ended") break;
+        // Nothing answers, so nothing is blocked: the connection may be back as soon as the server is.
+        this.#failures = 0;
+        this.#realtime.setBlocked(false);
+        this.#lose();
+        break;
+      case "open":
+        this.#backoff.reset();
+        if (this.#options.isClosed()) this.#options.onJob(); // it is not, or not any more
+        else if (!this.#channel) this.#listen();
+        else if (!this.#isJoined && (this.#isLate || this.#failures >= TRIES)) this.#poll();
+    }
+  }
+
+  #poll() {
+    this.#realtime.setBlocked(this.#failures >= TRIES);
+    this.isFilling = false;
+    this.#goLive(true);
+  }
+
+  // MARK: what comes
+
+  // False where rows before this one are missing, and should be asked for again.
+  #take(row) {
+    if (this.#isOver) return true;
+    if (row.seq > this.#store.lastSeq + 1 && !this.hasHole) {
+      this.#holes += 1;
+      if (this.#holes <= ASKS) return false;
+      this.hasHole = true;
+    }
+    if (!this.#store.takeRow(row)) return true;
+    if (!this.hasHole) this.#holes = 0;
+    this.#arrived(Date.parse(row.created_at));
+    return true;
+  }
+
+  #arrived(written) {
+    this.#lastLag = Math.max(0, now() - written);
+    this.#lastArrival = performance.now();
+    this.#fill();
+  }
+
+  #fill() {
+    if (!this.isFilling || this.#store.lastSeq < this.#mark) return;
+    this.isFilling = false;
+    this.#tell();
+  }
+
+  #goLive(isPolling) {
+    if (this.state === "ended") return;
+    const isNews = this.isPolling !== isPolling;
+    this.isPolling = isPolling;
+    this.lostAt = 0;
+    if (this.state !== "live") this.#set("live");
+    else if (isNews) this.#tell();
+  }
+
+  #lose() {
+    this.isPolling = false;
+    if (!this.lostAt) this.lostAt = Math.max(this.#readAt, this.#realtime.heardAt);
+    this.#set("lost");
+  }
+
+  #end() {
+    this.isFilling = false;
+    this.isPolling = false;
+    this.lostAt = 0;
+    this.#waitNoMore();
+    this.#set("ended");
+    if (this.#options.isSettled()) this.#leave();
+    else if (!this.#channel) this.#listen();
+  }
+
+  #refuse() {
+    this.isPolling = false;
+    this.refusal = this.#catchUp.refusal;
+    this.#leave();
+    this.#set("refused");
+  }
+
+  async #pause(wait) {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, wait);
+      this.#wake = () => { clearTimeout(timer); resolve(); };
+    });
+    this.#wake = () => {};
+  }
+
+  #set(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#tell();
+  }
+
+  #tell() {
+    for (const listener of this.#listeners) listener();
+  }
+}

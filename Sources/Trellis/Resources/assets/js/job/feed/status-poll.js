@@ -1,0 +1,183 @@
+// Asks how the job stands, whatever the live feed does: the status every 3 s until it is terminal, then the job until
+// its log is final, then once in a while for as long as something can still be added. And, while it runs, whether its
+// Tendril is still heard of.
+
+import { ApiError, get } from "../../lib/api.js";
+import { sync } from "../../lib/clock.js";
+import { connection } from "../../lib/connection.js";
+import { seldom } from "../../lib/throttle.js";
+
+const EVERY = 3000;
+// The live feed tells of what is added after the end; this is for where it doesn't get through.
+const LATE = 15_000;
+const WORKERS_EVERY = 10_000;
+// Without an answer for this long, the next question is a better one.
+const TIMEOUT = 5000;
+// An apply stores its state many times a second; a plan's validity is asked for less often.
+const APPLY_GAP = 500;
+
+export class Watch {
+  #model;
+  #realtime;
+  #timer = 0;
+  #workersAt = -WORKERS_EVERY;
+  #busy = false;
+  /** @type {import("../../lib/realtime-channel.js").Channel|null} */
+  #plan = null;
+  /** True while the last question had no answer. */
+  isCut = false;
+  /** @type {() => void} */
+  onChange = () => {};
+  /** @type {(error: ApiError) => void} called once where the server refuses to answer */
+  onRefused = () => {};
+
+  /**
+   * @param {import("../model.js").JobModel} model
+   * @param {import("../../lib/realtime.js").Realtime} realtime
+   */
+  constructor(model, realtime) {
+    this.#model = model;
+    this.#realtime = realtime;
+  }
+
+  get #path() {
+    return `/api/jobs/${this.#model.job.id}`;
+  }
+
+  start() {
+    this.#next(EVERY);
+    this.#workers();
+    this.#followPlan();
+    this.#model.onChange(() => this.#followPlan());
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.#catchUp(); });
+    // What was known before the connection was lost is not judged by.
+    connection.onChange(() => {
+      this.#workersAt = -WORKERS_EVERY;
+      if (!connection.isOffline) this.#catchUp();
+      this.onChange();
+    });
+  }
+
+  #catchUp() {
+    if (!this.#model.isSettled) this.#ask();
+    if (this.#isOpenPlan) this.refreshApply().catch(() => {});
+  }
+
+  #next(wait) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), wait);
+  }
+
+  async #ask() {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      const model = this.#model;
+      if (!model.isTerminal) {
+        const before = model.job;
+        const record = await get(`${this.#path}/status`, { timeout: TIMEOUT });
+        const isNews = record.status !== before.status && record.status !== model.job.status;
+        // An answer carries no time: what came in the meantime is newer.
+        if (model.job === before) model.takeStatus(record);
+        if (isNews) await this.refresh();
+        else if (model.job.status === "QUEUED") await this.refresh(); // what it waits for changes without a status
+      } else if (!model.isSettled) {
+        await this.refresh();
+      }
+      await this.#workers();
+      this.#answered(true);
+    } catch (error) {
+      if (error instanceof ApiError && !error.isPassing) {
+        this.onRefused(error);
+        return; // asking again would change nothing
+      }
+      this.#answered(false);
+    } finally {
+      this.#busy = false;
+    }
+    this.#nextIfNeeded();
+  }
+
+  #nextIfNeeded() {
+    const { isFinal, isSettled } = this.#model;
+    if (!isSettled) this.#next(isFinal ? LATE : EVERY);
+  }
+
+  /** Fetches the whole job. */
+  async refresh() {
+    const job = await get(this.#path, { timeout: TIMEOUT });
+    sync(job.server_now);
+    this.#model.take(job);
+    if (this.#isAsked) await this.refreshApply();
+    this.#nextIfNeeded();
+  }
+
+  /** What Apply and Re-run would do is not known yet, or may have changed. */
+  get #isAsked() {
+    const { job, apply, isTerminal } = this.#model;
+    return isTerminal && (!apply?.rerun_note || job.job_type === "PLAN" && job.status === "SUCCESS" && !apply.valid);
+  }
+
+  /** Fetches whether the plan may still be applied, and what a re-run would make. */
+  async refreshApply() {
+    const apply = await get(`${this.#path}/apply-check`, { timeout: TIMEOUT });
+    this.#model.takeApply(apply);
+    return apply;
+  }
+
+  // ---- a saved plan, which its vine can make out of date at any time
+
+  get #isOpenPlan() {
+    const { job, apply } = this.#model;
+    return job.job_type === "PLAN" && job.status === "SUCCESS" && !apply?.deploy_id;
+  }
+
+  #followPlan() {
+    if (this.#isOpenPlan === Boolean(this.#plan)) return;
+    if (this.#plan) {
+      this.#plan.leave();
+      this.#plan = null;
+      return;
+    }
+    const { id, vine_id: vine } = this.#model.job;
+    const ask = seldom(APPLY_GAP, () => this.refreshApply().catch(() => {}));
+    this.#plan = this.#realtime.channel(`plan:${id}`, {
+      bindings: () => [
+        { event: "*", schema: "public", table: "vines", filter: `id=eq.${vine}` },
+        { event: "INSERT", schema: "public", table: "provision_jobs", filter: `plan_job_id=eq.${id}` },
+      ],
+      on: { vines: ask, provision_jobs: ask },
+      onReady: ask, // what changed before anybody listened
+    });
+  }
+
+  // ---- the Tendril
+
+  /**
+   * A Tendril's row, as it changed. A connection that was cut brings late what was said long ago, so it counts from then.
+   * @param {any} worker
+   * @param {number} at when that was, on the server's clock
+   */
+  takeWorker(worker, at) {
+    const { job } = this.#model;
+    if (worker.id === job.worker_id && !this.#model.isFinal) this.#model.takeWorker({ ...this.#model.worker, ...worker }, at);
+  }
+
+  async #workers() {
+    const { status, worker_id: id, engine_state: engine } = this.#model.job;
+    if (!id || status !== "PROCESSING" && status !== "CLAIMED" && engine !== "STOPPING") return;
+    if (performance.now() - this.#workersAt < WORKERS_EVERY) return;
+    this.#workersAt = performance.now();
+    try {
+      const { items } = await get("/api/workers", { timeout: TIMEOUT });
+      const worker = items.find((item) => item.id === id);
+      if (worker) this.#model.takeWorker(worker);
+    } catch { /* the status says enough */ }
+  }
+
+  #answered(yes) {
+    if (this.isCut === !yes) return;
+    this.isCut = !yes;
+    this.onChange();
+  }
+}

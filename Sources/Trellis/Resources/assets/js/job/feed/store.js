@@ -1,0 +1,61 @@
+// What is known of the log as a whole: how long it is, how far the feed has come, and where errors are. Its lines
+// are the view's: they pass through here.
+
+import { LiveLines } from "./live-lines.js";
+import { Outline } from "../text/outline.js";
+
+/** @typedef {import("../text/line.js").Line} Line */
+/** @typedef {{lines: Line[], changed: Line[]}} Growth the newest lines, the last of the log among them; earlier ones that look different now */
+
+export class LineStore {
+  #live = new LiveLines();
+  #listeners = new Set();
+
+  /** How many lines the log has; the number of its last one. */
+  count = 0;
+  /** By stream. @type {Record<import("../text/line.js").Stream, number>} */
+  counts = { STDOUT: 0, STDERR: 0, SYSTEM: 0 };
+  /** The last chunk that was taken. */
+  lastSeq = 0;
+  /** When the newest line was written. */
+  lastTime = 0;
+  outline = new Outline();
+
+  /** @param {(growth: Growth) => void} listener */
+  onGrow(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /**
+   * Takes the end of the log, as the server gives it. What lies between the last line that was known and these is
+   * fetched when it is looked at.
+   * @param {import("./log-api.js").LogAnswer} answer that reaches the end, of all streams
+   */
+  takeEnd({ seq, total, counts, ends, lines }) {
+    if (seq <= this.lastSeq) return;
+    this.lastSeq = seq;
+    this.#live.resume(ends, lines);
+    const known = this.count;
+    this.count = total;
+    this.counts = counts;
+    this.#grow(lines.filter((line) => line.n > known), []);
+  }
+
+  /** Takes a chunk of the live feed, once. @param {import("./live-lines.js").LogRow} row @returns {boolean} false for one that was here already */
+  takeRow(row) {
+    if (row.seq <= this.lastSeq) return false;
+    this.lastSeq = row.seq;
+    const { lines, changed } = this.#live.take(row);
+    if (!lines.length) return true;
+    this.count = lines[lines.length - 1].n;
+    this.counts[row.stream_type] += lines.length;
+    this.#grow(lines, changed);
+    return true;
+  }
+
+  #grow(lines, changed) {
+    for (const line of lines) if (line.head) this.outline.add(line.mark, line.n);
+    if (lines.length) this.lastTime = lines[lines.length - 1].t;
+    for (const listener of this.#listeners) listener({ lines, changed });
+  }
+}
