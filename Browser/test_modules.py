@@ -151,7 +151,7 @@ def test_L8_rows_of_some_streams_are_found_by_line(at_home: Page) -> None:
 def test_L6_outline_keeps_each_line_once_and_in_order(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { Outline } = await import('/assets/js/job/text/outline.js');
+          const { Outline } = await import('/assets/js/job/text/diagnostics.js');
           const outline = new Outline();
           for (const n of [50, 10, 50]) outline.add('error', n);
           outline.merge({ errors: [5, 10, 20], warnings: [7] });
@@ -354,7 +354,7 @@ def test_L6_a_log_outgrows_its_element_under_the_reader(at_home: Page) -> None:
 def test_L7_hits_of_a_line(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { firstFrom, hitsIn } = await import('/assets/js/job/search/hits.js');
+          const { firstFrom, hitsIn } = await import('/assets/js/job/search/search.js');
           const hits = [2, 5, 5, 9].map((n, col) => ({ n, col, len: 1 }));
           return [[1, 2, 3, 5, 6, 9, 10].map(n => firstFrom(hits, n)), [1, 2, 5, 9, 10].map(n => hitsIn(hits, n).map(hit => hit.col))];
         }""")
@@ -367,7 +367,7 @@ def test_L8_times_since_the_start(at_home: Page) -> None:
 
 
 def test_L8_addresses_of_lines(at_home: Page) -> None:
-    read = lambda text: at_home.evaluate("async t => (await import('/assets/js/job/selection/lines-hash.js')).readHash(t)", text)
+    read = lambda text: at_home.evaluate("async t => (await import('/assets/js/job/selection/selection.js')).readHash(t)", text)
     assert read("#L120") == {"from": 120, "to": 120}
     assert read("#L120-L131") == {"from": 120, "to": 131}
     assert read("#L131-L120") == {"from": 120, "to": 131}
@@ -378,7 +378,7 @@ def test_L8_addresses_of_lines(at_home: Page) -> None:
 def test_L5_what_is_asked_for_in_a_burst_runs_at_once_and_once_more(at_home: Page) -> None:
     runs = at_home.evaluate(
         """async () => {
-          const { seldom } = await import('/assets/js/lib/throttle.js');
+          const { seldom } = await import('/assets/js/lib/timing.js');
           const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
           const begun = performance.now();
           const runs = [];

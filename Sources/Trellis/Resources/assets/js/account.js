@@ -3,7 +3,7 @@
 import { ApiError, post } from "./lib/api.js";
 import { one } from "./lib/dom.js";
 import { bindMenus } from "./lib/menu.js";
-import { showProblem } from "./lib/error-toast.js";
+import { showProblem } from "./lib/toast.js";
 
 bindMenus(one(".bar"));
 one("[data-sign-out]").addEventListener("click", async () => {

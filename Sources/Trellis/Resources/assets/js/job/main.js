@@ -1,31 +1,28 @@
 // The job's page: makes the parts and ties them together.
 
-import { announce } from "../lib/announce.js";
 import { signInPath } from "../lib/api.js";
-import { sync } from "../lib/clock.js";
 import { copyFrom } from "../lib/copy.js";
 import { all, one, pageData } from "../lib/dom.js";
+import { startTimes } from "../lib/format.js";
 import { bindMenus } from "../lib/menu.js";
-import { showProblem } from "../lib/error-toast.js";
 import { Realtime } from "../lib/realtime.js";
-import { seldom } from "../lib/throttle.js";
-import { startTimes } from "../lib/times.js";
-import { toast } from "../lib/toast.js";
-import { startActions } from "./head/actions.js";
-import { startDetails } from "./head/details.js";
+import { seldom, sync } from "../lib/timing.js";
+import { announce, showProblem, toast } from "../lib/toast.js";
 import { FeedLine } from "./feed/connection-status.js";
 import { Feed } from "./feed/feed.js";
-import { startHeader } from "./head/header.js";
-import { startKeys } from "./viewer/keys.js";
-import { startLastResorts } from "./head/force-actions.js";
-import { LogApi, answerOf } from "./feed/log-api.js";
-import { LogPanel } from "./viewer/log-panel.js";
-import { JobModel } from "./model.js";
-import { PhaseWatch } from "./head/phases.js";
-import { LineStore } from "./feed/store.js";
-import { Strip } from "./head/status-bar.js";
+import { answerOf, LogApi } from "./feed/log-api.js";
 import { Watch } from "./feed/status-poll.js";
+import { LineStore } from "./feed/store.js";
+import { startActions } from "./head/actions.js";
+import { startDetails } from "./head/details.js";
+import { startLastResorts } from "./head/force-actions.js";
+import { startHeader } from "./head/header.js";
+import { PhaseWatch } from "./head/phases.js";
+import { Strip } from "./head/status-bar.js";
 import { statusSentence } from "./head/text.js";
+import { JobModel } from "./model.js";
+import { startKeys } from "./viewer/keys.js";
+import { LogPanel } from "./viewer/log-panel.js";
 
 const data = pageData("job-data");
 sync(data.job.server_now);

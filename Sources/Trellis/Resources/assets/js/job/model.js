@@ -1,7 +1,7 @@
 // The job as this page knows it. Several sources tell of it (the feed, the status poll, a fetch after a click), in
 // any order; an older record never replaces a newer one.
 
-import { now } from "../lib/clock.js";
+import { now } from "../lib/timing.js";
 
 /** @typedef {"QUEUED"|"CLAIMED"|"PROCESSING"|"SUCCESS"|"FAILED"|"CANCELLED"} Status */
 /** @typedef {{valid: boolean, reason: string|null, remedy: "RERUN"|"PLAN_VINE"|null, deploy_id: string|null, state_serial: number|null, changes: import("../lib/changes.js").Changes|null, rerun: string|null, rerun_note: string|null, vine_deleted?: boolean|null, vine_changed?: boolean|null}} Apply */

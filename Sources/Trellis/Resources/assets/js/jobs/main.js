@@ -1,13 +1,10 @@
 // The list of jobs: filters in the address, rows kept fresh.
 
-import { announce } from "../lib/announce.js";
-import { now } from "../lib/clock.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
-import { followTable } from "../lib/follow-table.js";
-import { clockTime, count, counted, shortId, ticking } from "../lib/format.js";
-import { drawNothing, drawRows, LiveList } from "../lib/list.js";
-import { keepPlace, setFilters } from "../lib/place.js";
-import { agoTime, startTimes } from "../lib/times.js";
+import { agoTime, clockTime, count, counted, shortId, startTimes, ticking } from "../lib/format.js";
+import { drawNothing, drawRows, followTable, keepPlace, LiveList, setFilters } from "../lib/list.js";
+import { now } from "../lib/timing.js";
+import { announce } from "../lib/toast.js";
 
 const form = /** @type {HTMLFormElement} */ (one("[data-filters]"));
 const fields = ["q", "status", "type"];

@@ -1,8 +1,8 @@
 // Calls to the API. Every call that changes something carries the session's CSRF token.
 
-import { sync } from "./clock.js";
 import { connection } from "./connection.js";
 import { parseExact, writeExact } from "./exact-json.js";
+import { sync } from "./timing.js";
 
 /** An answer that is an error, with the server's own sentence. */
 export class ApiError extends Error {

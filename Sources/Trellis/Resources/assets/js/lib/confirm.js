@@ -2,8 +2,8 @@
 
 import { deltas } from "./changes.js";
 import { h, one, setText } from "./dom.js";
-import { messageOf } from "./error-toast.js";
 import { TendrilPicker } from "./tendril-picker.js";
+import { messageOf } from "./toast.js";
 
 /**
  * @typedef {object} Question

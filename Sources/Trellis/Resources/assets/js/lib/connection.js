@@ -2,7 +2,7 @@
 // messages say that it can; requests that fail, silence after a question, and the browser's own events say that it may
 // not, and then the page asks once more before it says so.
 
-import { now } from "./clock.js";
+import { now } from "./timing.js";
 
 // Nothing heard for this long: ask over the live connection. Nobody looks at a hidden page, so it doesn't ask.
 const QUIET = 1500;

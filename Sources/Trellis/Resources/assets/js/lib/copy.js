@@ -1,8 +1,7 @@
 // The clipboard, and the check mark that says it worked.
 
-import { announce } from "./announce.js";
 import { icon } from "./dom.js";
-import { toast } from "./toast.js";
+import { announce, toast } from "./toast.js";
 
 /** @param {string} text @returns {Promise<boolean>} */
 async function toClipboard(text) {

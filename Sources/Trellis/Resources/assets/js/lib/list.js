@@ -1,10 +1,10 @@
 // A list of the API on a page: its first page is in the page, more are fetched, all of it is kept fresh.
 
 import { ApiError, get, query } from "./api.js";
-import { sync } from "./clock.js";
 import { one } from "./dom.js";
-import { pollWhileVisible } from "./poll.js";
-import { showProblem } from "./error-toast.js";
+import { Realtime } from "./realtime.js";
+import { pollWhileVisible, seldom, sync } from "./timing.js";
+import { showProblem } from "./toast.js";
 
 // One answer is at most this long; what is older than that stays as it was fetched.
 const MAX = 200;
@@ -136,4 +136,63 @@ export function drawNothing(isEmpty, content) {
   host.hidden = !isEmpty;
   one(".table-wrap").hidden = isEmpty;
   if (isEmpty) host.replaceChildren(...content);
+}
+
+// Keeps a list in step with a table of the server: a change is a reason to ask anew. The list's own polling goes
+// on, slower while changes are told of.
+
+const GAP = 300;
+const TOLD = 15_000;
+const UNTOLD = 3000;
+
+/**
+ * @param {LiveList} list
+ * @param {string} table
+ */
+export function followTable(list, table) {
+  // A list that nobody sees is asked for when it is seen again.
+  const refresh = seldom(GAP, async () => { if (!document.hidden) await list.refresh(); });
+  const channel = new Realtime().channel(table, {
+    bindings: () => [{ event: "*", schema: "public", table }],
+    on: { [table]: refresh },
+    onReady: () => {
+      list.poll.pace(TOLD);
+      refresh(); // what changed before anybody listened
+    },
+    onDown: () => list.poll.pace(UNTOLD),
+  });
+  list.onRefused = () => channel.leave();
+}
+
+// Where somebody was in a list: filters stand in the address; how much was loaded, and how far it was scrolled, in the
+// history's entry. So *Back* and a reload lead to the same place.
+
+/**
+ * @param {LiveList} list
+ * @param {() => void} [onFresh] where there is no place to go back to
+ */
+export async function keepPlace(list, onFresh = () => {}) {
+  const place = history.state?.place;
+  history.scrollRestoration = "manual";
+  addEventListener("pagehide", () => save(list));
+  // A tab that is thrown away says no goodbye.
+  addEventListener("scrollend", () => save(list));
+  if (!place) {
+    if (list.isLoading) await list.refresh();
+    onFresh();
+    return;
+  }
+  await list.restore(place.count);
+  scrollTo(0, place.top);
+}
+
+function save(list) {
+  if (list.isLoading) return;
+  history.replaceState({ ...history.state, place: { count: list.items.length, top: scrollY } }, "");
+}
+
+/** Puts filters into the address, and begins at the top: another list is shown. @param {Record<string, string>} filters */
+export function setFilters(filters) {
+  const text = new URLSearchParams(Object.entries(filters).filter(([, value]) => value)).toString();
+  history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }

@@ -1,7 +1,7 @@
 // One channel of the connection: joined anew after each break, with the bindings of that moment. What belongs to
 // an earlier join is not listened to.
 
-import { Backoff } from "./backoff.js";
+import { Backoff } from "./timing.js";
 
 /** @typedef {{event: string, schema: string, table: string, filter?: string}} Binding */
 /** @typedef {{schema: string, table: string, type: "INSERT"|"UPDATE"|"DELETE", record?: any, old_record?: any, commit_timestamp: string}} Change */

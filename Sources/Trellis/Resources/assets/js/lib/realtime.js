@@ -2,10 +2,9 @@
 // version 2.0.0. It stands while a channel needs it and comes back by itself; what was missed in between is asked
 // for by the channels when they join again, so nothing is kept here to be sent later.
 
-import { Backoff } from "./backoff.js";
-import { now } from "./clock.js";
 import { connection } from "./connection.js";
 import { Channel } from "./realtime-channel.js";
+import { Backoff, now } from "./timing.js";
 
 const PATH = "/realtime/v1/websocket?vsn=2.0.0";
 const HEARTBEAT = 25_000;

@@ -2,9 +2,9 @@
 // chosen, the reason.
 
 import { get } from "./api.js";
-import { now } from "./clock.js";
 import { dot, h, one } from "./dom.js";
 import { counted, ticking } from "./format.js";
+import { now } from "./timing.js";
 
 const ORDER = { ONLINE: 0, DRAINING: 1, OFFLINE: 2 };
 // Two lists may stand on one page, and are two choices.

@@ -2,7 +2,7 @@
 
 import { post } from "../lib/api.js";
 import { one, setText } from "../lib/dom.js";
-import { messageOf } from "../lib/error-toast.js";
+import { messageOf } from "../lib/toast.js";
 
 const form = /** @type {HTMLFormElement} */ (one("[data-sign-in]"));
 const problem = one("[data-error]");

@@ -1,14 +1,11 @@
 // The Tendrils: how they are, and how to add one.
 
-import { announce } from "../lib/announce.js";
 import { post } from "../lib/api.js";
 import { copyFrom } from "../lib/copy.js";
 import { all, dot, h, icon, one, pageData } from "../lib/dom.js";
-import { followTable } from "../lib/follow-table.js";
-import { shortId } from "../lib/format.js";
-import { drawNothing, drawRows, LiveList } from "../lib/list.js";
-import { messageOf } from "../lib/error-toast.js";
-import { agoTime, setAgo, startTimes } from "../lib/times.js";
+import { agoTime, setAgo, shortId, startTimes } from "../lib/format.js";
+import { drawNothing, drawRows, followTable, LiveList } from "../lib/list.js";
+import { announce, messageOf } from "../lib/toast.js";
 
 const list = new LiveList("/api/workers", { first: pageData("page-data"), every: 3000 });
 

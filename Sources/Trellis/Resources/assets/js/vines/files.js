@@ -5,8 +5,8 @@ import { isSame } from "../lib/exact-json.js";
 import { bytes, counted } from "../lib/format.js";
 import { restoreLineEnds, shownText } from "../lib/line-ends.js";
 import { toast } from "../lib/toast.js";
-import { FieldError } from "./field-error.js";
 import { droppedFiles, isLeftOut, pickedFiles } from "./folder.js";
+import { FieldError } from "./secret-field.js";
 
 const MAX_FILE = 4 << 20;
 const MAX_FILES = 500;

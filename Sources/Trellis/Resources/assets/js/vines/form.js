@@ -2,11 +2,11 @@
 
 import { call, get } from "../lib/api.js";
 import { all, one, setText } from "../lib/dom.js";
-import { messageOf, showProblem } from "../lib/error-toast.js";
+import { messageOf, showProblem } from "../lib/toast.js";
 import { Declared } from "./declared.js";
-import { FieldError } from "./field-error.js";
 import { Files, isIn } from "./files.js";
 import { Pairs } from "./pairs.js";
+import { FieldError } from "./secret-field.js";
 
 const KINDS = ["variables", "sensitive_variables", "environment", "sensitive_environment"];
 const TEXTS = ["project_name", "environment_stage", "region", "engine"];

@@ -1,16 +1,14 @@
 // The vines: what there is, and what can be done with it.
 
-import { announce } from "../lib/announce.js";
 import { post, remove } from "../lib/api.js";
-import { now } from "../lib/clock.js";
 import { confirmFirst } from "../lib/confirm.js";
 import { badge, h, icon, one, pageData } from "../lib/dom.js";
-import { count, counted, exact, shortId } from "../lib/format.js";
-import { drawNothing, drawRows, LiveList } from "../lib/list.js";
+import { agoTime, count, counted, exact, shortId, startTimes } from "../lib/format.js";
+import { drawNothing, drawRows, keepPlace, LiveList, setFilters } from "../lib/list.js";
 import { sharedMenu } from "../lib/menu.js";
-import { keepPlace, setFilters } from "../lib/place.js";
 import { TendrilPopover } from "../lib/tendril-popover.js";
-import { agoTime, startTimes } from "../lib/times.js";
+import { now } from "../lib/timing.js";
+import { announce } from "../lib/toast.js";
 import { VineForm } from "./form.js";
 
 // After this long, a lock of somebody's own Terraform may have been left behind.

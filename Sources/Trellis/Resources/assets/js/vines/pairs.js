@@ -3,9 +3,8 @@
 import { all, h, icon, one } from "../lib/dom.js";
 import { isSame, writeExact } from "../lib/exact-json.js";
 import { restoreLineEnds, shownText } from "../lib/line-ends.js";
-import { FieldError } from "./field-error.js";
 import { kindOf, mismatch, parseValue, typeName } from "./hcl.js";
-import { secretField } from "./secret-field.js";
+import { FieldError, secretField } from "./secret-field.js";
 
 /**
  * @typedef {object} Entry a row of the form

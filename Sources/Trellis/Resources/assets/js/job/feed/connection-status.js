@@ -1,11 +1,11 @@
 // The left end of the log bar, and the row after the last line: what is true of the log that is shown.
 
-import { announce } from "../../lib/announce.js";
-import { now } from "../../lib/clock.js";
+import { signInPath } from "../../lib/api.js";
 import { connection } from "../../lib/connection.js";
 import { icon, one, setText } from "../../lib/dom.js";
-import { counted, count, ticking, timeOfDay } from "../../lib/format.js";
-import { signInPath } from "../../lib/api.js";
+import { count, counted, ticking, timeOfDay } from "../../lib/format.js";
+import { now } from "../../lib/timing.js";
+import { announce } from "../../lib/toast.js";
 
 export class FeedLine {
   #state = one(".feed .state");

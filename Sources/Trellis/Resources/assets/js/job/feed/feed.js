@@ -2,8 +2,7 @@
 // arrived, for as long as it takes. Where the connection fails, the end is read the plain way again and again, so that
 // a log ends right whatever gets through.
 
-import { Backoff } from "../../lib/backoff.js";
-import { now } from "../../lib/clock.js";
+import { Backoff, now } from "../../lib/timing.js";
 import { CatchUp } from "./log-end.js";
 
 /** @typedef {"connecting"|"live"|"lost"|"ended"|"refused"} FeedState */

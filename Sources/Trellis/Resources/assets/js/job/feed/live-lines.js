@@ -1,8 +1,8 @@
 // Chunks of the live feed become lines: colours, marks and folds, stream by stream, in the order of the log.
 
 import { AnsiParser } from "../text/ansi.js";
-import { STREAMS, folded } from "../text/line.js";
 import { Marker } from "../text/diagnostics.js";
+import { folded, STREAMS } from "../text/line.js";
 
 /** @typedef {import("../text/line.js").Line} Line */
 

@@ -2,7 +2,7 @@
 // is no longer wanted is aborted. While a thumb is dragged it waits until the thumb rests.
 
 import { ApiError } from "../../lib/api.js";
-import { Backoff } from "../../lib/backoff.js";
+import { Backoff } from "../../lib/timing.js";
 
 const REST = 60;
 // Rows beyond the mounted ones that should be here too, and how many are asked for at once, in the direction of travel.

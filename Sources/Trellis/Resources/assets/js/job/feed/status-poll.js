@@ -3,9 +3,8 @@
 // Tendril is still heard of.
 
 import { ApiError, get } from "../../lib/api.js";
-import { sync } from "../../lib/clock.js";
 import { connection } from "../../lib/connection.js";
-import { seldom } from "../../lib/throttle.js";
+import { seldom, sync } from "../../lib/timing.js";
 
 const EVERY = 3000;
 // The live feed tells of what is added after the end; this is for where it doesn't get through.

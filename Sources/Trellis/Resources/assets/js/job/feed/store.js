@@ -1,8 +1,8 @@
 // What is known of the log as a whole: how long it is, how far the feed has come, and where errors are. Its lines
 // are the view's: they pass through here.
 
+import { Outline } from "../text/diagnostics.js";
 import { LiveLines } from "./live-lines.js";
-import { Outline } from "../text/outline.js";
 
 /** @typedef {import("../text/line.js").Line} Line */
 /** @typedef {{lines: Line[], changed: Line[]}} Growth the newest lines, the last of the log among them; earlier ones that look different now */

@@ -1,14 +1,12 @@
 // Cancel, Apply and Re-run: visible exactly where they can be done, and asking first where something is applied.
 
 import { patch, post } from "../../lib/api.js";
-import { announce } from "../../lib/announce.js";
 import { confirmFirst } from "../../lib/confirm.js";
 import { one } from "../../lib/dom.js";
 import { shortId } from "../../lib/format.js";
-import { showProblem } from "../../lib/error-toast.js";
 import { TendrilPopover } from "../../lib/tendril-popover.js";
-import { toast } from "../../lib/toast.js";
-import { checkOf, REMEDY } from "./plan.js";
+import { announce, showProblem, toast } from "../../lib/toast.js";
+import { checkOf, REMEDY } from "./text.js";
 
 /**
  * @param {import("../model.js").JobModel} model

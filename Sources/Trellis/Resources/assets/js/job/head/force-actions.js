@@ -1,11 +1,11 @@
 // Force cancel and Give up: what is left where a cancel does not end, or the Tendril does not answer.
 
-import { announce } from "../../lib/announce.js";
 import { post } from "../../lib/api.js";
-import { now } from "../../lib/clock.js";
 import { confirmFirst } from "../../lib/confirm.js";
 import { connection } from "../../lib/connection.js";
 import { one } from "../../lib/dom.js";
+import { now } from "../../lib/timing.js";
+import { announce } from "../../lib/toast.js";
 import { contact } from "./text.js";
 
 const RUNS = new Set(["RUNNING", "STOPPING"]);

@@ -2,8 +2,7 @@
 
 import { connection } from "../../lib/connection.js";
 import { badge, one, setText } from "../../lib/dom.js";
-import { clockTime, shortId } from "../../lib/format.js";
-import { setAgo } from "../../lib/times.js";
+import { clockTime, setAgo, shortId } from "../../lib/format.js";
 import { durationText } from "./text.js";
 
 const SIGN = { QUEUED: "…", CLAIMED: "…", PROCESSING: "▶", SUCCESS: "✓", FAILED: "✗", CANCELLED: "⊘" };

@@ -6,8 +6,7 @@ import { h, icon, one } from "../../lib/dom.js";
 import { shortId, timeOfDay } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
 import { livePhases } from "./phases.js";
-import { REMEDY } from "./plan.js";
-import { contact, facts, verdict, waiting } from "./text.js";
+import { contact, facts, REMEDY, verdict, waiting } from "./text.js";
 
 export class Strip {
   #host = one("[data-strip]");
@@ -42,7 +41,7 @@ export class Strip {
     this.draw();
   }
 
-  /** @param {import("../text/outline.js").Outline} outline where the log names errors and warnings */
+  /** @param {import("../text/diagnostics.js").Outline} outline where the log names errors and warnings */
   setOutline(outline) {
     this.#heads = { error: [...outline.of("error")], warning: [...outline.of("warning")] };
     this.draw();

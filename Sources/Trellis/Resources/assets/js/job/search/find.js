@@ -1,9 +1,9 @@
 // The search field: hits counted while the log is scanned, the current one brought into view.
 
-import { announce } from "../../lib/announce.js";
 import { all, one, setText } from "../../lib/dom.js";
 import { count } from "../../lib/format.js";
-import { firstFrom, hitsIn } from "./hits.js";
+import { announce } from "../../lib/toast.js";
+import { firstFrom, hitsIn } from "./search.js";
 
 export class Find {
   #box = one("[data-find]");
@@ -19,7 +19,7 @@ export class Find {
 
   /**
    * @param {import("./search.js").LogSearch} search
-   * @param {{topLine: () => number, streams: () => string|null, show: (hit: import("./hits.js").Hit) => void, repaint: () => void, changed: () => void, focusLog: () => void}} page
+   * @param {{topLine: () => number, streams: () => string|null, show: (hit: import("./search.js").Hit) => void, repaint: () => void, changed: () => void, focusLog: () => void}} page
    */
   constructor(search, page) {
     this.#search = search;

@@ -2,11 +2,10 @@
 // where it has looked to.
 
 import { ApiError } from "../../lib/api.js";
-import { Backoff } from "../../lib/backoff.js";
 import { ndjson } from "../../lib/ndjson.js";
-import { firstFrom } from "./hits.js";
+import { Backoff } from "../../lib/timing.js";
 
-/** @typedef {import("./hits.js").Hit} Hit */
+/** @typedef {{n: number, col: number, len: number}} Hit n: the line; col, len: in UTF-16 units of its visible text */
 /** @typedef {{text: string, matchCase: boolean, regex: boolean, streams: string|null}} Query */
 
 // How often the lines that have come are looked through.
@@ -116,4 +115,24 @@ export class LogSearch {
       this.reason = part.reason ?? "";
     }
   }
+}
+
+/** The first of the hits that is in line `n` or after it; how many there are where none is. @param {Hit[]} hits @param {number} n */
+export function firstFrom(hits, n) {
+  let low = 0;
+  let high = hits.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (hits[middle].n < n) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The hits in line `n`. @param {Hit[]} hits @param {number} n */
+export function hitsIn(hits, n) {
+  const first = firstFrom(hits, n);
+  let end = first;
+  while (end < hits.length && hits[end].n === n) end += 1;
+  return first === end ? [] : hits.slice(first, end);
 }

@@ -1,10 +1,9 @@
 // The log's text, from the server: copied, where it is not too much for a clipboard, or downloaded.
 
+import { ApiError, sentence, UNREACHED } from "../../lib/api.js";
 import { copyFrom } from "../../lib/copy.js";
 import { counted } from "../../lib/format.js";
-import { showProblem } from "../../lib/error-toast.js";
-import { ApiError, UNREACHED, sentence } from "../../lib/api.js";
-import { toast } from "../../lib/toast.js";
+import { showProblem, toast } from "../../lib/toast.js";
 
 // Bytes; a clipboard may take more, what it is pasted into seldom does.
 const MAX = 16 << 20;
@@ -29,7 +28,7 @@ export async function copyLog(api, button, part, what) {
   }
 }
 
-/** What is said of a range that was copied. @param {import("./lines-hash.js").Range} range */
+/** What is said of a range that was copied. @param {import("./selection.js").Range} range */
 export const copiedRange = ({ from, to }) => `Copied ${counted(to - from + 1, "line")}`;
 
 /** @param {string} path @returns {Promise<string|null>} null where it is too much */

@@ -1,11 +1,13 @@
 // Lines that are picked by their numbers: a click, shift-click or drag; also by the address and the row cursor.
 
+import { copyFrom } from "../../lib/copy.js";
 import { one, setText } from "../../lib/dom.js";
-import { counted, count } from "../../lib/format.js";
-import { hashOf, readHash } from "./lines-hash.js";
+import { count, counted } from "../../lib/format.js";
+import { announce } from "../../lib/toast.js";
+import { copiedRange, copyLog } from "./log-copy.js";
 
 export class Selection {
-  /** @type {import("./lines-hash.js").Range|null} */
+  /** @type {Range|null} */
   range = null;
   #anchor = 0;
   #dragging = false;
@@ -101,4 +103,59 @@ export class Selection {
 function numberAt(target) {
   const link = target instanceof Element ? target.closest(".no") : null;
   return link ? Number(link.closest(".ln").dataset.line) : 0;
+}
+
+// `#L120` and `#L120-L131`: lines in the address.
+
+/** @typedef {{from: number, to: number}} Range */
+
+/** @param {string} hash @returns {Range|null} */
+export function readHash(hash) {
+  const found = /^#L(\d{1,12})(?:-L?(\d{1,12}))?$/.exec(hash);
+  if (!found) return null;
+  const a = Number(found[1]);
+  const b = Number(found[2] ?? found[1]);
+  const from = Math.min(a, b);
+  return from > 0 ? { from, to: Math.max(a, b) } : null;
+}
+
+/** @param {Range} range */
+export function hashOf({ from, to }) {
+  return from === to ? `#L${from}` : `#L${from}-L${to}`;
+}
+
+// What can be done with the log's text: the bar of the picked lines, and copying.
+
+export class SelectionBar {
+  #parts;
+
+  /**
+   * @param {object} parts
+   * @param {import("../feed/log-api.js").LogApi} parts.api
+   * @param {import("../feed/store.js").LineStore} parts.store
+   * @param {import("../viewer/view.js").LineView} parts.view
+   * @param {Selection} parts.selection
+   * @param {() => void} parts.focusLog
+   */
+  constructor(parts) {
+    this.#parts = parts;
+    const { selection, focusLog } = parts;
+    const copy = one("[data-picked-copy]");
+    copy.addEventListener("click", () => this.copy(copy));
+    const link = one("[data-picked-link]");
+    link.addEventListener("click", () => {
+      const address = new URL(location.href);
+      address.hash = hashOf(selection.range);
+      copyFrom(link, address.href, "Copied the link");
+    });
+    one("[data-picked-clear]").addEventListener("click", () => { selection.clear(); focusLog(); });
+  }
+
+  /** Copies the selection; without one, all that is shown. @param {Element|null} button */
+  async copy(button) {
+    const { api, store, view, selection: { range } } = this.#parts;
+    const part = range && { from: range.from, to: Math.min(range.to, store.count) };
+    if (range && range.from > store.count || view.streams === "") announce("There is nothing to copy");
+    else await copyLog(api, button, part ?? { streams: view.streams }, part ? copiedRange(part) : "Copied the log");
+  }
 }

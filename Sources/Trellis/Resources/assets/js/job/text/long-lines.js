@@ -1,11 +1,11 @@
 // The rest of long lines, when it is asked for: by their button, or by a hit that lies in it.
 
-import { showProblem } from "../../lib/error-toast.js";
+import { showProblem } from "../../lib/toast.js";
 import { isFolded } from "./line.js";
 
 export class Unfolder {
   #parts;
-  /** The hit that is gone to, until it can be seen. @type {import("../search/hits.js").Hit|null} */
+  /** The hit that is gone to, until it can be seen. @type {import("../search/search.js").Hit|null} */
   #hit = null;
 
   /**
@@ -37,7 +37,7 @@ export class Unfolder {
     if (row !== undefined) window.remake(row);
   }
 
-  /** Makes a hit seen: when its line has come, unfolded as far as that, and sideways. @param {import("../search/hits.js").Hit} hit */
+  /** Makes a hit seen: when its line has come, unfolded as far as that, and sideways. @param {import("../search/search.js").Hit} hit */
   show(hit) {
     this.#hit = hit;
     this.filled();

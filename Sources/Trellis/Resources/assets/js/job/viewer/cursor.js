@@ -1,7 +1,6 @@
 // The row cursor: moved by keys, and set on the diagnostic or the line that is gone to.
 
-import { announce } from "../../lib/announce.js";
-import { showProblem } from "../../lib/error-toast.js";
+import { announce, showProblem } from "../../lib/toast.js";
 
 export class Cursor {
   #parts;

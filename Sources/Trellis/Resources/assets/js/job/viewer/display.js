@@ -1,10 +1,10 @@
 // What of the log is shown, and how: streams, wrapping, timestamps. Chosen by buttons and keys; but for the streams,
 // remembered.
 
-import { announce } from "../../lib/announce.js";
 import { all, one, setText } from "../../lib/dom.js";
 import { short } from "../../lib/format.js";
 import { pref, setPref } from "../../lib/prefs.js";
+import { announce } from "../../lib/toast.js";
 import { STREAMS } from "../text/line.js";
 import { Timestamps } from "../text/timestamps.js";
 

@@ -1,23 +1,19 @@
 // The log panel: brings store, view, window, following, search and selection together. What lines mean is theirs;
 // when the page is drawn is decided here.
 
-import { announce } from "../../lib/announce.js";
 import { one, setText } from "../../lib/dom.js";
 import { count, counted } from "../../lib/format.js";
-import { showProblem } from "../../lib/error-toast.js";
+import { announce, showProblem } from "../../lib/toast.js";
+import { LineLoader } from "../feed/loader.js";
+import { Find } from "../search/find.js";
+import { LogSearch } from "../search/search.js";
+import { readHash, Selection, SelectionBar } from "../selection/selection.js";
+import { Unfolder } from "../text/long-lines.js";
 import { Cursor } from "./cursor.js";
 import { Display, press } from "./display.js";
-import { Find } from "../search/find.js";
-import { Follow } from "./follow.js";
-import { GoToLine } from "./go-to-line.js";
-import { scrollsByHand } from "./scroll-input.js";
-import { readHash } from "../selection/lines-hash.js";
-import { LineLoader } from "../feed/loader.js";
+import { Follow, scrollsByHand } from "./follow.js";
+import { GoToLine } from "./keys.js";
 import { Ruler } from "./overview-ruler.js";
-import { LogSearch } from "../search/search.js";
-import { SelectionBar } from "../selection/selection-bar.js";
-import { Selection } from "../selection/selection.js";
-import { Unfolder } from "../text/long-lines.js";
 import { LineView } from "./view.js";
 import { LogWindow } from "./window.js";
 

@@ -1,0 +1,100 @@
+// The server's clock, as far as this page knows it: durations tick on it, not on the viewer's own.
+
+let offset = 0;
+
+/** Takes a `server_now` that has just arrived, and no other: an older one would turn the clock back. @param {string|null|undefined} serverNow RFC 3339 */
+export function sync(serverNow) {
+  const at = Date.parse(serverNow ?? "");
+  if (!Number.isNaN(at)) offset = at - Date.now();
+}
+
+/** Now, for the server, in milliseconds since 1970. */
+export const now = () => Date.now() + offset;
+
+// How long to wait before the next try: longer each time, and half of it chance, so that a thousand pages do not
+// come back at once.
+
+const FIRST = 500;
+const MAX = 15_000;
+
+export class Backoff {
+  #tries = 0;
+
+  /** What was tried has worked. */
+  reset() {
+    this.#tries = 0;
+  }
+
+  /** The next wait, in milliseconds. */
+  next() {
+    const wait = Math.min(MAX, FIRST * 2 ** Math.min(this.#tries, 10));
+    this.#tries += 1;
+    return wait / 2 + Math.random() * wait / 2;
+  }
+}
+
+// For what may be asked for in bursts.
+
+/**
+ * Runs at once when it is asked to, then not before `gap` ms after that is done; however often it is asked in the
+ * meantime, that makes one more run.
+ * @param {number} gap
+ * @param {() => Promise<any>} run must not throw
+ * @returns {() => void}
+ */
+export function seldom(gap, run) {
+  let isAsked = false;
+  let isBusy = false;
+  return async () => {
+    isAsked = true;
+    if (isBusy) return;
+    isBusy = true;
+    while (isAsked) {
+      isAsked = false;
+      await run();
+      await new Promise((resolve) => { setTimeout(resolve, gap); });
+    }
+    isBusy = false;
+  };
+}
+
+// Asking again and again: every so often while the page is seen, at once when it is seen again.
+
+/**
+ * @param {number} interval milliseconds between the end of one run and the next
+ * @param {() => Promise<any>} run must not throw
+ * @returns {{now: () => Promise<void>, pace: (interval: number) => void, stop: () => void}}
+ */
+export function pollWhileVisible(interval, run) {
+  let timer = 0;
+  let running = null;
+  let stopped = false;
+
+  const now = () => {
+    clearTimeout(timer);
+    running ??= run().finally(() => {
+      running = null;
+      if (!stopped && !document.hidden) timer = setTimeout(now, interval);
+    });
+    return running;
+  };
+  const onVisible = () => { if (!document.hidden && !stopped) now(); };
+  document.addEventListener("visibilitychange", onVisible);
+  timer = setTimeout(now, interval);
+  return {
+    now,
+    /** Another interval, from now on. */
+    pace(other) {
+      if (interval === other || stopped) return;
+      interval = other;
+      if (running || document.hidden) return;
+      clearTimeout(timer);
+      timer = setTimeout(now, interval);
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", onVisible);
+    },
+  };
+}
