@@ -16,6 +16,25 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreUnderTest.all) func phasesGrowAndADelayedReportTakesNoneAway(_ engine: StoreUnderTest)
+        async throws
+    {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            let begun = JobPhase(name: "init", startedAt: Bench.at(4))
+            let ended = JobPhase(name: "init", startedAt: Bench.at(4), endedAt: Bench.at(5))
+            let plan = JobPhase(name: "plan", startedAt: Bench.at(5))
+            for (reported, stored) in [([begun], [begun]), ([ended, plan], [ended, plan]), ([begun], [ended, plan])] {
+                _ = try await bench.store.change(job.id, [], facts: JobFacts(phases: reported), at: Bench.at(6))
+                #expect(try await bench.store.job(job.id)?.phases == stored)
+            }
+            #expect(try await bench.store.job(job.id)?.givenUpAt == nil)
+            let given = try await bench.store.change(job.id, [.giveUp(epoch: 1)], facts: JobFacts(), at: Bench.at(7))
+            #expect(given.job.givenUpAt == Bench.at(7))
+            #expect(try await bench.store.job(job.id) == given.job)
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all) func aLostClaimIsQueuedAgain(_ engine: StoreUnderTest) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()

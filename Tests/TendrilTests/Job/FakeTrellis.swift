@@ -18,6 +18,8 @@ actor FakeTrellis: TrellisCalling {
     private(set) var orders: [JobID: WorkOrder] = [:]
     private(set) var statuses: [JobID: JobStatus] = [:]
     private(set) var reports: [ReportStatus] = []
+    /// The phases that were reported while the job ran.
+    private(set) var phaseReports: [[JobPhase]] = []
     private(set) var heartbeats: [Heartbeat] = []
     private var holders: [VineID: String] = [:]
     /// Holds every vine.
@@ -102,6 +104,11 @@ actor FakeTrellis: TrellisCalling {
     func report(_ masked: MaskedReport, job: JobID) async throws -> ReportReply {
         let report = masked.content
         bodies.append(("report", try WireJSON.encode(report)))
+        if report.status == nil, report.outcome == nil, report.log == nil, let phases = report.phases {
+            // Sent beside the job's own calls, whenever a phase starts or ends.
+            phaseReports.append(phases)
+            return ReportReply(status: statuses[job] ?? .processing, engineState: .running, logState: "OPEN")
+        }
         try await enter("report \(report.status?.rawValue ?? "facts")")
         if refusesMetadata, report.executionMetadata != nil { throw Self.refused(413, "Too large.") }
         let stands = statuses[job] ?? .queued
