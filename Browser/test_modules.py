@@ -37,6 +37,28 @@ def parse(page: Page, lines: list) -> list:
 CASES = json.loads((ROOT / "Tests" / "Fixtures" / "log-text.json").read_text())
 
 
+IGNORED = [
+    ("*.log", ["a.log", "x/y/b.log"], ["a.log.txt", "log"]),
+    ("notes/", ["notes/a", "x/notes/b/c"], ["notes", "notesx/a"]),
+    ("/top.tf", ["top.tf"], ["x/top.tf"]),
+    ("docs/**/img", ["docs/img", "docs/a/b/img"], ["docs/a/b/img/c"]),
+    ("a?c[0-9]", ["abc1", "x/abc9"], ["abc", "a/c1"]),
+    ("[^a-c].md", ["d.md"], ["a.md"]),
+    ("*.log\n!keep.log", ["a.log"], ["keep.log"]),
+    ("# comment\n\n  build/**  ", ["build/x", "y/build/z/w"], ["# comment", "build"]),
+    ("a\\*b+(c).d", ["a*b+(c).d"], ["axb+(c).d", "a*b+(c)xd"]),
+    ("[z-a]", [], ["z", "m"]),
+]
+
+
+@pytest.mark.parametrize("text,out,kept", IGNORED, ids=lambda value: value if isinstance(value, str) else "")
+def test_ignore_rules(at_home: Page, text: str, out: list[str], kept: list[str]) -> None:
+    found = at_home.evaluate(
+        """async ([text, paths]) => { const { IgnoreRules } = await import('/assets/js/vines/ignore-rules.js');
+          const rules = new IgnoreRules(text); return paths.filter(path => rules.excludes(path)); }""", [text, [*out, *kept]])
+    assert found == out
+
+
 @pytest.mark.parametrize("case", CASES["ansi"], ids=lambda case: case["name"])
 def test_L2_ansi(at_home: Page, case: dict) -> None:
     assert parse(at_home, case["lines"]) == case["shown"]
@@ -46,8 +68,8 @@ def test_L2_ansi(at_home: Page, case: dict) -> None:
 def test_L8_marks(at_home: Page, case: dict) -> None:
     marks = at_home.evaluate(
         """async lines => {
-          const { Marker } = await import('/assets/js/job/text/diagnostics.js');
-          const marker = new Marker();
+          const { DiagnosticMarker } = await import('/assets/js/job/text/diagnostics.js');
+          const marker = new DiagnosticMarker();
           const found = lines.map(text => ({ text, mark: null, head: false }));
           for (const line of found) marker.take(line);
           return found.map(line => line.mark && line.mark + (line.head ? "!" : ""));
@@ -189,15 +211,15 @@ LOADER = """
 def test_L6_rows_are_asked_for_once_and_ahead_of_the_reader(at_home: Page) -> None:
     asked = at_home.evaluate(
         "async () => {" + LOADER + """
-          loader.want(5000, 5100);
+          loader.request(5000, 5100);
           await wait(10);
-          loader.want(5000, 5100);
-          loader.want(5020, 5120, { direction: 1 });
+          loader.request(5000, 5100);
+          loader.request(5020, 5120, { direction: 1 });
           await wait(10);
           const before = asked.length;
-          loader.want(5300, 5400, { direction: 1 });
+          loader.request(5300, 5400, { direction: 1 });
           await wait(10);
-          loader.want(4950, 5050, { direction: -1 });
+          loader.request(4950, 5050, { direction: -1 });
           await wait(10);
           return [before, asked];
         }""")
@@ -209,12 +231,12 @@ def test_L6_what_is_no_longer_wanted_is_aborted(at_home: Page) -> None:
     asked, told = at_home.evaluate(
         "async () => {" + LOADER + """
           slow = 100;
-          loader.want(1000, 1100);
+          loader.request(1000, 1100);
           await wait(20);
-          loader.want(7000, 7100);
+          loader.request(7000, 7100);
           await wait(200);
           // A thumb that does not rest.
-          for (let row = 2000; row < 3000; row += 100) { loader.want(row, row + 50, { isMoving: true }); await wait(10); }
+          for (let row = 2000; row < 3000; row += 100) { loader.request(row, row + 50, { isMoving: true }); await wait(10); }
           await wait(300);
           return [asked, told];
         }""")
@@ -226,13 +248,13 @@ def test_L10_what_fails_is_tried_again_and_what_is_refused_is_not(at_home: Page)
     asked, told, refused = at_home.evaluate(
         "async () => {" + LOADER + """
           fail = new ApiError(503, 'Not now.');
-          loader.want(0, 50);
+          loader.request(0, 50);
           await wait(20);
           fail = null;
           await wait(900);
           const again = [asked.length, [...told]];
           fail = new ApiError(404, 'Gone.');
-          loader.want(9000, 9050);
+          loader.request(9000, 9050);
           await wait(1200);
           return [...again, [asked.length, told.at(-1)]];
         }""")
@@ -378,12 +400,12 @@ def test_L8_addresses_of_lines(at_home: Page) -> None:
 def test_L5_what_is_asked_for_in_a_burst_runs_at_once_and_once_more(at_home: Page) -> None:
     runs = at_home.evaluate(
         """async () => {
-          const { seldom } = await import('/assets/js/lib/timing.js');
+          const { throttle } = await import('/assets/js/lib/timing.js');
           const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
           const begun = performance.now();
           const runs = [];
           let busy = 0;
-          const ask = seldom(100, async () => { runs.push([Math.round(performance.now() - begun), busy += 1]); await wait(50); busy -= 1; });
+          const ask = throttle(100, async () => { runs.push([Math.round(performance.now() - begun), busy += 1]); await wait(50); busy -= 1; });
           for (let i = 0; i < 10; i += 1) { ask(); await wait(1); }
           await wait(400);
           ask();
@@ -409,8 +431,8 @@ def test_A1_a_job_that_cannot_be_stopped_can_be_given_up(page: Page) -> None:
     can = lambda **job: page.evaluate(
         """async job => {
           const [base] = document.querySelector('script[type=module]').src.split('/js/');
-          const { lastResorts } = await import(`${base}/js/job/head/force-actions.js`);
-          return lastResorts({ job: { status: 'CANCELLED', engine_state: 'STOPPING', ...job }, worker: null });
+          const { forceActions } = await import(`${base}/js/job/head/force-actions.js`);
+          return forceActions({ job: { status: 'CANCELLED', engine_state: 'STOPPING', ...job }, worker: null });
         }""", job)
     early, late = "2999-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
     assert can(forced=False)["force"] and not can(forced=False)["giveUp"]
@@ -612,7 +634,7 @@ VINE = "11111111-2222-4333-8444-555555555555"
     # A folder of the Tendril's is not part of the cause.
     (f"open /srv/tendril-1/vines/{VINE}/modules/x.json: no such file\non /srv/tendril-1/vines/{VINE}/main.tf line 9", ["open modules/x.json: no such file", "", "", "main.tf:9", 0]),
     # Anything else is a cause as it stands.
-    ("Given up by ana: no contact with eu-west-1a for 52 s.", ["Given up by ana: no contact with eu-west-1a for 52 s", "", "", "", 0]),
+    ("Given up by ana: no heartbeatText with eu-west-1a for 52 s.", ["Given up by ana: no heartbeatText with eu-west-1a for 52 s", "", "", "", 0]),
     ("on", ["on", "", "", "", 0]),
     (None, ["", "", "", "", 0]),
 ])

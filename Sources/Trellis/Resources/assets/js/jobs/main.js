@@ -1,5 +1,6 @@
-// The list of jobs: filters in the address, rows kept fresh.
+// The list of jobs: filters in the URL, live rows.
 
+import "../account.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
 import { agoTime, clockTime, count, counted, shortId, startTimes, ticking } from "../lib/format.js";
 import { drawNothing, drawRows, followTable, keepPlace, LiveList, setFilters } from "../lib/list.js";
@@ -23,7 +24,7 @@ function duration(job) {
   return clockTime((Number.isNaN(ended) ? now() : ended) - started);
 }
 
-// What the counts of a job are called, and the class of their colour.
+// The names of a job's counts, and the classes of their colors.
 const CHANGES = [["add", "+", "add", "to add"], ["change", "~", "chg", "to change"], ["destroy", "−", "del", "to destroy"],
   ["import", "import ", "", "to import"], ["move", "move ", "", "to move"], ["forget", "forget ", "", "to forget"], ["outputs", "outputs ", "", "changed outputs"]];
 
@@ -73,7 +74,7 @@ function filter() {
   setFilters(filters());
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    await list.refresh({ anew: true });
+    await list.refresh({ fromStart: true });
     announce(`${counted(list.items.length, "job")}${list.cursor ? " or more" : ""}`);
   }, 150);
 }

@@ -1,4 +1,4 @@
-// Asks before something that can't be taken back: with the counts, the Tendril, or by having the vine's name typed.
+// Confirms irreversible actions: with the counts, the Tendril, or by having the vine's name typed.
 
 import { deltas } from "./changes.js";
 import { h, one, setText } from "./dom.js";

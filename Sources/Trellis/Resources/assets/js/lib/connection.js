@@ -46,7 +46,7 @@ class Connection {
   }
 
   /**
-   * While somebody watches, silence is looked into; otherwise only requests and the browser tell.
+   * While the page is visible, silence is checked; otherwise only requests and the browser report.
    * @param {boolean} yes
    */
   watch(yes) {
@@ -54,7 +54,7 @@ class Connection {
     if (yes && this.#uses === 1) this.#heard = performance.now();
   }
 
-  /** @param {() => boolean} asker asks the server over a connection that stands; false where none does */
+  /** @param {() => boolean} asker asks the server over an open connection; false without one */
   addAsker(asker) {
     this.#askers.add(asker);
   }

@@ -9,12 +9,12 @@ async function toClipboard(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return oldWay(text);
+    return copyWithExecCommand(text);
   }
 }
 
 // Pages on plain http beyond localhost have no clipboard API.
-function oldWay(text) {
+function copyWithExecCommand(text) {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "sr";
@@ -36,7 +36,7 @@ function oldWay(text) {
  */
 export async function copyFrom(button, text, what = "Copied") {
   if (!(await toClipboard(text))) {
-    toast("The browser did not allow copying.");
+    toast("Couldn't copy: the browser denied access to the clipboard.");
     return;
   }
   announce(what, { urgent: true });

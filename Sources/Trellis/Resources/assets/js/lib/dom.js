@@ -1,5 +1,7 @@
 // Building and finding elements. Text only ever becomes a text node.
 
+import { parseKeepingDigits } from "./exact-json.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -81,7 +83,7 @@ export function setText(node, text) {
 /** Data that the server wrote into the page; null where it wrote none. @param {string} id */
 export function pageData(id) {
   const text = document.getElementById(id)?.textContent.trim();
-  return text ? JSON.parse(text) : null;
+  return text ? parseKeepingDigits(text) : null;
 }
 
 /** True where keys go into a field, so that they are no shortcuts. @param {EventTarget|null} target */

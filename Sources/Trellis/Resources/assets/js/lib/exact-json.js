@@ -18,7 +18,7 @@ const SPACE = /[ \t\r\n]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const WORDS = new Map([["true", true], ["false", false], ["null", null]]);
-// Deeper than any value the API takes; the answer wraps values in levels of its own.
+// Deeper than any value that the API accepts; a response adds levels of its own.
 const MAX_DEPTH = 128;
 
 class Reader {
@@ -116,6 +116,24 @@ class Reader {
  * @param {string} text @returns {any} @throws {SyntaxError}
  */
 export const parseExact = (text) => new Reader(text).document();
+
+// A number that may lose digits as a double. Text in strings can look like one, which costs time and nothing else.
+const MAY_LOSE = /[:[,\s]-?(?:\d{16,}|\d+[.eE])/;
+
+/**
+ * As `JSON.parse`, except that numbers which a double can't hold become `Digits`.
+ * @param {string} text @returns {any} @throws {SyntaxError}
+ */
+export function parseKeepingDigits(text) {
+  const value = JSON.parse(text);
+  return MAY_LOSE.test(text) ? plain(parseExact(text)) : value;
+}
+
+function plain(value) {
+  if (value instanceof Digits) return String(Number(value.text)) === value.text ? Number(value.text) : value;
+  if (Array.isArray(value)) return value.map(plain);
+  return value instanceof Map ? Object.fromEntries([...value].map(([name, item]) => [name, plain(item)])) : value;
+}
 
 /**
  * Takes what `parseExact` gives, plain objects and plain numbers too.

@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 
-/** @type {[number, number, string][]} from, to, what stands for each; the code point where no name is short enough */
+/** @type {[number, number, string][]} from, to, the symbol for each; the code point if no name is short enough */
 const NAMES = [
   [0x00ad, 0x00ad, "SHY"], [0x034f, 0x034f, "CGJ"], [0x061c, 0x061c, "ALM"], [0x115f, 0x1160, "HF"], [0x17b4, 0x17b5, ""], [0x180b, 0x180f, ""],
   [0x200b, 0x200b, "ZWSP"], [0x200c, 0x200c, "ZWNJ"], [0x200d, 0x200d, "ZWJ"], [0x200e, 0x200e, "LRM"], [0x200f, 0x200f, "RLM"],
@@ -21,7 +21,7 @@ const EMOJI = `\\u{1F3F4}[\\u{E0020}-\\u{E007F}]+|${PERSON}(?:\\u{200D}${PERSON}
 const FIND = new RegExp(`(${EMOJI})|([${SET}])`, "gu");
 const MAY = new RegExp(`[${SET}]`, "u");
 
-/** What stands for the character. @param {number} code */
+/** The symbol for the character. @param {number} code */
 function nameOf(code) {
   const name = NAMES.find(([from, to]) => code >= from && code <= to)?.[2];
   return name || `U+${hex(code)}`;

@@ -1,10 +1,10 @@
-// A list of the API on a page: its first page is in the page, more are fetched, all of it is kept fresh.
+// A list of the API on a page: its first page is in the page, more are fetched, all rows stay up to date.
 
 import { ApiError, get, query } from "./api.js";
 import { one } from "./dom.js";
 import { Realtime } from "./realtime.js";
-import { pollWhileVisible, seldom, sync } from "./timing.js";
-import { showProblem } from "./toast.js";
+import { pollWhileVisible, throttle, sync } from "./timing.js";
+import { showError } from "./toast.js";
 
 // One answer is at most this long; what is older than that stays as it was fetched.
 const MAX = 200;
@@ -49,26 +49,26 @@ export class LiveList {
     while (this.cursor && this.items.length < count && !this.#failed) await this.more(null, Math.min(MAX, count - this.items.length));
   }
 
-  /** Fetches what is shown again. @param {{anew?: boolean}} [options] anew: other filters, so from the start */
-  async refresh({ anew = false } = {}) {
+  /** Fetches the list again. @param {{fromStart?: boolean}} [options] fromStart: the filters changed */
+  async refresh({ fromStart = false } = {}) {
     const run = this.#run += 1;
-    const want = anew ? PAGE : Math.min(MAX, Math.max(PAGE, this.items.length));
+    const want = fromStart ? PAGE : Math.min(MAX, Math.max(PAGE, this.items.length));
     try {
       const page = await get(`${this.#path}${query({ ...this.#filter(), limit: want })}`);
       sync(page.items[0]?.server_now);
       if (run !== this.#run) return; // a later question is under way
       const fresh = new Set(page.items.map((item) => item.id));
-      const older = anew || this.items.length <= want ? [] : this.items.slice(want).filter((item) => !fresh.has(item.id));
+      const older = fromStart || this.items.length <= want ? [] : this.items.slice(want).filter((item) => !fresh.has(item.id));
       this.items = [...page.items, ...older];
       if (!older.length) this.cursor = page.next_cursor ?? null;
       this.isLoading = false;
       this.#failed = false;
       this.onChange();
     } catch (error) {
-      // Once is enough; the list says that it is old by standing still.
+      // Report only once.
       if (run === this.#run && !this.#failed) {
         this.#failed = true;
-        showProblem(error);
+        showError(error);
       }
       if (error instanceof ApiError && error.status === 401) {
         this.poll.stop();
@@ -91,7 +91,7 @@ export class LiveList {
       this.#failed = false;
     } catch (error) {
       this.#failed = true;
-      showProblem(error);
+      showError(error);
     } finally {
       if (button) button.disabled = false;
     }
@@ -102,7 +102,7 @@ export class LiveList {
  * Keeps table rows in step with items, touching only what changed.
  * @param {HTMLElement} body
  * @param {any[]} items
- * @param {(item: any) => string} keyOf a row is made anew when its key's text changes
+ * @param {(item: any) => string} keyOf a row is made again when its key changes
  * @param {(item: any) => HTMLElement} make
  */
 export function drawRows(body, items, keyOf, make) {
@@ -130,7 +130,7 @@ export function drawRows(body, items, keyOf, make) {
   for (const row of old.values()) row.remove();
 }
 
-/** Shows or hides what stands in an empty list's place. @param {boolean} isEmpty @param {Node[]} content */
+/** Shows or hides what replaces an empty list. @param {boolean} isEmpty @param {Node[]} content */
 export function drawNothing(isEmpty, content) {
   const host = one("[data-nothing]");
   host.hidden = !isEmpty;
@@ -138,7 +138,7 @@ export function drawNothing(isEmpty, content) {
   if (isEmpty) host.replaceChildren(...content);
 }
 
-// Keeps a list in step with a table of the server: a change is a reason to ask anew. The list's own polling goes
+// Keeps a list in step with a table of the server: a change triggers a reload. Polling continues,
 // on, slower while changes are told of.
 
 const GAP = 300;
@@ -150,16 +150,16 @@ const UNTOLD = 3000;
  * @param {string} table
  */
 export function followTable(list, table) {
-  // A list that nobody sees is asked for when it is seen again.
-  const refresh = seldom(GAP, async () => { if (!document.hidden) await list.refresh(); });
+  // A hidden list is loaded when it becomes visible again.
+  const refresh = throttle(GAP, async () => { if (!document.hidden) await list.refresh(); });
   const channel = new Realtime().channel(table, {
     bindings: () => [{ event: "*", schema: "public", table }],
     on: { [table]: refresh },
     onReady: () => {
-      list.poll.pace(TOLD);
+      list.poll.setInterval(TOLD);
       refresh(); // what changed before anybody listened
     },
-    onDown: () => list.poll.pace(UNTOLD),
+    onDown: () => list.poll.setInterval(UNTOLD),
   });
   list.onRefused = () => channel.leave();
 }

@@ -2,7 +2,7 @@
 
 import { all, h, icon } from "./dom.js";
 
-/** Opens and closes the menus whose buttons stand in `root`. @param {ParentNode} root */
+/** Opens and closes the menus whose buttons are in `root`. @param {ParentNode} root */
 export function bindMenus(root) {
   for (const button of all("[data-menu]", root)) {
     const menu = document.getElementById(button.dataset.menu);

@@ -1,4 +1,4 @@
-// One channel of the connection: joined anew after each break, with the bindings of that moment. What belongs to
+// One channel of the connection: rejoined after each disconnect, with the current bindings. What belongs to
 // an earlier join is not listened to.
 
 import { Backoff } from "./timing.js";
@@ -12,7 +12,7 @@ import { Backoff } from "./timing.js";
  * @property {Record<string, (change: Change) => void>} on by table
  * @property {(bindings: any[]) => void} [onJoin] with the bindings as the server has them
  * @property {() => void} [onReady] changes are listened to from here on
- * @property {(hasFailed: boolean) => void} [onDown] it broke; hasFailed: it had not even come about
+ * @property {(hasFailed: boolean) => void} [onDown] it broke; hasFailed: the join itself failed
  */
 
 /** @typedef {{send: (message: any[]) => void, ref: () => string, fail: () => void, remove: (channel: Channel) => void}} Wire */
@@ -24,7 +24,7 @@ export class Channel {
   #wire;
   #options;
   #backoff = new Backoff();
-  /** The join that counts; null while there is none. @type {string|null} */
+  /** The current join; null without one. @type {string|null} */
   #joinRef = null;
   #joinedAt = 0;
   #ids = new Set();
@@ -50,7 +50,7 @@ export class Channel {
     this.#timer = setTimeout(() => this.#wire.fail(), ANSWER);
   }
 
-  /** Leaves and joins, as to be told again what did not arrive. */
+  /** Rejoins to get missing rows. */
   rejoin() {
     if (!this.#joinRef) return; // it comes anyway
     this.#sendLeave();
@@ -128,7 +128,7 @@ export class Channel {
     this.#options.on[data.table]?.(data);
   }
 
-  // The channel alone: the connection stands, so the next join is this channel's own affair.
+  // Only the channel failed: the connection is open, so the channel rejoins by itself.
   #broke() {
     this.down(true);
     if (!this.#isLeft) this.#timer = setTimeout(() => this.join(), this.#backoff.next());

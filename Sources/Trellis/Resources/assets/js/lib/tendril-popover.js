@@ -1,4 +1,4 @@
-// The Tendril Select Popover: where a job is to run, and the last look before it starts.
+// The Tendril Select Popover: selects a Tendril and confirms.
 
 import { deltas } from "./changes.js";
 import { one, setText } from "./dom.js";
@@ -103,7 +103,7 @@ export class TendrilPopover {
         (check) => { if (!isOver()) this.#draw(check, true); },
         (error) => {
           if (isOver()) return;
-          // The server decides again at the click; a check that failed must not stand in the way.
+          // A failed check must not block the click; the server checks again.
           this.#draw(ask.known, true);
           this.#fail(messageOf(error));
         }),

@@ -2,7 +2,7 @@
 
 let offset = 0;
 
-/** Takes a `server_now` that has just arrived, and no other: an older one would turn the clock back. @param {string|null|undefined} serverNow RFC 3339 */
+/** Takes a `server_now` that has just arrived, and no other: an older value would move the clock backward. @param {string|null|undefined} serverNow RFC 3339 */
 export function sync(serverNow) {
   const at = Date.parse(serverNow ?? "");
   if (!Number.isNaN(at)) offset = at - Date.now();
@@ -11,7 +11,7 @@ export function sync(serverNow) {
 /** Now, for the server, in milliseconds since 1970. */
 export const now = () => Date.now() + offset;
 
-// How long to wait before the next try: longer each time, and half of it chance, so that a thousand pages do not
+// How long to wait before the next try: longer each time, and with jitter, so that many pages don't
 // come back at once.
 
 const FIRST = 500;
@@ -20,7 +20,7 @@ const MAX = 15_000;
 export class Backoff {
   #tries = 0;
 
-  /** What was tried has worked. */
+  /** Resets after a success. */
   reset() {
     this.#tries = 0;
   }
@@ -33,16 +33,16 @@ export class Backoff {
   }
 }
 
-// For what may be asked for in bursts.
+// Throttles bursts of calls.
 
 /**
- * Runs at once when it is asked to, then not before `gap` ms after that is done; however often it is asked in the
+ * Runs at once when it is asked to, then not before `gap` ms after that is done; calls in the
  * meantime, that makes one more run.
  * @param {number} gap
  * @param {() => Promise<any>} run must not throw
  * @returns {() => void}
  */
-export function seldom(gap, run) {
+export function throttle(gap, run) {
   let isAsked = false;
   let isBusy = false;
   return async () => {
@@ -58,12 +58,12 @@ export function seldom(gap, run) {
   };
 }
 
-// Asking again and again: every so often while the page is seen, at once when it is seen again.
+// Polls while the page is visible, and immediately when it becomes visible.
 
 /**
  * @param {number} interval milliseconds between the end of one run and the next
  * @param {() => Promise<any>} run must not throw
- * @returns {{now: () => Promise<void>, pace: (interval: number) => void, stop: () => void}}
+ * @returns {{now: () => Promise<void>, setInterval: (interval: number) => void, stop: () => void}}
  */
 export function pollWhileVisible(interval, run) {
   let timer = 0;
@@ -84,7 +84,7 @@ export function pollWhileVisible(interval, run) {
   return {
     now,
     /** Another interval, from now on. */
-    pace(other) {
+    setInterval(other) {
       if (interval === other || stopped) return;
       interval = other;
       if (running || document.hidden) return;

@@ -1,4 +1,4 @@
-// Notices over the page's corner: they cover, they never push, and stay until they are closed.
+// Notices over the page's corner: an overlay that stays until closed.
 
 import { ApiError, signInPath } from "./api.js";
 import { h, icon, one } from "./dom.js";
@@ -21,7 +21,7 @@ export function toast(text, { tone = "err", link, key } = {}) {
 // How a call that failed is shown: a notice, with the way to sign in where that is what is missing.
 
 /** @param {unknown} error */
-export function showProblem(error) {
+export function showError(error) {
   if (error instanceof ApiError && error.status === 401) {
     toast("You are signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
   } else {
@@ -34,7 +34,7 @@ export function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }
 
-// One polite, hidden status for people who listen: at most one sentence every two seconds, of several the last one.
+// A polite live region for screen readers: at most one sentence every two seconds, of several the last one.
 
 const GAP = 2000;
 let last = -GAP;

@@ -5,7 +5,7 @@
  * @typedef {{files: FoundFile[], folder: string}} Found folder: the one that all of them are in, or ""
  */
 
-/** What the server refuses: it is made anew where it is needed. @param {string} path */
+/** What the server refuses: Terraform and git make it again where it is needed. @param {string} path */
 export const isLeftOut = (path) => /(^|\/)(\.terraform|\.git)\//.test(path) || /\.tfstate(\.backup)?$/.test(path);
 
 /** @param {FileList} list @returns {Found} */

@@ -357,7 +357,7 @@ export function typeName(shown) {
  */
 
 /**
- * The variables that a configuration declares. Files in folders are modules, with variables of their own.
+ * The variables that a configuration declares. Files in folders are modules with separate variables.
  * @param {Iterable<[string, string]>} files @returns {Map<string, Declaration>}
  */
 export function declarations(files) {
@@ -367,7 +367,7 @@ export function declarations(files) {
     try {
       if (/\.(tf|tofu)$/.test(name)) declared(text, found);
       else if (/\.(tf|tofu)\.json$/.test(name)) declaredInJSON(text, found);
-    } catch { /* being written, perhaps: what stands before the fault counts */ }
+    } catch { /* perhaps still being typed: what comes before the fault counts */ }
   }
   return found;
 }

@@ -1,5 +1,6 @@
-// The vines: what there is, and what can be done with it.
+// The vines: the list and its actions.
 
+import "../account.js";
 import { post, remove } from "../lib/api.js";
 import { confirmFirst } from "../lib/confirm.js";
 import { badge, h, icon, one, pageData } from "../lib/dom.js";
@@ -11,7 +12,7 @@ import { now } from "../lib/timing.js";
 import { announce } from "../lib/toast.js";
 import { VineForm } from "./form.js";
 
-// After this long, a lock of somebody's own Terraform may have been left behind.
+// After this long, a lock of a user's own Terraform may have been left behind.
 const LONG_LOCK = 3_600_000;
 
 const form = new VineForm();
@@ -62,7 +63,7 @@ function deleteVine(vine) {
     text: `Deletes the vine. ${leftBehind(vine)} Its jobs and the versions of its state can still be read.`,
     name: titleOf(vine), action: "Delete vine", isDanger: true,
     run: async () => {
-      // What is not known to be empty was named in the dialog; whatever else turns up is refused.
+      // The dialog named what may not be empty; if anything else turns up, the server refuses.
       const query = vine.resource_count === 0 ? "" : `?confirm=${encodeURIComponent(confirmation(vine))}`;
       await remove(`/api/vines/${vine.id}${query}`).catch((error) => {
         list.refresh();
@@ -79,7 +80,7 @@ function breakLock(vine) {
   const { id, holder, since } = vine.lock;
   confirmFirst({
     title: `Break the lock of ${titleOf(vine)}`,
-    text: `${holder} has held the state's lock since ${exact(Date.parse(since))}, and may still be changing real infrastructure. Break the lock only if you know that nothing runs there any more. A state that still comes from there is kept as a version of its own.`,
+    text: `${holder} has held the state's lock since ${exact(Date.parse(since))}, and may still be changing real infrastructure. Break the lock only if nothing is running there. Later state versions from there are stored separately.`,
     name: titleOf(vine), action: "Break lock", cancel: "Keep lock", isDanger: true,
     run: async () => {
       await post(`/api/vines/${vine.id}/break-lock`, { lock_id: id, confirm: vine.project_name });
@@ -154,7 +155,7 @@ function draw() {
   drawNothing(!list.items.length && !list.isLoading, filters().q
     ? [h("p", {}, "No vine matches this search."), h("button", { class: "btn", type: "button", on: { click: clear } }, "Show all vines")]
     : [icon("tendril"), h("p", {}, "No vines yet."),
-      h("p", { class: "dim" }, "A vine is one infrastructure configuration: Terraform files, variables, a region. Paste or upload them to begin."),
+      h("p", { class: "dim" }, "A vine is one infrastructure configuration: Terraform files, variables, a region. Paste or upload files to start."),
       h("button", { class: "btn primary", type: "button", on: { click: (event) => form.open(null, event.currentTarget) } }, "Create the first vine")]);
 }
 
@@ -163,7 +164,7 @@ function filter() {
   setFilters(filters());
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    await list.refresh({ anew: true });
+    await list.refresh({ fromStart: true });
     announce(`${counted(list.items.length, "vine")}${list.cursor ? " or more" : ""}`);
   }, 150);
 }
@@ -175,7 +176,7 @@ function clear() {
 }
 
 // `#ID` is where the job's page links to; the beginning of an id does.
-function showAsked() {
+function showLinkedVine() {
   const asked = location.hash.slice(1);
   for (const row of document.querySelectorAll("tr[data-asked]")) row.removeAttribute("data-asked");
   const row = asked.length < 4 ? null : [...document.querySelectorAll("tr[data-vine]")].find((item) => item.dataset.vine?.startsWith(asked));
@@ -196,14 +197,14 @@ function showNext(vine) {
 }
 
 form.onSaved = async (vine, isNew) => {
-  // What was saved is shown, whatever was searched for.
+  // Show the saved vine even if the search excludes it.
   if (isNew && filters().q) search.reset();
   setFilters(filters());
   if (vine?.id) history.replaceState(history.state, "", `${location.search}#${vine.id}`);
   if (isNew) showNext(vine);
   await list.refresh();
   announce(isNew ? "Vine created" : "Vine saved", { urgent: true });
-  showAsked();
+  showLinkedVine();
 };
 search.addEventListener("input", filter);
 search.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
@@ -215,6 +216,6 @@ addEventListener("keydown", (event) => {
 });
 list.onChange = draw;
 draw();
-keepPlace(list, showAsked);
-addEventListener("hashchange", showAsked);
+keepPlace(list, showLinkedVine);
+addEventListener("hashchange", showLinkedVine);
 startTimes();

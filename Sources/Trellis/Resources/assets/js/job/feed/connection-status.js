@@ -1,4 +1,4 @@
-// The left end of the log bar, and the row after the last line: what is true of the log that is shown.
+// The left end of the log bar, and the row after the last line: the connection and log status.
 
 import { signInPath } from "../../lib/api.js";
 import { connection } from "../../lib/connection.js";
@@ -7,7 +7,7 @@ import { count, counted, ticking, timeOfDay } from "../../lib/format.js";
 import { now } from "../../lib/timing.js";
 import { announce } from "../../lib/toast.js";
 
-export class FeedLine {
+export class ConnectionStatus {
   #state = one(".feed .state");
   #text = one("[data-feed-text]");
   #lines = one("[data-feed-lines]");
@@ -22,7 +22,7 @@ export class FeedLine {
   #kind = "";
 
   /**
-   * @param {{model: import("../model.js").JobModel, store: import("./store.js").LineStore, view: import("../viewer/view.js").LineView, feed: import("./feed.js").Feed, watch: import("./status-poll.js").Watch, loader: import("./loader.js").LineLoader}} parts
+   * @param {{model: import("../model.js").JobModel, store: import("./store.js").LineStore, view: import("../viewer/view.js").LineView, feed: import("./feed.js").Feed, watch: import("./status-poll.js").StatusPoll, loader: import("./loader.js").LineLoader}} parts
    */
   constructor(parts) {
     this.#parts = parts;
@@ -32,7 +32,7 @@ export class FeedLine {
     feed.onChange(() => this.draw());
     watch.onChange = () => this.draw();
     connection.onChange(() => this.draw());
-    // Often enough for "0.2 s ago" to be true, seldom enough to be read.
+    // Often enough to be accurate, rarely enough to be readable.
     setInterval(() => { if (!document.hidden) this.draw(); }, 250);
     this.draw();
   }
@@ -87,7 +87,7 @@ export class FeedLine {
       if (job.log_state === "COMPLETE") {
         return {
           ...base, tone: "ok", name: "verified", text: `Complete, ${counted(store.count, "line")}, verified`, more: view.isFiltered ? lines : "",
-          title: "What is stored equals what was captured",
+          title: "The stored log matches Terraform's output",
         };
       }
       return { ...base, name: "QUEUED", text: "Ending" };
@@ -101,7 +101,7 @@ export class FeedLine {
     const last = store.count ? `last line ${age < 1000 ? `${(Math.max(1, Math.ceil(age / 100)) / 10).toFixed(1)} s` : ticking(age)} ago` : "";
     if (feed.isPolling) {
       return {
-        ...base, tone: "live", text: "Live, by polling", last,
+        ...base, tone: "live", text: "Live (polling)", last,
         title: "The live connection is blocked, so this page asks for new lines every second. It keeps trying the connection.",
       };
     }
@@ -129,7 +129,7 @@ export class FeedLine {
       text = `This log is incomplete: ${job.log_state_reason ?? "no reason was recorded"}`;
     } else if (feed.state === "ended" && feed.hasHole) {
       name = "FAILED";
-      text = "Some lines did not arrive. Reload the page to try again.";
+      text = "Some lines are missing. Reload the page to try again.";
     }
     if (text === this.#noted) return;
     this.#noted = text;
@@ -162,13 +162,13 @@ export class FeedLine {
     }
     if (!show) return;
     const [first, second] = feed.state === "ended"
-      ? ["This job printed nothing", "It ended before Terraform started."]
-      : [job.worker_name && job.status === "CLAIMED" ? `${job.worker_name} has this job` : "No Tendril has this job yet", "Output appears here as soon as Terraform starts."];
+      ? ["No output", "The job ended before Terraform started."]
+      : [job.worker_name && job.status === "CLAIMED" ? `${job.worker_name} has this job` : "Not claimed yet", "Output appears here as soon as Terraform starts."];
     setText(one("[data-empty-1]"), first);
     setText(one("[data-empty-2]"), second);
   }
 
-  // Only what changes in kind is said aloud.
+  // Announce only changes of state.
   #say(tone, text) {
     const { feed, store } = this.#parts;
     const kind = connection.isOffline ? "offline" : feed.state === "live" && tone === "lost" ? "behind" : feed.state;

@@ -1,9 +1,9 @@
-// The log as it comes: its end first, then rows over the page's live connection, resumed after the last one that
-// arrived, for as long as it takes. Where the connection fails, the end is read the plain way again and again, so that
-// a log ends right whatever gets through.
+// The live log: first its end, then rows over the live connection, resumed after the last one that
+// arrived, for as long as it takes. Where the connection fails, the page polls over HTTP, so that
+// a log ends correctly over any connection.
 
 import { Backoff, now } from "../../lib/timing.js";
-import { CatchUp } from "./log-end.js";
+import { LogEndReader } from "./log-end.js";
 
 /** @typedef {"connecting"|"live"|"lost"|"ended"|"refused"} FeedState */
 
@@ -22,17 +22,17 @@ import { CatchUp } from "./log-end.js";
 const LOGS = "provision_job_logs";
 const JOBS = "provision_jobs";
 const WORKERS = "workers";
-// How far a row may lag behind its writing before the feed counts as behind.
+// The delay after which the feed counts as behind.
 const LAG = 2000;
 const QUIET = 700;
-// Where the live connection needs longer than this, lines are fetched without it.
+// After this time without a live connection, fetch lines over HTTP.
 const PATIENCE = 4000;
-// As many tries in a row must fail, while the server answers otherwise, for connections to count as blocked.
+// Consecutive failures, while HTTP works, after which WebSockets count as blocked.
 const TRIES = 2;
 const POLL = 1000;
-// How often rows that are missing are asked for again.
+// Retries for missing rows.
 const ASKS = 3;
-// So many rows that came while nobody listened are not told one by one.
+// If more rows than this were missed, skip them and load the end.
 const FAR = 100;
 
 export class Feed {
@@ -60,15 +60,15 @@ export class Feed {
   #readAt = now();
   #wake = () => {};
 
-  /** True until the log as it was at the start has come. */
+  /** True until the initial log has loaded. */
   isFilling = true;
-  /** Live, but by asking again and again. */
+  /** Live by polling. */
   isPolling = false;
   /** @type {FeedState} */
   state = "connecting";
-  /** When the feed broke off, on the server's clock; 0 while it stands. */
+  /** When the feed broke off, on the server's clock; 0 while connected. */
   lostAt = 0;
-  /** A hole in the numbers that the server could not fill. */
+  /** A gap that the server could not fill. */
   hasHole = false;
   /** The status that the server refused the log with: 401, 403, 404. */
   refusal = 0;
@@ -78,7 +78,7 @@ export class Feed {
     this.#options = options;
     this.#store = options.store;
     this.#realtime = options.realtime;
-    this.#catchUp = new CatchUp(options.api, options.store);
+    this.#catchUp = new LogEndReader(options.api, options.store);
     // The connection looks after itself.
     const readOn = () => { if (!document.hidden && this.state === "lost") this.#read(); };
     addEventListener("online", readOn);
@@ -108,7 +108,7 @@ export class Feed {
     this.#wake();
   }
 
-  /** Tries at once, where it waits. */
+  /** Retries immediately. */
   retryNow() {
     if (this.state !== "lost") return;
     this.#realtime.retryNow();
@@ -125,7 +125,7 @@ export class Feed {
 
   /**
    * The log has ended, or has changed after its end: reads what is not here yet. A log that may still be completed,
-   * because its Tendril was given up and can come back, is followed after its end too.
+   * because its Tendril was given up and can return, is followed after its end too.
    */
   finish() {
     if (this.state !== "ended") {
@@ -154,7 +154,7 @@ export class Feed {
   #listen() {
     const { job, onJob, onWorker } = this.#options;
     const schema = "public";
-    this.#waitInVain();
+    this.#startFallbackTimer();
     this.#channel = this.#realtime.channel(`job:${job}`, {
       bindings: () => [
         { event: "INSERT", schema, table: LOGS, filter: `job_id=eq.${job},seq=gt.${this.#store.lastSeq}` },
@@ -162,29 +162,29 @@ export class Feed {
         { event: "*", schema, table: WORKERS },
       ],
       on: {
-        [LOGS]: ({ record }) => { if (!this.#take(record)) this.#channel?.rejoin(); },
+        [LOGS]: ({ record }) => { if (!this.#receive(record)) this.#channel?.rejoin(); },
         [JOBS]: onJob,
         [WORKERS]: ({ record, commit_timestamp: at }) => { if (record) onWorker(record, Date.parse(at)); },
       },
       onJoin: (bindings) => this.#joined(bindings),
-      onReady: onJob, // what changed before anybody listened
+      onReady: onJob, // changes from before the subscription
       onDown: (hasFailed) => this.#down(hasFailed),
     });
   }
 
   #leave() {
-    this.#waitNoMore();
+    this.#stopFallbackTimer();
     this.#channel?.leave();
     this.#channel = null;
   }
 
   #joined(bindings) {
-    this.#waitNoMore();
+    this.#stopFallbackTimer();
     this.#failures = 0;
     this.#realtime.setBlocked(false);
     this.#mark = bindings.find(({ table }) => table === LOGS)?.seq ?? 0;
     if (this.#mark - this.#store.lastSeq > FAR) {
-      // What came while nobody listened is leapt over: joined again from the end, it is not told.
+      // Skip missed rows: rejoin from the end.
       this.#leave();
       this.#read();
       return;
@@ -199,12 +199,12 @@ export class Feed {
     // After its end nothing is claimed of the log that a lost connection would make untrue.
     if (this.state === "ended") return;
     if (!this.isPolling) this.#lose();
-    this.#waitInVain();
+    this.#startFallbackTimer();
     this.#read();
   }
 
-  // From the first failure on, whatever is tried in the meantime.
-  #waitInVain() {
+  // Counts from the first failure.
+  #startFallbackTimer() {
     if (this.state === "ended") return;
     this.#impatience ||= setTimeout(() => {
       this.#isLate = true;
@@ -212,7 +212,7 @@ export class Feed {
     }, PATIENCE);
   }
 
-  #waitNoMore() {
+  #stopFallbackTimer() {
     clearTimeout(this.#impatience);
     this.#impatience = 0;
     this.#isLate = false;
@@ -220,15 +220,15 @@ export class Feed {
 
   // MARK: without it
 
-  // Reads the end; goes on every so often while that is the only way.
+  // Reads the end, and repeats at intervals while the live connection is blocked.
   #read() {
     this.#isAsked = true;
     this.#wake();
-    this.#reading ??= this.#readOn().finally(() => { this.#reading = null; });
+    this.#reading ??= this.#pollOnce().finally(() => { this.#reading = null; });
     return this.#reading;
   }
 
-  async #readOn() {
+  async #pollOnce() {
     while (this.#isAsked && !this.#isStopped && this.state !== "refused") {
       this.#isAsked = false;
       const { count } = this.#store;
@@ -239,15 +239,15 @@ export class Feed {
       this.#learn(outcome);
       if (this.state === "ended") continue;
       if (this.#isOver) return;
-      if (!this.#isAsked && this.#isOnItsOwn) {
+      if (!this.#isAsked && this.#canContinueAlone) {
         await this.#pause(outcome === "silent" ? this.#backoff.next() : POLL);
-        this.#isAsked ||= this.#isOnItsOwn;
+        this.#isAsked ||= this.#canContinueAlone;
       }
     }
   }
 
-  // No connection brings the rest, or makes this read again.
-  get #isOnItsOwn() {
+  // Nothing else will load the rest.
+  get #canContinueAlone() {
     return this.isPolling || !this.#channel || this.#options.isClosed();
   }
 
@@ -262,14 +262,14 @@ export class Feed {
         break;
       case "silent":
         if (this.#isJoined || this.state === "ended") break;
-        // Nothing answers, so nothing is blocked: the connection may be back as soon as the server is.
+        // Server unreachable: WebSockets are not necessarily blocked.
         this.#failures = 0;
         this.#realtime.setBlocked(false);
         this.#lose();
         break;
       case "open":
         this.#backoff.reset();
-        if (this.#options.isClosed()) this.#options.onJob(); // it is not, or not any more
+        if (this.#options.isClosed()) this.#options.onJob(); // the job may have changed
         else if (!this.#channel) this.#listen();
         else if (!this.#isJoined && (this.#isLate || this.#failures >= TRIES)) this.#poll();
     }
@@ -283,8 +283,8 @@ export class Feed {
 
   // MARK: what comes
 
-  // False where rows before this one are missing, and should be asked for again.
-  #take(row) {
+  // False if earlier rows are missing.
+  #receive(row) {
     if (this.#isOver) return true;
     if (row.seq > this.#store.lastSeq + 1 && !this.hasHole) {
       this.#holes += 1;
@@ -306,7 +306,7 @@ export class Feed {
   #fill() {
     if (!this.isFilling || this.#store.lastSeq < this.#mark) return;
     this.isFilling = false;
-    this.#tell();
+    this.#notify();
   }
 
   #goLive(isPolling) {
@@ -315,7 +315,7 @@ export class Feed {
     this.isPolling = isPolling;
     this.lostAt = 0;
     if (this.state !== "live") this.#set("live");
-    else if (isNews) this.#tell();
+    else if (isNews) this.#notify();
   }
 
   #lose() {
@@ -328,7 +328,7 @@ export class Feed {
     this.isFilling = false;
     this.isPolling = false;
     this.lostAt = 0;
-    this.#waitNoMore();
+    this.#stopFallbackTimer();
     this.#set("ended");
     if (this.#options.isSettled()) this.#leave();
     else if (!this.#channel) this.#listen();
@@ -352,10 +352,10 @@ export class Feed {
   #set(state) {
     if (this.state === state) return;
     this.state = state;
-    this.#tell();
+    this.#notify();
   }
 
-  #tell() {
+  #notify() {
     for (const listener of this.#listeners) listener();
   }
 }

@@ -1,7 +1,7 @@
-// Chunks of the live feed become lines: colours, marks and folds, stream by stream, in the order of the log.
+// Turns chunks of the live feed into lines: colors, marks and folds, stream by stream, in the order of the log.
 
 import { AnsiParser } from "../text/ansi.js";
-import { Marker } from "../text/diagnostics.js";
+import { DiagnosticMarker } from "../text/diagnostics.js";
 import { folded, STREAMS } from "../text/line.js";
 
 /** @typedef {import("../text/line.js").Line} Line */
@@ -20,11 +20,11 @@ import { folded, STREAMS } from "../text/line.js";
  */
 
 export class LiveLines {
-  #streams = new Map(STREAMS.map((stream) => [stream, { ansi: new AnsiParser(), marker: new Marker(), epoch: 0 }]));
+  #streams = new Map(STREAMS.map((stream) => [stream, { ansi: new AnsiParser(), marker: new DiagnosticMarker(), epoch: 0 }]));
 
   /**
-   * Goes on after lines that came otherwise.
-   * @param {Record<string, {style?: string, rest?: string, box?: "error"|"warning"|"open"}>} ends how each stream stands after them
+   * Continues after lines loaded over HTTP.
+   * @param {Record<string, {style?: string, rest?: string, box?: "error"|"warning"|"open"}>} ends the state of each stream after them
    * @param {Line[]} lines the last of them
    */
   resume(ends, lines) {
@@ -40,7 +40,7 @@ export class LiveLines {
     const stream = row.stream_type;
     const state = this.#streams.get(stream);
     if (!state) return { lines: [], changed: [] };
-    // Another lease is another engine: it starts without the colours of the one before.
+    // Another lease is another engine: it starts without the styles of the previous one.
     if (row.epoch && row.epoch !== state.epoch) {
       if (state.epoch) state.ansi.reset();
       state.epoch = row.epoch;

@@ -1,5 +1,5 @@
-// Fetches the rows that are looked at, and some ahead of where the reader is going. One request at a time; one that
-// is no longer wanted is aborted. While a thumb is dragged it waits until the thumb rests.
+// Loads the rows in view and some ahead in the scroll direction. One request at a time; one that
+// is no longer wanted is aborted. While the scroll bar is dragged, it waits until the drag rests.
 
 import { ApiError } from "../../lib/api.js";
 import { Backoff } from "../../lib/timing.js";
@@ -17,9 +17,9 @@ export class LineLoader {
   #timer = 0;
   #wanted = { first: 0, end: 0, direction: 0 };
   /** @type {{first: number, end: number, controller: AbortController}|null} */
-  #request = null;
+  #pending = null;
 
-  /** True while lines that are looked at can't be had. */
+  /** True while visible lines can't be loaded. */
   isFailing = false;
 
   /**
@@ -40,7 +40,7 @@ export class LineLoader {
    * @param {number} first @param {number} end
    * @param {{direction?: number, isMoving?: boolean}} how isMoving: they may be others in a moment
    */
-  want(first, end, { direction = 0, isMoving = false } = {}) {
+  request(first, end, { direction = 0, isMoving = false } = {}) {
     this.#wanted = { first: first - (direction < 0 ? AHEAD : 0), end: end + (direction > 0 ? AHEAD : 0), direction };
     this.#view.use(first, end);
     if (isMoving) this.#later(REST);
@@ -80,9 +80,9 @@ export class LineLoader {
     clearTimeout(this.#timer);
     const { first, end, direction } = this.#wanted;
     const gap = this.#view.missing(first, end);
-    if (this.#request) {
-      const { first: from, end: to } = this.#request;
-      // It brings what is wanted first; what else is missing is asked for after it.
+    if (this.#pending) {
+      const { first: from, end: to } = this.#pending;
+      // Load the most urgent rows first.
       if (gap && from < end && first < to) return;
       this.#abort();
     }
@@ -91,29 +91,29 @@ export class LineLoader {
   }
 
   #abort() {
-    this.#request?.controller.abort();
-    this.#request = null;
+    this.#pending?.controller.abort();
+    this.#pending = null;
   }
 
   async #fetch({ first, end }) {
     const controller = new AbortController();
-    this.#request = { first, end, controller };
+    this.#pending = { first, end, controller };
     const { streams } = this.#view;
     const place = streams ? { row: first } : { from: first + 1 };
     try {
       const answer = await this.#api.lines({ ...place, count: end - first, streams }, controller.signal);
       if (controller.signal.aborted) return;
-      if (!answer?.lines.length) throw new ApiError(0, "The lines that should be there did not come.");
-      this.#request = null;
+      if (!answer?.lines.length) throw new ApiError(0, "The server returned no lines.");
+      this.#pending = null;
       this.#view.take(answer, first);
       this.#backoff.reset();
       this.#page.filled();
     } catch (error) {
       if (controller.signal.aborted) return;
-      this.#request = null;
+      this.#pending = null;
       if (!(error instanceof ApiError)) throw error;
       this.#fails(true);
-      if (error.isPassing) this.#later(this.#backoff.next());
+      if (error.isTransient) this.#later(this.#backoff.next());
       else this.#page.refused(error);
       return;
     }

@@ -12,14 +12,14 @@ import { lineOf } from "../text/line.js";
  * @property {Record<import("../text/line.js").Stream, number>} counts in the whole log
  * @property {"OPEN"|"COMPLETE"|"INCOMPLETE"} logState
  * @property {import("../text/line.js").Line[]} lines
- * @property {Record<string, any>} ends how each stream stands after the log's last line
+ * @property {Record<string, any>} ends the state of each stream after the log's last line
  */
 
 /** @typedef {{from?: number, row?: number, tail?: number, count?: number, streams?: string|null}} LinesQuery */
 
 const NONE = { STDOUT: 0, STDERR: 0, SYSTEM: 0 };
 
-/** @param {any} data @returns {LogAnswer|null} null where something in between has answered */
+/** @param {any} data @returns {LogAnswer|null} null for a response that is not from Trellis */
 export function answerOf(data) {
   if (!Array.isArray(data?.lines)) return null;
   const { total, seq, row, counts, log_state: logState, lines, ends = {} } = data;

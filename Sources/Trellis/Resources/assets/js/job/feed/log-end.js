@@ -1,18 +1,18 @@
-// How the log ends, read the plain way: when the page opens, for a log that has ended, after an absence, and for
-// where nothing better gets through. However much has come in the meantime, it is two requests at most.
+// Reads the end of the log over HTTP: when the page opens, for a finished log, after a disconnect, and
+// where nothing better gets through. At most two requests, however much is new.
 
 import { ApiError } from "../../lib/api.js";
 
-// Lines of the end that are fetched; so many new ones in a row are taken whole.
+// Lines of the end that are fetched; up to this many new lines are loaded completely.
 const END = 200;
 const NEWS = 1000;
 
 /**
- * What came of it: the log has ended; it goes on; the server does not answer; or it refuses to.
+ * The result: log ended, log open, no response, or refused.
  * @typedef {"ended"|"open"|"silent"|"refused"} Outcome
  */
 
-export class CatchUp {
+export class LogEndReader {
   #api;
   #store;
   /** The status that the server refused with: 401, 403, 404. */
@@ -28,7 +28,7 @@ export class CatchUp {
   async run() {
     try {
       const answer = await this.#end();
-      if (!answer) return "silent"; // something in between answered
+      if (!answer) return "silent"; // a proxy responded
       return this.take(answer);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

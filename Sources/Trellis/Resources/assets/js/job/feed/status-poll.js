@@ -1,13 +1,13 @@
-// Asks how the job stands, whatever the live feed does: the status every 3 s until it is terminal, then the job until
+// Polls the job, independently of the live feed: the status every 3 s until it is terminal, then the job until
 // its log is final, then once in a while for as long as something can still be added. And, while it runs, whether its
 // Tendril is still heard of.
 
 import { ApiError, get } from "../../lib/api.js";
 import { connection } from "../../lib/connection.js";
-import { seldom, sync } from "../../lib/timing.js";
+import { throttle, sync } from "../../lib/timing.js";
 
 const EVERY = 3000;
-// The live feed tells of what is added after the end; this is for where it doesn't get through.
+// The live feed reports what is added after the end; this poll is for when it doesn't get through.
 const LATE = 15_000;
 const WORKERS_EVERY = 10_000;
 // Without an answer for this long, the next question is a better one.
@@ -15,7 +15,7 @@ const TIMEOUT = 5000;
 // An apply stores its state many times a second; a plan's validity is asked for less often.
 const APPLY_GAP = 500;
 
-export class Watch {
+export class StatusPoll {
   #model;
   #realtime;
   #timer = 0;
@@ -25,6 +25,8 @@ export class Watch {
   #plan = null;
   /** True while the last question had no answer. */
   isCut = false;
+  /** Whether nothing else reports changes of the record: then the poll fetches it. @type {() => boolean} */
+  needsRecord = () => false;
   /** @type {() => void} */
   onChange = () => {};
   /** @type {(error: ApiError) => void} called once where the server refuses to answer */
@@ -76,17 +78,17 @@ export class Watch {
         const before = model.job;
         const record = await get(`${this.#path}/status`, { timeout: TIMEOUT });
         const isNews = record.status !== before.status && record.status !== model.job.status;
-        // An answer carries no time: what came in the meantime is newer.
+        // The response has no timestamp; newer data may have arrived.
         if (model.job === before) model.takeStatus(record);
         if (isNews) await this.refresh();
-        else if (model.job.status === "QUEUED") await this.refresh(); // what it waits for changes without a status
+        else if (model.job.status === "QUEUED" || this.needsRecord()) await this.refresh(); // waits and phases change without a status
       } else if (!model.isSettled) {
         await this.refresh();
       }
       await this.#workers();
       this.#answered(true);
     } catch (error) {
-      if (error instanceof ApiError && !error.isPassing) {
+      if (error instanceof ApiError && !error.isTransient) {
         this.onRefused(error);
         return; // asking again would change nothing
       }
@@ -139,7 +141,7 @@ export class Watch {
       return;
     }
     const { id, vine_id: vine } = this.#model.job;
-    const ask = seldom(APPLY_GAP, () => this.refreshApply().catch(() => {}));
+    const ask = throttle(APPLY_GAP, () => this.refreshApply().catch(() => {}));
     this.#plan = this.#realtime.channel(`plan:${id}`, {
       bindings: () => [
         { event: "*", schema: "public", table: "vines", filter: `id=eq.${vine}` },

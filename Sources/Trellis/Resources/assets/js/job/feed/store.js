@@ -1,5 +1,5 @@
-// What is known of the log as a whole: how long it is, how far the feed has come, and where errors are. Its lines
-// are the view's: they pass through here.
+// Data about the whole log: how long it is, how far the feed has come, and where errors are. Its lines
+// are the view's: forwarded to the view.
 
 import { Outline } from "../text/diagnostics.js";
 import { LiveLines } from "./live-lines.js";

@@ -1,16 +1,16 @@
-// Cancel, Apply and Re-run: visible exactly where they can be done, and asking first where something is applied.
+// Cancel, Apply and Re-run: shown only if allowed; confirms before anything is applied.
 
 import { patch, post } from "../../lib/api.js";
 import { confirmFirst } from "../../lib/confirm.js";
 import { one } from "../../lib/dom.js";
 import { shortId } from "../../lib/format.js";
 import { TendrilPopover } from "../../lib/tendril-popover.js";
-import { announce, showProblem, toast } from "../../lib/toast.js";
+import { announce, showError, toast } from "../../lib/toast.js";
 import { checkOf, REMEDY } from "./text.js";
 
 /**
  * @param {import("../model.js").JobModel} model
- * @param {import("../feed/status-poll.js").Watch} watch
+ * @param {import("../feed/status-poll.js").StatusPoll} watch
  * @returns {{remedy: () => void, freeAssignment: () => void}} what the strip offers
  */
 export function startActions(model, watch) {
@@ -42,7 +42,7 @@ export function startActions(model, watch) {
     run: async (worker) => goTo(await post(`${path}/apply`, worker ? { assigned_worker_id: worker } : {})),
   }));
 
-  /** Runs once at a time; what the server refuses is said. */
+  /** Runs one action at a time and shows refusals. */
   let isBusy = false;
   const once = async (button, run) => {
     if (isBusy) return;
@@ -51,7 +51,7 @@ export function startActions(model, watch) {
     try {
       await run();
     } catch (error) {
-      showProblem(error);
+      showError(error);
       watch.refresh().catch(() => {});
     } finally {
       isBusy = false;
@@ -60,7 +60,7 @@ export function startActions(model, watch) {
   };
   cancel.addEventListener("click", () => once(cancel, async () => {
     const job = await post(`${path}/cancel`);
-    // The answer is the job, cancelled at once; where it is not, ask.
+    // The response is the canceled job; otherwise reload it.
     if (job?.id) model.take(job);
     if (!model.isTerminal) await watch.refresh();
     announce("Cancelled", { urgent: true });
@@ -93,12 +93,12 @@ export function startActions(model, watch) {
     const isDeleted = model.apply?.vine_deleted === true;
     apply.hidden = isDeleted || !(job.job_type === "PLAN" && job.status === "SUCCESS");
     rerun.hidden = isDeleted || !model.isTerminal;
-    // The one primary button is what can be done.
+    // Only one button is primary.
     apply.classList.toggle("primary", model.apply?.valid !== false);
     apply.title = model.apply?.valid === false ? model.apply.reason : "";
     rerun.title = model.apply?.rerun_note ?? "";
     if (apply.hidden) popover.close();
-    // A button that goes away hands its focus on.
+    // Move the focus if a button disappears.
     if (focused instanceof HTMLElement && focused.hidden) [apply, rerun, cancel].find((button) => !button.hidden)?.focus();
   };
   model.onChange(draw);

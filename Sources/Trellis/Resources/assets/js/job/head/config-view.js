@@ -41,7 +41,7 @@ export function configView(snapshot) {
     }), name));
     box.append(h("div", { role: "tabpanel", id, "aria-labelledby": `${id}-tab`, hidden: true }));
   });
-  // The whole is there for whoever wants it as JSON, shown or not.
+  // The whole snapshot as JSON, rendered at once so that the page's search finds it.
   one(`#config-${tabs.length - 1}`, box).append(jsonView(snapshot));
   list.addEventListener("keydown", (event) => {
     const keys = tabs.map(([key]) => key);

@@ -1,4 +1,4 @@
-// The three collapsibles: all that is known of the job, as it changes.
+// The three details sections.
 
 import { copyFrom } from "../../lib/copy.js";
 import { all, badge, h, icon, one } from "../../lib/dom.js";
@@ -23,7 +23,7 @@ export function startDetails(model) {
       ["metadata", [job.execution_metadata, job.truncated], () => metadata(job)],
     ];
     for (const [name, value, make] of panes) {
-      // A pane that is being read is not drawn anew for nothing.
+      // Don't redraw a pane without a change.
       const key = JSON.stringify(value ?? null);
       if (drawn.get(name) === key) continue;
       drawn.set(name, key);
@@ -62,7 +62,7 @@ function openAsRemembered() {
   }
 }
 
-// As somebody would tell it: what, where, from which source, with which values; the digest last.
+// Fields in reading order; the digest last.
 const TELLING = ["vine_id", "revision", "project_name", "environment_stage", "region", "engine", "source", "variables", "environment"];
 
 function inOrder(snapshot) {
@@ -77,7 +77,7 @@ function metadata(job) {
     ? h("p", { class: "cut-note" }, icon("warn", "s"), `Too large to store whole; cut: ${job.truncated.join(", ")}.`) : null;
   if (value && Object.keys(value).length) return h("div", {}, cut, jsonView(value));
   if (cut) return cut;
-  return h("p", { class: "dim" }, "Nothing yet. Outputs, change counts and timing appear here when the job reports them.");
+  return h("p", { class: "dim" }, "No metadata yet.");
 }
 
 // What became of the engine's process.
@@ -119,9 +119,9 @@ function jobList(model) {
       job.cancelled_by ? ["Cancelled by", job.cancelled_by] : null,
     ),
     list(
-      ["Tendril", job.worker_id ? job.worker_name ?? job.worker_id : none("none yet")],
+      ["Tendril", job.worker_id ? job.worker_name ?? job.worker_id : none("–")],
       ["Requested Tendril", job.assigned_worker_id ? (job.worker_id === job.assigned_worker_id || !job.worker_id ? job.worker_name : null) ?? job.assigned_worker_id : "Any available"],
-      ["Lease", job.epoch ? `${held} (attempt ${job.epoch})` : none("none yet")],
+      ["Lease", job.epoch ? `${held} (attempt ${job.epoch})` : none("–")],
       ["From plan", job.plan_job_id ? jobLink(job.plan_job_id) : none()],
       model.apply?.deploy_id ? ["Applied by", jobLink(model.apply.deploy_id)] : null,
       ["Re-run of", job.rerun_of ? jobLink(job.rerun_of) : none()],
@@ -138,8 +138,8 @@ function jobList(model) {
       outcome.summary ? ["Summary", outcome.summary] : null,
       Number.isFinite(outcome.exit_code) ? ["Exit status", String(outcome.exit_code)] : null,
       Number.isFinite(outcome.signal) ? ["Signal", String(outcome.signal)] : null,
-      Number.isFinite(outcome.serial_before) || Number.isFinite(outcome.serial_after)
-        ? ["State serial", `${outcome.serial_before ?? "none"} → ${outcome.serial_after ?? "none"}`] : null,
+      Number.isFinite(outcome.state_serial_before) || Number.isFinite(outcome.state_serial_after)
+        ? ["State serial", `${outcome.state_serial_before ?? "none"} → ${outcome.state_serial_after ?? "none"}`] : null,
       typeof outcome.lock_released === "boolean" ? ["Lock", outcome.lock_released ? "released" : "still held"] : null,
     ) : "",
     list(

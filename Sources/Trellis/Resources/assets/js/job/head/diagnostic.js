@@ -20,7 +20,7 @@ const OTHERS = /^\(?and (\d+) more errors?\)?[.:]?$/i;
 const SENTENCE = /^.+?[.!?](?=\s+["'(]?[A-Z])/;
 // A summary this long, or with a colon in it, names the cause; a shorter one is a heading of what follows.
 const HEADING = 60;
-// A cause longer than this is told by its first sentence.
+// A longer cause is shortened to its first sentence.
 const LONG = 120;
 
 /**

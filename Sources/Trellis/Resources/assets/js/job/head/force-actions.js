@@ -1,4 +1,4 @@
-// Force cancel and Give up: what is left where a cancel does not end, or the Tendril does not answer.
+// Force cancel and Give up: for a hanging cancel or an unreachable Tendril.
 
 import { post } from "../../lib/api.js";
 import { confirmFirst } from "../../lib/confirm.js";
@@ -6,15 +6,15 @@ import { connection } from "../../lib/connection.js";
 import { one } from "../../lib/dom.js";
 import { now } from "../../lib/timing.js";
 import { announce } from "../../lib/toast.js";
-import { contact } from "./text.js";
+import { heartbeatText } from "./text.js";
 
 const RUNS = new Set(["RUNNING", "STOPPING"]);
 
 /** Which of the two can be done now. @param {import("../model.js").JobModel} model */
-export function lastResorts({ job, worker }) {
+export function forceActions({ job, worker }) {
   // A page that can't reach the server knows nothing of the Tendril either.
   if (connection.isOffline) return { force: false, giveUp: false };
-  const isLost = RUNS.has(job.engine_state) && contact(job, worker).lost;
+  const isLost = RUNS.has(job.engine_state) && heartbeatText(job, worker).lost;
   const isStopping = job.status === "CANCELLED" && job.engine_state === "STOPPING";
   return { force: isStopping && !job.forced && !isLost, giveUp: isLost || isStopping && isUnstoppable(job) };
 }
@@ -31,15 +31,15 @@ const ASKS = {
   },
   giveUp: {
     path: "give-up", title: "Give up this job", action: "Give up", done: "Given up", cancel: "Keep waiting",
-    text: "Ends the job although Terraform may still be running on its Tendril. The vine's state stays locked until the Tendril comes back and saves it, or somebody breaks the lock. Vintner won't re-apply anything.",
+    text: "Ends the job although Terraform may still be running on its Tendril. The vine's state stays locked until the Tendril returns and saves it, or someone breaks the lock. Vintner won't re-apply anything.",
   },
 };
 
 /**
  * @param {import("../model.js").JobModel} model
- * @param {import("../feed/status-poll.js").Watch} watch
+ * @param {import("../feed/status-poll.js").StatusPoll} watch
  */
-export function startLastResorts(model, watch) {
+export function startForceActions(model, watch) {
   const buttons = { force: one('[data-action="force"]'), giveUp: one('[data-action="give-up"]') };
   for (const [name, button] of Object.entries(buttons)) {
     const { path, title, text, action, cancel, done } = ASKS[name];
@@ -53,12 +53,12 @@ export function startLastResorts(model, watch) {
     }));
   }
   const draw = () => {
-    const can = lastResorts(model);
+    const can = forceActions(model);
     for (const [name, button] of Object.entries(buttons)) if (button.hidden === can[name]) button.hidden = !can[name];
   };
   model.onChange(draw);
   connection.onChange(draw);
-  // Silence is no event.
+  // A missing heartbeat triggers no event, so check periodically.
   setInterval(draw, 2000);
   draw();
 }

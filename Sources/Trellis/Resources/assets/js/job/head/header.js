@@ -6,7 +6,7 @@ import { clockTime, setAgo, shortId } from "../../lib/format.js";
 import { durationText } from "./text.js";
 
 const SIGN = { QUEUED: "…", CLAIMED: "…", PROCESSING: "▶", SUCCESS: "✓", FAILED: "✗", CANCELLED: "⊘" };
-// The tab's icon has no theme: colours that stand out from light and dark alike.
+// The tab's icon has no theme: colors that contrast with light and dark.
 const DOT = { QUEUED: "#8c8188", CLAIMED: "#3b7ddd", PROCESSING: "#3b7ddd", SUCCESS: "#1f9d57", FAILED: "#df3b30", CANCELLED: "#8c8188" };
 
 /** @param {import("../model.js").JobModel} model */
@@ -41,7 +41,7 @@ export function startHeader(model) {
   setInterval(tick, 250);
 }
 
-// The brand's grapes, and a dot in the status' colour.
+// The brand's grapes, and a dot in the color of the status.
 function favicon(status) {
   const grapes = [[3.4, 6.4], [9, 6.4], [14.6, 6.4], [6.2, 11], [11.8, 11], [9, 15.6]]
     .map(([x, y]) => `<circle cx="${x}" cy="${y}" r="2.3"/>`).join("");

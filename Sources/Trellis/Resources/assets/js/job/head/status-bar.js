@@ -1,4 +1,4 @@
-// The strip under the head: phases while the job runs, what it waits for before, the banner after. It is always
+// The status bar: wait reason, then phases, then the banner. It is always
 // there, and keeps its height, so that the end of a job moves nothing.
 
 import { connection, knownNow } from "../../lib/connection.js";
@@ -6,20 +6,19 @@ import { h, icon, one } from "../../lib/dom.js";
 import { shortId, timeOfDay } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
 import { livePhases } from "./phases.js";
-import { contact, facts, REMEDY, verdict, waiting } from "./text.js";
+import { heartbeatText, facts, REMEDY, verdict, waiting } from "./text.js";
 
-export class Strip {
+export class StatusBar {
   #host = one("[data-strip]");
   #model;
-  #phases;
   #drawn = "";
   /** The lines that name errors and warnings. @type {Record<"error"|"warning", readonly number[]>} */
   #heads = { error: [], warning: [] };
   /** @type {(n: number) => void} */
   onJump = () => {};
-  /** What leads to a plan that may be applied. @type {() => void} */
+  /** How to get a valid plan. @type {() => void} */
   onRemedy = () => {};
-  /** Lets any Tendril take the job. @type {() => void} */
+  /** Reassigns the job to any Tendril. @type {() => void} */
   onFree = () => {};
   /**
    * Where the page is narrow the banner may be taller: called with by how much.
@@ -29,11 +28,9 @@ export class Strip {
 
   /**
    * @param {import("../model.js").JobModel} model
-   * @param {import("./phases.js").PhaseWatch} phases
    */
-  constructor(model, phases) {
+  constructor(model) {
     this.#model = model;
-    this.#phases = phases;
     model.onChange(() => this.draw());
     connection.onChange(() => this.draw());
     // Silence is no event; while Terraform stops, its Tendril can be lost too.
@@ -70,26 +67,24 @@ export class Strip {
     if (this.#model.isTerminal) return this.#result();
     if (job.status === "QUEUED") return this.#waiting();
     if (job.status === "CLAIMED") {
-      const text = `Claimed by ${job.worker_name ?? "a Tendril"}, about to start`;
+      const text = `Claimed by ${job.worker_name ?? "a Tendril"}, starting`;
       return this.#dated(plain("CLAIMED", text, [h("p", { class: "strip-1" }, text), h("p", { class: "strip-2" }, "The Tendril prepares the working folder.")]));
     }
     return this.#running();
   }
 
   #waiting() {
-    const { text, then, job, isPinned } = waiting(this.#model.job);
-    const line = h("p", { class: "strip-1", title: text });
-    const [before, ...after] = job ? text.split(shortId(job)) : [text];
-    line.append(before);
-    if (job) line.append(jobLink(job), after.join(shortId(job)));
+    const { before, job, after, then, isPinned } = waiting(this.#model.job);
+    const text = `${before}${job ? shortId(job) : ""}${after}`;
+    const line = h("p", { class: "strip-1", title: text }, before, job ? jobLink(job) : null, after);
     const end = isPinned ? [button("Change to any available", "tendril", () => this.onFree())] : [];
     return this.#dated({ ...plain("QUEUED", [text, then, job], [line, h("p", { class: "strip-2", title: then }, then)]), end });
   }
 
   #running() {
     const { job, worker } = this.#model;
-    const { lost, text, more } = contact(job, worker);
-    const phases = livePhases(job, this.#phases, knownNow());
+    const { lost, text, more } = heartbeatText(job, worker);
+    const phases = livePhases(job, knownNow());
     if (lost) {
       return { ...plain("unplug", [text, more], [h("p", { class: "strip-1" }, text), h("p", { class: "strip-2" }, more)]), notice: "warn" };
     }
@@ -111,7 +106,7 @@ export class Strip {
     const { job, apply } = this.#model;
     const said = verdict(this.#model);
     /** @type {import("./text.js").Fact[]} */
-    const list = facts(this.#model, { errors: this.#heads.error.length, warnings: this.#heads.warning.length }, this.#phases);
+    const list = facts(this.#model, { errors: this.#heads.error.length, warnings: this.#heads.warning.length });
     const texts = list.map((fact) => (fact.job ? `${fact.text} ${shortId(fact.job)}` : fact.text));
     const second = list.length
       ? h("ul", { class: "facts strip-2", title: texts.join(" · ") }, ...list.map((fact) => this.#fact(fact)))

@@ -1,4 +1,4 @@
-// What the strip says of a job: one line of verdict, one of facts.
+// The text of the status bar: a verdict and facts.
 
 import { doneText, isNothing, plannedText } from "../../lib/changes.js";
 import { connection, knownNow } from "../../lib/connection.js";
@@ -60,10 +60,9 @@ export function diagnosticCounts({ job }, log) {
  * The facts of a job that has ended.
  * @param {import("../model.js").JobModel} model
  * @param {{errors: number, warnings: number}} log how many the log names
- * @param {import("./phases.js").PhaseWatch} watch
  * @returns {Fact[]}
  */
-export function facts(model, log, watch) {
+export function facts(model, log) {
   const { job, apply } = model;
   const { outcome } = job;
   /** @type {Fact[]} */
@@ -78,25 +77,25 @@ export function facts(model, log, watch) {
     add("file", error.place);
     if (errors > 1) list.push({ icon: "FAILED", text: `and ${counted(errors - 1, "more error")}`, jump: "error" });
   }
-  if (job.status === "CANCELLED" && job.engine_state === "NONE") add("exit", "Terraform never started: nothing was changed");
+  if (job.status === "CANCELLED" && job.engine_state === "NONE") add("exit", "Terraform did not start. Nothing changed.");
   if (job.status === "CANCELLED" && job.engine_state === "STOPPING") {
-    const { lost, text, more } = contact(job, model.worker);
+    const { lost, text, more } = heartbeatText(job, model.worker);
     if (lost) add("unplug", `${text} ${more}`);
     else if (job.forced) add("signal", "Terraform is killed before it can write its state. The vine stays locked until it exits.");
     else add("signal", "Terraform is finishing in-flight changes. The vine stays locked until it exits.");
   }
-  if (isPlan && apply) list.push(standing(apply));
+  if (isPlan && apply) list.push(planStatus(apply));
   // What was left out on purpose is part of what the plan is.
   if (job.targets?.length) list.push({ icon: "branch", text: `only ${job.targets.length === 1 ? job.targets[0] : counted(job.targets.length, "target")}`, tone: "warn" });
   if (job.refresh_only) list.push({ icon: "rerun", text: "refresh only" });
   if (warnings && job.status !== "FAILED") list.push({ icon: "warn", text: counted(warnings, "warning"), tone: "warn", jump: "warning" });
   if (outcome) {
-    if (isNews(job, error)) list.push({ icon: "exit", text: reported(job), long: true });
+    if (isNews(job, error)) list.push({ icon: "exit", text: endText(job), long: true });
     if (outcome.unfinished?.length) add("warn", `Left unfinished: ${outcome.unfinished.join(", ")}`);
   }
   // A plan leaves the state as it was.
   if (outcome && !isPlan) {
-    const { serial_before: before, serial_after: after } = outcome;
+    const { state_serial_before: before, state_serial_after: after } = outcome;
     if (Number.isFinite(after)) {
       add("disk", Number.isFinite(before) && before !== after ? `state serial ${before} → ${after} written`
         : before === after ? `state serial ${after}, unchanged` : `state serial ${after} written`);
@@ -105,7 +104,7 @@ export function facts(model, log, watch) {
       add(outcome.lock_released ? "unlock" : "lock", outcome.lock_released ? "lock released" : "lock still held");
     }
   }
-  const phases = phaseTimes(job, watch).filter(([name]) => name !== "Queue");
+  const phases = phaseTimes(job);
   if (job.status === "SUCCESS" && phases.length) list.push({ icon: "time", isMinor: true, text: phases.map(([name, ms]) => `${name.toLowerCase()} ${span(ms)}`).join(", ") });
   if (job.log_state === "INCOMPLETE") list.push({ icon: "warn", text: "log incomplete", tone: "warn" });
   if (job.status === "FAILED" && error.more) list.push({ icon: "", text: error.more, long: true });
@@ -114,21 +113,27 @@ export function facts(model, log, watch) {
   return list;
 }
 
-/** @param {any} job */
-export const isGivenUp = (job) => /^Given up\b/.test(job.error_message ?? "");
-
-// The verdict says it already, except after a cancel, after a failure without details, and where a job was given up.
+// The verdict says it already, except after a cancel, after a failure without details, and if a job was given up.
 function isNews(job, error) {
-  if (job.status === "CANCELLED" || isGivenUp(job)) return true;
-  return job.status === "FAILED" && !error.more && !error.place && !sameText(job.outcome.summary, job.error_message);
+  if (job.status === "CANCELLED" || job.given_up_at) return true;
+  return job.status === "FAILED" && !error.more && !error.place && job.outcome.summary !== job.error_message;
 }
 
-// How it ended; what became of the state, the other half of the sentence, is a fact of its own.
-function reported(job) {
-  const { summary, result } = job.outcome;
-  if (result === "UNKNOWN") return stop(summary ?? "");
-  const ended = stop((summary ?? "").split(";")[0]);
-  return isGivenUp(job) ? `Reported later: ${lower(ended)}` : ended;
+/** How the work ended. The state is a separate fact. @param {any} job */
+export function endText(job) {
+  const { result, phase, exit_code: code, signal, summary } = job.outcome;
+  // Without a phase, or if the end is unknown, only the Tendril's sentence says what happened.
+  if (result === "UNKNOWN" || !phase) return stop(summary ?? "");
+  const command = `${job.execution_metadata?.engine?.name ?? "terraform"} ${phase}`;
+  const ended = Number.isFinite(code) ? `ended with exit status ${code}` : Number.isFinite(signal) ? `was ended by signal ${signal}` : "ended";
+  const isPlan = job.job_type === "PLAN";
+  if (job.given_up_at) {
+    if (result !== "SUCCEEDED") return `Reported later: ${command} ${ended}`;
+    return `Reported later: ${isPlan ? "plan saved" : job.job_type === "DESTROY" ? "destroyed" : "applied"}`;
+  }
+  if (result === "SUCCEEDED") return isPlan ? "The plan was saved" : `${command} had finished`;
+  if (result === "INTERRUPTED") return code === 0 ? `Canceled after ${command}` : `${command} was interrupted and ${ended}`;
+  return `${command} ${ended}`;
 }
 
 /**
@@ -136,7 +141,7 @@ function reported(job) {
  * itself has heard nothing from anybody.
  * @returns {{lost: boolean, text: string, more: string}}
  */
-export function contact(job, worker) {
+export function heartbeatText(job, worker) {
   const name = job.worker_name ?? "its Tendril";
   if (connection.isOffline || !worker?.last_seen_at) return { lost: false, text: `Running on ${name}`, more: "" };
   const seen = at(worker.last_seen_at);
@@ -148,12 +153,12 @@ export function contact(job, worker) {
       more: "Terraform may still be running; Vintner won't re-apply anything.",
     };
   }
-  // A heartbeat comes every 10 s; without news of it there is nothing to tell.
+  // A heartbeat comes every 10 s. If it is not known to be recent, its age is not shown.
   const isFresh = now() - worker.known_at < 30_000;
   return { lost: false, text: isFresh ? `Running on ${name}, heartbeat ${silent} ago` : `Running on ${name}`, more: "" };
 }
 
-/** H3: what the duration says. */
+/** The duration text. */
 export function durationText(job) {
   const ended = at(job.completed_at);
   const started = at(job.started_at);
@@ -173,16 +178,20 @@ export function statusSentence(model) {
 }
 
 /**
- * What a queued job waits for, and what comes then.
- * @returns {{text: string, then: string, job: string|null, isPinned: boolean}} isPinned: another Tendril might do
+ * What a queued job waits for, and what happens then.
+ * @param {any} job
+ * @returns {{before: string, job: string|null, after: string, then: string, isPinned: boolean}}
+ *   before, job, after: the text, with a link to a job in it; isPinned: another Tendril might take the job
  */
 export function waiting(job) {
-  const wait = job.waiting_for ?? { kind: "nothing", message: "Waiting for a Tendril to take it" };
-  return {
-    text: wait.kind === "nothing" ? "Waiting for a Tendril to take it" : stop(wait.message),
-    then: `Starts automatically ${WHEN[wait.kind]?.(job) ?? "as soon as it can"}.`,
-    job: wait.job_id ?? null, isPinned: wait.kind === "tendril",
-  };
+  const wait = job.waiting_for ?? { kind: "nothing" };
+  const then = `Starts automatically ${WHEN[wait.kind]?.(job) ?? "as soon as it can"}.`;
+  const shown = { before: "Waiting for a Tendril", job: wait.job_id ?? null, after: "", then, isPinned: wait.kind === "tendril" };
+  if (wait.kind === "job") return { ...shown, before: "Waiting for job ", after: " on the same vine" };
+  if (wait.kind === "lock" && wait.job_id) {
+    return { ...shown, before: `Waiting for the state lock held by ${wait.worker_name ?? "a Tendril"} (job `, after: ")" };
+  }
+  return wait.kind === "nothing" ? shown : { ...shown, before: stop(wait.message), job: null };
 }
 
 const WHEN = {
@@ -195,7 +204,6 @@ const WHEN = {
 
 const stop = (text) => text.trim().replace(/\.$/, "");
 const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
-const sameText = (a, b) => stop(a ?? "") === stop(b ?? "") || stop((b ?? "").trim().split("\n")[0]) === stop(a ?? "");
 
 // Whether a saved plan may be applied, in words: the strip, the popover and the buttons say the same.
 
@@ -206,7 +214,7 @@ export function changesOf({ job, apply }) {
   return found && typeof found.add === "number" ? found : null;
 }
 
-/** What leads to a plan that may be applied, whatever made the old one out of date. */
+/** The action that leads to a plan that may be applied. */
 export const REMEDY = "Plan current configuration";
 
 /** The verdict on a plan. @param {import("../model.js").JobModel} model */
@@ -217,11 +225,11 @@ export function planText(model) {
 }
 
 /** What became of the plan. @param {import("../model.js").Apply} apply @returns {Fact} */
-export function standing(apply) {
+export function planStatus(apply) {
   if (apply.deploy_id) return { icon: "DEPLOY", text: "Applied by job", job: apply.deploy_id };
   if (apply.valid) return { icon: "check", text: "Ready to apply. Nothing has changed since this plan." };
   const why = lower(stop(apply.reason ?? ""));
-  return { icon: "warn", text: why.includes("after this plan") ? `Out of date: ${why}` : `Can't be applied: ${why}`, tone: "warn" };
+  return { icon: "warn", text: `${apply.outdated ? "Out of date" : "Can't be applied"}: ${why}`, tone: "warn" };
 }
 
 /** What the popover says before the click. @param {import("../model.js").JobModel} model */
@@ -230,6 +238,6 @@ export function checkOf(model) {
   const changes = changesOf(model);
   if (apply && !apply.valid) return { note: apply.reason, isBad: true, changes };
   const state = Number.isFinite(apply?.state_serial) ? `state serial ${apply.state_serial}` : "no state yet";
-  const does = changes && isNothing(changes) ? " It changes nothing." : "";
+  const does = changes && isNothing(changes) ? " No changes." : "";
   return { note: `Starts a DEPLOY that applies exactly this plan. Nothing has changed since it was made (${state}).${does}`, isBad: false, changes };
 }

@@ -44,7 +44,7 @@ export class Find {
       }
     });
     this.#box.addEventListener("focusout", (event) => {
-      if (!this.#box.contains(event.relatedTarget) && !this.#input.value) this.#shut();
+      if (!this.#box.contains(event.relatedTarget) && !this.#input.value) this.#close();
     });
     one("[data-find-prev]").addEventListener("click", () => this.step(-1));
     one("[data-find-next]").addEventListener("click", () => this.step(1));
@@ -96,18 +96,18 @@ export class Find {
   close() {
     this.#input.value = "";
     this.#start();
-    this.#shut();
+    this.#close();
     this.#page.focusLog();
   }
 
-  #shut() {
+  #close() {
     if (!this.isOpen) return;
     this.#box.removeAttribute("data-open");
     for (const part of all("[data-find-count], .tool", this.#box)) part.hidden = true;
     one("kbd", this.#box).hidden = false;
   }
 
-  /** Searches anew: another query, or other streams. */
+  /** Restarts the search. */
   restart() {
     if (this.#input.value) this.#start();
   }
@@ -126,7 +126,7 @@ export class Find {
     this.#page.changed();
   }
 
-  // The first hit from the view's top on; before it where there is none after.
+  // The first hit after the view's top, or the last one before it.
   #progress() {
     const { hits, isDone } = this.#search;
     const isFirst = this.#at < 0;
@@ -163,7 +163,7 @@ export class Find {
     const { hits, isDone, isOn, isCapped, refusal, reason } = this.#search;
     const total = `${count(hits.length)}${isCapped ? "+" : isDone ? "" : "…"}`;
     let text = "";
-    if (refusal) text = refusal === 400 ? "not a pattern" : "no answer";
+    if (refusal) text = refusal === 400 ? "invalid pattern" : "no response";
     else if (isOn) text = hits.length ? `${this.#at < 0 ? "–" : count(this.#at + 1)} of ${total}` : isDone ? "no hits" : "…";
     this.#input.setAttribute("aria-invalid", String(refusal === 400));
     setText(this.#note, reason);

@@ -1,4 +1,4 @@
-// Searching the whole log, on the server: hits come while it looks. While the log grows it is asked again, from
+// Searching the whole log, on the server: hits stream in. While the log grows, it searches again from
 // where it has looked to.
 
 import { ApiError } from "../../lib/api.js";
@@ -28,9 +28,9 @@ export class LogSearch {
   /** True where what was there has been looked through. */
   isDone = true;
   isCapped = false;
-  /** Why it was not looked further, or what is wrong with the pattern. */
+  /** Why the search stopped, or the pattern's error. */
   reason = "";
-  /** The status that the search was refused with: 400 for a pattern that is none; 0 for none. */
+  /** The status that the search was refused with: 400 for an invalid pattern; 0 if it was not refused. */
   refusal = 0;
   /** @type {() => void} */
   onChange = () => {};
@@ -97,7 +97,7 @@ export class LogSearch {
       if (!(error instanceof ApiError)) throw error;
       // Asked again from there on, so these come again.
       this.hits.length = firstFrom(this.hits, this.scanned + 1);
-      this.refusal = error.isPassing ? 0 : error.status;
+      this.refusal = error.isTransient ? 0 : error.status;
       this.reason = error.message;
       this.#later(this.#backoff.next());
     }

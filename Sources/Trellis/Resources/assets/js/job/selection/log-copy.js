@@ -1,11 +1,11 @@
-// The log's text, from the server: copied, where it is not too much for a clipboard, or downloaded.
+// The log's text, from the server: copied or, if too large, downloaded.
 
 import { ApiError, sentence, UNREACHED } from "../../lib/api.js";
 import { copyFrom } from "../../lib/copy.js";
 import { counted } from "../../lib/format.js";
-import { showProblem, toast } from "../../lib/toast.js";
+import { showError, toast } from "../../lib/toast.js";
 
-// Bytes; a clipboard may take more, what it is pasted into seldom does.
+// Bytes; a clipboard may take more, paste targets rarely do.
 const MAX = 16 << 20;
 
 /**
@@ -22,9 +22,9 @@ export async function copyLog(api, button, part, what) {
       return;
     }
     const file = { href: api.textPath({ ...part, download: 1 }), text: "Download it instead" };
-    toast("That is more than 16 MiB of text, too much for the clipboard.", { tone: "warn", key: "copy", link: file });
+    toast("Too large for the clipboard (more than 16 MiB).", { tone: "warn", key: "copy", link: file });
   } catch (error) {
-    showProblem(error);
+    showError(error);
   }
 }
 

@@ -1,4 +1,4 @@
-// Lines that are picked by their numbers: a click, shift-click or drag; also by the address and the row cursor.
+// Line selection by number: a click, shift-click or drag; also by the address and the row cursor.
 
 import { copyFrom } from "../../lib/copy.js";
 import { one, setText } from "../../lib/dom.js";
@@ -73,7 +73,7 @@ export class Selection {
     history.replaceState(history.state, "", hashOf(range));
   }
 
-  /** From the line that the selection began with to `n`; starts one at `from` where there is none. */
+  /** Extends the selection to `n`; without a selection, starts one at `from`. */
   extend(from, n) {
     if (!this.range) this.#anchor = from;
     this.select(this.#anchor, n);
@@ -124,7 +124,7 @@ export function hashOf({ from, to }) {
   return from === to ? `#L${from}` : `#L${from}-L${to}`;
 }
 
-// What can be done with the log's text: the bar of the picked lines, and copying.
+// The action bar for selected lines.
 
 export class SelectionBar {
   #parts;
@@ -155,7 +155,7 @@ export class SelectionBar {
   async copy(button) {
     const { api, store, view, selection: { range } } = this.#parts;
     const part = range && { from: range.from, to: Math.min(range.to, store.count) };
-    if (range && range.from > store.count || view.streams === "") announce("There is nothing to copy");
+    if (range && range.from > store.count || view.streams === "") announce("Nothing to copy");
     else await copyLog(api, button, part ?? { streams: view.streams }, part ? copiedRange(part) : "Copied the log");
   }
 }

@@ -1,5 +1,5 @@
-// Terraform's colours: control sequences (ECMA-48) become text and style runs, line by line, for one stream.
-// The visible text is the one that the server's search and downloads know: sequences removed, what a carriage
+// Terraform's colors: control sequences (ECMA-48) become text and style runs, line by line, for one stream.
+// The visible text is the one that the server's search and downloads know: sequences removed, text that a carriage
 // return or a backspace overwrote gone.
 
 /**
@@ -48,10 +48,10 @@ export const PLAIN = intern(CLEAR);
 // Everything that is not printed; the tab is.
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/g;
 const HAS_CONTROL = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/;
-// A sequence longer than this was none, and is not waited for on the next line.
+// A longer sequence is invalid and does not continue on the next line.
 const MAX_REST = 4096;
 
-/** The parser of one stream. Its style goes on from line to line. */
+/** The parser of one stream. The style carries over from line to line. */
 export class AnsiParser {
   /** @type {Style} */
   style = PLAIN;
@@ -65,7 +65,7 @@ export class AnsiParser {
   }
 
   /**
-   * Goes on where another parser stopped.
+   * Resumes from another parser's state.
    * @param {{style?: string, rest?: string}} end
    */
   resume({ style, rest = "" }) {
@@ -75,7 +75,7 @@ export class AnsiParser {
 
   /**
    * @param {string} raw one line, without its line feed
-   * @param {boolean} [continued] it goes on where the stream's previous line was cut
+   * @param {boolean} [continued] it continues the stream's previous line, which was cut
    * @returns {StyledLine}
    */
   line(raw, continued = false) {
@@ -113,7 +113,7 @@ export class AnsiParser {
     return out.take();
   }
 
-  /** Each of these returns where to go on. */
+  /** Each of these returns the index to continue at. */
   #escape(raw, at) {
     const code = raw.charCodeAt(at + 1);
     if (Number.isNaN(code)) return this.#cut(raw, at);
@@ -133,7 +133,7 @@ export class AnsiParser {
     while (raw.charCodeAt(j) >= 0x20 && raw.charCodeAt(j) <= 0x3f) j += 1;
     if (j >= raw.length) return this.#cut(raw, at);
     const code = raw.charCodeAt(j);
-    if (code < 0x40 || code > 0x7e) return j; // no sequence after all: the character counts for itself
+    if (code < 0x40 || code > 0x7e) return j; // not a sequence: treat the character as text
     if (code === 0x6d) this.#sgr(raw.slice(from, j));
     return j + 1;
   }

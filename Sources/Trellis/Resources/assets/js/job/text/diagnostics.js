@@ -1,12 +1,12 @@
-// Terraform's diagnostics, whatever their stream: `╷ │ Error: … ╵` boxes, and bare `Error:` / `Warning:` lines.
+// Terraform's diagnostics in any stream: `╷ │ Error: … ╵` boxes, and bare `Error:` / `Warning:` lines.
 
 const HEAD = /^\s*│?\s*(Error|Warning): \S?/;
 const BARE = /^(Error|Warning): \S/;
-// After so many lines without an end it was no box.
+// A box that is still open after this many lines is not a box.
 const MAX_LINES = 2000;
 
 /** Watches the lines of one stream. */
-export class Marker {
+export class DiagnosticMarker {
   /** @type {null|{kind: null|"error"|"warning", lines: any[], size: number}} */
   #box = null;
 
@@ -68,7 +68,7 @@ export class Marker {
   }
 }
 
-// Where the log names errors and warnings: line numbers, in order, each once, whoever told of them.
+// The line numbers of errors and warnings, sorted and unique.
 
 /** @typedef {"error"|"warning"} Kind */
 
@@ -106,7 +106,7 @@ export class Outline {
   }
 
   /**
-   * The one after or before line `n`; round the end where there is none. 0 where there are none at all.
+   * The one after or before line `n`; wraps around. 0 where there are none at all.
    * @param {Kind} kind @param {number} n @param {1|-1} by
    */
   next(kind, n, by) {

@@ -1,4 +1,4 @@
-// A line as the page knows it, whether it came in a window of the server's or over the live feed.
+// A line, from a window or the live feed.
 
 import { styleOf } from "./ansi.js";
 
@@ -11,7 +11,7 @@ import { styleOf } from "./ansi.js";
  * @property {number} t milliseconds since 1970
  * @property {string} text the visible text, or its beginning
  * @property {(number|import("./ansi.js").Style)[]|null} runs
- * @property {boolean} continued it goes on where the stream's previous line was cut
+ * @property {boolean} continued it continues the stream's previous line, which was cut
  * @property {"error"|"warning"|null} mark part of a diagnostic
  * @property {boolean} head the line that names it
  * @property {number} length of the whole line: more than `text` where it is folded
@@ -20,7 +20,7 @@ import { styleOf } from "./ansi.js";
 /** @type {Stream[]} */
 export const STREAMS = ["STDOUT", "STDERR", "SYSTEM"];
 
-// So much of a line is shown until more is asked for; the server's windows hold no more either.
+// The number of characters shown before a line is folded; windows are cut there too.
 const FOLD = 4096;
 
 /** A line as the API sends it. @returns {Line} */

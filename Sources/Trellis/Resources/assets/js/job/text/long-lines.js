@@ -1,9 +1,9 @@
 // The rest of long lines, when it is asked for: by their button, or by a hit that lies in it.
 
-import { showProblem } from "../../lib/toast.js";
+import { showError } from "../../lib/toast.js";
 import { isFolded } from "./line.js";
 
-export class Unfolder {
+export class LineExpander {
   #parts;
   /** The hit that is gone to, until it can be seen. @type {import("../search/search.js").Hit|null} */
   #hit = null;
@@ -30,7 +30,7 @@ export class Unfolder {
       if (!whole) return;
       view.unfold(line, whole);
     } catch (error) {
-      showProblem(error);
+      showError(error);
       return;
     }
     const row = view.rowOf(n);

@@ -1,11 +1,11 @@
-// From styles to elements: the 16 colours are classes (the theme's own), all others are the stream's, kept legible.
+// Renders styles as elements: the 16 colors are classes (the theme's own), all others are the stream's, kept legible.
 
 import { marked } from "../../lib/invisible.js";
 import { PLAIN } from "./ansi.js";
 
 /** @typedef {import("./ansi.js").Style} Style */
 
-// The ground that colours must stand out from; --log-bg of both themes is within a hair of it.
+// The background for the contrast calculation; close to --log-bg of both themes.
 const GROUND = luminance(0x12, 0x10, 0x14);
 const MIN_CONTRAST = 4.5;
 const legible = new Map();
@@ -35,7 +35,7 @@ function look(style) {
 
 const code = (n) => (n < 8 ? 30 + n : 82 + n);
 
-/** Lightens a colour until it can be read on the log's ground. @param {string} hex */
+/** Lightens a color until it is legible on the log's background. @param {string} hex */
 function readable(hex) {
   let made = legible.get(hex);
   if (made) return made;
@@ -62,7 +62,7 @@ function luminance(r, g, b) {
  * @param {{text: string, runs: (number|Style)[]|null}} line
  * @param {{col: number, len: number, now: boolean}[]} [hits] in order, not overlapping
  */
-export function paint(host, line, hits = []) {
+export function renderText(host, line, hits = []) {
   const { text, runs } = line;
   host.textContent = "";
   if (!runs && !hits.length) {

@@ -1,4 +1,4 @@
-// What stands before a line: nothing, the time of day, or the time since the job's start.
+// The time shown before a line: none, time of day, or time since the start.
 
 import { timeOfDay } from "../../lib/format.js";
 

@@ -1,6 +1,6 @@
-// The row cursor: moved by keys, and set on the diagnostic or the line that is gone to.
+// The row cursor: moved by keys, and placed on the target line.
 
-import { announce, showProblem } from "../../lib/toast.js";
+import { announce, showError } from "../../lib/toast.js";
 
 export class Cursor {
   #parts;
@@ -44,7 +44,7 @@ export class Cursor {
     if (!window.isInView(row)) window.showRow(row, by < 0 ? 0.05 : 0.95);
     window.rows.redecorate();
     panel.redraw();
-    announce(said(n, view.line(n)));
+    announce(announcementFor(n, view.line(n)));
   }
 
   /** Selects its row. */
@@ -61,29 +61,29 @@ export class Cursor {
     const { store: { outline }, panel } = this.#parts;
     const here = outline.of(kind).includes(this.line) ? this.line : panel.topLine() - (by > 0 ? 1 : 0);
     const next = outline.next(kind, here, by);
-    if (next) this.show(next);
-    else announce(`There are no ${kind}s in this log`);
+    if (next) this.goTo(next);
+    else announce(`No ${kind}s in this log`);
   }
 
-  /** To a line that is to be read, whatever is shown. @param {number} n */
-  async show(n) {
+  /** Goes to a line, even if its stream is hidden. @param {number} n */
+  async goTo(n) {
     const { api, view, panel } = this.#parts;
     let line = view.line(n);
     try {
       line ??= await api.whole(n);
     } catch (error) {
-      showProblem(error);
+      showError(error);
       return;
     }
     if (line && !view.shows(line.stream)) panel.display.setStream(line.stream, true);
     this.set(n);
     panel.reveal(n);
     panel.focus();
-    announce(said(n, line), { urgent: true });
+    announce(announcementFor(n, line), { urgent: true });
   }
 }
 
-function said(n, line) {
+function announcementFor(n, line) {
   if (!line) return `Line ${n}`;
   return `Line ${n}${line.stream === "STDOUT" ? "" : `, ${line.stream.toLowerCase()}`}: ${line.text.slice(0, 300) || "empty"}`;
 }

@@ -1,4 +1,4 @@
-// What of the log is shown, and how: streams, wrapping, timestamps. Chosen by buttons and keys; but for the streams,
+// Display settings: streams, wrapping, timestamps. All except the streams
 // remembered.
 
 import { all, one, setText } from "../../lib/dom.js";
@@ -22,7 +22,7 @@ export class Display {
    * @param {HTMLElement} log
    * @param {() => number} start when the job started
    * @param {{rebuild: (change: () => void) => void, setWrap: (on: boolean) => void, streamsChanged: () => void}} page
-   *   rebuild: changes what rows look like, and draws them anew
+   *   rebuild: changes the look of rows and redraws them
    */
   constructor(log, start, page) {
     this.#log = log;

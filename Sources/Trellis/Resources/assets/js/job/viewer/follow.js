@@ -1,9 +1,9 @@
-// Staying at the end. Any upward intent lets go at once; coming back to the end takes hold again; nothing else
+// Follow mode. Any upward input unpins; returning to the end pins again; nothing else
 // moves the log.
 
 // Within this of the end is at the end: zoom makes scroll positions fractional.
 const NEAR = 4;
-// A scroll is made against the end as it was painted; a loud job has moved it on since.
+// A scroll targets the end as painted; new lines may have moved it.
 const PAINTED = 500;
 
 export class Follow {
@@ -48,7 +48,7 @@ export class Follow {
     return this.#place.maxY - this.#place.y <= NEAR;
   }
 
-  /** The log is about to change: where its end is now is where a scroll under way is going. */
+  /** Before the log changes: remember the end that an ongoing scroll targets. */
   remember() {
     if (this.pinned) return;
     const now = performance.now();
@@ -56,7 +56,7 @@ export class Follow {
     this.#ends.push({ at: now, max: this.#place.maxY });
   }
 
-  /** Lines that have come since it let go. */
+  /** New lines since unpinning. */
   get newLines() {
     return this.pinned ? 0 : Math.max(0, this.store.count - this.#since);
   }
@@ -66,13 +66,13 @@ export class Follow {
     this.#listeners.add(listener);
   }
 
-  /** The page itself has scrolled: that says nothing about the reader. */
+  /** A programmatic scroll; not user input. */
   moved() {
     this.#top = this.#place.y;
   }
 
   /** All that is here counts as seen. */
-  rebase() {
+  markAllSeen() {
     this.#since = this.store.count;
   }
 
@@ -108,20 +108,20 @@ export class Follow {
 }
 
 // Whether the log is being scrolled by hand: a wheel, a finger or a key moves it pixel by pixel, while the thumb of
-// the scroll bar, and the page, make it leap. The browser's event of a scroll does not tell.
+// the scroll bar, and the page, make it leap. The scroll event does not say which.
 
-// A wheel's or a key's scrolling may be smoothed over so many milliseconds.
+// Browsers may smooth scrolling by wheel or key over this many milliseconds.
 const SMOOTH = 400;
 const KEYS = new Set(["PageUp", "PageDown", "ArrowUp", "ArrowDown", " "]);
 
 /** @param {HTMLElement} scroller @returns {() => boolean} */
-export function scrollsByHand(scroller) {
+export function isScrolledByUser(scroller) {
   let last = -SMOOTH;
   let isTouched = false;
   const note = () => { last = performance.now(); };
   scroller.addEventListener("wheel", note, { passive: true });
   scroller.addEventListener("keydown", (event) => { if (KEYS.has(event.key)) note(); }, { capture: true });
-  // A flick goes on after the finger has left.
+  // Momentum scrolling continues after touchend.
   scroller.addEventListener("touchstart", () => { isTouched = true; }, { passive: true });
   scroller.addEventListener("scrollend", () => { isTouched = false; });
   return () => isTouched || performance.now() - last < SMOOTH;

@@ -32,7 +32,7 @@ export function startKeys(panel, page) {
     Home: () => panel.toStart(),
   };
 
-  // The browser's own search sees only what is mounted; who wants it presses twice.
+  // The browser's own search sees only what is mounted; press twice to use it.
   addEventListener("keydown", (event) => {
     const isFind = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "f";
     if (!isFind || panel.find.hasFocus || document.querySelector("dialog[open]")) return;

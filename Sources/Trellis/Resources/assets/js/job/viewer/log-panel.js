@@ -1,23 +1,23 @@
-// The log panel: brings store, view, window, following, search and selection together. What lines mean is theirs;
+// The log panel: brings store, view, window, following, search and selection together. They own the data;
 // when the page is drawn is decided here.
 
 import { one, setText } from "../../lib/dom.js";
 import { count, counted } from "../../lib/format.js";
-import { announce, showProblem } from "../../lib/toast.js";
+import { announce, showError } from "../../lib/toast.js";
 import { LineLoader } from "../feed/loader.js";
 import { Find } from "../search/find.js";
 import { LogSearch } from "../search/search.js";
 import { readHash, Selection, SelectionBar } from "../selection/selection.js";
-import { Unfolder } from "../text/long-lines.js";
+import { LineExpander } from "../text/long-lines.js";
 import { Cursor } from "./cursor.js";
 import { Display, press } from "./display.js";
-import { Follow, scrollsByHand } from "./follow.js";
+import { Follow, isScrolledByUser } from "./follow.js";
 import { GoToLine } from "./keys.js";
-import { Ruler } from "./overview-ruler.js";
+import { OverviewRuler } from "./overview-ruler.js";
 import { LineView } from "./view.js";
 import { LogWindow } from "./window.js";
 
-// No scroll for so long: it rests.
+// Idle time after which scrolling counts as finished.
 const REST = 150;
 
 export class LogPanel {
@@ -29,8 +29,8 @@ export class LogPanel {
   #search;
   #unfolder;
   #bar;
-  #ruler = new Ruler();
-  #byHand = scrollsByHand(this.#log);
+  #ruler = new OverviewRuler();
+  #byHand = isScrolledByUser(this.#log);
   #frame = 0;
   #rulerTimer = 0;
   #restTimer = 0;
@@ -68,7 +68,7 @@ export class LogPanel {
     });
     const window = this.#window;
     this.cursor = new Cursor({ api, store, view, window, panel: this });
-    this.#unfolder = new Unfolder(log, { api, view, window });
+    this.#unfolder = new LineExpander(log, { api, view, window });
     this.follow = new Follow(log, store, window);
     this.#search = new LogSearch(api, store);
     this.find = new Find(this.#search, {
@@ -95,7 +95,7 @@ export class LogPanel {
 
     window.onMove = () => this.follow.moved();
     store.onGrow(({ changed }) => {
-      if (this.isFilling()) this.follow.rebase();
+      if (this.isFilling()) this.follow.markAllSeen();
       if (changed.length) window.rows.redraw(changed);
       this.redraw();
     });
@@ -127,7 +127,7 @@ export class LogPanel {
     return this.#log === document.activeElement;
   }
 
-  /** Number of the first line that is wholly in view; 0 where there is none. */
+  /** The first fully visible line; 0 if there is none. */
   topLine() {
     return this.#view.length ? this.#view.lineAt(this.#window.topRow()) ?? 0 : 0;
   }
@@ -181,7 +181,7 @@ export class LogPanel {
     const { signal } = this.#going = new AbortController();
     this.loader.locate(n, signal).then(
       (found) => { if (!signal.aborted) run(found); },
-      (error) => { if (error.name !== "AbortError") showProblem(error); },
+      (error) => { if (error.name !== "AbortError") showError(error); },
     );
   }
 
@@ -195,7 +195,7 @@ export class LogPanel {
     return true;
   }
 
-  /** The log has moved down by so much: what is read stays where it is on the screen. @param {number} px */
+  /** The log has moved down by this many pixels: the visible text stays where it is on the screen. @param {number} px */
   shift(px) {
     if (!this.follow.pinned) this.#window.shift(px);
   }
@@ -211,7 +211,7 @@ export class LogPanel {
 
   // ---- what is shown, and how
 
-  // Everything is drawn anew around the row that is on top.
+  // Redraws everything around the top row.
   #rebuild(change) {
     const { row } = this.#window.top();
     change();
@@ -247,15 +247,15 @@ export class LogPanel {
       if (n && n <= this.#store.count) this.reveal(n);
       this.#window.showHere();
     }
-    this.#want();
+    this.#request();
     this.#drawPill();
     this.display.drawCounts(this.#store.counts);
     this.#planRuler();
   }
 
-  #want(isMoving = false) {
+  #request(isMoving = false) {
     const { first, end } = this.#window.rows;
-    this.loader.want(first, end, { direction: Math.sign(this.#window.y - this.#y), isMoving });
+    this.loader.request(first, end, { direction: Math.sign(this.#window.y - this.#y), isMoving });
   }
 
   #filled() {
@@ -272,7 +272,7 @@ export class LogPanel {
     const { y } = this.#window;
     if (!this.follow.pinned) {
       this.#window.showHere();
-      this.#want(Math.abs(y - this.#y) > 2 * this.#log.clientHeight);
+      this.#request(Math.abs(y - this.#y) > 2 * this.#log.clientHeight);
     }
     this.#y = y;
     clearTimeout(this.#restTimer);
@@ -282,7 +282,7 @@ export class LogPanel {
   #rest() {
     if (this.follow.pinned) return;
     this.#window.settle();
-    this.#want();
+    this.#request();
   }
 
   #resized() {
@@ -302,7 +302,7 @@ export class LogPanel {
     if (lines) setText(one("[data-pill-text]"), counted(lines, "new line"));
   }
 
-  // Not at every frame: it is a glance's worth.
+  // Throttled: not needed at every frame.
   #planRuler() {
     this.#rulerTimer ||= setTimeout(() => {
       this.#rulerTimer = 0;

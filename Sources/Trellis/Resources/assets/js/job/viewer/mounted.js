@@ -33,7 +33,7 @@ export class MountedRows {
     return this.#block.offsetHeight;
   }
 
-  /** Puts the block so far below the top of its element. @param {number} top */
+  /** Positions the block at an offset. @param {number} top */
   place(top) {
     const text = `${top}px`;
     if (this.#block.style.top !== text) this.#block.style.top = text;
@@ -44,7 +44,7 @@ export class MountedRows {
     return this.#nodes[row - this.first];
   }
 
-  /** The row that stands `y` pixels below the block's top; rows may have any height. @param {number} y */
+  /** The row `y` pixels below the block's top; rows may have any height. @param {number} y */
   rowAt(y) {
     let low = 0;
     let high = this.#nodes.length - 1;
@@ -80,7 +80,7 @@ export class MountedRows {
     this.end = end;
   }
 
-  /** Draws the rows that were waited for and are here now. @returns {boolean} whether there are any */
+  /** Renders rows that have just loaded. @returns {boolean} whether there are any */
   fill() {
     let isFilled = false;
     this.#nodes.forEach((node, i) => {
@@ -91,14 +91,14 @@ export class MountedRows {
     return isFilled;
   }
 
-  /** Draws a row anew. @param {number} row */
+  /** Redraws a row. @param {number} row */
   remake(row) {
     const node = this.#make(row);
     this.#nodes[row - this.first].replaceWith(node);
     this.#nodes[row - this.first] = node;
   }
 
-  /** Draws the marks of these lines anew. @param {import("../text/line.js").Line[]} lines */
+  /** Redraws the marks of these lines. @param {import("../text/line.js").Line[]} lines */
   redraw(lines) {
     for (const line of lines) {
       const node = this.node(line.n);
@@ -106,12 +106,12 @@ export class MountedRows {
     }
   }
 
-  /** Draws selection and cursor anew. */
+  /** Redraws selection and cursor. */
   redecorate() {
     this.#each((node, line) => { if (line) decorate(node, line, line.n, this.#decor); });
   }
 
-  /** Draws the hits anew. */
+  /** Redraws the hits. */
   repaint() {
     this.#each((node, line) => { if (line) repaint(node, line, this.#decor); });
   }

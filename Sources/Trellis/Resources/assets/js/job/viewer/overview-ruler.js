@@ -5,7 +5,7 @@ import { one } from "../../lib/dom.js";
 // Marks closer than this share of the log are one.
 const STEPS = 250;
 
-export class Ruler {
+export class OverviewRuler {
   #host = one("[data-ruler]");
   #drawn = "";
 

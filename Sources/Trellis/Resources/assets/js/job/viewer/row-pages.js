@@ -1,4 +1,4 @@
-// Rows that are here, by their place: pages of them, the longest unused ones given up when there are too many.
+// Loaded rows, in pages; evicts the least recently used pages.
 
 /** @typedef {import("../text/line.js").Line} Line */
 
@@ -28,7 +28,7 @@ export class RowPages {
     return this.#lines;
   }
 
-  /** @param {number} row @returns {Line|null|undefined} null: there is none in this place, and there will be none */
+  /** @param {number} row @returns {Line|null|undefined} null: there is no line in this place, and never will be */
   get(row) {
     return this.#pages.get(Math.floor(row / SIZE))?.rows[row % SIZE];
   }

@@ -2,7 +2,7 @@
 
 import { bytes } from "../../lib/format.js";
 import { isFolded } from "../text/line.js";
-import { paint } from "../text/styled-text.js";
+import { renderText } from "../text/styled-text.js";
 
 /** @typedef {import("../text/line.js").Line} Line */
 
@@ -25,7 +25,7 @@ shape.content.append((() => {
 })());
 
 /**
- * What else is known of a line when it is drawn.
+ * Decoration of a line.
  * @typedef {object} Decor
  * @property {(line: Line) => {col: number, len: number, now: boolean}[]} hits
  * @property {(n: number) => boolean} isSelected
@@ -34,7 +34,7 @@ shape.content.append((() => {
  */
 
 /**
- * @param {Line|null|undefined} line undefined: it has not come yet; null: it has got lost
+ * @param {Line|null|undefined} line undefined: not loaded; null: missing
  * @param {number|undefined} n where it is known
  * @param {Decor} decor
  * @returns {HTMLElement}
@@ -56,7 +56,7 @@ export function makeRow(line, n, decor) {
   row.dataset.line = String(n);
   if (!line) {
     row.dataset.missing = "";
-    tx.textContent = "This line has not arrived.";
+    tx.textContent = "This line is missing.";
     return row;
   }
   row.dataset.stream = line.stream;
@@ -65,7 +65,7 @@ export function makeRow(line, n, decor) {
   ts.firstChild.nodeValue = time;
   ts.lastChild.textContent = rest;
   decorate(row, line, n, decor);
-  paint(tx, line, decor.hits(line));
+  renderText(tx, line, decor.hits(line));
   if (isFolded(line)) row.append(unfoldButton(line));
   return row;
 }
@@ -87,9 +87,9 @@ export function decorate(row, line, n, decor) {
   if (line?.mark) row.dataset.mark = line.mark;
 }
 
-/** Draws the text anew. @param {HTMLElement} row @param {Line} line @param {Decor} decor */
+/** Redraws the text. @param {HTMLElement} row @param {Line} line @param {Decor} decor */
 export function repaint(row, line, decor) {
   const tx = /** @type {HTMLElement} */ (row.children[1]);
   const hits = decor.hits(line);
-  if (hits.length || tx.querySelector("mark")) paint(tx, line, hits);
+  if (hits.length || tx.querySelector("mark")) renderText(tx, line, hits);
 }

@@ -1,13 +1,13 @@
-// A log may be higher than any element: browsers stop at some 16 million pixels. Here the height of the element is
+// Browsers limit element heights to about 16 million pixels. Here the height of the element is
 // bounded, and what it stands for is not. Scrolling by hand moves pixel by pixel; a dragged thumb, or any leap, goes
 // in proportion; both ends are exact. Pure: the window asks, and moves the scroller.
 //
-// `y` is a place in the log, `top` one in the element; y = top + shift. Scrolling keeps the shift, a leap chooses it anew.
+// `y` is a place in the log, `top` one in the element; y = top + shift. Scrolling keeps the shift, a jump chooses a new one.
 
 const CAP = 8_000_000;
-// So far from each end the two are the same, so that there is room for scrolling by hand.
+// Near both ends the mapping is 1:1, to leave room for scrolling.
 const EDGE = 65_536;
-// In views: a longer step that nobody made by hand is a leap.
+// In viewport heights: a longer, non-manual step counts as a jump.
 const LEAP = 2;
 
 export class ScrollSpace {
@@ -43,7 +43,7 @@ export class ScrollSpace {
     return y - this.#shift;
   }
 
-  /** The log is so high now, and so much of it is in view. What is in view stays there. @param {number} whole @param {number} view */
+  /** Sets the height of the log and of the view. What is in view stays there. @param {number} whole @param {number} view */
   resize(whole, view) {
     this.#whole = Math.ceil(whole);
     this.#view = view;
@@ -58,7 +58,7 @@ export class ScrollSpace {
     return this.#top;
   }
 
-  /** The scroller stands at `top` now. @param {number} top @param {boolean} byHand a wheel, a finger or a key moves it */
+  /** The scroller is at `top` now. @param {number} top @param {boolean} byHand a wheel, a finger or a key moves it */
   moved(top, byHand) {
     const step = Math.abs(top - this.#top);
     this.#top = top;
@@ -66,7 +66,7 @@ export class ScrollSpace {
     this.#shift = Math.round(this.#share(top, this.height, this.#whole) - top);
   }
 
-  /** Whether there is room around `top` to go on by hand. @param {number} top */
+  /** Whether there is room around `top` for scrolling by hand. @param {number} top */
   hasRoom(top) {
     const y = this.toLog(top);
     const enough = LEAP * this.#view;

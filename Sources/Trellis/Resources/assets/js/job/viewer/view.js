@@ -1,4 +1,4 @@
-// Which lines are shown: all, or those of some streams. A row is a place in what is shown, from 0. Rows are here in
+// Which lines are shown: all, or those of some streams. A row is a place in what is shown, from 0. Rows are loaded only in
 // part only: what is not here is fetched by the loader when it is looked at.
 
 import { STREAMS } from "../text/line.js";

@@ -1,6 +1,6 @@
-// Which rows are mounted, and where the reader is: those in view and some around them, however long the log is.
+// The mounted rows and the scroll position: those in view and some around them, however long the log is.
 // They stand in an element of the log's (bounded) height. Without wrapping every row has one height and places are
-// exact; with wrapping they are estimates, and what is under the reader's eyes is held where it is when rows above it
+// exact; with wrapping they are estimates, and the visible rows stay in place when rows above
 // get their real height.
 
 import { MountedRows } from "./mounted.js";
@@ -72,7 +72,7 @@ export class LogWindow {
     return Math.ceil(this.#scroller.clientHeight / this.#rowHeight) + 1;
   }
 
-  get #over() {
+  get #overscan() {
     return Math.max(10, Math.min(MAX_OVER, Math.floor((MAX_ROWS - this.#inView) / 2)));
   }
 
@@ -129,12 +129,12 @@ export class LogWindow {
     this.#space.moved(this.#scroller.scrollTop - this.#pad, byHand);
   }
 
-  /** The scroller rests: what is in view gets its share of the scroll bar again, and room to go on. */
+  /** Scrolling has stopped: restores the scroll bar's proportion and the room to scroll further. */
   settle() {
     if (this.#space.isScaled) this.#moveTo(this.y);
   }
 
-  /** What is above the log has grown by so much: the text stays where it is on the screen. @param {number} px */
+  /** The content above the log has grown by this many pixels: the text stays where it is on the screen. @param {number} px */
   shift(px) {
     if (this.#scroller.scrollTop > 0) this.#scrollTo(this.#scroller.scrollTop + px);
   }
@@ -179,12 +179,12 @@ export class LogWindow {
     }
     const { row, offset } = this.top();
     const bottom = Math.min(total, row + this.#inView);
-    const over = this.#over;
+    const over = this.#overscan;
     const slack = Math.floor(over / 3);
     const { first, end } = this.#rows;
     const isEnough = first <= Math.max(0, row - slack) && end >= Math.min(total, bottom + slack) && end <= total;
     if (!isEnough) this.#mount(Math.max(0, row - over), Math.min(total, bottom + over));
-    this.#hold(row, offset);
+    this.#keepPosition(row, offset);
   }
 
   /**
@@ -197,7 +197,7 @@ export class LogWindow {
     if (!total) return;
     const at = Math.max(0, Math.min(total - 1, row));
     const top = Math.max(0, Math.min(at - Math.ceil(this.#inView * share), total - this.#inView));
-    this.#mount(Math.max(0, top - this.#over), Math.min(total, Math.max(at + 1, top + this.#inView) + this.#over));
+    this.#mount(Math.max(0, top - this.#overscan), Math.min(total, Math.max(at + 1, top + this.#inView) + this.#overscan));
     this.#y = this.#rows.first * this.#estimate;
     this.#resize();
     const node = this.#rows.at(at);
@@ -205,7 +205,7 @@ export class LogWindow {
     this.#moveTo(this.#y + node.offsetTop - Math.max(0, room * share));
   }
 
-  /** Mounts everything anew around a row: after a change of what is shown, or how. @param {number} row */
+  /** Mounts all rows again around a row, after a change of the filter or the display. @param {number} row */
   rebuild(row) {
     this.#clear();
     this.measure();
@@ -224,12 +224,12 @@ export class LogWindow {
     if (this.#rows.at(row)) this.#redraw(() => { this.#rows.remake(row); return true; });
   }
 
-  // What is in view stays where it is, whatever heights change. `draw` says whether it has drawn anything.
+  // Keeps the visible rows in place when heights change. `draw` returns whether it has drawn anything.
   #redraw(draw) {
     const { row, offset } = this.top();
     if (!draw()) return;
     this.#width();
-    this.#hold(row, offset);
+    this.#keepPosition(row, offset);
   }
 
   #clear() {
@@ -244,9 +244,9 @@ export class LogWindow {
     if (this.#wrap && this.#rows.count > 20) this.#estimate = Math.max(this.#rowHeight, this.#rows.height / this.#rows.count);
   }
 
-  // Puts `row` where it was: `offset` below the view's top. What the guess of the rows above was wrong by goes into
+  // Puts `row` where it was: `offset` below the view's top. Corrects the estimated height above, so
   // their height, so that nothing moves; only where that is no longer possible does the scroller.
-  #hold(row, offset) {
+  #keepPosition(row, offset) {
     const { y } = this;
     const { first } = this.#rows;
     const node = this.#rows.at(row);
@@ -294,7 +294,7 @@ export class LogWindow {
     this.onMove();
   }
 
-  // The log is as wide as the longest line that was seen, so that scrolling up and down changes it seldom.
+  // The log is as wide as the longest line that was seen, so that scrolling up and down changes it throttle.
   #width() {
     const digits = Math.max(4, String(this.#view.lineCount).length);
     if (digits !== this.#digits) {
