@@ -443,13 +443,6 @@ def test_A1_a_job_that_cannot_be_stopped_can_be_given_up(page: Page) -> None:
     assert not can(forced=True, give_up={"allowed": True}, engine_state="GONE")["giveUp"]
 
 
-def test_L6_the_job_page_asks_for_all_its_modules_at_once(page: Page, planned) -> None:
-    page.goto(f"/dashboard/jobs/{planned['job']['id']}")
-    listed = page.locator('link[rel="modulepreload"], script[src]').evaluate_all("nodes => nodes.map(node => node.href ?? node.src)")
-    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.endsWith('.js'))")
-    assert sorted(set(loaded)) == sorted(set(listed))
-
-
 # ---- values of vines: nothing is lost on the way through the form
 
 

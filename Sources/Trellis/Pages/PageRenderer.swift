@@ -4,7 +4,7 @@ internal import Hummingbird
 internal import Mustache
 internal import NIOCore
 
-/// Draws the pages. The templates are checked at the start: a missing one would otherwise render as nothing.
+/// Renders the pages. The templates are checked at the start: a missing template would render nothing.
 struct PageRenderer: Sendable {
     private let library: MustacheLibrary
     /// Where the pages find their scripts and styles.

@@ -20,7 +20,7 @@ function makeRow(worker) {
     h("td", { "data-label": "Jobs" }, `${jobs.length} of ${worker.slots}`, ...jobs.flatMap((id, i) => [i ? ", " : " ", h("a", { class: "mono", href: `/dashboard/jobs/${id}` }, shortId(id))])),
     h("td", { "data-label": "Engines" }, worker.engines?.length ? worker.engines.map((engine) => `${engine.name} ${engine.version}`).join(", ") : h("span", { class: "dim" }, "none reported")),
     h("td", { "data-label": "Version" }, worker.version || h("span", { class: "dim" }, "–")),
-    h("td", { "data-label": "Last seen" }, worker.last_seen_at ? agoTime(worker.last_seen_at) : h("span", { class: "dim" }, "never")));
+    h("td", { "data-label": "Last heartbeat" }, worker.last_seen_at ? agoTime(worker.last_seen_at) : h("span", { class: "dim" }, "never")));
 }
 
 function draw() {

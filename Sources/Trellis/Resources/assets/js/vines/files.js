@@ -7,7 +7,7 @@ import { restoreLineEnds, shownText } from "../lib/line-ends.js";
 import { toast } from "../lib/toast.js";
 import { droppedFiles, isLeftOut, pickedFiles } from "./folder.js";
 import { IGNORE_FILE, IgnoreRules } from "./ignore-rules.js";
-import { FieldError } from "./secret-field.js";
+import { FieldError } from "./fields.js";
 
 const MAX_FILE = 4 << 20;
 const MAX_FILES = 500;

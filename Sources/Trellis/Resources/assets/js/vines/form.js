@@ -6,7 +6,7 @@ import { messageOf, showError } from "../lib/toast.js";
 import { Declared } from "./declared.js";
 import { Files, isIn } from "./files.js";
 import { Pairs } from "./pairs.js";
-import { FieldError } from "./secret-field.js";
+import { FieldError } from "./fields.js";
 
 const KINDS = ["variables", "sensitive_variables", "environment", "sensitive_environment"];
 const TEXTS = ["project_name", "environment_stage", "region", "engine"];

@@ -4,7 +4,7 @@ import { all, h, icon, one } from "../lib/dom.js";
 import { isSame, writeExact } from "../lib/exact-json.js";
 import { restoreLineEnds, shownText } from "../lib/line-ends.js";
 import { kindOf, mismatch, parseValue, typeName } from "./hcl.js";
-import { FieldError, secretField } from "./secret-field.js";
+import { FieldError, secretField } from "./fields.js";
 
 /**
  * @typedef {object} Entry a row of the form

@@ -1,6 +1,30 @@
 internal import Domain
 internal import Wire
 
+/// The initial data of the job page.
+struct JobPage: Encodable {
+    struct VineBrief: Encodable {
+        var id: VineID
+        var title: String
+        var projectName: String
+        var environmentStage: String
+
+        init(_ job: Job) {
+            let settings = job.snapshot.settings
+            id = job.vine
+            projectName = settings.projectName
+            environmentStage = settings.environmentStage
+            title = "\(settings.projectName) / \(settings.environmentStage)"
+        }
+    }
+
+    var job: JobRecord
+    var vine: VineBrief
+    var apply: ApplyCheck
+    /// The log's last lines, so that the page shows them without asking.
+    var log: LineWindow
+}
+
 extension JobPage {
     /// What the template shows before any script runs.
     var fields: [String: Any] {
