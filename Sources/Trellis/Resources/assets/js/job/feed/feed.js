@@ -15,7 +15,7 @@ import { LogEndReader } from "./log-end.js";
  * @property {import("../../lib/realtime.js").Realtime} realtime the page's live connection
  * @property {() => boolean} isClosed whether the job's log has ended, as far as the job's record says
  * @property {() => boolean} isSettled whether nothing can be added to the log after its end
- * @property {() => void} onJob called where the job may have changed
+ * @property {() => void} onJob called when the job may have changed
  * @property {(worker: any, at: number) => void} onWorker takes a Tendril's row that has changed, and when
  */
 
@@ -44,7 +44,7 @@ export class Feed {
   #catchUp;
   #backoff = new Backoff();
   #listeners = new Set();
-  /** The row up to which the log went when the channel was joined; it is filled when that is here. */
+  /** The log's last row when the channel was joined; the log is filled once that row has arrived. */
   #mark = Infinity;
   #failures = 0;
   #holes = 0;
@@ -79,7 +79,7 @@ export class Feed {
     this.#store = options.store;
     this.#realtime = options.realtime;
     this.#catchUp = new LogEndReader(options.api, options.store);
-    // The connection looks after itself.
+    // The connection reconnects by itself.
     const readOn = () => { if (!document.hidden && this.state === "lost") this.#read(); };
     addEventListener("online", readOn);
     document.addEventListener("visibilitychange", readOn);
@@ -115,7 +115,7 @@ export class Feed {
     this.#read();
   }
 
-  /** Starts over, as after a sign-in, or where a log that seemed to have ended went on. */
+  /** Starts over, for example after a sign-in, or when a finished log continues. */
   restart() {
     if (this.state !== "ended" && this.state !== "refused") return;
     this.#leave();
@@ -124,7 +124,7 @@ export class Feed {
   }
 
   /**
-   * The log has ended, or has changed after its end: reads what is not here yet. A log that may still be completed,
+   * The log has ended, or changed after its end: loads the missing lines. A log that may still be completed,
    * because its Tendril was given up and can return, is followed after its end too.
    */
   finish() {
@@ -136,7 +136,7 @@ export class Feed {
     }
   }
 
-  /** True while new lines are delivered by themselves. */
+  /** True while new lines are pushed. */
   get isFollowed() {
     return this.#isJoined;
   }
@@ -196,7 +196,7 @@ export class Feed {
   #down(hasFailed) {
     if (this.#isOver) return;
     if (hasFailed) this.#failures += 1;
-    // After its end nothing is claimed of the log that a lost connection would make untrue.
+    // A finished log stays correct without a connection.
     if (this.state === "ended") return;
     if (!this.isPolling) this.#lose();
     this.#startFallbackTimer();
@@ -218,7 +218,7 @@ export class Feed {
     this.#isLate = false;
   }
 
-  // MARK: without it
+  // MARK: over HTTP
 
   // Reads the end, and repeats at intervals while the live connection is blocked.
   #read() {
@@ -281,7 +281,7 @@ export class Feed {
     this.#goLive(true);
   }
 
-  // MARK: what comes
+  // MARK: incoming rows
 
   // False if earlier rows are missing.
   #receive(row) {

@@ -1,6 +1,5 @@
-// Polls the job, independently of the live feed: the status every 3 s until it is terminal, then the job until
-// its log is final, then once in a while for as long as something can still be added. And, while it runs, whether its
-// Tendril is still heard of.
+// Polls the job, independently of the live feed: the status every 3 s until it is terminal, then the job until its log
+// is final, then rarely, for as long as something can still be added. While the job runs, also polls its Tendril.
 
 import { ApiError, get } from "../../lib/api.js";
 import { connection } from "../../lib/connection.js";
@@ -10,9 +9,9 @@ const EVERY = 3000;
 // The live feed reports what is added after the end; this poll is for when it doesn't get through.
 const LATE = 15_000;
 const WORKERS_EVERY = 10_000;
-// Without an answer for this long, the next question is a better one.
+// Give up on a response after this long, and ask again.
 const TIMEOUT = 5000;
-// An apply stores its state many times a second; a plan's validity is asked for less often.
+// An apply stores its state many times a second; throttle the check of a plan.
 const APPLY_GAP = 500;
 
 export class StatusPoll {
@@ -23,13 +22,13 @@ export class StatusPoll {
   #busy = false;
   /** @type {import("../../lib/realtime-channel.js").Channel|null} */
   #plan = null;
-  /** True while the last question had no answer. */
+  /** True while the last request got no response. */
   isCut = false;
   /** Whether nothing else reports changes of the record: then the poll fetches it. @type {() => boolean} */
   needsRecord = () => false;
   /** @type {() => void} */
   onChange = () => {};
-  /** @type {(error: ApiError) => void} called once where the server refuses to answer */
+  /** @type {(error: ApiError) => void} called once if the server refuses */
   onRefused = () => {};
 
   /**
@@ -51,7 +50,7 @@ export class StatusPoll {
     this.#followPlan();
     this.#model.onChange(() => this.#followPlan());
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.#catchUp(); });
-    // What was known before the connection was lost is not judged by.
+    // Discard what was known before the connection was lost.
     connection.onChange(() => {
       this.#workersAt = -WORKERS_EVERY;
       if (!connection.isOffline) this.#catchUp();
@@ -113,7 +112,7 @@ export class StatusPoll {
     this.#nextIfNeeded();
   }
 
-  /** What Apply and Re-run would do is not known yet, or may have changed. */
+  /** Whether the apply check is missing or may have changed. */
   get #isAsked() {
     const { job, apply, isTerminal } = this.#model;
     return isTerminal && (!apply?.rerun_note || job.job_type === "PLAN" && job.status === "SUCCESS" && !apply.valid);
@@ -126,7 +125,7 @@ export class StatusPoll {
     return apply;
   }
 
-  // ---- a saved plan, which its vine can make out of date at any time
+  // ---- a saved plan, which a change of its vine can make outdated
 
   get #isOpenPlan() {
     const { job, apply } = this.#model;

@@ -1,5 +1,5 @@
-// Data about the whole log: how long it is, how far the feed has come, and where errors are. Its lines
-// are the view's: forwarded to the view.
+// Data about the whole log: how long it is, how far the feed has come, and where errors are. Lines are forwarded to the
+// view.
 
 import { Outline } from "../text/diagnostics.js";
 import { LiveLines } from "./live-lines.js";
@@ -15,7 +15,7 @@ export class LineStore {
   count = 0;
   /** By stream. @type {Record<import("../text/line.js").Stream, number>} */
   counts = { STDOUT: 0, STDERR: 0, SYSTEM: 0 };
-  /** The last chunk that was taken. */
+  /** The last chunk that was received. */
   lastSeq = 0;
   /** When the newest line was written. */
   lastTime = 0;
@@ -27,8 +27,7 @@ export class LineStore {
   }
 
   /**
-   * Takes the end of the log, as the server gives it. What lies between the last line that was known and these is
-   * fetched when it is looked at.
+   * Takes the end of the log, as the server gives it. Lines between the last known one and these are loaded when they come into view.
    * @param {import("./log-api.js").LogAnswer} answer that reaches the end, of all streams
    */
   takeEnd({ seq, total, counts, ends, lines }) {
@@ -41,7 +40,7 @@ export class LineStore {
     this.#grow(lines.filter((line) => line.n > known), []);
   }
 
-  /** Takes a chunk of the live feed, once. @param {import("./live-lines.js").LogRow} row @returns {boolean} false for one that was here already */
+  /** Takes a chunk of the live feed, once. @param {import("./live-lines.js").LogRow} row @returns {boolean} false for a known one */
   takeRow(row) {
     if (row.seq <= this.lastSeq) return false;
     this.lastSeq = row.seq;

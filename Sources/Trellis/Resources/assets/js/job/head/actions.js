@@ -11,7 +11,7 @@ import { checkOf, REMEDY } from "./text.js";
 /**
  * @param {import("../model.js").JobModel} model
  * @param {import("../feed/status-poll.js").StatusPoll} watch
- * @returns {{remedy: () => void, freeAssignment: () => void}} what the strip offers
+ * @returns {{remedy: () => void, freeAssignment: () => void}} for the buttons of the status bar
  */
 export function startActions(model, watch) {
   const path = `/api/jobs/${model.job.id}`;
@@ -20,10 +20,10 @@ export function startActions(model, watch) {
   const makeRerun = async () => goTo(await post(`${path}/rerun`));
   const planVine = async () => goTo(await post("/api/jobs", { job_type: "PLAN", vine_id: model.job.vine_id }));
 
-  /** What leads to a plan that may be applied; null where nothing does. */
+  /** The action that leads to a valid plan; null without one. */
   const remedyOf = () => {
     switch (model.apply?.remedy) {
-      // The vine is as it was: a re-run plans the same configuration, and keeps the link to this job.
+      // The vine is unchanged: a re-run plans the same configuration and keeps the link to this job.
       case "RERUN": return { text: REMEDY, run: makeRerun };
       case "PLAN_VINE": return { text: REMEDY, run: planVine };
       default: return null;
@@ -79,7 +79,7 @@ export function startActions(model, watch) {
         run: (_, choice) => (choice === "job" ? makeRerun() : planVine()),
       });
     }
-    // Whatever it applies, it asks first, as where it was started.
+    // Confirm first if it applies anything.
     confirmFirst({
       title: `Re-run: ${type} of ${model.vine.title}`, text: note, action: `Start ${type}`, run: makeRerun,
       ...(type === "DESTROY" ? { name: model.vine.title, isDanger: true } : { changes }),

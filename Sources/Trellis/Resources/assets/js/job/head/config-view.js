@@ -6,7 +6,7 @@ import { highlight, isHighlighted } from "../../lib/hcl-highlight.js";
 import { marked } from "../../lib/invisible.js";
 import { isSecret, jsonView, mask } from "../../lib/json-view.js";
 
-// So many lines of a file are shown until more are asked for.
+// The number of lines shown until the user asks for more.
 const LINES = 2000;
 const VALUES = "Values";
 const JSON_TAB = "JSON";
@@ -30,7 +30,7 @@ export function configView(snapshot) {
       const panel = one(`#${tab.getAttribute("aria-controls")}`, box);
       panel.hidden = !isOn;
       if (isOn && focus) tab.focus();
-      // Most files are never looked at.
+      // Render a tab when it is first opened.
       if (isOn && !panel.hasChildNodes()) panel.append(tabs.find(([name]) => name === key)[2]());
     }
   };
@@ -86,7 +86,7 @@ function values(snapshot, files) {
 function valueView(value) {
   if (isSecret(value)) return mask();
   if (typeof value !== "string") return jsonView(value);
-  // Lines are shown as lines.
+  // Keep line breaks.
   return value.includes("\n") ? marked(h("pre", { class: "json s-block" }), value) : marked(h("code", { class: "json s-line" }), JSON.stringify(value));
 }
 

@@ -43,7 +43,7 @@ export function startDetails(model) {
   }
 }
 
-// Beside the log they are open unless closed before; under it they are closed.
+// Beside the log they are open unless the user closed them; under it they are closed.
 function openAsRemembered() {
   const closed = new Set((pref("details.closed") ?? "").split(",").filter(Boolean));
   const place = () => {
@@ -51,7 +51,7 @@ function openAsRemembered() {
   };
   place();
   WIDE.addEventListener("change", place);
-  // At the press, not at `toggle`: that comes a task later, and a reload may come before it.
+  // Save on click: the `toggle` event comes one task later, when the page may be reloading.
   for (const details of all("[data-details]")) {
     one("summary", details).addEventListener("click", () => {
       if (!WIDE.matches) return;
@@ -80,7 +80,7 @@ function metadata(job) {
   return h("p", { class: "dim" }, "No metadata yet.");
 }
 
-// What became of the engine's process.
+// The text for each engine state.
 const TERRAFORM = { NONE: "not started", RUNNING: "running", STOPPING: "stopping", GONE: "exited", UNKNOWN: "unknown" };
 
 /** @param {import("../model.js").JobModel} model */

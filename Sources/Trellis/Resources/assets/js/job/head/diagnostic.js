@@ -1,5 +1,4 @@
-// What an error message says, taken apart: the cause first, then where. Terraform's own layout is understood; any other
-// text is a cause as it stands. Pure.
+// Parses an error message into its cause and location. Knows Terraform's layout; any other text is the cause. Pure.
 
 /**
  * @typedef {object} Diagnostic
@@ -10,7 +9,7 @@
  * @property {number} others how many more errors the message counts
  */
 
-// As a diagnostic has them, each on a line of its own before the source; or together, after the text.
+// The location: on separate lines before the source, or in one line after the text.
 const WITH = /^with (.+?),?$/;
 const ON = /^on (.+?) line (\d+)\b/;
 const PLACE = /^(?:with (.+?)(?:, (?=on )|$))?(?:on (.+?)(?: line (\d+))?)?$/;
@@ -18,7 +17,7 @@ const SOURCE = /^\d+:/;
 const VALUE = /^[├│╵╷]/;
 const OTHERS = /^\(?and (\d+) more errors?\)?[.:]?$/i;
 const SENTENCE = /^.+?[.!?](?=\s+["'(]?[A-Z])/;
-// A summary this long, or with a colon in it, names the cause; a shorter one is a heading of what follows.
+// A summary of this length, or with a colon, names the cause; a shorter one is the heading of the detail.
 const HEADING = 60;
 // A longer cause is shortened to its first sentence.
 const LONG = 120;
@@ -71,7 +70,7 @@ function plain(lines, found) {
   return lines.slice(0, -1);
 }
 
-/** Paths in a Tendril's folders are no help to a reader: what lies in them is named as Terraform sees it. */
+/** Removes the Tendril's folders from paths, so files have the names that Terraform sees. */
 function withoutFolders(text, ids) {
   return ids.filter(Boolean).reduce((left, id) => left.replaceAll(new RegExp(`(?:/[^\\s/'"\`:]+)*/${id}(?:/|(?=[\\s'"\`:,.]|$))`, "g"), ""), text);
 }

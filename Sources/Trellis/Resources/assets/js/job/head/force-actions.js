@@ -10,7 +10,7 @@ import { heartbeatText } from "./text.js";
 
 const RUNS = new Set(["RUNNING", "STOPPING"]);
 
-/** Which of the two can be done now. @param {import("../model.js").JobModel} model */
+/** Which of the two actions are available. @param {import("../model.js").JobModel} model */
 export function forceActions({ job, worker }) {
   // A page that can't reach the server knows nothing of the Tendril either.
   if (connection.isOffline) return { force: false, giveUp: false };
@@ -19,7 +19,7 @@ export function forceActions({ job, worker }) {
   return { force: isStopping && !job.forced && !isLost, giveUp: isLost || isStopping && isUnstoppable(job) };
 }
 
-/** The Tendril answers, but Terraform did not exit when it was killed. @param {import("../model.js").Job} job */
+/** Whether the Tendril is connected but Terraform did not exit after being killed. @param {import("../model.js").Job} job */
 function isUnstoppable({ forced, give_up: rule }) {
   return forced && rule != null && (rule.allowed || now() >= Date.parse(rule.allowed_from ?? ""));
 }

@@ -1,5 +1,5 @@
-// The status bar: wait reason, then phases, then the banner. It is always
-// there, and keeps its height, so that the end of a job moves nothing.
+// The status bar: wait reason, then phases, then the banner. It is always visible and keeps its height, so nothing
+// shifts when a job ends.
 
 import { connection, knownNow } from "../../lib/connection.js";
 import { h, icon, one } from "../../lib/dom.js";
@@ -21,7 +21,7 @@ export class StatusBar {
   /** Reassigns the job to any Tendril. @type {() => void} */
   onFree = () => {};
   /**
-   * Where the page is narrow the banner may be taller: called with by how much.
+   * Called with the height that the banner grew by, which can happen on narrow pages.
    * @type {(px: number) => void}
    */
   onGrow = () => {};
@@ -33,7 +33,7 @@ export class StatusBar {
     this.#model = model;
     model.onChange(() => this.draw());
     connection.onChange(() => this.draw());
-    // Silence is no event; while Terraform stops, its Tendril can be lost too.
+    // A missing heartbeat triggers no event; the Tendril can be lost while Terraform stops, too.
     setInterval(() => { if (!model.isFinal) this.draw(); }, 1000);
     this.draw();
   }
@@ -93,7 +93,7 @@ export class StatusBar {
     return this.#dated(plain("heart", [phases, text], [list, h("p", { class: "strip-2" }, text)]));
   }
 
-  // While the server can't be reached, what is shown is what was known.
+  // While the server can't be reached, show the last known state and its time.
   #dated(made) {
     if (!connection.isOffline) return made;
     const [time] = timeOfDay(connection.heardAt);
@@ -114,7 +114,7 @@ export class StatusBar {
     const end = [];
     const [error] = this.#heads.error;
     if (error && job.status === "FAILED") end.push(button("Jump to error", "down", () => this.onJump(error), `Jump to line ${error} (e)`));
-    // A plan that failed is run again, which is another button's.
+    // A failed plan is run again with the Re-run button.
     const remedy = job.status === "SUCCESS" && apply && !apply.deploy_id && apply.remedy;
     if (remedy) end.push(button(REMEDY, "PLAN", () => this.onRemedy()));
     return {

@@ -21,7 +21,7 @@ import { phaseTimes } from "./phases.js";
 
 const at = (time) => (time ? Date.parse(time) : Number.NaN);
 
-/** The job's error, taken apart. @param {any} job */
+/** The parts of the job's error message. @param {any} job */
 export const errorOf = (job) => diagnosticOf(job.error_message, [job.vine_id, job.id]);
 
 /** @param {import("../model.js").JobModel} model @returns {string} */
@@ -47,7 +47,7 @@ export function verdict(model) {
 }
 
 /**
- * How many warnings and errors a job has: as its record says, or the log.
+ * How many warnings and errors a job has: the larger count of the job's record and the log.
  * @param {import("../model.js").JobModel} model
  * @param {{errors: number, warnings: number}} log
  */
@@ -85,7 +85,7 @@ export function facts(model, log) {
     else add("signal", "Terraform is finishing in-flight changes. The vine stays locked until it exits.");
   }
   if (isPlan && apply) list.push(planStatus(apply));
-  // What was left out on purpose is part of what the plan is.
+  // Show what the user left out of the plan.
   if (job.targets?.length) list.push({ icon: "branch", text: `only ${job.targets.length === 1 ? job.targets[0] : counted(job.targets.length, "target")}`, tone: "warn" });
   if (job.refresh_only) list.push({ icon: "rerun", text: "refresh only" });
   if (warnings && job.status !== "FAILED") list.push({ icon: "warn", text: counted(warnings, "warning"), tone: "warn", jump: "warning" });
@@ -93,7 +93,7 @@ export function facts(model, log) {
     if (isNews(job, error)) list.push({ icon: "exit", text: endText(job), long: true });
     if (outcome.unfinished?.length) add("warn", `Left unfinished: ${outcome.unfinished.join(", ")}`);
   }
-  // A plan leaves the state as it was.
+  // A plan does not change the state.
   if (outcome && !isPlan) {
     const { state_serial_before: before, state_serial_after: after } = outcome;
     if (Number.isFinite(after)) {
@@ -108,7 +108,7 @@ export function facts(model, log) {
   if (job.status === "SUCCESS" && phases.length) list.push({ icon: "time", isMinor: true, text: phases.map(([name, ms]) => `${name.toLowerCase()} ${span(ms)}`).join(", ") });
   if (job.log_state === "INCOMPLETE") list.push({ icon: "warn", text: "log incomplete", tone: "warn" });
   if (job.status === "FAILED" && error.more) list.push({ icon: "", text: error.more, long: true });
-  // A re-run that applies something is said on the page; one that only plans, by its button.
+  // Announce a re-run only if it applies something; otherwise the button's title says it.
   if (apply?.rerun === "DEPLOY" && job.engine_state !== "STOPPING") list.push({ icon: "rerun", text: `Re-run: ${lower(stop(apply.rerun_note))}`, long: true });
   return list;
 }
@@ -137,8 +137,7 @@ export function endText(job) {
 }
 
 /**
- * How the Tendril of a running job is heard of. Whether it is lost is the server's to say: a page that was cut off
- * itself has heard nothing from anybody.
+ * The last heartbeat of a running job's Tendril. The server decides whether the Tendril is lost, because a page that was offline itself has heard nothing.
  * @returns {{lost: boolean, text: string, more: string}}
  */
 export function heartbeatText(job, worker) {
@@ -170,7 +169,7 @@ export function durationText(job) {
   return { from: started, to };
 }
 
-/** One sentence for people who listen, when the status changes. */
+/** The announcement for screen readers when the status changes. */
 export function statusSentence(model) {
   const { job } = model;
   const said = verdict(model);
@@ -205,9 +204,9 @@ const WHEN = {
 const stop = (text) => text.trim().replace(/\.$/, "");
 const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
 
-// Whether a saved plan may be applied, in words: the strip, the popover and the buttons say the same.
+// Whether a saved plan may be applied; used by the status bar, the popover and the buttons.
 
-/** The numbers that a job, its metadata or its plan gives. @returns {import("../../lib/changes.js").Changes|null} */
+/** The change counts of a job, its metadata or its plan. @returns {import("../../lib/changes.js").Changes|null} */
 export function changesOf({ job, apply }) {
   const { execution_metadata: metadata } = job;
   const found = job.changes ?? metadata?.changes ?? metadata?.planned_changes ?? apply?.changes;
@@ -224,7 +223,7 @@ export function planText(model) {
   return isNothing(changes) ? "Plan: no changes" : `Plan: ${plannedText(changes)}`;
 }
 
-/** What became of the plan. @param {import("../model.js").Apply} apply @returns {Fact} */
+/** The status of the plan. @param {import("../model.js").Apply} apply @returns {Fact} */
 export function planStatus(apply) {
   if (apply.deploy_id) return { icon: "DEPLOY", text: "Applied by job", job: apply.deploy_id };
   if (apply.valid) return { icon: "check", text: "Ready to apply. Nothing has changed since this plan." };
@@ -232,7 +231,7 @@ export function planStatus(apply) {
   return { icon: "warn", text: `${apply.outdated ? "Out of date" : "Can't be applied"}: ${why}`, tone: "warn" };
 }
 
-/** What the popover says before the click. @param {import("../model.js").JobModel} model */
+/** The text of the popover. @param {import("../model.js").JobModel} model */
 export function checkOf(model) {
   const { apply } = model;
   const changes = changesOf(model);

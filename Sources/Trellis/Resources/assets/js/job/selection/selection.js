@@ -151,7 +151,7 @@ export class SelectionBar {
     one("[data-picked-clear]").addEventListener("click", () => { selection.clear(); focusLog(); });
   }
 
-  /** Copies the selection; without one, all that is shown. @param {Element|null} button */
+  /** Copies the selection or, without one, all visible lines. @param {Element|null} button */
   async copy(button) {
     const { api, store, view, selection: { range } } = this.#parts;
     const part = range && { from: range.from, to: Math.min(range.to, store.count) };

@@ -1,5 +1,4 @@
-// Display settings: streams, wrapping, timestamps. All except the streams
-// remembered.
+// Display settings: streams, wrapping, timestamps. All except the streams remembered.
 
 import { all, one, setText } from "../../lib/dom.js";
 import { short } from "../../lib/format.js";

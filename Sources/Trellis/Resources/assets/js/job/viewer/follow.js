@@ -1,5 +1,4 @@
-// Follow mode. Any upward input unpins; returning to the end pins again; nothing else
-// moves the log.
+// Follow mode. Any upward input unpins; returning to the end pins again; nothing else moves the log.
 
 // Within this of the end is at the end: zoom makes scroll positions fractional.
 const NEAR = 4;
@@ -71,7 +70,7 @@ export class Follow {
     this.#top = this.#place.y;
   }
 
-  /** All that is here counts as seen. */
+  /** Marks all lines as seen. */
   markAllSeen() {
     this.#since = this.store.count;
   }
@@ -84,7 +83,7 @@ export class Follow {
     this.#set(false);
   }
 
-  /** The reader has scrolled, or the page has. */
+  /** Handles a scroll event. */
   scrolled() {
     const top = this.#place.y;
     const before = this.#top;
@@ -108,7 +107,7 @@ export class Follow {
 }
 
 // Whether the log is being scrolled by hand: a wheel, a finger or a key moves it pixel by pixel, while the thumb of
-// the scroll bar, and the page, make it leap. The scroll event does not say which.
+// the scroll bar, and the page, make it jump. The scroll event does not say which.
 
 // Browsers may smooth scrolling by wheel or key over this many milliseconds.
 const SMOOTH = 400;

@@ -1,5 +1,5 @@
 // The log panel: brings store, view, window, following, search and selection together. They own the data;
-// when the page is drawn is decided here.
+// this class decides when to draw.
 
 import { one, setText } from "../../lib/dom.js";
 import { count, counted } from "../../lib/format.js";
@@ -36,18 +36,18 @@ export class LogPanel {
   #restTimer = 0;
   // Where the view's top was at the last scroll.
   #y = 0;
-  // A line of the address that is not in the log yet.
+  // A line from the URL that is not in the log yet.
   #awaited = 0;
-  /** Finding out which row a line is in. @type {AbortController|null} */
+  /** Aborts the request for a line's row. @type {AbortController|null} */
   #going = null;
-  /** While this says true, lines that come are not new: the page is still being filled. @type {() => boolean} */
+  /** While true, arriving lines don't count as new: the page is still loading. @type {() => boolean} */
   isFilling = () => false;
 
   /**
    * @param {import("../feed/log-api.js").LogApi} api
    * @param {import("../feed/store.js").LineStore} store
    * @param {{start: () => number, refused: (error: Error) => void, trouble: () => void}} page
-   *   start: when the job started; trouble: lines can't be had now, or can be again
+   *   start: when the job started; trouble: loading lines failed, or works again
    */
   constructor(api, store, page) {
     this.#store = store;
@@ -81,7 +81,7 @@ export class LogPanel {
     });
     this.selection = new Selection(log, {
       changed: () => { window.rows.redecorate(); this.#planRuler(); },
-      // The bar takes its room from the log's foot, and must not take the line that was picked with it.
+      // The selection bar covers the bottom of the log; keep the selected line visible.
       opened: (n) => this.#makeRoom(n),
       reveal: (n) => this.reveal(n),
       picked: () => this.follow.unpin(),
@@ -132,7 +132,7 @@ export class LogPanel {
     return this.#view.length ? this.#view.lineAt(this.#window.topRow()) ?? 0 : 0;
   }
 
-  /** Copies the selection; without one, all that is shown. @param {Element|null} button */
+  /** Copies the selection or, without one, all visible lines. @param {Element|null} button */
   copy(button) {
     this.#bar.copy(button);
   }
@@ -170,7 +170,7 @@ export class LogPanel {
     });
   }
 
-  // Where some streams are hidden, the server may have to say which row a line is in.
+  // If streams are hidden, only the server may know the row of a line.
   #goTo(n, run) {
     this.#going?.abort();
     const row = this.#view.rowOf(n);
@@ -200,7 +200,7 @@ export class LogPanel {
     if (!this.follow.pinned) this.#window.shift(px);
   }
 
-  // The log is lower now. What was at its foot moves up, no further than it has to.
+  // The log got shorter: scroll up just enough to keep its bottom line visible.
   #makeRoom(n) {
     this.#resized();
     const row = this.#view.rowOf(n);
@@ -224,7 +224,7 @@ export class LogPanel {
     this.#going?.abort();
     this.loader.reset();
     this.#view.setStreams(this.display.streams);
-    // More or less there at once; exactly when the server has said where that is.
+    // Scroll to the approximate position at once, and to the exact one when the server responds.
     const show = (row) => { this.#window.rebuild(row); this.#draw(); };
     show(this.#view.near(n));
     if (!this.follow.pinned && this.#view.length && n) this.#goTo(n, show);
@@ -234,7 +234,7 @@ export class LogPanel {
 
   // ---- drawing
 
-  /** What has come since the last frame is drawn in the next one. */
+  /** Draws pending changes in the next frame. */
   redraw() {
     if (!this.#frame) this.#frame = requestAnimationFrame(() => { this.#frame = 0; this.#draw(); });
   }

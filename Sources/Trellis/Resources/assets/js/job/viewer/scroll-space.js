@@ -2,7 +2,8 @@
 // bounded, and what it stands for is not. Scrolling by hand moves pixel by pixel; a dragged thumb, or any leap, goes
 // in proportion; both ends are exact. Pure: the window asks, and moves the scroller.
 //
-// `y` is a place in the log, `top` one in the element; y = top + shift. Scrolling keeps the shift, a jump chooses a new one.
+// `y` is a place in the log, `top` one in the element; y = top + shift. Scrolling keeps the shift, a jump chooses a new
+// one.
 
 const CAP = 8_000_000;
 // Near both ends the mapping is 1:1, to leave room for scrolling.

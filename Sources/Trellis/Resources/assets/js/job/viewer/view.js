@@ -1,5 +1,5 @@
-// Which lines are shown: all, or those of some streams. A row is a place in what is shown, from 0. Rows are loaded only in
-// part only: what is not here is fetched by the loader when it is looked at.
+// Which lines are shown: all, or those of some streams. A row is a place in what is shown, from 0. Not all rows are
+// loaded; the loader fetches rows as they come into view.
 
 import { STREAMS } from "../text/line.js";
 import { RowPages } from "./row-pages.js";
@@ -11,7 +11,7 @@ export class LineView {
   #pages = new RowPages();
   /** @type {Set<string>} */
   #shown = new Set(STREAMS);
-  /** The length of the longest line that was here: how wide the log is. */
+  /** The length of the longest line so far, which is the width of the log. */
   columns = 0;
 
   /** @param {import("../feed/store.js").LineStore} store */
@@ -24,7 +24,7 @@ export class LineView {
     return this.#shown.size !== STREAMS.length;
   }
 
-  /** The streams that are shown, as the API wants them; null for all. */
+  /** The visible streams as an API parameter; null for all. */
   get streams() {
     return this.isFiltered ? STREAMS.filter((stream) => this.#shown.has(stream)).join(",") : null;
   }
@@ -51,12 +51,12 @@ export class LineView {
     this.#pages.clear();
   }
 
-  /** @param {number} row @returns {Line|null|undefined} undefined: not here; null: it has got lost */
+  /** @param {number} row @returns {Line|null|undefined} undefined: not loaded; null: missing */
   get(row) {
     return this.#pages.get(row);
   }
 
-  /** The line of number `n`, if it is here. @param {number} n @returns {Line|null|undefined} */
+  /** The line with number `n`, if it is loaded. @param {number} n @returns {Line|null|undefined} */
   line(n) {
     const row = this.rowOf(n);
     const line = row === undefined ? undefined : this.get(row);
@@ -73,12 +73,12 @@ export class LineView {
     return this.isFiltered ? this.#pages.rowOf(n) : this.#within(n - 1);
   }
 
-  /** Where line `n` is, more or less. @param {number} n */
+  /** The approximate row of line `n`. @param {number} n */
   near(n) {
     return this.rowOf(n) ?? this.guess([n])[0];
   }
 
-  /** Where lines are, more or less. @param {readonly number[]} numbers in order */
+  /** The approximate rows of lines. @param {readonly number[]} numbers in order */
   guess(numbers) {
     if (!this.isFiltered) return numbers.map((n) => n - 1);
     const places = [[-1, 0], ...this.#pages.places(), [this.length, this.#store.count + 1]];
@@ -96,9 +96,9 @@ export class LineView {
   }
 
   /**
-   * Takes lines that were asked for with this view's streams.
+   * Adds lines that were loaded with this view's streams.
    * @param {import("../feed/log-api.js").LogAnswer} answer
-   * @param {number} [from] the row that was asked for: what is left out from there on has got lost
+   * @param {number} [from] the requested row: rows that the response leaves out after it are missing
    */
   take({ row, lines }, from = Infinity) {
     let next = from;
@@ -110,7 +110,7 @@ export class LineView {
     });
   }
 
-  /** The rest of a line that was folded has come. @param {Line} line @param {Line} whole */
+  /** The rest of a folded line has loaded. @param {Line} line @param {Line} whole */
   unfold(line, { text, runs, length }) {
     Object.assign(line, { text, runs, length });
     this.columns = Math.max(this.columns, text.length);

@@ -1,12 +1,11 @@
-// The mounted rows and the scroll position: those in view and some around them, however long the log is.
-// They stand in an element of the log's (bounded) height. Without wrapping every row has one height and places are
-// exact; with wrapping they are estimates, and the visible rows stay in place when rows above
-// get their real height.
+// The mounted rows and the scroll position: those in view and some around them, however long the log is. They are in an
+// element of the log's (bounded) height. Without wrapping, all rows have the same height and positions are exact; with
+// wrapping they are estimates, and the visible rows stay in place when rows above get their real height.
 
 import { MountedRows } from "./mounted.js";
 import { ScrollSpace } from "./scroll-space.js";
 
-// Mounted rows are kept under 300; wrapped ones are fewer pixels' worth of guessing when there are more of them.
+// The maximum number of mounted rows. More mounted rows make the estimates for wrapped rows better.
 const MAX_ROWS = 300;
 const MAX_OVER = 60;
 
@@ -83,7 +82,7 @@ export class LogWindow {
     return this.#space.toLog(this.#scroller.scrollTop - this.#pad);
   }
 
-  /** The furthest that can be. */
+  /** The maximum of `y`. */
   get maxY() {
     const beyond = this.#scroller.scrollHeight - this.#space.height;
     return this.#height + beyond - this.#scroller.clientHeight - this.#pad;
@@ -98,7 +97,7 @@ export class LogWindow {
     return { row, offset: this.#wrap ? 0 : row * this.#rowHeight - y };
   }
 
-  /** The first row that is wholly in view. */
+  /** The first fully visible row. */
   topRow() {
     const { row, offset } = this.top();
     return Math.min(offset < -2 ? row + 1 : row, Math.max(0, this.#view.length - 1));
@@ -114,7 +113,7 @@ export class LogWindow {
     return rows.rowAt(y - this.#y);
   }
 
-  /** True where the row is mounted and wholly in view. @param {number} row */
+  /** Whether the row is mounted and fully visible. @param {number} row */
   isInView(row) {
     const node = this.#rows.at(row);
     if (!node) return false;
@@ -154,7 +153,7 @@ export class LogWindow {
   showEnd() {
     const total = this.#view.length;
     const need = this.pageRows + 2;
-    // While lines trickle in, the top is trimmed now and then, not at every line.
+    // Trim the top occasionally, not at every new line.
     const { first: before } = this.#rows;
     const first = total - before > MAX_ROWS - 40 || before >= total || total - before < need ? Math.max(0, total - need - 40) : before;
     this.#mount(first, total);
@@ -170,7 +169,7 @@ export class LogWindow {
     this.#moveTo(-this.#pad);
   }
 
-  /** Mounts what the scroll position asks for. */
+  /** Mounts the rows for the scroll position. */
   showHere() {
     const total = this.#view.length;
     if (!total) {
@@ -214,12 +213,12 @@ export class LogWindow {
     this.showHere();
   }
 
-  /** Rows that are mounted have come. */
+  /** Mounted rows have loaded. */
   fill() {
     this.#redraw(() => this.#rows.fill());
   }
 
-  /** A row's text is another one now. @param {number} row */
+  /** A row's text has changed. @param {number} row */
   remake(row) {
     if (this.#rows.at(row)) this.#redraw(() => { this.#rows.remake(row); return true; });
   }
@@ -244,8 +243,8 @@ export class LogWindow {
     if (this.#wrap && this.#rows.count > 20) this.#estimate = Math.max(this.#rowHeight, this.#rows.height / this.#rows.count);
   }
 
-  // Puts `row` where it was: `offset` below the view's top. Corrects the estimated height above, so
-  // their height, so that nothing moves; only where that is no longer possible does the scroller.
+  // Puts `row` where it was: `offset` below the view's top. Corrects the estimated height above, so that nothing moves;
+  // scrolls only if that is not enough.
   #keepPosition(row, offset) {
     const { y } = this;
     const { first } = this.#rows;
@@ -294,7 +293,7 @@ export class LogWindow {
     this.onMove();
   }
 
-  // The log is as wide as the longest line that was seen, so that scrolling up and down changes it throttle.
+  // The log is as wide as the longest line that was seen, so scrolling up and down rarely changes the width.
   #width() {
     const digits = Math.max(4, String(this.#view.lineCount).length);
     if (digits !== this.#digits) {
