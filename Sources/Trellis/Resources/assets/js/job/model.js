@@ -30,7 +30,7 @@ export class JobModel {
     return this.isTerminal && this.job.log_state !== "OPEN" && this.job.engine_state !== "STOPPING";
   }
 
-  /** True once nothing can be added: after a job was given up, its Tendril may still report what it did. */
+  /** True once nothing can be added. After a job was given up, its Tendril may still report. */
   get isSettled() {
     return this.isFinal && this.job.log_state === "COMPLETE" && this.job.engine_state !== "UNKNOWN";
   }

@@ -87,7 +87,7 @@ function clear() {
 
 form.addEventListener("input", filter);
 form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
-// A row is a link as a whole; its own text can still be selected.
+// The whole row is a link; its text can still be selected.
 one("[data-rows]").addEventListener("click", (event) => {
   if (event.target.closest("a, button") || String(getSelection())) return;
   event.target.closest("tr")?.querySelector(".row-link").click();

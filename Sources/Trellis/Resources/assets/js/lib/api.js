@@ -1,10 +1,10 @@
-// Calls to the API. Every call that changes something carries the session's CSRF token.
+// Calls to the API. Every call that changes something sends the session's CSRF token.
 
 import { connection } from "./connection.js";
 import { parseExact, parseKeepingDigits, writeExact } from "./exact-json.js";
 import { sync } from "./timing.js";
 
-/** An answer that is an error, with the server's own sentence. */
+/** An error response, with the server's message. */
 export class ApiError extends Error {
   /** @param {number} status 0 where no answer came @param {string} message */
   constructor(status, message) {
@@ -18,12 +18,12 @@ export class ApiError extends Error {
   }
 }
 
-/** What is said where no answer came. */
+/** The message if there is no response. */
 export const UNREACHED = "Can't reach the server. Check your connection and try again.";
 // A proxy between this page and the server reports that it can't reach it.
 const PROXY = new Set([502, 504]);
 
-// The type checker's library does not know these yet.
+// Missing in the type checker's library.
 const signals = /** @type {any} */ (AbortSignal);
 
 const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
@@ -82,7 +82,7 @@ export function query(values) {
   for (const [name, value] of Object.entries(values)) {
     if (value !== null && value !== undefined && value !== "") params.set(name, String(value));
   }
-  // A space as %20: a plus sign is one only in forms.
+  // Encode a space as %20: a plus sign means a space only in forms.
   const text = params.toString().replaceAll("+", "%20");
   return text ? `?${text}` : "";
 }

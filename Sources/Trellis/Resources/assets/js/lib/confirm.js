@@ -1,4 +1,4 @@
-// Confirms irreversible actions: with the counts, the Tendril, or by having the vine's name typed.
+// Confirms irreversible actions: shows the counts and the Tendril, or asks for the vine's name.
 
 import { deltas } from "./changes.js";
 import { h, one, setText } from "./dom.js";
@@ -28,7 +28,7 @@ const picker = new TendrilPicker(box);
 /** @type {Question|null} */
 let asked = null;
 
-// Spaces around the slash do not make it another name.
+// Ignore spaces around the slash.
 const plain = (text) => text.trim().replace(/\s*\/\s*/g, "/");
 const isMet = () => !asked?.name || plain(form.elements.name.value) === plain(asked.name);
 

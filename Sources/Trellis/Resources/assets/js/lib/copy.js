@@ -1,4 +1,4 @@
-// The clipboard, and the check mark that says it worked.
+// Copies to the clipboard and confirms with a check mark.
 
 import { icon } from "./dom.js";
 import { announce, toast } from "./toast.js";
@@ -13,7 +13,7 @@ async function toClipboard(text) {
   }
 }
 
-// Pages on plain http beyond localhost have no clipboard API.
+// Pages over plain HTTP have no clipboard API, except on localhost.
 function copyWithExecCommand(text) {
   const area = document.createElement("textarea");
   area.value = text;

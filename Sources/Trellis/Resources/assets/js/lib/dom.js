@@ -1,4 +1,4 @@
-// Building and finding elements. Text only ever becomes a text node.
+// Builds and finds elements. Text always becomes a text node.
 
 import { parseKeepingDigits } from "./exact-json.js";
 
@@ -33,7 +33,7 @@ export function icon(name, size = "") {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", size ? `i ${size}` : "i");
   svg.setAttribute("aria-hidden", "true");
-  // The icon turns as a whole: a part of it would have the page laid out and painted for each frame.
+  // Rotate the whole icon: rotating a part would cause layout and paint in each frame.
   if (document.getElementById(`i-${name}`)?.hasAttribute("data-spins")) svg.classList.add("spin");
   const use = document.createElementNS(SVG, "use");
   use.setAttribute("href", `#i-${name}`);
@@ -75,7 +75,7 @@ export function all(selector, root = document) {
   return [...root.querySelectorAll(selector)];
 }
 
-/** Sets an element's text if it is another one, so that an unchanged node is not touched. */
+/** Sets an element's text only if it differs. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

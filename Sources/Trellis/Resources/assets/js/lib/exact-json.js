@@ -1,6 +1,6 @@
 // JSON without loss: numbers keep their digits. JSON.parse makes doubles of them, which rounds what is longer.
 
-/** A number as it is written. */
+/** A number with its original digits. */
 export class Digits {
   /** @param {string} text as JSON writes it */
   constructor(text) {
@@ -156,7 +156,7 @@ function write(value, indent, line) {
   return indent ? `${open}${inner}${items.join(`,${inner}`)}${line}${close}` : open + items.join(",") + close;
 }
 
-/** True for equal values, digit for digit; the order of members does not count. */
+/** Compares values digit by digit; ignores the order of members. */
 export function isSame(left, right) {
   if (left instanceof Digits || right instanceof Digits) return left instanceof Digits && right instanceof Digits && left.text === right.text;
   if (left instanceof Map || right instanceof Map) {

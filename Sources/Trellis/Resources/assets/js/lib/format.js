@@ -91,7 +91,7 @@ export function bytes(n) {
 /** The first eight characters of an id. @param {string} id */
 export const shortId = (id) => id.slice(0, 8);
 
-// `time` elements that say how long ago something was, and its exact moment on hover.
+// `time` elements that show how long ago something happened, and the exact time on hover.
 
 /** Fills one element. @param {HTMLElement} node @param {string} at RFC 3339 */
 export function setAgo(node, at) {
@@ -112,7 +112,7 @@ export function agoTime(at) {
   return node;
 }
 
-/** Keeps all of them true. */
+/** Updates all of them. */
 export function startTimes() {
   setInterval(() => {
     if (document.hidden) return;

@@ -9,7 +9,7 @@ const SECRET = new Set(["(sensitive)", "(sensitive value)"]);
 /** True for the placeholder of a sensitive value. @param {any} value */
 export const isSecret = (value) => SECRET.has(value);
 
-/** The chip in a sensitive value's place. */
+/** The chip that replaces a sensitive value. */
 export const mask = () => h("span", { class: "mask" }, icon("lock"), "sensitive");
 
 /** @param {any} value @returns {HTMLElement} */
@@ -39,7 +39,7 @@ function write(host, value, depth) {
   }
 }
 
-// A text of many lines, such as a file, is broken where its lines end: for the eye alone, it stays one JSON string.
+// Breaks text with several lines at its line ends, for display only: it stays one JSON string.
 function string(value, depth) {
   const lines = JSON.stringify(value).split(/(?<=(?<!\\)(?:\\\\)*\\n)(?!"$)/);
   if (lines.length === 1) return part("s", lines[0]);

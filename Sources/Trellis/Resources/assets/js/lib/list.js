@@ -6,7 +6,7 @@ import { Realtime } from "./realtime.js";
 import { pollWhileVisible, throttle, sync } from "./timing.js";
 import { showError } from "./toast.js";
 
-// One answer is at most this long; what is older than that stays as it was fetched.
+// The maximum size of a page; older rows are not refreshed.
 const MAX = 200;
 const PAGE = 50;
 
@@ -18,7 +18,7 @@ export class LiveList {
   /** @type {any[]} */
   items = [];
   cursor = null;
-  /** True until the first answer. */
+  /** True until the first response. */
   isLoading = true;
   /** @type {() => void} */
   onChange = () => {};
@@ -99,7 +99,7 @@ export class LiveList {
 }
 
 /**
- * Keeps table rows in step with items, touching only what changed.
+ * Updates table rows to match items, and changes only what differs.
  * @param {HTMLElement} body
  * @param {any[]} items
  * @param {(item: any) => string} keyOf a row is made again when its key changes
@@ -138,8 +138,8 @@ export function drawNothing(isEmpty, content) {
   if (isEmpty) host.replaceChildren(...content);
 }
 
-// Keeps a list in step with a table of the server: a change triggers a reload. Polling continues,
-// on, slower while changes are told of.
+// Keeps a list in step with a table of the server: a change triggers a reload. Polling continues, less often while
+// changes are reported.
 
 const GAP = 300;
 const TOLD = 15_000;
@@ -164,8 +164,8 @@ export function followTable(list, table) {
   list.onRefused = () => channel.leave();
 }
 
-// Where somebody was in a list: filters stand in the address; how much was loaded, and how far it was scrolled, in the
-// history's entry. So *Back* and a reload lead to the same place.
+// The reader's place in a list: filters are in the URL; the loaded count and the scroll position are in the history
+// entry. So *Back* and a reload lead to the same place.
 
 /**
  * @param {LiveList} list
@@ -175,7 +175,7 @@ export async function keepPlace(list, onFresh = () => {}) {
   const place = history.state?.place;
   history.scrollRestoration = "manual";
   addEventListener("pagehide", () => save(list));
-  // A tab that is thrown away says no goodbye.
+  // A discarded tab fires no `pagehide`.
   addEventListener("scrollend", () => save(list));
   if (!place) {
     if (list.isLoading) await list.refresh();

@@ -1,4 +1,4 @@
-// Menus of buttons with `data-menu`: in the top layer, so that no panel cuts them off.
+// Menus of buttons with `data-menu`, in the top layer so that no panel clips them.
 
 import { all, h, icon } from "./dom.js";
 
@@ -78,7 +78,7 @@ function behave(menu, owner) {
   });
   menu.addEventListener("click", (event) => {
     const item = event.target.closest("[role^=menuitem]");
-    // A check box stays open for the next one.
+    // The menu stays open after a check box.
     if (item && item.getAttribute("role") === "menuitem") close(true);
   });
   addEventListener("pointerdown", (event) => {

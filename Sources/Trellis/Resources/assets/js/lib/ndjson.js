@@ -1,4 +1,4 @@
-// Answers that come line by line, each a JSON value, for as long as the server has something to say.
+// Reads streamed responses with one JSON value per line.
 
 import { ApiError, sentence, UNREACHED } from "./api.js";
 import { connection } from "./connection.js";

@@ -1,5 +1,5 @@
-// One channel of the connection: rejoined after each disconnect, with the current bindings. What belongs to
-// an earlier join is not listened to.
+// One channel of the connection: rejoined after each disconnect, with the current bindings. Messages of an earlier join
+// are ignored.
 
 import { Backoff } from "./timing.js";
 
@@ -29,7 +29,7 @@ export class Channel {
   #joinedAt = 0;
   #ids = new Set();
   #isLeft = false;
-  // One timer: for the answer to a join, or for the next one.
+  // One timer: for the reply to a join, or for the next join.
   #timer = 0;
 
   /** @param {Wire} wire @param {string} name @param {ChannelOptions} options */
@@ -64,7 +64,7 @@ export class Channel {
     this.#wire.remove(this);
   }
 
-  /** Joins at once where it waits. */
+  /** Joins at once if it is waiting. */
   retryNow() {
     if (this.#joinRef) return;
     this.#backoff.reset();
@@ -87,7 +87,7 @@ export class Channel {
    */
   take(joinRef, ref, event, payload) {
     if (!this.#joinRef) return;
-    // A reply, and a close in the older form, name the join by `ref` alone.
+    // A reply, and an older form of close, name the join by `ref` only.
     const isOurs = joinRef === null ? this.isJoined || ref === this.#joinRef : joinRef === this.#joinRef;
     if (!isOurs) return;
     switch (event) {

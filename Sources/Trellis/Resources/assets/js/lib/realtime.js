@@ -1,6 +1,6 @@
 // One WebSocket for a page, however many of its parts are live. It speaks Supabase Realtime: messages of Phoenix,
-// version 2.0.0. It is open while a channel needs it and reconnects; channels request missed data
-// for by the channels when they join again, so nothing is kept here to be sent later.
+// version 2.0.0. It is open while a channel needs it and reconnects; channels request missed data when they rejoin, so
+// nothing is buffered here.
 
 import { connection } from "./connection.js";
 import { Channel } from "./realtime-channel.js";
@@ -14,7 +14,7 @@ const SILENCE = 10_000;
 const IMPATIENT = 5000;
 // A connection that lasted this long resets the backoff.
 const STABLE = 5000;
-// How often to try where connections seem to be blocked for good.
+// The retry interval while WebSockets count as blocked.
 const BLOCKED = 30_000;
 
 export class Realtime {
@@ -60,7 +60,7 @@ export class Realtime {
   }
 
   /**
-   * Joins a channel, now and after every break, until it is left.
+   * Joins a channel, now and after each disconnect, until it is left.
    * @param {string} name
    * @param {import("./realtime-channel.js").ChannelOptions} options
    */
@@ -98,7 +98,7 @@ export class Realtime {
     try {
       socket = new WebSocket(url);
     } catch {
-      // Some policies forbid it outright. Told later, as any failure is.
+      // Some policies forbid WebSockets. Report it later, like any failure.
       this.#timer = setTimeout(() => this.#fail());
       return;
     }

@@ -1,5 +1,5 @@
-// The list of Tendrils to choose one from: "Any available" first, then each with its dot and, where it can't be
-// chosen, the reason.
+// The list of Tendrils to choose one from: "Any available" first, then each with its status and, if it can't be chosen,
+// the reason.
 
 import { get } from "./api.js";
 import { dot, h, one } from "./dom.js";
@@ -30,7 +30,7 @@ export class TendrilPicker {
     this.#chosen?.focus({ preventScroll: true });
   }
 
-  /** Back to "Any available" alone, until a list is loaded. */
+  /** Shows only "Any available" until a list is loaded. */
   clear() {
     this.#run += 1;
     this.#draw([]);
@@ -58,7 +58,7 @@ export class TendrilPicker {
   }
 
   #any(workers) {
-    // Chosen all the same: the job then waits, and says what for.
+    // It can still be chosen: the job then waits and shows why.
     const why = workers.length && !workers.some(canTake)
       ? "None can take it now; the job waits" : "The first free ONLINE Tendril";
     return h("label", { class: "any" }, this.#radio("", true, false), h("span", { class: "name" }, "Any available"), h("span", { class: "why" }, why));

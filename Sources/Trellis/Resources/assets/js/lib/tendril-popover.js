@@ -57,7 +57,7 @@ export class TendrilPopover {
     addEventListener("pointerdown", (event) => {
       if (this.isOpen && !this.#box.contains(event.target) && !this.#button?.contains(event.target)) this.close(true);
     });
-    // Tab leaves it: then it is over.
+    // Close it when Tab moves the focus out.
     this.#box.addEventListener("focusout", (event) => {
       if (event.relatedTarget && !this.#box.contains(event.relatedTarget) && event.relatedTarget !== this.#button) this.close();
     });
@@ -158,7 +158,7 @@ export class TendrilPopover {
     this.#error.textContent = text;
   }
 
-  // Under the button's end, or over it where there is more room. On a phone the style sheet makes it a bottom sheet.
+  // Below the button, or above it if there is more room. On a phone the style sheet makes it a bottom sheet.
   #place() {
     if (!this.isOpen || !this.#button?.isConnected) return;
     const edge = this.#button.getBoundingClientRect();

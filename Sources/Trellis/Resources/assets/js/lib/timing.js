@@ -1,4 +1,4 @@
-// The server's clock, as far as this page knows it: durations tick on it, not on the viewer's own.
+// The server's clock: durations use it instead of the viewer's clock.
 
 let offset = 0;
 
@@ -36,8 +36,7 @@ export class Backoff {
 // Throttles bursts of calls.
 
 /**
- * Runs at once when it is asked to, then not before `gap` ms after that is done; calls in the
- * meantime, that makes one more run.
+ * Runs at once, then at the earliest `gap` ms after the run has ended; calls in the meantime cause one more run.
  * @param {number} gap
  * @param {() => Promise<any>} run must not throw
  * @returns {() => void}
@@ -83,7 +82,7 @@ export function pollWhileVisible(interval, run) {
   timer = setTimeout(now, interval);
   return {
     now,
-    /** Another interval, from now on. */
+    /** Changes the interval. */
     setInterval(other) {
       if (interval === other || stopped) return;
       interval = other;

@@ -18,7 +18,7 @@ export function toast(text, { tone = "err", link, key } = {}) {
   return node;
 }
 
-// How a call that failed is shown: a notice, with the way to sign in where that is what is missing.
+// Shows a failed call as a notice, with a sign-in link if the user is signed out.
 
 /** @param {unknown} error */
 export function showError(error) {

@@ -1,4 +1,4 @@
-// A sensitive value. At rest it is a line of dots; while it is edited it takes several lines, such as a PEM key, whole.
+// A sensitive value. It is shown as a line of dots; while it is edited, it can have several lines, such as a PEM key.
 
 import { h } from "../lib/dom.js";
 
@@ -21,7 +21,7 @@ export function secretField(placeholder) {
   });
   area.addEventListener("input", grow);
   area.addEventListener("blur", () => {
-    // A line would lose the line ends.
+    // A single-line field would lose the line ends.
     if (area.value.includes("\n") || !area.isConnected) return;
     line.value = area.value;
     line.removeAttribute("aria-invalid");
@@ -30,7 +30,7 @@ export function secretField(placeholder) {
   return { node: host, field };
 }
 
-/** A field that is not right, with the sentence that says so. */
+/** An invalid field, with the message for the user. */
 export class FieldError extends Error {
   /**
    * @param {string} message

@@ -126,8 +126,7 @@ export class Files {
   }
 
   /**
-   * Puts files into the form. One that has a name of the form takes its place; files of one name that come together
-   * are all kept, for a person to rename. A folder that comes into an empty form is its root.
+   * Puts files into the form. A file replaces the one with its name in the form; files with the same name in one upload are all kept, for the user to rename. A folder in an empty form becomes the root.
    * @param {import("./folder.js").Found} found
    */
   async take({ files, folder }) {
@@ -155,7 +154,7 @@ export class Files {
         continue;
       }
       replaced.add(name);
-      // A script that could be executed still can.
+      // Keep the executable bit.
       old.value = isBinary(old.value) ? text : typeof old.value === "string" ? text : new Map([...old.value, ["content", text]]);
       old.area.readOnly = false;
       old.text = text;
@@ -180,7 +179,7 @@ export class Files {
     return (path) => rules.excludes(path.startsWith(base) ? path.slice(base.length) : path);
   }
 
-  /** Takes blank rows away, for what comes in their place. */
+  /** Removes all rows. */
   #clear() {
     for (const row of this.#rows) row.item.remove();
     this.#rows = [];

@@ -1,4 +1,4 @@
-// The form for a vine, new or changed. What was typed stays until it is saved; what was not touched is not sent.
+// The form for a vine, new or changed. Keeps its input until it is saved, and sends only changes.
 
 import { call, get } from "../lib/api.js";
 import { all, h, icon, one, setText } from "../lib/dom.js";
@@ -117,7 +117,7 @@ export class VineForm {
     this.#declared.show(files.map(([name, text]) => [name.slice(folder ? folder.length + 1 : 0), text]));
   }
 
-  /** A new vine as a whole. */
+  /** The request for a new vine. */
   #created() {
     const body = new Map();
     body.set("project_name", this.#needed("project_name", "Enter a project name."));
@@ -131,7 +131,7 @@ export class VineForm {
     return body;
   }
 
-  /** What was touched, and nothing else: an emptied field is null. */
+  /** The request for a change: only edited fields; an emptied one is null. */
   #changed() {
     const body = new Map();
     const isTouched = (name) => this.#form.elements[name].value !== this.#shown.get(name);
@@ -170,7 +170,7 @@ export class VineForm {
     return this.#text(name);
   }
 
-  /** What the form does not show of a source, such as the folder where Terraform runs, stays. */
+  /** Keeps what the form does not show of a source, such as the folder where Terraform runs. */
   #inline(files) {
     /** @type {Map<string, any>|undefined} */
     const before = this.#vine?.get("source");

@@ -49,7 +49,7 @@ function destroy(vine) {
   });
 }
 
-/** What stays behind when the vine goes. */
+/** What remains after the vine is deleted. */
 function leftBehind({ resource_count: resources, state_kept_by: keeper }) {
   if (keeper) return `Its state is kept by ${keeper}, so Vintner does not know whether it still has resources. They are not destroyed.`;
   if (resources === undefined) return "Its state may still have resources. They are not destroyed.";
@@ -90,7 +90,7 @@ function breakLock(vine) {
   });
 }
 
-/** Nobody is about to give this lock back by itself. */
+/** Whether the lock will not be released by itself. */
 const isLeftOver = (lock) => !lock.at_work && (lock.job_id || now() - Date.parse(lock.since) > LONG_LOCK);
 
 function sourceOf({ source }) {
@@ -175,7 +175,7 @@ function clear() {
   search.elements.q.focus();
 }
 
-// `#ID` is where the job's page links to; the beginning of an id does.
+// The job's page links to `#ID`; the start of an ID is enough.
 function showLinkedVine() {
   const asked = location.hash.slice(1);
   for (const row of document.querySelectorAll("tr[data-asked]")) row.removeAttribute("data-asked");
