@@ -177,6 +177,17 @@ import Wire
         }
     }
 
+    @Test func theStoredPhasesAreBounded() {
+        let phase = JobPhase(name: "plan", startedAt: Timestamp(milliseconds: 0))
+        let long = JobPhase(name: String(repeating: "a", count: 65), startedAt: phase.startedAt)
+        let most = Array(repeating: phase, count: JobPhase.maximumCount)
+        #expect(JobPhase.bounded(most) == most)
+        #expect(JobPhase.bounded(most + [long]) == most)
+        #expect(JobPhase.bounded([long])[0].name.utf8.count <= JobPhase.nameBytes)
+        let edge = JobPhase(name: String(repeating: "a", count: 64), startedAt: phase.startedAt)
+        #expect(JobPhase.bounded([edge]) == [edge])
+    }
+
     @Test func aJobThatWaitsForALockNamesIt() async throws {
         try await Harness.run { _, api async throws in
             let vine = try await api.makeVine()

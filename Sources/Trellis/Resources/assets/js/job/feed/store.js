@@ -27,7 +27,8 @@ export class LineStore {
   }
 
   /**
-   * Takes the end of the log, as the server gives it. Lines between the last known one and these are loaded when they come into view.
+   * Takes the end of the log, as the server gives it. Lines between the last known one and these are loaded when they
+   * come into view.
    * @param {import("./log-api.js").LogAnswer} answer that reaches the end, of all streams
    */
   takeEnd({ seq, total, counts, ends, lines }) {

@@ -137,7 +137,8 @@ export function endText(job) {
 }
 
 /**
- * The last heartbeat of a running job's Tendril. The server decides whether the Tendril is lost, because a page that was offline itself has heard nothing.
+ * The last heartbeat of a running job's Tendril. The server decides whether the Tendril is lost, because a page that
+ * was offline itself has heard nothing.
  * @returns {{lost: boolean, text: string, more: string}}
  */
 export function heartbeatText(job, worker) {
