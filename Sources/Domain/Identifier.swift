@@ -63,4 +63,4 @@ extension Identifier: Codable {
 
 public typealias JobID = Identifier<Job>
 public typealias VineID = Identifier<Vine>
-public typealias TendrilID = Identifier<TendrilAgent>
+public typealias TendrilID = Identifier<Tendril>

@@ -5,7 +5,7 @@ public protocol JobStore: Sendable {
     /// Stores a new QUEUED job with the secrets of its snapshot (sealed), and `notes` as the first SYSTEM lines of its
     /// log.
     ///
-    /// A DEPLOY needs what its plan ran with (``JobFacts/engine``, ``JobFacts/runRoot``): what its requirement leaves
+    /// A DEPLOY needs what its plan ran with (``JobFields/engine``, ``JobFields/runRoot``): what its requirement leaves
     /// open is taken from there.
     ///
     /// - Throws: ``Refusal`` `.conflict` naming the first one, where `job` is a DEPLOY and its plan already has a
@@ -41,7 +41,7 @@ public protocol JobStore: Sendable {
     /// `changes`, `warnings` and `truncated` are written once. Metadata never grows beyond ``JobMetadata/storedBytes``. Who cancelled is written once. Notes are written with what they tell of, not once more.
     ///
     /// - Throws: ``Refusal`` where any of the events is refused: then none happened; `.notFound` without the job.
-    func change(_ id: JobID, _ events: [JobEvent], facts: JobFacts, at now: Timestamp) async throws -> JobChange
+    func change(_ id: JobID, _ events: [JobEvent], facts: JobFields, at now: Timestamp) async throws -> JobChange
 
     /// Gives the oldest job that `worker` may run a lease to it, atomically; nil where there is none.
     ///
@@ -78,7 +78,7 @@ public protocol JobStore: Sendable {
     func deployRequirement(of id: JobID) async throws -> EngineRequirement?
 
     /// What decides whether the plan `id` may be applied now; nil where there is no such job.
-    /// The planned state is the one recorded by ``JobFacts/plannedState``; the vine's own digest is the snapshot's
+    /// The planned state is the one recorded by ``JobFields/plannedState``; the vine's own digest is the snapshot's
     /// where the revision is the same, else ``Vault/configurationDigest(of:secrets:)``.
     func planFacts(_ id: JobID) async throws -> PlanValidity.Facts?
 }
@@ -107,7 +107,7 @@ public struct JobQuery: Hashable, Sendable {
 }
 
 /// What a change brings along beside the state. nil fields stay as they are.
-public struct JobFacts: Hashable, Sendable {
+public struct JobFields: Hashable, Sendable {
     public var cancelledBy: String?
     public var errorMessage: String?
     public var outcome: Outcome?

@@ -1,7 +1,7 @@
 public import Domain
 
 /// A place in a log to read from.
-public enum LogPlace: Hashable, Sendable {
+public enum LogPosition: Hashable, Sendable {
     /// The line with this number, from 1.
     case line(Int64)
     /// The row, from 0, among the lines of these streams.
@@ -14,11 +14,11 @@ public struct LogSegment: Hashable, Sendable {
     /// In order, without gaps; at least one.
     public var chunks: [LogChunk]
     /// Where the reading of the text stands before the first of them.
-    public var state: LogTextState
+    public var state: TextState
     /// How many lines of each stream come before it.
     public var linesBefore: [LogStream: Int64]
 
-    public init(chunks: [LogChunk], state: LogTextState, linesBefore: [LogStream: Int64]) {
+    public init(chunks: [LogChunk], state: TextState, linesBefore: [LogStream: Int64]) {
         self.chunks = chunks
         self.state = state
         self.linesBefore = linesBefore
@@ -31,7 +31,7 @@ public struct LogSegment: Hashable, Sendable {
 }
 
 /// A line that names a diagnostic.
-public struct LogMark: Hashable, Sendable {
+public struct DiagnosticLine: Hashable, Sendable {
     public var line: Int64
     public var kind: DiagnosticMarker.Kind
 

@@ -27,7 +27,7 @@ public protocol LogStore: Sendable {
     func chunks(of job: JobID, after: Int64, maxBytes: Int, maxRows: Int) async throws -> [LogChunk]
 
     /// The segment that holds `place`; nil behind the log's end. Reads by index; never the whole log.
-    func segment(of job: JobID, at place: LogPlace) async throws -> LogSegment?
+    func segment(of job: JobID, at place: LogPosition) async throws -> LogSegment?
 
     /// The visible lines of the segment that holds `line` and of those behind it, `count` segments at most; none behind
     /// the log's end.
@@ -35,7 +35,7 @@ public protocol LogStore: Sendable {
     func visibleLines(of job: JobID, at line: Int64, count: Int, withStreams: Bool) async throws -> [VisibleLines]
 
     /// The lines that name a diagnostic, in order, `limit` at most. Reads what is kept about segments, not their text.
-    func logMarks(of job: JobID, limit: Int) async throws -> [LogMark]
+    func logMarks(of job: JobID, limit: Int) async throws -> [DiagnosticLine]
 
     /// Seals the oldest stretch of the job's log that is not sealed yet, where there is enough of it, or nothing more
     /// will come. What is read stays the same, byte by byte.
@@ -55,9 +55,9 @@ public struct LogAppend: Sendable {
     public var epoch: Int
     /// Counts the epoch's appends, from 1.
     public var n: Int64
-    public var chunks: [DraftChunk]
+    public var chunks: [UnnumberedChunk]
 
-    public init(job: JobID, epoch: Int, n: Int64, chunks: [DraftChunk]) {
+    public init(job: JobID, epoch: Int, n: Int64, chunks: [UnnumberedChunk]) {
         self.job = job
         self.epoch = epoch
         self.n = n

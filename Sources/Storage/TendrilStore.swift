@@ -4,12 +4,12 @@ public import Foundation
 /// The registered Tendrils.
 public protocol TendrilStore: Sendable {
     /// - Throws: ``Refusal`` `.conflict` where another one has the name or the id; `.invalid` for an offer without slots.
-    func createTendril(_ tendril: TendrilAgent, tokenHash: Data) async throws
+    func createTendril(_ tendril: Tendril, tokenHash: Data) async throws
 
-    func tendril(_ id: TendrilID) async throws -> TendrilAgent?
+    func tendril(_ id: TendrilID) async throws -> Tendril?
 
     /// All that were not revoked, by name.
-    func tendrils() async throws -> [TendrilAgent]
+    func tendrils() async throws -> [Tendril]
 
     /// The hash that the Tendril's token must have; nil where there is no such Tendril, and for a revoked one.
     func tendrilTokenHash(_ id: TendrilID) async throws -> Data?
@@ -24,5 +24,5 @@ public protocol TendrilStore: Sendable {
     func revokeTendril(_ id: TendrilID, at now: Timestamp) async throws
 
     /// Notes a sign of life. - Throws: ``Refusal`` `.notFound`; `.invalid` for an offer without slots.
-    func heartbeat(_ id: TendrilID, offer: TendrilOffer, draining: Bool, at now: Timestamp) async throws
+    func heartbeat(_ id: TendrilID, offer: TendrilCapabilities, draining: Bool, at now: Timestamp) async throws
 }

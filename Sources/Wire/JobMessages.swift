@@ -1,7 +1,7 @@
 public import Domain
 
 /// `POST /api/jobs`.
-public struct CreateJob: Codable, Sendable {
+public struct CreateJobRequest: Codable, Sendable {
     public var jobType: JobType
     public var vineId: VineID
     public var assignedWorkerId: TendrilID?
@@ -36,7 +36,7 @@ public struct CreateJob: Codable, Sendable {
 }
 
 /// `POST /api/jobs/{id}/apply`.
-public struct ApplyPlan: Codable, Sendable {
+public struct ApplyPlanRequest: Codable, Sendable {
     public var assignedWorkerId: TendrilID?
 
     public init(assignedWorkerId: TendrilID? = nil) { self.assignedWorkerId = assignedWorkerId }
@@ -44,7 +44,7 @@ public struct ApplyPlan: Codable, Sendable {
 
 /// `PATCH /api/jobs/{id}`: which Tendril a QUEUED job is for. null means any; the field must be there, for what says
 /// nothing changes nothing.
-public struct AssignJob: Codable, Sendable {
+public struct AssignJobRequest: Codable, Sendable {
     public var assignedWorkerId: TendrilID?
 
     public init(assignedWorkerId: TendrilID?) { self.assignedWorkerId = assignedWorkerId }
@@ -68,7 +68,7 @@ public struct AssignJob: Codable, Sendable {
 }
 
 /// `GET /api/jobs/{id}/status`: nothing more than these two.
-public struct JobStatusRecord: Codable, Sendable {
+public struct JobStatusResponse: Codable, Sendable {
     public var status: JobStatus
     public var errorMessage: String?
 
@@ -109,7 +109,7 @@ public struct OutcomeResponse: Codable, Hashable, Sendable {
 }
 
 /// What a queued job waits for.
-public struct WaitRecord: Codable, Sendable {
+public struct WaitResponse: Codable, Sendable {
     /// `job`, `lock`, `tendril`, `no_tendril`, `slot` or `nothing`.
     public var kind: String
     /// One sentence for people.
@@ -149,7 +149,7 @@ public struct GiveUpRecord: Codable, Hashable, Sendable {
 }
 
 /// A job as the API shows it.
-public struct JobRecord: Codable, Sendable {
+public struct JobResponse: Codable, Sendable {
     public var id: JobID
     public var jobType: JobType
     public var status: JobStatus
@@ -160,7 +160,7 @@ public struct JobRecord: Codable, Sendable {
     public var outcome: OutcomeResponse?
     /// The engine's commands so far, in order.
     public var phases: [JobPhase]
-    public var waitingFor: WaitRecord?
+    public var waitingFor: WaitResponse?
     /// nil where nothing of the job runs that could be given up.
     public var giveUp: GiveUpRecord?
     public var vineId: VineID

@@ -1,11 +1,11 @@
 public import Domain
 
 /// Times of a chunk's lines on the wire: `[[lines, milliseconds since 1970], …]`.
-public typealias WireTimes = [[Int64]]
+public typealias WireLineTimes = [[Int64]]
 
 extension LineTimes {
     /// Reads wire times; pairs that are none are left out.
-    public init(wire: WireTimes) {
+    public init(wire: WireLineTimes) {
         self.init(
             wire.compactMap { pair in
                 guard pair.count == 2, pair[0] > 0, pair[0] <= Int64(Int32.max) else { return nil }
@@ -13,32 +13,32 @@ extension LineTimes {
             })
     }
 
-    public var wire: WireTimes { runs.map { [Int64($0.lines), $0.at.milliseconds] } }
+    public var wire: WireLineTimes { runs.map { [Int64($0.lines), $0.at.milliseconds] } }
 }
 
 /// `POST /api/jobs/{id}/logs`: one append of the lease holder.
-public struct AppendLogs: Codable, Sendable {
+public struct AppendLogsRequest: Codable, Sendable {
     public struct Chunk: Codable, Sendable {
         public var streamType: LogStream
         public var logChunk: String
         public var continued: Bool?
-        public var times: WireTimes?
+        public var times: WireLineTimes?
 
-        public init(streamType: LogStream, logChunk: String, continued: Bool?, times: WireTimes?) {
+        public init(streamType: LogStream, logChunk: String, continued: Bool?, times: WireLineTimes?) {
             self.streamType = streamType
             self.logChunk = logChunk
             self.continued = continued
             self.times = times
         }
 
-        public init(_ draft: DraftChunk) {
+        public init(_ draft: UnnumberedChunk) {
             self.init(
                 streamType: draft.stream, logChunk: draft.text, continued: draft.continued ? true : nil,
                 times: draft.times.wire)
         }
 
-        public var draft: DraftChunk {
-            DraftChunk(
+        public var draft: UnnumberedChunk {
+            UnnumberedChunk(
                 stream: streamType, text: logChunk, continued: continued ?? false,
                 times: LineTimes(wire: times ?? []))
         }
@@ -57,7 +57,7 @@ public struct AppendLogs: Codable, Sendable {
 }
 
 /// The answer to an append, and to `GET /api/jobs/{id}/logs/cursor?epoch=E`.
-public struct LogCursorRecord: Codable, Sendable {
+public struct LogCursorResponse: Codable, Sendable {
     /// The number that the next append of this epoch must carry.
     public var nextN: Int64
     /// The job's last `seq`.
@@ -73,7 +73,7 @@ public struct LogCursorRecord: Codable, Sendable {
 }
 
 /// A row of `provision_job_logs`.
-public struct LogRow: Codable, Sendable {
+public struct LogRowMessage: Codable, Sendable {
     public var id: Int64
     public var jobId: JobID
     public var epoch: Int
@@ -83,7 +83,7 @@ public struct LogRow: Codable, Sendable {
     public var streamType: LogStream
     public var logChunk: String
     public var continued: Bool
-    public var times: WireTimes
+    public var times: WireLineTimes
     public var createdAt: Timestamp
 
     public init(_ chunk: LogChunk) {
@@ -102,12 +102,12 @@ public struct LogRow: Codable, Sendable {
 }
 
 /// `GET /api/jobs/{id}/logs?after=SEQ`. `next` is the `after` of the next page.
-public struct LogPage: Codable, Sendable {
-    public var chunks: [LogRow]
+public struct LogPageResponse: Codable, Sendable {
+    public var chunks: [LogRowMessage]
     public var next: Int64
     public var logState: String
 
-    public init(chunks: [LogRow], next: Int64, logState: String) {
+    public init(chunks: [LogRowMessage], next: Int64, logState: String) {
         self.chunks = chunks
         self.next = next
         self.logState = logState

@@ -1,7 +1,7 @@
 public import Domain
 
 /// `POST /api/vines`.
-public struct CreateVine: Codable, Sendable {
+public struct CreateVineRequest: Codable, Sendable {
     public var projectName: String
     public var environmentStage: String
     public var region: String?
@@ -87,7 +87,7 @@ extension PatchField: Codable {
 
 /// `PATCH /api/vines/{id}`: absent fields stay as they are; null clears `region` and `engine`. In the two sensitive
 /// maps a name given null is removed, a name not given stays.
-public struct PatchVine: Codable, Sendable {
+public struct PatchVineRequest: Codable, Sendable {
     public var projectName: String?
     public var environmentStage: String?
     public var region: PatchField<String> = .unchanged
@@ -103,7 +103,7 @@ public struct PatchVine: Codable, Sendable {
 }
 
 /// A vine as the API shows it. Of sensitive entries it shows the names.
-public struct VineRecord: Codable, Sendable {
+public struct VineResponse: Codable, Sendable {
     public var id: VineID
     public var projectName: String
     public var environmentStage: String
@@ -120,7 +120,7 @@ public struct VineRecord: Codable, Sendable {
     public var createdAt: Timestamp
     public var updatedAt: Timestamp
     /// Present while somebody holds the vine's state lock.
-    public var lock: LockRecord?
+    public var lock: LockResponse?
     /// The newest job; absent where there is none.
     public var lastJob: LastJobRecord?
     /// Instances of managed resources in the newest state; absent where that is not known.
@@ -171,7 +171,7 @@ public struct LastJobRecord: Codable, Sendable {
 }
 
 /// Who holds a vine's state.
-public struct LockRecord: Codable, Sendable {
+public struct LockResponse: Codable, Sendable {
     /// Which lock it is: asked for where it is broken.
     public var id: String
     public var holder: String
@@ -191,8 +191,8 @@ public struct LockRecord: Codable, Sendable {
 }
 
 /// `POST /api/vines/{id}/break-lock`: takes the lock from its holder, whose later versions are kept aside.
-public struct BreakLock: Codable, Sendable {
-    /// ``LockRecord/id``: no other lock is broken.
+public struct BreakLockRequest: Codable, Sendable {
+    /// ``LockResponse/id``: no other lock is broken.
     public var lockId: String
     /// The vine's project name, to show that it is meant.
     public var confirm: String
@@ -204,7 +204,7 @@ public struct BreakLock: Codable, Sendable {
 }
 
 /// A stored version of a vine's state, without its bytes.
-public struct StateVersionRecord: Codable, Sendable {
+public struct StateVersionResponse: Codable, Sendable {
     public var number: Int
     public var serial: Int64
     public var lineage: String

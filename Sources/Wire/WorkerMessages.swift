@@ -1,14 +1,14 @@
 public import Domain
 
 /// `POST /api/workers`.
-public struct RegisterWorker: Codable, Sendable {
+public struct RegisterWorkerRequest: Codable, Sendable {
     public var name: String
 
     public init(name: String) { self.name = name }
 }
 
 /// The answer: the only time the token is shown.
-public struct RegisteredWorker: Codable, Sendable {
+public struct RegisterWorkerResponse: Codable, Sendable {
     public var workerId: TendrilID
     public var workerToken: String
     /// Where the other Tendrils run their jobs. Only under the same path (`--run-root`) can one Tendril apply what
@@ -23,10 +23,10 @@ public struct RegisteredWorker: Codable, Sendable {
 }
 
 /// A Tendril as the API shows it.
-public struct WorkerRecord: Codable, Sendable {
+public struct WorkerResponse: Codable, Sendable {
     public var id: TendrilID
     public var name: String
-    public var status: TendrilAgent.Status
+    public var status: Tendril.Status
     /// Its last word was that it takes nothing new: an OFFLINE one was stopped, not lost.
     public var draining: Bool
     public var version: String
@@ -41,7 +41,7 @@ public struct WorkerRecord: Codable, Sendable {
     public var shortfall: String?
 
     public init(
-        _ agent: TendrilAgent, activeJobs: [JobID], requirement: EngineRequirement? = nil,
+        _ agent: Tendril, activeJobs: [JobID], requirement: EngineRequirement? = nil,
         now: Timestamp
     ) {
         id = agent.id
@@ -60,7 +60,7 @@ public struct WorkerRecord: Codable, Sendable {
 }
 
 /// A lease as both sides list it.
-public struct LeaseRecord: Codable, Hashable, Sendable {
+public struct LeaseMessage: Codable, Hashable, Sendable {
     public var jobId: JobID
     public var epoch: Int
 
@@ -71,17 +71,17 @@ public struct LeaseRecord: Codable, Hashable, Sendable {
 }
 
 /// `POST /api/workers/heartbeat`, every 10 s and at the start.
-public struct Heartbeat: Codable, Sendable {
+public struct HeartbeatRequest: Codable, Sendable {
     public var version: String
     public var slots: Int
     public var draining: Bool
     public var engines: [Engine]
     public var runRoot: String
     /// The leases that the Tendril believes it holds.
-    public var leases: [LeaseRecord]
+    public var leases: [LeaseMessage]
 
     public init(
-        version: String, slots: Int, draining: Bool, engines: [Engine], runRoot: String, leases: [LeaseRecord]
+        version: String, slots: Int, draining: Bool, engines: [Engine], runRoot: String, leases: [LeaseMessage]
     ) {
         self.version = version
         self.slots = slots
@@ -93,7 +93,7 @@ public struct Heartbeat: Codable, Sendable {
 }
 
 /// The answer: what Trellis believes, so that both can reconcile.
-public struct HeartbeatReply: Codable, Sendable {
+public struct HeartbeatResponse: Codable, Sendable {
     public var serverNow: Timestamp
     /// There may be a job to claim.
     public var work: Bool
@@ -102,14 +102,14 @@ public struct HeartbeatReply: Codable, Sendable {
     /// Those of them that a person does not want to wait for: kill them.
     public var kill: [JobID]?
     /// Leases of the heartbeat that are not, or no longer, held.
-    public var lost: [LeaseRecord]
+    public var lost: [LeaseMessage]
     /// The Tendril's own name.
     public var name: String?
     /// Where other Tendrils run their jobs, if not under the run root of the heartbeat.
     public var otherRunRoots: [String]?
 
     public init(
-        serverNow: Timestamp, work: Bool, stop: [JobID], kill: [JobID]? = nil, lost: [LeaseRecord],
+        serverNow: Timestamp, work: Bool, stop: [JobID], kill: [JobID]? = nil, lost: [LeaseMessage],
         name: String? = nil, otherRunRoots: [String]? = nil
     ) {
         self.serverNow = serverNow
@@ -127,12 +127,12 @@ public struct HeartbeatReply: Codable, Sendable {
 public enum WorkerEvent {
     /// There may be a job to claim. Data: `{}`.
     public static let work = "work"
-    /// A job's engine must stop. Data: ``StopEvent``.
+    /// A job's engine must stop. Data: ``StopMessage``.
     public static let stop = "stop"
 }
 
 /// The data of a `stop` event.
-public struct StopEvent: Codable, Sendable {
+public struct StopMessage: Codable, Sendable {
     public var jobId: JobID
     /// Kill it: a person does not want to wait.
     public var kill: Bool?
@@ -145,7 +145,7 @@ public struct StopEvent: Codable, Sendable {
 
 /// The answer to `POST /api/jobs/claim` (200; 204 with no body where there is nothing to claim), and to
 /// `GET /api/jobs/{id}/work?epoch=E` for a Tendril that comes back: all that the lease holder needs.
-public struct WorkOrder: Codable, Sendable {
+public struct ClaimResponse: Codable, Sendable {
     public var jobId: JobID
     public var epoch: Int
     public var jobType: JobType
@@ -158,12 +158,12 @@ public struct WorkOrder: Codable, Sendable {
     /// How the engine is run; absent for its defaults.
     public var options: RunOptions?
     /// For a DEPLOY: the plan to apply.
-    public var plan: PlanRecord?
+    public var plan: PlanReference?
     public var createdAt: Timestamp
 
     public init(
         jobId: JobID, epoch: Int, jobType: JobType, vineId: VineID, vineTitle: String, snapshot: Snapshot,
-        secrets: VineSecrets, requirement: EngineRequirement, options: RunOptions? = nil, plan: PlanRecord?,
+        secrets: VineSecrets, requirement: EngineRequirement, options: RunOptions? = nil, plan: PlanReference?,
         createdAt: Timestamp
     ) {
         self.jobId = jobId
@@ -181,7 +181,7 @@ public struct WorkOrder: Codable, Sendable {
 }
 
 /// The saved plan that a DEPLOY applies. Its artifact: `GET /api/jobs/{job_id}/artifact?for=DEPLOY_JOB&epoch=E`.
-public struct PlanRecord: Codable, Sendable {
+public struct PlanReference: Codable, Sendable {
     public var jobId: JobID
     /// SHA-256 of the artifact's bytes, in hexadecimal digits.
     public var artifactSha256: String
@@ -199,7 +199,7 @@ public struct PlanRecord: Codable, Sendable {
 }
 
 /// `PUT /api/jobs/{id}/status`: what the lease holder reports. Fields that are absent stay as they are.
-public struct ReportStatus: Codable, Sendable {
+public struct ReportStatusRequest: Codable, Sendable {
     public var epoch: Int
     /// PROCESSING (the start, acknowledged before anything runs), SUCCESS or FAILED; absent for a report of facts
     /// only, as after a cancel.
@@ -226,13 +226,13 @@ public struct ReportStatus: Codable, Sendable {
     /// With the SUCCESS of a PLAN: the state that was planned against; absent for none.
     public var plannedState: StatePosition?
     /// Ends the log: what was captured, for Trellis to compare with what it stored.
-    public var log: LogClosing?
+    public var log: LogClosingMessage?
 
     public init(epoch: Int) { self.epoch = epoch }
 }
 
 /// The answer to a report: what stands now.
-public struct ReportReply: Codable, Sendable {
+public struct ReportStatusResponse: Codable, Sendable {
     public var status: JobStatus
     public var engineState: EngineState
     public var logState: String
@@ -245,7 +245,7 @@ public struct ReportReply: Codable, Sendable {
 }
 
 /// How a log ends.
-public struct LogClosing: Codable, Sendable {
+public struct LogClosingMessage: Codable, Sendable {
     /// What the whole capture hashes to.
     public var digest: LogDigest?
     /// Why something is missing, where the Tendril knows that it is.

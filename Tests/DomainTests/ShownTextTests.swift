@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func streamsDoNotLeakAndAnotherLeaseStartsPlain() {
-        var state = LogTextState.start
+        var state = TextState.start
         var line = VisibleLine()
         var styles: [String] = []
         func read(_ stream: LogStream, _ text: String, epoch: Int) {

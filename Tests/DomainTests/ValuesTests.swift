@@ -71,8 +71,8 @@ import Testing
             ("a\r\nb\n", ["a\r", "b"]),
         ] as [(String, [String])])
     func linesAndTheirCountAgree(text: String, lines: [String]) {
-        #expect(LogText.lines(of: text).map(String.init) == lines)
-        #expect(LogText.lineCount(of: text) == lines.count)
+        #expect(ChunkText.lines(of: text).map(String.init) == lines)
+        #expect(ChunkText.lineCount(of: text) == lines.count)
     }
 
     @Test func timesAreMadeToFitWhateverComes() {
@@ -105,8 +105,8 @@ import Testing
 
     @Test func limitsHoldAtTheirEdges() throws {
         let limits = LogLimits(chunkBytes: 4, appendBytes: 8, appendChunks: 3)
-        func chunks(_ texts: String...) -> [DraftChunk] {
-            texts.map { DraftChunk(stream: .stdout, text: $0, times: LineTimes()) }
+        func chunks(_ texts: String...) -> [UnnumberedChunk] {
+            texts.map { UnnumberedChunk(stream: .stdout, text: $0, times: LineTimes()) }
         }
         try limits.check(chunks("abcd", "efgh"))
         #expect(throws: Refusal.self) { try limits.check([]) }
@@ -157,7 +157,7 @@ import Testing
     /// A shortfall is said exactly where the requirement is not met.
     @Test func aShortfallIsSaidWhereThereIsOne() {
         for engines in [[], [Self.mine], [Self.mine, Engine(name: .tofu, version: "1.8.0", platform: "linux_amd64")]] {
-            let offer = TendrilOffer(engines: engines, runRoot: "/a")
+            let offer = TendrilCapabilities(engines: engines, runRoot: "/a")
             for name in [nil, Engine.Name.terraform, .tofu] {
                 for version in [nil, "1.9.0", "1.8.0", "2.0.0"] {
                     for platform in [nil, "linux_amd64", "linux_arm64"] {
@@ -182,6 +182,6 @@ import Testing
         ),
     ])
     func itNamesWhatIsMissing(_ needed: EngineRequirement, says: String) {
-        #expect(TendrilOffer(engines: [Self.mine], runRoot: "/a").shortfall(for: needed) == says)
+        #expect(TendrilCapabilities(engines: [Self.mine], runRoot: "/a").shortfall(for: needed) == says)
     }
 }

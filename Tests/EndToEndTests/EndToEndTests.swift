@@ -26,7 +26,7 @@ import Wire
             #expect(plan.changes == PlannedChanges(add: 3, outputs: 2))
             #expect(try await vintner.log(plan.id).contains("Plan: 3 to add, 0 to change, 0 to destroy."))
 
-            let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")
+            let deploy: JobResponse = try await vintner.post("/api/jobs/\(plan.id)/apply")
             let applied = try await vintner.finished(deploy.id)
             #expect(applied.status == .success && applied.logState == "COMPLETE", "\(applied)")
             #expect(applied.engineState == .gone && applied.outcome?.result == .succeeded)
@@ -37,7 +37,7 @@ import Wire
             let second = try await vintner.call(.POST, "/api/jobs/\(plan.id)/apply", "{}")
             #expect(second.status == 409 && String(decoding: second.data, as: UTF8.self).contains(deploy.id.short))
 
-            let destroy: JobRecord = try await vintner.post(
+            let destroy: JobResponse = try await vintner.post(
                 "/api/jobs", #"{"job_type": "DESTROY", "vine_id": "\#(vine.id)"}"#)
             let destroyed = try await vintner.finished(destroy.id)
             #expect(destroyed.status == .success, "\(destroyed)")
@@ -46,7 +46,7 @@ import Wire
                     "Apply complete! Resources: 0 added, 0 changed, 3 destroyed."))
             let state = try await vintner.call(.GET, "/api/vines/\(vine.id)/state")
             #expect(String(decoding: state.data, as: UTF8.self).contains(#""resources": []"#))
-            #expect(try await vintner.get("/api/vines/\(vine.id)", as: VineRecord.self).lock == nil)
+            #expect(try await vintner.get("/api/vines/\(vine.id)", as: VineResponse.self).lock == nil)
         }
     }
 
@@ -61,13 +61,13 @@ import Wire
                 }
                 """)
             let plan = try await vintner.finished(vintner.plan(vine).id)
-            let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")
+            let deploy: JobResponse = try await vintner.post("/api/jobs/\(plan.id)/apply")
             let failed = try await vintner.finished(deploy.id)
             #expect(failed.status == .failed && failed.logState == "COMPLETE")
             let message = try #require(failed.errorMessage)
             #expect(message.contains("local-exec provisioner error") && message.contains("no fuel"), "\(message)")
             #expect(!message.contains("\u{1b}") && !message.contains("│"))
-            let rows = try await vintner.get("/api/jobs/\(deploy.id)/logs", as: LogPage.self).chunks
+            let rows = try await vintner.get("/api/jobs/\(deploy.id)/logs", as: LogPageResponse.self).chunks
             #expect(rows.contains { $0.streamType == .stderr && $0.logChunk.contains("no fuel") })
             // What was made before the error is in the state.
             let state = try await vintner.call(.GET, "/api/vines/\(vine.id)/state")
@@ -99,7 +99,7 @@ import Wire
                 """)
             let plan = try await vintner.finished(vintner.plan(vine).id)
             #expect(plan.status == .success && plan.changes == PlannedChanges(add: 3), "\(plan)")
-            let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")
+            let deploy: JobResponse = try await vintner.post("/api/jobs/\(plan.id)/apply")
             let failed = try await vintner.finished(deploy.id)
             #expect(failed.status == .failed && failed.warnings == 1, "\(failed)")
             let message = try #require(failed.errorMessage)
@@ -131,9 +131,9 @@ import Wire
                 resource "terraform_data" "never" { depends_on = [terraform_data.slow] }
                 """)
             let plan = try await vintner.finished(vintner.plan(vine).id)
-            let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")
+            let deploy: JobResponse = try await vintner.post("/api/jobs/\(plan.id)/apply")
             try await vintner.line("[0mthe slow part", of: deploy.id)
-            let cancelled: JobRecord = try await vintner.post("/api/jobs/\(deploy.id)/cancel")
+            let cancelled: JobResponse = try await vintner.post("/api/jobs/\(deploy.id)/cancel")
             #expect(cancelled.status == .cancelled && cancelled.cancelledBy == "admin")
             let ended = try await vintner.finished(deploy.id)
             #expect(
@@ -146,7 +146,7 @@ import Wire
             let state = try await vintner.call(.GET, "/api/vines/\(vine.id)/state")
             let text = String(decoding: state.data, as: UTF8.self)
             #expect(text.contains(#""name": "first""#) && !text.contains(#""name": "never""#))
-            #expect(try await vintner.get("/api/vines/\(vine.id)", as: VineRecord.self).lock == nil)
+            #expect(try await vintner.get("/api/vines/\(vine.id)", as: VineResponse.self).lock == nil)
         }
     }
 
@@ -166,7 +166,7 @@ import Wire
                 """, secrets: #"{"key": "\#(secret)"}"#)
             let plan = try await vintner.finished(vintner.plan(vine).id)
             #expect(plan.status == .success, "\(plan)")
-            let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")
+            let deploy: JobResponse = try await vintner.post("/api/jobs/\(plan.id)/apply")
             let applied = try await vintner.finished(deploy.id)
             #expect(applied.status == .success, "\(applied)")
             #expect(try await vintner.log(deploy.id).contains("key=(sensitive)"))
@@ -200,7 +200,7 @@ import Wire
                 }
                 """)
             let plan = try await first.finished(first.plan(vine).id)
-            let deploy: JobRecord = try await first.post("/api/jobs/\(plan.id)/apply")
+            let deploy: JobResponse = try await first.post("/api/jobs/\(plan.id)/apply")
             try await first.line("[0mline 3", of: deploy.id)
             #expect(await first.stop() == 0)
             let second = try await RunningVintner.start(data: first.data)
@@ -259,7 +259,7 @@ import Wire
                 """)
             let plan = try await vintner.finished(vintner.plan(vine).id)
             #expect(plan.status == .success, "\(plan)")
-            let deploy: JobRecord = try await vintner.post("/api/jobs/\(plan.id)/apply")
+            let deploy: JobResponse = try await vintner.post("/api/jobs/\(plan.id)/apply")
             #expect(try await vintner.finished(deploy.id).status == .success)
             #expect(try await vintner.log(deploy.id).contains("from the launcher"))
         }

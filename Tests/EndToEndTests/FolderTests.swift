@@ -67,7 +67,7 @@ extension EndToEndTests {
                 let other = try await Repository.vintner(["plan", folder + "/blue/cellar"] + data)
                 #expect(other.status == 1 && other.output.contains("--vine") && other.output.contains("vine.json"))
                 #expect(!other.output.contains("Usage:"))
-                let vines: ListPage<VineRecord> = try await vintner.get("/api/vines")
+                let vines: ListPage<VineResponse> = try await vintner.get("/api/vines")
                 let vine = try #require(vines.items.first)
                 #expect(vines.items.count == 1 && vine.origin?.hasSuffix("/red/cellar") == true)
                 #expect(try await Repository.vintner(["plan", folder + "/red/cellar"] + data).status == 0)
@@ -87,7 +87,7 @@ extension EndToEndTests {
                 try write(main + "variable \"key\" {}\nvariable \"pin\" {}\n", to: folder + "/blue/cellar/main.tf")
                 let gold = try await Repository.vintner(["plan", folder + "/blue/cellar", "--follow"] + data)
                 #expect(gold.status == 0 && gold.output.contains("\"gold\""), "\(gold.output)")
-                var now: VineRecord = try await vintner.get("/api/vines/\(vine.id)")
+                var now: VineResponse = try await vintner.get("/api/vines/\(vine.id)")
                 #expect(now.sensitiveVariables == ["key", "pin"] && now.sensitiveEnvironment == ["TOKEN"])
                 #expect(now.region == "eu-3" && now.engine == .terraform && now.environment == ["A": "b"])
 

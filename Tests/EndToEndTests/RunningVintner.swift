@@ -108,7 +108,7 @@ final class RunningVintner: Sendable {
     /// Makes a vine of one file.
     func makeVine(
         _ main: String, name: String = "orchard", variables: String = "{}", secrets: String = "{}"
-    ) async throws -> VineRecord {
+    ) async throws -> VineResponse {
         let file = String(decoding: try JSONEncoder().encode(main), as: UTF8.self)
         return try await post(
             "/api/vines",
@@ -118,11 +118,11 @@ final class RunningVintner: Sendable {
             """)
     }
 
-    func plan(_ vine: VineRecord) async throws -> JobRecord {
+    func plan(_ vine: VineResponse) async throws -> JobResponse {
         try await post("/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(vine.id)"}"#)
     }
 
-    func job(_ id: JobID) async throws -> JobRecord { try await get("/api/jobs/\(id)") }
+    func job(_ id: JobID) async throws -> JobResponse { try await get("/api/jobs/\(id)") }
 
     /// The whole visible log.
     func log(_ id: JobID) async throws -> String {
@@ -130,7 +130,7 @@ final class RunningVintner: Sendable {
     }
 
     /// Follows the job's stream until its log has ended; the job then.
-    func finished(_ id: JobID) async throws -> JobRecord {
+    func finished(_ id: JobID) async throws -> JobResponse {
         let end = try await call(.GET, "/api/jobs/\(id)/logs/stream")
         #expect(String(decoding: end.data, as: UTF8.self).contains("event: end"))
         return try await job(id)

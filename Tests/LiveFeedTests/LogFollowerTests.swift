@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct LogFollowerTests {
     private func follow(
-        _ source: MemorySource, in hub: LogHub, after: Int64 = 0, heartbeat: Duration = .seconds(60)
+        _ source: MemorySource, in hub: LogFeeds, after: Int64 = 0, heartbeat: Duration = .seconds(60)
     ) async throws -> LogFollower {
         try await LogFollower(
             source.id, after: after, in: hub, jobs: source, bell: source.bell, heartbeat: heartbeat)
@@ -13,7 +13,7 @@ import Testing
 
     @Test func backlogAndLivePartJoinWithoutASeam() async throws {
         let source = MemorySource()
-        let hub = LogHub(source: source)
+        let hub = LogFeeds(source: source)
         source.append(1000)
         var follower = try await follow(source, in: hub)
         let writer = Task {
@@ -39,7 +39,7 @@ import Testing
     @Test func itGoesOnAfterAnySeq() async throws {
         let source = MemorySource()
         source.append(10)
-        var follower = try await follow(source, in: LogHub(source: source), after: 7)
+        var follower = try await follow(source, in: LogFeeds(source: source), after: 7)
         guard case .rows(let rows) = try await follower.next() else { Issue.record("no rows"); return }
         #expect(rows.map(\.position) == [8, 9, 10])
     }
@@ -47,7 +47,7 @@ import Testing
     /// The store shows a commit before it tells of it: the end must not be said before its last rows.
     @Test func theEndWaitsForRowsThatWereNotToldOf() async throws {
         let source = MemorySource()
-        var follower = try await follow(source, in: LogHub(source: source))
+        var follower = try await follow(source, in: LogFeeds(source: source))
         guard case .job = try await follower.next() else { Issue.record("no job"); return }
         source.append(3)
         source.end()
@@ -59,14 +59,14 @@ import Testing
 
     @Test func silenceIsSaid() async throws {
         let source = MemorySource()
-        var follower = try await follow(source, in: LogHub(source: source), heartbeat: .zero)
+        var follower = try await follow(source, in: LogFeeds(source: source), heartbeat: .zero)
         guard case .job = try await follower.next() else { Issue.record("no job"); return }
         guard case .idle = try await follower.next() else { Issue.record("not idle"); return }
     }
 
     @Test func itIsClosedWithTheServer() async throws {
         let source = MemorySource()
-        var follower = try await follow(source, in: LogHub(source: source))
+        var follower = try await follow(source, in: LogFeeds(source: source))
         guard case .job = try await follower.next() else { Issue.record("no job"); return }
         source.bell.close()
         guard case .closed = try await follower.next() else { Issue.record("not closed"); return }

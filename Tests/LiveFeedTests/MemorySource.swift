@@ -19,7 +19,7 @@ final class MemorySource: FeedSource, FollowedJob {
     struct Away: Error {}
 
     let state: Mutex<State>
-    let bell = FeedBell()
+    let bell = FeedNotifier()
     let id = JobID(randomBytes: [UInt8](repeating: 7, count: 16))
 
     init() {
@@ -33,7 +33,7 @@ final class MemorySource: FeedSource, FollowedJob {
     }
 
     /// Stores `count` rows of `bytes` bytes, as one commit; tells `hub` unless that is nil.
-    func append(_ count: Int = 1, bytes: Int = 10, telling hub: LogHub? = nil) {
+    func append(_ count: Int = 1, bytes: Int = 10, telling hub: LogFeeds? = nil) {
         let end: Int64 = state.withLock { state in
             for _ in 0..<count {
                 let seq = Int64(state.rows.count + 1)

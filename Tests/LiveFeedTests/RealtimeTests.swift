@@ -81,7 +81,7 @@ import Testing
 
     @Test func equalEnvelopesShareAFrame() {
         let row = MemorySource.row(5, bytes: 1000)
-        let envelope = FrameEnvelope.realtime(RealtimeEnvelope(version: .v2, topic: "t", ids: [1]))
+        let envelope = FrameFormat.realtime(RealtimeEnvelope(version: .v2, topic: "t", ids: [1]))
         func address(_ buffer: ByteBuffer) -> UnsafeRawPointer? { buffer.withUnsafeReadableBytes(\.baseAddress) }
         #expect(address(row.frame(envelope)) == address(row.frame(envelope)))
     }

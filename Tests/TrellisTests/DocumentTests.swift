@@ -20,14 +20,14 @@ import Wire
     }
 
     @Test func sixtyFourLevelsAreTheEdge() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             // The body and "variables" are two of them.
             let fits = Self.vine(#"{"v": \#(Self.nested(62))}"#)
             let made = try await api.post("/api/vines", fits)
             #expect(made.status == 201, "\(made.text)")
             let deeper = try await api.post("/api/vines", Self.vine(#"{"v": \#(Self.nested(63))}"#))
             #expect(deeper.status == 400 && deeper.error?.contains("nests deeper than 64 levels") == true)
-            let vine = try made.decode(VineRecord.self)
+            let vine = try made.decode(VineResponse.self)
             #expect(vine.variables["v"]?.depth == 62)
             // It comes back whole everywhere, however much is put around it.
             let job = try await api.makeJob(on: vine.id)
@@ -48,7 +48,7 @@ import Wire
         (#"{"a": 01}"#, "unexpected"),
     ])
     func whatIsAmbiguousIsRefused(body: String, says: String) async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let reply = try await api.post("/api/jobs", body)
             #expect(reply.status == 400 && reply.error?.contains(says) == true, "\(reply.text)")
         }
@@ -56,9 +56,9 @@ import Wire
 
     @Test func numbersKeepTheirDigitsAllTheWay() async throws {
         let numbers = #"{"a":98765432109876543210987,"b":-0.10000000000000000001,"c":1.50e+400,"d":7}"#
-        try await Harness.run { _, api async throws in
-            let vine = try await api.post("/api/vines", Self.vine(numbers)).decode(VineRecord.self)
-            let shown = try await api.get("/api/vines/\(vine.id)").decode(VineRecord.self)
+        try await TrellisHarness.run { _, api async throws in
+            let vine = try await api.post("/api/vines", Self.vine(numbers)).decode(VineResponse.self)
+            let shown = try await api.get("/api/vines/\(vine.id)").decode(VineResponse.self)
             #expect(JSONValue.object(shown.variables).text == numbers)
             let job = try await api.makeJob(on: vine.id)
             #expect(job.configSnapshot["variables"]?.text == numbers)
@@ -68,14 +68,14 @@ import Wire
             let report = #""execution_metadata": {"outputs": \#(numbers)}"#
             #expect(try await tendril.report(order, API.start).status == 200)
             #expect(try await tendril.report(order, report).status == 200)
-            let ended = try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            let ended = try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self)
             #expect(ended.executionMetadata["outputs"]?.text == numbers)
         }
     }
 
     /// Whatever depth Terraform writes is stored: a state is scanned, never decoded.
     @Test func aStateOfAnyDepthIsStored() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             for (serial, depth) in [(1, 480), (2, 5_000)] {
                 let state = #"{"version":4,"serial":\#(serial),"lineage":"l","outputs":{"o":\#(Self.nested(depth))}}"#

@@ -9,7 +9,7 @@ import Wire
 /// A job's way through the API, and every wrong turn.
 @Suite struct JobsTests {
     @Test func aPlanIsClaimedRunAndAppliedExactlyOnce() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let plan = try await api.makeJob(on: vine.id)
@@ -26,7 +26,7 @@ import Wire
             #expect(try await tendril.report(order, #""status": "SUCCESS", "engine_state": "GONE""#).status == 200)
 
             let applied = try await api.post("/api/jobs/\(plan.id)/apply")
-            let deploy = try applied.decode(JobRecord.self)
+            let deploy = try applied.decode(JobResponse.self)
             #expect(applied.status == 201 && deploy.jobType == .deploy && deploy.planJobId == plan.id)
             let second = try await api.post("/api/jobs/\(plan.id)/apply")
             #expect(second.status == 409 && second.error?.contains(deploy.id.short) == true)
@@ -41,9 +41,9 @@ import Wire
     }
 
     @Test func badRequestsGetASentenceAndChangeNothing() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
-            let unknown = DoorsTests.id
+            let unknown = AuthorizationTests.id
             let cases: [(String, String, Int, String)] = [
                 ("/api/jobs", "{", 400, "not valid JSON"),
                 ("/api/jobs", "[]", 400, "wrong type"),
@@ -80,7 +80,7 @@ import Wire
 
     /// The end of a job is taken in, whatever it brings along: also from a Tendril that does not cut it itself.
     @Test func anEndWithTooMuchMetadataIsCutAndTakenIn() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             _ = try await api.makeJob(on: vine.id)
@@ -97,7 +97,7 @@ import Wire
                 "execution_metadata": {"small": 1, "outputs": {\(outputs)}}
                 """)
             #expect(reply.status == 200, "\(reply.text.prefix(200))")
-            let job = try await api.get("/api/jobs/\(order.jobId)").decode(JobRecord.self)
+            let job = try await api.get("/api/jobs/\(order.jobId)").decode(JobResponse.self)
             #expect(job.status == .success && job.warnings == 2 && job.changes == PlannedChanges(add: 1, imports: 2))
             #expect(job.executionMetadata["small"] == 1)
             #expect(job.executionMetadata.encodedBytes <= JobMetadata.storedBytes)
@@ -114,7 +114,7 @@ import Wire
 
     /// The secrets of a job are for the holder of its lease, while there is an engine that needs them.
     @Test func secretsAreGoneWithTheEngine() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let job = try await api.makeJob(on: vine.id)
@@ -132,7 +132,7 @@ import Wire
     }
 
     @Test func anEnvironmentThatDefeatsTheStateIsRefused() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             for (field, name) in [
                 ("environment", "TF_CLI_ARGS_plan"), ("sensitive_environment", "TF_REATTACH_PROVIDERS"),
             ] {
@@ -141,12 +141,12 @@ import Wire
                 #expect(
                     reply.status == 400 && reply.error?.contains("\"\(name)\" is reserved") == true, "\(reply.text)")
             }
-            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
         }
     }
 
     @Test func whatHappenedAndWhatAJobWaitsForAreFields() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let made = try await api.makeJob(on: vine.id)
             let tendril = try await api.makeTendril()
@@ -157,9 +157,9 @@ import Wire
                 + #"{"name": "plan", "started_at": "2026-01-01T00:00:01Z"}]"#
             #expect(try await tendril.report(order, #""phases": \#(phases)"#).status == 200)
             let next = try await api.makeJob(on: vine.id)
-            let waiting = try #require(try await api.get("/api/jobs/\(next.id)").decode(JobRecord.self).waitingFor)
+            let waiting = try #require(try await api.get("/api/jobs/\(next.id)").decode(JobResponse.self).waitingFor)
             #expect(waiting.kind == "job" && waiting.jobId == made.id)
-            var job = try await api.get("/api/jobs/\(made.id)").decode(JobRecord.self)
+            var job = try await api.get("/api/jobs/\(made.id)").decode(JobResponse.self)
             #expect(job.phases.map(\.name) == ["init", "plan"])
             #expect(job.phases.map { $0.endedAt == nil } == [false, true])
             let outcome =
@@ -169,7 +169,7 @@ import Wire
                 try await tendril.report(
                     order, #""status": "FAILED", "engine_state": "GONE", "outcome": \#(outcome)"#
                 ).status == 200)
-            job = try await api.get("/api/jobs/\(made.id)").decode(JobRecord.self)
+            job = try await api.get("/api/jobs/\(made.id)").decode(JobResponse.self)
             let shown = try #require(job.outcome)
             #expect(shown.stateSerialBefore == 3 && shown.stateSerialAfter == 3 && shown.lockReleased == true)
             #expect(shown.unfinished == ["a.b"] && shown.exitCode == 1 && shown.phase == "plan")
@@ -189,19 +189,19 @@ import Wire
     }
 
     @Test func aJobThatWaitsForALockNamesIt() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             _ = try await api.makeTendril()
             let lock = #"{"ID": "5d0c7a3e-lock", "Who": "ana@laptop", "Operation": "OperationTypeApply"}"#
             #expect(try await api.post("/api/vines/\(vine.id)/lock", lock).status == 200)
             let made = try await api.makeJob(on: vine.id)
-            let waiting = try #require(try await api.get("/api/jobs/\(made.id)").decode(JobRecord.self).waitingFor)
+            let waiting = try #require(try await api.get("/api/jobs/\(made.id)").decode(JobResponse.self).waitingFor)
             #expect(waiting.kind == "lock" && waiting.lockId == "5d0c7a3e-lock" && waiting.jobId == nil)
         }
     }
 
     @Test func runOptionsAreCheckedShownAndKept() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             func create(_ fields: String, _ type: String = "PLAN") async throws -> Reply {
@@ -213,52 +213,52 @@ import Wire
                 (#""parallelism": 257"#, "PLAN", "parallelism"), (#""log_level": "LOUD""#, "PLAN", "log_level"),
                 (#""refresh_only": true, "replace": ["a.b"]"#, "PLAN", "refresh_only"),
                 (#""refresh_only": true"#, "DESTROY", "refresh_only"),
-                (#""parallelism": 2, "plan_job_id": "\#(DoorsTests.id)""#, "DEPLOY", "PLAN"),
+                (#""parallelism": 2, "plan_job_id": "\#(AuthorizationTests.id)""#, "DEPLOY", "PLAN"),
             ] {
                 let reply = try await create(fields, type)
                 #expect(reply.status == 400 && reply.error?.contains(says) == true, "\(fields): \(reply.text)")
             }
             let made = try await create(
                 #""targets": ["module.net[\"a\"].aws_x.y[0]"], "parallelism": 3, "log_level": "debug""#)
-            let plan = try made.decode(JobRecord.self)
+            let plan = try made.decode(JobResponse.self)
             #expect(made.status == 201 && plan.parallelism == 3 && plan.logLevel == .debug)
             #expect(plan.targets == [#"module.net["a"].aws_x.y[0]"#] && !plan.refreshOnly)
             let order = try await tendril.claim()
             #expect(order.options?.targets == plan.targets)
             try await tendril.finishPlan(order)
             // The DEPLOY applies the plan as it was made; a re-run keeps the options.
-            let deploy = try await api.post("/api/jobs/\(plan.id)/apply").decode(JobRecord.self)
+            let deploy = try await api.post("/api/jobs/\(plan.id)/apply").decode(JobResponse.self)
             #expect(deploy.parallelism == 3 && deploy.targets == plan.targets)
-            let again = try await api.post("/api/jobs/\(plan.id)/rerun").decode(JobRecord.self)
+            let again = try await api.post("/api/jobs/\(plan.id)/rerun").decode(JobResponse.self)
             #expect(again.parallelism == 3 && again.logLevel == .debug)
         }
     }
 
     @Test func aHugeBodyIsRefused() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let huge = String(repeating: "x", count: 20_000_000)
             let body =
                 #"{"project_name": "p", "environment_stage": "s", "source": {"type": "inline", "files": {"main.tf": "\#(huge)"}}}"#
             let reply = try await api.post("/api/vines", body)
             #expect(reply.status == 413 && reply.error?.contains("limit") == true)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
         }
     }
 
     @Test func pathTricksInInlineFilesAreRefused() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             for path in ["../x.tf", "/etc/cron.d/x", "a/../../x.tf", ".terraform/x"] {
                 let body =
                     #"{"project_name": "p", "environment_stage": "s", "source": {"type": "inline", "files": {"\#(path)": ""}}}"#
                 let reply = try await api.post("/api/vines", body)
                 #expect(reply.status == 400 && reply.error?.contains("not allowed") == true, "\(path)")
             }
-            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
         }
     }
 
     @Test func sensitiveValuesAreNeverShown() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let job = try await api.makeJob(on: vine.id)
             for uri in [
@@ -272,30 +272,30 @@ import Wire
     }
 
     @Test func cancelIsImmediateAndIdempotentAndTheTendrilLearnsOfIt() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let plan = try await api.makeJob(on: vine.id)
             let order = try await tendril.claim()
             #expect(try await tendril.report(order, API.start).status == 200)
-            let cancelled = try await api.post("/api/jobs/\(plan.id)/cancel").decode(JobRecord.self)
+            let cancelled = try await api.post("/api/jobs/\(plan.id)/cancel").decode(JobResponse.self)
             #expect(
                 cancelled.status == .cancelled && cancelled.engineState == .stopping && cancelled.cancelledBy == "admin"
             )
             #expect(try await api.post("/api/jobs/\(plan.id)/cancel").status == 200)
             let lease = #"[{"job_id": "\#(plan.id)", "epoch": 1}]"#
-            let beat = try await tendril.beat(leases: lease).decode(HeartbeatReply.self)
+            let beat = try await tendril.beat(leases: lease).decode(HeartbeatResponse.self)
             #expect(beat.stop == [plan.id] && beat.lost.isEmpty)
             // The vine is held until the engine is gone.
             let next = try await api.makeJob(on: vine.id)
             #expect(try await tendril.post("/api/jobs/claim").status == 204)
-            #expect(try await api.get("/api/jobs/\(next.id)").decode(JobRecord.self).waitingFor?.jobId == plan.id)
+            #expect(try await api.get("/api/jobs/\(next.id)").decode(JobResponse.self).waitingFor?.jobId == plan.id)
             #expect(try await tendril.report(order, #""status": "SUCCESS", "engine_state": "GONE""#).status == 409)
             let outcome = #"{"result": "INTERRUPTED", "summary": "Stopped."}"#
             let told = try await tendril.report(
                 order, #""engine_state": "GONE", "outcome": \#(outcome), "log": {"digest": {}}"#)
             #expect(told.status == 200)
-            let ended = try await api.get("/api/jobs/\(plan.id)").decode(JobRecord.self)
+            let ended = try await api.get("/api/jobs/\(plan.id)").decode(JobResponse.self)
             #expect(ended.status == .cancelled && ended.engineState == .gone && ended.outcome?.result == .interrupted)
             #expect(ended.logState == "COMPLETE")
             #expect(try await tendril.post("/api/jobs/claim").status == 200)
@@ -303,7 +303,7 @@ import Wire
     }
 
     @Test func anEndedJobCannotBeCancelledAndARunningOneNotRepeated() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let plan = try await api.makeJob(on: vine.id)
@@ -311,14 +311,14 @@ import Wire
             #expect(try await api.post("/api/jobs/\(plan.id)/apply").status == 409)
             try await tendril.finishPlan(tendril.claim())
             #expect(try await api.post("/api/jobs/\(plan.id)/cancel").status == 409)
-            let again = try await api.post("/api/jobs/\(plan.id)/rerun").decode(JobRecord.self)
+            let again = try await api.post("/api/jobs/\(plan.id)/rerun").decode(JobResponse.self)
             #expect(again.rerunOf == plan.id && again.jobType == .plan)
-            #expect(try await api.get("/api/jobs/\(plan.id)").decode(JobRecord.self).reruns == [again.id])
+            #expect(try await api.get("/api/jobs/\(plan.id)").decode(JobResponse.self).reruns == [again.id])
         }
     }
 
     @Test func aChangedVineMakesThePlanStale() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let plan = try await api.makeJob(on: vine.id)
@@ -334,7 +334,7 @@ import Wire
     }
 
     @Test func aStateThatMovedMakesThePlanStale() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let plan = try await api.makeJob(on: vine.id)
@@ -347,23 +347,24 @@ import Wire
     }
 
     @Test func aQueuedJobCanBeGivenToAnyTendril() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
-            let away = try await api.post("/api/workers", #"{"name": "away"}"#).decode(RegisteredWorker.self).workerId
+            let away = try await api.post("/api/workers", #"{"name": "away"}"#).decode(RegisterWorkerResponse.self)
+                .workerId
             let tendril = try await api.makeTendril()
             let job = try await api.post(
                 "/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(vine.id)", "assigned_worker_id": "\#(away)"}"#
-            ).decode(JobRecord.self)
+            ).decode(JobResponse.self)
             let path = "/api/jobs/\(job.id)"
-            let waiting = try await api.get(path).decode(JobRecord.self).waitingFor
+            let waiting = try await api.get(path).decode(JobResponse.self).waitingFor
             #expect(waiting?.message == "Waiting for away, which is OFFLINE" && waiting?.workerId == away)
             #expect(try await tendril.post("/api/jobs/claim").status == 204)
             // What says nothing changes nothing.
             let empty = try await api.call(.patch, path, "{}")
             #expect(empty.status == 400 && empty.error?.contains("assigned_worker_id") == true)
-            #expect(try await api.get(path).decode(JobRecord.self).assignedWorkerId == away)
+            #expect(try await api.get(path).decode(JobResponse.self).assignedWorkerId == away)
 
-            let moved = try await api.call(.patch, path, #"{"assigned_worker_id": null}"#).decode(JobRecord.self)
+            let moved = try await api.call(.patch, path, #"{"assigned_worker_id": null}"#).decode(JobResponse.self)
             #expect(moved.assignedWorkerId == nil && moved.status == .queued && moved.waitingFor?.kind == "nothing")
             let log = try await api.get("\(path)/logs?after=0").text
             #expect(log.contains("Changed to any available Tendril by admin"))
@@ -374,7 +375,7 @@ import Wire
     }
 
     @Test func theListOfTendrilsSaysWhatEachLacksForAJob() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril("one")
             let plan = try await api.makeJob(on: vine.id)
@@ -386,7 +387,7 @@ import Wire
                 """
             #expect(try await other.post("/api/workers/heartbeat", beat).status == 200)
             func shortfalls(_ query: String) async throws -> [String: String?] {
-                let page = try await api.get("/api/workers\(query)").decode(ListPage<WorkerRecord>.self)
+                let page = try await api.get("/api/workers\(query)").decode(ListPage<WorkerResponse>.self)
                 return Dictionary(uniqueKeysWithValues: page.items.map { ($0.name, $0.shortfall) })
             }
             #expect(try await shortfalls("") == ["one": nil, "other": nil])
@@ -398,27 +399,27 @@ import Wire
             #expect(tofu.status == 200)
             #expect(
                 try await shortfalls("?vine_id=\(vine.id)") == ["one": "has no tofu", "other": "has no tofu"])
-            #expect(try await api.get("/api/workers?plan_job_id=\(DoorsTests.id)").status == 404)
+            #expect(try await api.get("/api/workers?plan_job_id=\(AuthorizationTests.id)").status == 404)
             #expect(try await api.get("/api/workers?vine_id=nonsense").status == 404)
         }
     }
 
     @Test func whatARerunWouldMakeIsSaidBeforehandAndIsTrue() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let plan = try await api.makeJob(on: vine.id)
             try await tendril.finishPlan(tendril.claim())
-            func check(_ id: JobID) async throws -> ApplyCheck {
-                try await api.get("/api/jobs/\(id)/apply-check").decode(ApplyCheck.self)
+            func check(_ id: JobID) async throws -> ApplyCheckResponse {
+                try await api.get("/api/jobs/\(id)/apply-check").decode(ApplyCheckResponse.self)
             }
             // A DEPLOY that never started leaves its plan as good as it was.
-            let first = try await api.post("/api/jobs/\(plan.id)/apply").decode(JobRecord.self)
+            let first = try await api.post("/api/jobs/\(plan.id)/apply").decode(JobResponse.self)
             #expect(try await check(plan.id).deployId == first.id)
             _ = try await api.post("/api/jobs/\(first.id)/cancel")
             #expect(try await check(plan.id).valid)
             #expect(try await check(first.id).rerun == .deploy)
-            let again = try await api.post("/api/jobs/\(first.id)/rerun").decode(JobRecord.self)
+            let again = try await api.post("/api/jobs/\(first.id)/rerun").decode(JobResponse.self)
             #expect(again.jobType == .deploy && again.planJobId == plan.id && again.rerunOf == first.id)
             // One that started has used it up.
             let order = try await tendril.claim()
@@ -427,7 +428,7 @@ import Wire
             let after = try await check(again.id)
             #expect(after.rerun == .plan && after.rerunNote?.contains("a saved plan applies once") == true)
             #expect(try await check(plan.id).remedy == .rerun)
-            #expect(try await api.post("/api/jobs/\(again.id)/rerun").decode(JobRecord.self).jobType == .plan)
+            #expect(try await api.post("/api/jobs/\(again.id)/rerun").decode(JobResponse.self).jobType == .plan)
             // The old configuration planned again would be as stale.
             _ = try await api.call(.patch, "/api/vines/\(vine.id)", #"{"region": "us-east-1"}"#)
             #expect(try await check(plan.id).remedy == .planVine)
@@ -435,7 +436,7 @@ import Wire
     }
 
     @Test func aReportOfAnotherLeaseIsGone() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let (one, two) = (try await api.makeTendril("one"), try await api.makeTendril("two"))
             _ = try await api.makeJob(on: vine.id)

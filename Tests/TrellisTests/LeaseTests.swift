@@ -7,7 +7,8 @@ import Wire
 
 /// When a started job is taken from its Tendril, and what that leaves.
 @Suite struct LeaseTests {
-    private let lease = Lease(job: Ambient.system.makeID(), worker: Ambient.system.makeID(), epoch: 1)
+    private let lease = Lease(
+        job: SystemDependencies.system.makeID(), worker: SystemDependencies.system.makeID(), epoch: 1)
 
     private func at(_ seconds: Int64) -> [TendrilID: Timestamp] {
         [lease.worker: Timestamp(milliseconds: seconds * 1000)]
@@ -42,7 +43,7 @@ import Wire
     }
 
     @Test func anOperatorGivesUpWhatCannotBeReachedAndTheLateTendrilStillTells() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let vine = try await api.makeVine()
             let job = try await api.makeJob(on: vine.id)
             let tendril = try await api.makeTendril()
@@ -53,7 +54,7 @@ import Wire
             let early = try await api.post("/api/jobs/\(job.id)/give-up")
             #expect(early.status == 409 && early.error?.contains("tendril-1 is ONLINE") == true)
             harness.clock.advance(seconds: 600)
-            let given = try await api.post("/api/jobs/\(job.id)/give-up").decode(JobRecord.self)
+            let given = try await api.post("/api/jobs/\(job.id)/give-up").decode(JobResponse.self)
             #expect(given.status == .failed && given.engineState == .unknown && given.logState == "INCOMPLETE")
             let reason = try #require(given.errorMessage)
             #expect(reason == "Given up by admin: no contact with tendril-1 for 10 min.", "\(reason)")
@@ -61,13 +62,13 @@ import Wire
             #expect(try await api.post("/api/jobs/\(job.id)/give-up").status == 409)
             // What waits for the lock is told whose it is, and can link to that job.
             let next = try await api.makeJob(on: vine.id)
-            let waiting = try await api.get("/api/jobs/\(next.id)").decode(JobRecord.self).waitingFor
+            let waiting = try await api.get("/api/jobs/\(next.id)").decode(JobResponse.self).waitingFor
             #expect(waiting?.kind == "lock" && waiting?.jobId == job.id)
             #expect(waiting?.message == "Waiting for the state lock held by tendril-1 (job \(job.id.short))")
 
             // It comes back: it hears that the lease is lost, may not start or succeed, and tells what it did.
             let beat = try await tendril.beat(leases: #"[{"job_id": "\#(job.id)", "epoch": 1}]"#)
-            #expect(try beat.decode(HeartbeatReply.self).lost == [LeaseRecord(jobId: job.id, epoch: 1)])
+            #expect(try beat.decode(HeartbeatResponse.self).lost == [LeaseMessage(jobId: job.id, epoch: 1)])
             #expect(try await tendril.report(order, #""status": "SUCCESS""#).status == 410)
             #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 410)
             let append = #"{"epoch": 1, "n": 1, "chunks": [{"stream_type": "STDOUT", "log_chunk": "late\n"}]}"#
@@ -81,7 +82,7 @@ import Wire
                 "outcome": {"result": "SUCCEEDED", "summary": "Applied."}
                 """#)
             #expect(facts.status == 200)
-            let late = try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            let late = try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self)
             #expect(late.status == .failed && late.errorMessage == reason)
             #expect(late.engineState == .gone && late.outcome?.result == .succeeded)
             #expect(late.outcome?.summary == "Applied.", "what wasn't known is replaced by what is")
@@ -94,7 +95,7 @@ import Wire
 
     /// A FIFO in the wrong place, a process stuck in the kernel: whatever holds the Tendril, there is a way out.
     @Test func aJobThatDoesNotStopIsGivenUpAlthoughItsTendrilIsOnline() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let vine = try await api.makeVine()
             let job = try await api.makeJob(on: vine.id)
             let tendril = try await api.makeTendril()
@@ -102,8 +103,8 @@ import Wire
             #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
             let leases = #"[{"job_id": "\#(job.id)", "epoch": 1}]"#
             func give() async throws -> Reply { try await api.post("/api/jobs/\(job.id)/give-up") }
-            func record() async throws -> JobRecord {
-                try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            func record() async throws -> JobResponse {
+                try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self)
             }
             #expect(try await give().error?.contains("cancel the job instead") == true)
             #expect(try await record().giveUp?.allowed == false)
@@ -124,7 +125,7 @@ import Wire
             harness.clock.advance(seconds: 1)
             _ = try await tendril.beat(leases: leases)
             #expect(try await record().giveUp?.allowed == true)
-            let given = try await give().decode(JobRecord.self)
+            let given = try await give().decode(JobResponse.self)
             #expect(given.status == .cancelled && given.engineState == .unknown && given.logState == "INCOMPLETE")
             #expect(given.outcome?.summary.contains("did not exit within 60 s") == true)
             #expect(given.giveUp == nil)
@@ -136,26 +137,26 @@ import Wire
     }
 
     @Test func timeGivesUpToo() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let job = try await api.makeJob(on: api.makeVine().id)
             let tendril = try await api.makeTendril()
             let order = try await tendril.claim()
             #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
             let house = Housekeeping(
-                store: harness.store, ambient: harness.parts.ambient, logger: Harness.quiet,
+                store: harness.store, ambient: harness.parts.ambient, logger: TrellisHarness.quiet,
                 leases: harness.parts.leases, limits: LeaseLimits())
             var watch = LeaseWatch(limits: house.limits)
             for _ in 0..<60 { try await house.giveUp(&watch, elapsed: 60_000) }
-            #expect(try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self).status == .processing)
+            #expect(try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self).status == .processing)
             try await house.giveUp(&watch, elapsed: 60_000)
-            let lost = try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            let lost = try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self)
             #expect(lost.status == .failed)
             #expect(lost.errorMessage == "Given up: no contact with tendril-1 for 60 minutes.")
         }
     }
 
     @Test func onlyACancelledJobIsForcedAndItsTendrilHearsOfIt() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let job = try await api.makeJob(on: api.makeVine().id)
             let tendril = try await api.makeTendril()
             let order = try await tendril.claim()
@@ -164,12 +165,12 @@ import Wire
             #expect(early.status == 409 && early.error?.contains("Cancel the job first") == true)
             _ = try await api.post("/api/jobs/\(job.id)/cancel")
             let leases = #"[{"job_id": "\#(job.id)", "epoch": 1}]"#
-            var beat = try await tendril.beat(leases: leases).decode(HeartbeatReply.self)
+            var beat = try await tendril.beat(leases: leases).decode(HeartbeatResponse.self)
             #expect(beat.stop == [job.id] && beat.kill == [])
-            let forced = try await api.post("/api/jobs/\(job.id)/force-cancel").decode(JobRecord.self)
+            let forced = try await api.post("/api/jobs/\(job.id)/force-cancel").decode(JobResponse.self)
             #expect(forced.forced && forced.engineState == .stopping)
             #expect(try await api.post("/api/jobs/\(job.id)/force-cancel").status == 200)
-            beat = try await tendril.beat(leases: leases).decode(HeartbeatReply.self)
+            beat = try await tendril.beat(leases: leases).decode(HeartbeatResponse.self)
             #expect(beat.stop == [job.id] && beat.kill == [job.id])
             let log = try await api.get("/api/jobs/\(job.id)/logs?ansi=0&format=text").text
             #expect(log.components(separatedBy: "Forced by admin").count == 2, "\(log)")
@@ -177,22 +178,22 @@ import Wire
     }
 
     @Test func aLockIsBrokenInSoManyWordsAndTheLateVersionIsKeptAside() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let path = "/api/vines/\(vine.id)"
             #expect(try await api.post(path + "/lock", #"{"ID": "mine", "Who": "ana@laptop"}"#).status == 200)
-            let listed = try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items
+            let listed = try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items
             #expect(listed.first?.lock?.holder == "ana@laptop" && listed.first?.lock?.id == "mine")
             let unsaid = try await api.post(path + "/break-lock", #"{"lock_id": "mine", "confirm": "yes"}"#)
             #expect(unsaid.status == 400 && unsaid.error?.contains("project name") == true)
             let wrong = try await api.post(path + "/break-lock", #"{"lock_id": "another", "confirm": "orchard"}"#)
             #expect(wrong.status == 409 && wrong.error?.contains("ana@laptop") == true)
             let broken = try await api.post(path + "/break-lock", #"{"lock_id": "mine", "confirm": "orchard"}"#)
-            #expect(try broken.decode(VineRecord.self).lock == nil)
+            #expect(try broken.decode(VineResponse.self).lock == nil)
             let state = #"{"version": 4, "serial": 7, "lineage": "l", "resources": []}"#
             #expect(try await api.post(path + "/state?ID=mine", state).status == 200)
             #expect(try await api.get(path + "/state").status == 204)
-            let versions = try await api.get(path + "/state/versions").decode(ListPage<StateVersionRecord>.self).items
+            let versions = try await api.get(path + "/state/versions").decode(ListPage<StateVersionResponse>.self).items
             #expect(versions.count == 1 && versions[0].aside && versions[0].serial == 7)
             #expect(try await api.get(path + "/state/versions/1").text == state)
             #expect(try await api.get(path + "/state/versions/2").status == 404)

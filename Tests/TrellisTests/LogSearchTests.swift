@@ -9,9 +9,9 @@ import Wire
 /// Searching a whole log through the API, sealed or not.
 @Suite struct LogSearchTests {
     private struct Found {
-        var hits: [SearchHit] = []
+        var hits: [SearchHitMessage] = []
         var progress: [Int64] = []
-        var end: SearchEnd?
+        var end: SearchEndMessage?
     }
 
     private func search(_ api: API, _ job: JobID, _ query: String) async throws -> Found {
@@ -19,9 +19,9 @@ import Wire
         #expect(reply.status == 200, "\(reply.text)")
         var found = Found()
         for line in reply.body.split(separator: UInt8(ascii: "\n")) {
-            if let hit = try? WireJSON.decode(SearchHit.self, from: Data(line)) {
+            if let hit = try? WireJSON.decode(SearchHitMessage.self, from: Data(line)) {
                 found.hits.append(hit)
-            } else if let end = try? WireJSON.decode(SearchEnd.self, from: Data(line)) {
+            } else if let end = try? WireJSON.decode(SearchEndMessage.self, from: Data(line)) {
                 found.end = end
             } else {
                 found.progress.append(try WireJSON.decode([String: Int64].self, from: Data(line))["scanned"] ?? 0)
@@ -34,7 +34,7 @@ import Wire
     private func withLog(
         limits: TrellisLimits = TrellisLimits(), _ body: @Sendable (API, JobID, Int64) async throws -> Void
     ) async throws {
-        try await Harness.run(limits: limits) { harness, api async throws in
+        try await TrellisHarness.run(limits: limits) { harness, api async throws in
             let (tendril, order) = try await LogsTests().running(api)
             let first = try await harness.store.logSize(of: order.jobId).lines + 1
             for n in 0..<12 {
@@ -54,18 +54,19 @@ import Wire
     @Test func everyHitIsFoundInTheVisibleText() async throws {
         try await withLog { api, job, first async throws in
             let found = try await search(api, job, "q=needle&progress=1")
-            let expected = (0..<12).flatMap { n -> [SearchHit] in
+            let expected = (0..<12).flatMap { n -> [SearchHitMessage] in
                 let line = first + Int64(n) * 4001
-                return [SearchHit(n: line, col: 2, len: 6), SearchHit(n: line + 4000, col: 0, len: 6)]
+                return [SearchHitMessage(n: line, col: 2, len: 6), SearchHitMessage(n: line + 4000, col: 0, len: 6)]
             }
             #expect(found.hits == expected)
             #expect(
                 found.end
-                    == SearchEnd(done: true, total: 24, scanned: first - 1 + 12 * 4001, capped: false, reason: nil))
+                    == SearchEndMessage(
+                        done: true, total: 24, scanned: first - 1 + 12 * 4001, capped: false, reason: nil))
             #expect(found.progress == found.progress.sorted() && !found.progress.isEmpty)
             #expect(
                 try await search(api, job, "q=NEEDLE-7").hits
-                    == [expected[14]].map { SearchHit(n: $0.n, col: 2, len: 8) })
+                    == [expected[14]].map { SearchHitMessage(n: $0.n, col: 2, len: 8) })
             #expect(try await search(api, job, "q=NEEDLE&case=1").hits.isEmpty)
             for space in ["+", "%20"] {
                 #expect(try await search(api, job, "q=needle\(space)on\(space)stderr").hits.count == 12)
@@ -100,7 +101,7 @@ import Wire
     }
 
     @Test func aPatternThatTriesForEverEndsTheSearchOnly() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let (tendril, order) = try await LogsTests().running(api)
             _ = try await tendril.append(order, n: 1, String(repeating: "a", count: 200) + "!\n")
             let found = try await search(api, order.jobId, "q=(a%2B)%2B%24&regex=1")
@@ -109,7 +110,8 @@ import Wire
     }
 
     @Test func whatCanNotBeIsRefused() async throws {
-        try await Harness.run(limits: TrellisLimits(search: SearchLimits(queryBytes: 5))) { _, api async throws in
+        try await TrellisHarness.run(limits: TrellisLimits(search: SearchLimits(queryBytes: 5))) {
+            _, api async throws in
             let (_, order) = try await LogsTests().running(api)
             let path = "/api/jobs/\(order.jobId)/logs/search"
             for query in ["", "q=", "q=123456", "q=(&regex=1", "q=x&regex=2", "q=x&from=0", "q=x&streams=x"] {
@@ -123,7 +125,7 @@ import Wire
     }
 
     @Test func searchesHaveTheirNumberAndTheirWork() async throws {
-        try await Harness.run(limits: TrellisLimits(search: SearchLimits(atOnce: 0))) { _, api async throws in
+        try await TrellisHarness.run(limits: TrellisLimits(search: SearchLimits(atOnce: 0))) { _, api async throws in
             let (_, order) = try await LogsTests().running(api)
             #expect(try await api.get("/api/jobs/\(order.jobId)/logs/search?q=x").status == 429)
         }

@@ -13,7 +13,7 @@ import Wire
 /// The log through the API: appends, pages, windows, text and streams.
 @Suite struct LogsTests {
     /// A running job with a lease.
-    func running(_ api: API) async throws -> (tendril: API, order: WorkOrder) {
+    func running(_ api: API) async throws -> (tendril: API, order: ClaimResponse) {
         let vine = try await api.makeVine()
         let tendril = try await api.makeTendril()
         _ = try await api.makeJob(on: vine.id)
@@ -23,30 +23,30 @@ import Wire
     }
 
     @Test func appendsAreIdempotentAndWithoutHoles() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let (tendril, order) = try await running(api)
-            let first = try await tendril.append(order, n: 1, "one\ntwo\n").decode(LogCursorRecord.self)
+            let first = try await tendril.append(order, n: 1, "one\ntwo\n").decode(LogCursorResponse.self)
             #expect(first.nextN == 2)
-            #expect(try await tendril.append(order, n: 1, "one\ntwo\n").decode(LogCursorRecord.self).seq == first.seq)
+            #expect(try await tendril.append(order, n: 1, "one\ntwo\n").decode(LogCursorResponse.self).seq == first.seq)
             let other = try await tendril.append(order, n: 1, "else\n")
             #expect(other.status == 409 && other.error?.contains("diverged") == true)
             let hole = try await tendril.append(order, n: 5, "x\n")
             #expect(hole.status == 409 && hole.error?.contains("2") == true)
             let cursor = try await tendril.get("/api/jobs/\(order.jobId)/logs/cursor?epoch=1").decode(
-                LogCursorRecord.self)
+                LogCursorResponse.self)
             #expect(cursor.nextN == 2 && cursor.stored == ["STDOUT": 8])
         }
     }
 
     @Test func pagesAndWindowsShowEveryLineOnce() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let (tendril, order) = try await running(api)
             for n in 1...20 { _ = try await tendril.append(order, n: n, "line \(n)\n\u{1b}[31mred \(n)\u{1b}[0m\n") }
             var after: Int64 = 0
             var text = ""
             while true {
                 let page = try await api.get("/api/jobs/\(order.jobId)/logs?after=\(after)&limit=7").decode(
-                    LogPage.self)
+                    LogPageResponse.self)
                 if page.chunks.isEmpty { break }
                 #expect(
                     page.chunks.map(\.seq) == Array(page.chunks[0].seq..<page.chunks[0].seq + Int64(page.chunks.count)))
@@ -54,7 +54,8 @@ import Wire
                 after = page.next
             }
             #expect(text == (1...20).map { "line \($0)\n\u{1b}[31mred \($0)\u{1b}[0m\n" }.joined())
-            let window = try await api.get("/api/jobs/\(order.jobId)/logs/lines?from=3&count=5").decode(LineWindow.self)
+            let window = try await api.get("/api/jobs/\(order.jobId)/logs/lines?from=3&count=5").decode(
+                LineWindowResponse.self)
             #expect(window.lines.map(\.n) == [3, 4, 5, 6, 7])
             #expect(window.lines.contains { $0.text.hasPrefix("red ") && !$0.text.contains("\u{1b}") })
             let plain = try await api.get("/api/jobs/\(order.jobId)/logs?format=text&ansi=0").text
@@ -66,7 +67,7 @@ import Wire
 
     @Test(arguments: ["after=-1", "after=x", "limit=0", "limit=10001", "from=0", "count=99999999999"])
     func badNumbersAreRefused(query: String) async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let (_, order) = try await running(api)
             let path = query.hasPrefix("from") || query.hasPrefix("count") ? "logs/lines" : "logs"
             #expect(try await api.get("/api/jobs/\(order.jobId)/\(path)?\(query)").status == 400)
@@ -75,7 +76,7 @@ import Wire
 
     @Test func anAppendOverTheLimitIsRefusedWhole() async throws {
         let limits = TrellisLimits(log: LogLimits(chunkBytes: 100, appendBytes: 150, appendChunks: 2))
-        try await Harness.run(limits: limits) { _, api in
+        try await TrellisHarness.run(limits: limits) { _, api in
             let (tendril, order) = try await running(api)
             #expect(try await tendril.append(order, n: 1, String(repeating: "x", count: 101)).status == 413)
             #expect(try await tendril.append(order, n: 1, String(repeating: "x", count: 100)).status == 200)
@@ -100,11 +101,11 @@ import Wire
 
     /// Over a real socket: backlog, live part, end; then a resume, and a shutdown that does not hang on open streams.
     @Test func aStreamHasTheBacklogThenGoesLiveThenEnds() async throws {
-        let harness = try await Harness.make()
+        let harness = try await TrellisHarness.make()
         let feeds = harness.parts.feeds
         let application = Application(
             router: try await harness.parts.router(),
-            configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: Harness.quiet)
+            configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: TrellisHarness.quiet)
         try await application.test(.live) { client in
             var headers: HTTPFields = [.authorization: "Bearer \(harness.token)"]
             headers[headerName("Host")] = "localhost"

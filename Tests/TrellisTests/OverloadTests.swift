@@ -15,7 +15,7 @@ import Wire
             #"{"epoch": 1, "n": \#(n), "chunks": [\#(Array(repeating: chunk, count: chunks).joined(separator: ","))]}"#
     }
 
-    private func started(_ api: API, _ name: String) async throws -> (API, JobRecord) {
+    private func started(_ api: API, _ name: String) async throws -> (API, JobResponse) {
         let job = try await api.makeJob(on: api.makeVine(name).id)
         let tendril = try await api.makeTendril(name)
         let order = try await tendril.claim()
@@ -24,7 +24,7 @@ import Wire
     }
 
     @Test func aLogThatGrowsTooFastIsHeldBackAndNothingOfItIsLost() async throws {
-        try await Harness.run(limits: TrellisLimits(appends: AppendRate(burst: 10, perSecond: 5))) {
+        try await TrellisHarness.run(limits: TrellisLimits(appends: AppendRate(burst: 10, perSecond: 5))) {
             harness, api async throws in
             let (loud, job) = try await started(api, "loud")
             let (quiet, other) = try await started(api, "quiet")
@@ -41,7 +41,7 @@ import Wire
     }
 
     @Test func anAppendAtItsLimitsAndBeyond() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let (tendril, job) = try await started(api, "t")
             let logs = "/api/jobs/\(job.id)/logs"
             #expect(try await tendril.post(logs, append(1, chunks: 4097)).status == 413)
@@ -56,14 +56,15 @@ import Wire
 
     @Test func streamsAreCountedAndGiveTheirPlaceBack() async throws {
         let none = StreamLimits(followers: 0, perTendril: 0)
-        try await Harness.run(limits: TrellisLimits(streams: none)) { _, api async throws in
+        try await TrellisHarness.run(limits: TrellisLimits(streams: none)) { _, api async throws in
             let (tendril, job) = try await started(api, "t")
             for (reader, path) in [(api, "jobs/\(job.id)/logs/stream"), (tendril, "workers/stream")] {
                 let reply = try await reader.get("/api/\(path)")
                 #expect(reply.status == 429 && reply.error?.contains("Too many streams") == true)
             }
         }
-        try await Harness.run(limits: TrellisLimits(streams: StreamLimits(followers: 1))) { _, api async throws in
+        try await TrellisHarness.run(limits: TrellisLimits(streams: StreamLimits(followers: 1))) {
+            _, api async throws in
             let (tendril, job) = try await started(api, "t")
             let end = #"{"epoch": 1, "status": "FAILED", "engine_state": "GONE", "log": {"incomplete": "test"}}"#
             #expect(try await tendril.put("/api/jobs/\(job.id)/status", end).status == 200)
@@ -72,7 +73,7 @@ import Wire
     }
 
     @Test func aJobHasOneAppendAtATime() async throws {
-        let meter = AppendMeter(rate: AppendRate())
+        let meter = AppendRateLimit(rate: AppendRate())
         let jobs = [1, 2].map { JobID(randomBytes: [UInt8](repeating: $0, count: 16)) }
         try await meter.one(of: jobs[0]) {
             await #expect(throws: Refusal.self) { try await meter.one(of: jobs[0]) {} }
@@ -82,7 +83,7 @@ import Wire
     }
 
     @Test func placesAreGivenBackOnce() throws {
-        let places = Places()
+        let places = ConcurrencyLimit()
         let place = try #require(places.take("a", limit: 1))
         #expect(places.take("a", limit: 1) == nil)
         #expect(places.take("b", limit: 1) != nil, "another kind has places of its own")

@@ -12,7 +12,7 @@ import Wire
     private static let html: HTTPFields = [.accept: "text/html,application/xhtml+xml,*/*;q=0.8"]
 
     @Test func anUnknownPathIsAPageForBrowsersAndJSONForPrograms() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             for path in ["/nope", "/dashboard/nope", "/dashboard/jobs/1/2", "/a/b/c?d=e"] {
                 for client in [api, api.stranger] {
                     let page = try await client.call(.get, path, headers: Self.html)
@@ -31,13 +31,13 @@ import Wire
                 #expect(reply.status == 404 && reply.error != nil, "\(path)")
             }
             #expect(try await api.call(.get, "/assets/app.css", headers: Self.html).status == 200)
-            let missing = try await api.call(.get, "/dashboard/jobs/\(DoorsTests.id)", headers: Self.html)
+            let missing = try await api.call(.get, "/dashboard/jobs/\(AuthorizationTests.id)", headers: Self.html)
             #expect(missing.status == 404 && missing.text.contains("There is no such job."))
         }
     }
 
     @Test func theBeginningOfAnIDLeadsToTheJob() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let vine = try await api.makeVine()
             let made = try await api.makeJob(on: vine.id)
             let known = try #require(try await harness.store.job(made.id))

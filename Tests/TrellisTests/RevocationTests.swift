@@ -22,7 +22,7 @@ import Wire
     }
 
     @Test func tokensAreListedWithoutTheirSecretsAndRevoked() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let made = try await api.post("/api/tokens", #"{"name": "ci"}"#)
             #expect(made.status == 201)
             let token = try made.decode(CreatedToken.self)
@@ -45,7 +45,7 @@ import Wire
     }
 
     @Test func sessionsAndLinksAreListedAndRevoked() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let ana = try await session(api, user: "ana")
             let ben = try await session(api, user: "ben")
             _ = try await api.post("/api/sign-in-links", #"{"user": "eve"}"#)
@@ -65,7 +65,7 @@ import Wire
     }
 
     @Test(arguments: [false, true]) func theAdminTokenIsReplacedWithWhatHungOnIt(keepsTokens: Bool) async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let tendril = try await api.makeTendril()
             let ci = API(
                 client: api.client,
@@ -91,8 +91,8 @@ import Wire
     }
 
     @Test func aTendrilIsRevokedOnceItHoldsNothing() async throws {
-        try await Harness.run { _, api async throws in
-            let worker = try await api.post("/api/workers", #"{"name": "rose"}"#).decode(RegisteredWorker.self)
+        try await TrellisHarness.run { _, api async throws in
+            let worker = try await api.post("/api/workers", #"{"name": "rose"}"#).decode(RegisterWorkerResponse.self)
             let rose = try api.tendril(worker)
             #expect(try await rose.beat().status == 200)
             let vine = try await api.makeVine()
@@ -106,15 +106,15 @@ import Wire
             #expect(try await api.call(.delete, path).status == 204)
             #expect(try await api.call(.delete, path).status == 204)
             #expect(try await rose.beat().status == 401)
-            #expect(try await api.get("/api/workers").decode(ListPage<WorkerRecord>.self).items.isEmpty)
-            let old = try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self)
+            #expect(try await api.get("/api/workers").decode(ListPage<WorkerResponse>.self).items.isEmpty)
+            let old = try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self)
             #expect(old.workerName?.hasPrefix("rose (revoked") == true)
             // The name is free again, and the new one is told where others run.
             let other = try await api.makeTendril("fern")
-            let again = try await api.post("/api/workers", #"{"name": "rose"}"#).decode(RegisteredWorker.self)
+            let again = try await api.post("/api/workers", #"{"name": "rose"}"#).decode(RegisterWorkerResponse.self)
             #expect(again.workerId != worker.workerId && again.runRoots == ["/run"])
-            #expect(try await other.beat().decode(HeartbeatReply.self).otherRunRoots == [])
-            #expect(try await api.call(.delete, "/api/workers/\(DoorsTests.id)").status == 404)
+            #expect(try await other.beat().decode(HeartbeatResponse.self).otherRunRoots == [])
+            #expect(try await api.call(.delete, "/api/workers/\(AuthorizationTests.id)").status == 404)
         }
     }
 
@@ -142,7 +142,7 @@ import Wire
         defer { try? FileManager.default.removeItem(atPath: path) }
         func start(_ folder: String, database: String) async throws -> TrellisApplication {
             try await TrellisApplication(
-                TrellisConfiguration(database: "sqlite:" + database, dataFolder: folder), logger: Harness.quiet)
+                TrellisConfiguration(database: "sqlite:" + database, dataFolder: folder), logger: TrellisHarness.quiet)
         }
         var first: TrellisApplication? = try await start(path + "/a", database: path + "/a/db")
         // The same folder with another database, and another folder with the same database.
@@ -161,10 +161,10 @@ import Wire
         let path = FileManager.default.temporaryDirectory.path + "/trellis-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }
         let configuration = TrellisConfiguration(database: "sqlite:\(path)/db", dataFolder: path)
-        _ = try await TrellisApplication(configuration, logger: Harness.quiet)
+        _ = try await TrellisApplication(configuration, logger: TrellisHarness.quiet)
         let old = try DataFolder(path).readSecret("admin.token")
         try FileManager.default.removeItem(atPath: path + "/admin.token")
-        _ = try await TrellisApplication(configuration, logger: Harness.quiet)
+        _ = try await TrellisApplication(configuration, logger: TrellisHarness.quiet)
         let new = try DataFolder(path).readSecret("admin.token")
         #expect(new != nil && new != old)
     }

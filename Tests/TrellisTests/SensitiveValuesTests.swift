@@ -15,28 +15,28 @@ import Wire
     }
 
     @Test func shortMembersAreNamedInTheAnswer() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let reply = try await api.post(
                 "/api/vines", vine(#"{"db": {"user": "app", "password": "correct-horse-battery", "port": 5432}}"#))
             #expect(reply.status == 201)
-            let vine = try reply.decode(VineRecord.self)
+            let vine = try reply.decode(VineResponse.self)
             let warnings = ["Not masked, because shorter than 6 characters: db.port, db.user."]
             #expect(vine.warnings == warnings)
-            #expect(try await api.get("/api/vines/\(vine.id)").decode(VineRecord.self).warnings == warnings)
+            #expect(try await api.get("/api/vines/\(vine.id)").decode(VineResponse.self).warnings == warnings)
             let patched = try await api.call(
                 .patch, "/api/vines/\(vine.id)",
                 #"{"sensitive_variables": {"db": {"password": "correct-horse-battery"}}}"#)
-            #expect(try patched.decode(VineRecord.self).warnings == nil)
+            #expect(try patched.decode(VineResponse.self).warnings == nil)
         }
     }
 
     @Test func aValueOfWhichNothingCanBeMaskedIsRefusedByName() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let reply = try await api.post(
                 "/api/vines", vine(#"{"token": "long-enough", "keys": {"pin": 1234, "a": ["x"]}}"#))
             #expect(reply.status == 400)
             #expect(reply.error?.hasSuffix(": keys.a[0], keys.pin.") == true)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
         }
     }
 }

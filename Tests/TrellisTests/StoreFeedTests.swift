@@ -19,7 +19,7 @@ import Wire
     }
 
     @Test func rowsHaveTheDocumentedColumnsAndNothingElse() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let feed = StoreFeed(store: harness.store, ambient: harness.parts.ambient)
             let tendril = try await api.makeTendril()
             let vine = try await api.makeVine()
@@ -52,7 +52,7 @@ import Wire
                 #expect(Set(row.columns.keys).isSubset(of: FeedTable.logs.columns.map(\.name)))
                 #expect(row.columns["job_id"] == .string(job.id.rawValue))
             }
-            #expect(try await feed.record(of: .jobs, id: DoorsTests.id) == nil)
+            #expect(try await feed.record(of: .jobs, id: AuthorizationTests.id) == nil)
             #expect(try await feed.record(of: .workers, id: "nonsense") == nil)
             #expect(try await feed.record(of: .vines, id: "nonsense") == nil)
         }
@@ -60,7 +60,7 @@ import Wire
 
     /// Whatever can make a plan out of date is passed on: settings, state, and deletion.
     @Test func whatChangesAVineIsAChange() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let wakeup = Wakeup()
             let reader = harness.parts.feeds.rows.follow { wakeup.ring() }
             func next() async throws -> FeedRow {
@@ -90,7 +90,7 @@ import Wire
 
     /// Python's client closes at 1 MiB; we stay below 900 KB.
     @Test func theLargestChunkStaysBelowTheFrameLimit() async throws {
-        try await Harness.run { harness, api async throws in
+        try await TrellisHarness.run { harness, api async throws in
             let feed = StoreFeed(store: harness.store, ambient: harness.parts.ambient)
             let tendril = try await api.makeTendril()
             let job = try await api.makeJob(on: try await api.makeVine().id)
@@ -107,12 +107,13 @@ import Wire
     }
 
     @Test func aTendrilThatFallsSilentIsAChange() async throws {
-        let harness = try await Harness.make()
-        let watch = TendrilWatch(store: harness.store, feeds: harness.parts.feeds, ambient: harness.parts.ambient)
-        let tendril = TendrilAgent(
+        let harness = try await TrellisHarness.make()
+        let watch = OfflineNotifier(store: harness.store, feeds: harness.parts.feeds, ambient: harness.parts.ambient)
+        let tendril = Tendril(
             id: harness.parts.ambient.makeID(), name: "t", createdAt: harness.clock.now)
         try await harness.store.createTendril(tendril, tokenHash: Data(repeating: 1, count: 32))
-        try await harness.store.heartbeat(tendril.id, offer: TendrilOffer(), draining: false, at: harness.clock.now)
+        try await harness.store.heartbeat(
+            tendril.id, offer: TendrilCapabilities(), draining: false, at: harness.clock.now)
         let wakeup = Wakeup()
         let reader = harness.parts.feeds.rows.follow { wakeup.ring() }
         var known = try await watch.look([:])

@@ -22,12 +22,12 @@ import Wire
     }
 
     @Test func aVineWithResourcesGoesOnlyWhenItIsNamed() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let path = "/api/vines/\(vine.id)"
-            #expect(try await api.get(path).decode(VineRecord.self).resourceCount == 0)
+            #expect(try await api.get(path).decode(VineResponse.self).resourceCount == 0)
             #expect(try await api.post("\(path)/state", Self.state(1, instances: [2, 0, 5])).status == 200)
-            #expect(try await api.get(path).decode(VineRecord.self).resourceCount == 7)
+            #expect(try await api.get(path).decode(VineResponse.self).resourceCount == 7)
             let refused = try await api.call(.delete, path)
             #expect(refused.status == 409)
             #expect(refused.error?.contains("7 resources") == true && refused.error?.contains("orchard/dev") == true)
@@ -41,33 +41,33 @@ import Wire
     }
 
     @Test func statesOfADeletedVineCanAllBeReadAndNotWritten() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let path = "/api/vines/\(vine.id)"
             for serial in 1...3 {
                 #expect(try await api.post("\(path)/state", Self.state(serial, instances: [serial])).status == 200)
             }
             #expect(try await api.call(.delete, "\(path)?confirm=orchard/dev").status == 204)
-            let versions = try await api.get("\(path)/state/versions").decode(ListPage<StateVersionRecord>.self)
+            let versions = try await api.get("\(path)/state/versions").decode(ListPage<StateVersionResponse>.self)
             #expect(versions.items.map(\.serial) == [3, 2, 1])
             #expect(try await api.get("\(path)/state/versions/2").text == Self.state(2, instances: [2]))
             #expect(try await api.get("\(path)/state").text == Self.state(3, instances: [3]))
             #expect(try await api.post("\(path)/state", Self.state(4, instances: [1])).status == 404)
             #expect(try await api.post("\(path)/lock", #"{"ID": "x"}"#).status == 404)
-            let gone = try await api.get("/api/vines?deleted=true").decode(ListPage<VineRecord>.self)
+            let gone = try await api.get("/api/vines?deleted=true").decode(ListPage<VineResponse>.self)
             #expect(gone.items.map(\.id) == [vine.id] && gone.items[0].deletedAt != nil)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
         }
     }
 
     @Test func jobsOfADeletedVineOfferNothing() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             let job = try await api.makeJob(on: vine.id)
             try await tendril.finishPlan(tendril.claim())
             #expect(try await api.call(.delete, "/api/vines/\(vine.id)").status == 204)
-            let check = try await api.get("/api/jobs/\(job.id)/apply-check").decode(ApplyCheck.self)
+            let check = try await api.get("/api/jobs/\(job.id)/apply-check").decode(ApplyCheckResponse.self)
             #expect(!check.valid && check.rerun == nil && check.vineDeleted == true && check.remedy == nil)
             for action in ["apply", "rerun"] {
                 let reply = try await api.post("/api/jobs/\(job.id)/\(action)")
@@ -78,7 +78,7 @@ import Wire
     }
 
     @Test func aStateThatAnotherBackendKeepsIsNotKnown() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
             _ = try await api.makeJob(on: vine.id)
@@ -89,7 +89,7 @@ import Wire
                     order,
                     #""status": "FAILED", "engine_state": "GONE", "execution_metadata": {"state_kept_by": "s3"}"#
                 ).status == 200)
-            let record = try await api.get("/api/vines/\(vine.id)").decode(VineRecord.self)
+            let record = try await api.get("/api/vines/\(vine.id)").decode(VineResponse.self)
             #expect(record.stateKeptBy == "s3" && record.resourceCount == nil)
             #expect(record.lastJob?.id == order.jobId && record.lastJob?.status == .failed)
             let refused = try await api.call(.delete, "/api/vines/\(vine.id)")
@@ -99,10 +99,10 @@ import Wire
     }
 
     @Test func nullClearsAFieldAndAbsenceKeepsIt() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
-            func patch(_ body: String) async throws -> VineRecord {
-                try await api.call(.patch, "/api/vines/\(vine.id)", body).decode(VineRecord.self)
+            func patch(_ body: String) async throws -> VineResponse {
+                try await api.call(.patch, "/api/vines/\(vine.id)", body).decode(VineResponse.self)
             }
             var record = try await patch(#"{"region": "eu-1", "engine": "tofu"}"#)
             #expect(record.region == "eu-1" && record.engine == .tofu)

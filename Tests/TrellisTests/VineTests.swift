@@ -18,14 +18,14 @@ import Wire
     }
 
     @Test func aSecondVineWithTheSameNameIsRefused() async throws {
-        try await Harness.run { _, api async throws in
-            let first = try await api.post("/api/vines", body("vineyard")).decode(VineRecord.self)
+        try await TrellisHarness.run { _, api async throws in
+            let first = try await api.post("/api/vines", body("vineyard")).decode(VineResponse.self)
             let second = try await api.post("/api/vines", body("Vineyard", stage: "QA"))
             #expect(second.status == 409 && second.error?.contains(first.id.rawValue) == true, "\(second.text)")
-            let other = try await api.post("/api/vines", body("vineyard", stage: "prod")).decode(VineRecord.self)
+            let other = try await api.post("/api/vines", body("vineyard", stage: "prod")).decode(VineResponse.self)
             let renamed = try await api.call(.patch, "/api/vines/\(other.id)", #"{"environment_stage": "qa"}"#)
             #expect(renamed.status == 409)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.count == 2)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.count == 2)
         }
     }
 
@@ -33,18 +33,18 @@ import Wire
         #"{}"#, #"{"notes.md": "x"}"#, #"{"main.tf": "  \n"}"#, #"{"modules/a/main.tf": "x"}"#,
     ])
     func anEmptyConfigurationIsRefused(files: String) async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let reply = try await api.post("/api/vines", body("void", files: files))
             #expect(reply.status == 400 && reply.error?.isEmpty == false, "\(reply.text)")
             let vine = try await api.makeVine()
             let patch = #"{"source": {"type": "inline", "files": \#(files)}}"#
             #expect(try await api.call(.patch, "/api/vines/\(vine.id)", patch).status == 400)
-            #expect(try await api.get("/api/vines/\(vine.id)").decode(VineRecord.self).source == vine.source)
+            #expect(try await api.get("/api/vines/\(vine.id)").decode(VineResponse.self).source == vine.source)
         }
     }
 
     @Test func filesTravelWithTheirModeFromTheVineToTheTendril() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let made = try await api.post(
                 "/api/vines",
                 """
@@ -53,7 +53,7 @@ import Wire
                            "logo": {"content": "/wCA", "encoding": "base64"}}}}
                 """)
             #expect(made.status == 201, "\(made.text)")
-            let vine = try made.decode(VineRecord.self)
+            let vine = try made.decode(VineResponse.self)
             let expected = VineSource.inline(
                 files: [
                     "live/main.tf": "x", "live/run.sh": InlineFile("#!/bin/sh", isExecutable: true),
@@ -72,14 +72,14 @@ import Wire
     }
 
     @Test func gitSourcesAreStoredInOneForm() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let reply = try await api.post(
                 "/api/vines",
                 """
                 {"project_name": "forms", "environment_stage": "qa", "source": {"type": "git",
                  "url": "git@code.example.org:team/infra.git", "ref": "v2", "path": "./stacks//eu/"}}
                 """)
-            let vine = try reply.decode(VineRecord.self)
+            let vine = try reply.decode(VineResponse.self)
             #expect(
                 vine.source
                     == .git(url: "ssh://git@code.example.org/team/infra.git", ref: "v2", path: "stacks/eu"))
@@ -93,15 +93,15 @@ import Wire
     }
 
     @Test func engineRegionAndOriginCanBeChangedAndCleared() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let more = #", "engine": "tofu", "region": "eu-9", "origin": "folder:here:/srv/a""#
-            let vine = try await api.post("/api/vines", body("clear", more: more)).decode(VineRecord.self)
+            let vine = try await api.post("/api/vines", body("clear", more: more)).decode(VineResponse.self)
             #expect(vine.engine == .tofu && vine.region == "eu-9" && vine.origin == "folder:here:/srv/a")
             let path = "/api/vines/\(vine.id)"
             let set = try await api.call(.patch, path, #"{"engine": "terraform", "region": "eu-8"}"#)
-            #expect(try set.decode(VineRecord.self).engine == .terraform)
+            #expect(try set.decode(VineResponse.self).engine == .terraform)
             let reply = try await api.call(.patch, path, #"{"engine": null, "region": null}"#)
-            let now = try reply.decode(VineRecord.self)
+            let now = try reply.decode(VineResponse.self)
             #expect(now.engine == nil && now.region == nil && now.origin == vine.origin)
             #expect(try await api.call(.patch, path, #"{"engine": "pulumi"}"#).status == 400)
             #expect(try await api.call(.patch, path, #"{"origin": "a\u0007b"}"#).status == 400)
@@ -109,7 +109,7 @@ import Wire
     }
 
     @Test func unknownQueryParametersAreRefusedByName() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let job = try await api.makeJob(on: vine.id)
             for (uri, name) in [
@@ -137,7 +137,7 @@ import Wire
     }
 
     @Test func unknownFieldsAreRefusedByName() async throws {
-        try await Harness.run { _, api async throws in
+        try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let job = try await api.makeJob(on: vine.id)
             let cases: [(HTTPRequest.Method, String, String, String)] = [
@@ -174,8 +174,8 @@ import Wire
                     reply.status == 400 && reply.error?.contains("\"\(name)\"") == true, "\(uri) \(body): \(reply.text)"
                 )
             }
-            #expect(try await api.get("/api/jobs/\(job.id)").decode(JobRecord.self).status == .queued)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineRecord>.self).items.count == 1)
+            #expect(try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self).status == .queued)
+            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.count == 1)
             // Names in maps are the user's own, and a Tendril may be newer than this server.
             let free = body("free", more: #", "variables": {"any": {"deep": [{"er": 1}]}}, "environment": {"X": "y"}"#)
             #expect(try await api.post("/api/vines", free).status == 201)

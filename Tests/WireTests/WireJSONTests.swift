@@ -5,13 +5,13 @@ import Wire
 
 @Suite struct WireJSONTests {
     @Test func namesAreSnakeCaseAndMapsKeepTheirKeys() throws {
-        let vine = CreateVine(
+        let vine = CreateVineRequest(
             projectName: "p", environmentStage: "s", variables: ["someName": ["innerKey": 1]],
             source: .inline(files: ["main.tf": "x"]))
         let text = String(decoding: try WireJSON.encode(vine), as: UTF8.self)
         #expect(text.contains(#""project_name":"p""#) && text.contains("someName") && text.contains("innerKey"))
         #expect(!text.contains("region"), "absent fields are left out")
-        let back = try WireJSON.decode(CreateVine.self, from: Data(text.utf8))
+        let back = try WireJSON.decode(CreateVineRequest.self, from: Data(text.utf8))
         #expect(back.variables == vine.variables && back.source == vine.source)
     }
 
@@ -38,12 +38,14 @@ import Wire
     }
 
     @Test func aPatchTellsNullFromAbsent() throws {
-        func patch(_ body: String) throws -> PatchVine { try WireJSON.decode(PatchVine.self, from: Data(body.utf8)) }
+        func patch(_ body: String) throws -> PatchVineRequest {
+            try WireJSON.decode(PatchVineRequest.self, from: Data(body.utf8))
+        }
         #expect(try patch("{}").engine == .unchanged)
         #expect(try patch(#"{"engine": null, "region": null}"#).engine == .cleared)
         #expect(try patch(#"{"engine": null, "region": null}"#).region == .cleared)
         #expect(try patch(#"{"engine": "tofu"}"#).engine == .value(.tofu))
-        var full = PatchVine()
+        var full = PatchVineRequest()
         full.sensitiveVariables = ["gone": nil, "kept": "value-value"]
         let text = String(decoding: try WireJSON.encode(full), as: UTF8.self)
         #expect(text == #"{"sensitive_variables":{"gone":null,"kept":"value-value"}}"#)
@@ -57,7 +59,9 @@ import Wire
         (#"{"job_type": "PLAN", "vine_id": "x"}"#, "\"vine_id\" is not valid"),
     ])
     func errorsNameTheField(body: String, says: String) {
-        let error = #expect(throws: WireError.self) { try WireJSON.decode(CreateJob.self, from: Data(body.utf8)) }
+        let error = #expect(throws: WireError.self) {
+            try WireJSON.decode(CreateJobRequest.self, from: Data(body.utf8))
+        }
         #expect(error?.description.contains(says) == true, "\(error?.description ?? "")")
     }
 

@@ -15,7 +15,7 @@ public enum GiveUpRule: Hashable, Sendable {
     /// How long an engine that is to be killed may take to be gone, in milliseconds.
     public static let patience: Int64 = 60_000
 
-    public static func judge(_ job: Job, tendril: TendrilAgent?, at now: Timestamp) -> GiveUpRule {
+    public static func judge(_ job: Job, tendril: Tendril?, at now: Timestamp) -> GiveUpRule {
         guard job.lease != nil, job.state.engine.holdsVine else {
             return .refused("The job is \(job.status.rawValue) and nothing of it runs; there is nothing to give up.")
         }

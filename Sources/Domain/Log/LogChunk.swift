@@ -2,7 +2,7 @@
 ///
 /// `text` holds whole lines, each with its line feed; only the last may lack it: it was cut, or the stream ended.
 /// So the chunks of one stream, put together, are that stream (repaired and masked), byte for byte.
-public struct DraftChunk: Hashable, Sendable {
+public struct UnnumberedChunk: Hashable, Sendable {
     public var stream: LogStream
     public var text: String
     /// The first line goes on where this stream's previous chunk was cut.

@@ -16,7 +16,7 @@ public struct LogLimits: Hashable, Sendable {
     public static let standard = LogLimits()
 
     /// Throws for an append that is empty, over a limit, or has a chunk that is no chunk.
-    public func check(_ chunks: [DraftChunk]) throws(Refusal) {
+    public func check(_ chunks: [UnnumberedChunk]) throws(Refusal) {
         guard !chunks.isEmpty else { throw Refusal(.invalid, "An append needs at least one chunk.") }
         guard chunks.count <= appendChunks else {
             throw Refusal(.tooLarge, "An append has at most \(appendChunks) chunks; this one has \(chunks.count).")

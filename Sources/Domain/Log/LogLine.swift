@@ -24,7 +24,7 @@ extension LogChunk {
         var lines: [LogLine] = []
         lines.reserveCapacity(lineCount)
         var times = LineTimes.Cursor(self.times, fallback: createdAt)
-        for text in LogText.lines(of: self.text) {
+        for text in ChunkText.lines(of: self.text) {
             lines.append(
                 LogLine(
                     number: firstLine + Int64(lines.count), stream: stream, time: times.next(), raw: String(text),

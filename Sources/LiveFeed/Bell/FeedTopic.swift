@@ -11,4 +11,4 @@ public enum FeedTopic: Hashable, Sendable {
 }
 
 /// The bell of the whole server.
-public typealias FeedBell = Bell<FeedTopic>
+public typealias FeedNotifier = Bell<FeedTopic>

@@ -30,7 +30,7 @@ public struct LogFollower: Sendable {
     private let id: JobID
     private let jobs: any FollowedJob
     private let source: any FeedSource
-    private let listener: FeedBell.Listener
+    private let listener: FeedNotifier.Listener
     private let reader: LogReader
     private let heartbeat: Duration
     private var seen: Job?
@@ -42,7 +42,7 @@ public struct LogFollower: Sendable {
     ///   - heartbeat: how long to wait before saying ``Step/idle``.
     /// - Throws: ``Refusal`` `.notFound` without the job; what the store throws.
     public init(
-        _ id: JobID, after: Int64, in hub: LogHub, jobs: any FollowedJob, bell: FeedBell, heartbeat: Duration
+        _ id: JobID, after: Int64, in hub: LogFeeds, jobs: any FollowedJob, bell: FeedNotifier, heartbeat: Duration
     ) async throws {
         let wakeup = Wakeup()
         self.id = id

@@ -9,11 +9,11 @@ public final class LogReader: Sendable {
 
     private let id: UInt64
     private let feed: LogFeed
-    private let hub: LogHub
+    private let hub: LogFeeds
     private let pages: PageReader
     private let hasLeft = Mutex(false)
 
-    init(id: UInt64, end: Int64, feed: LogFeed, hub: LogHub, pages: PageReader) {
+    init(id: UInt64, end: Int64, feed: LogFeed, hub: LogFeeds, pages: PageReader) {
         self.id = id
         self.end = end
         self.feed = feed

@@ -29,7 +29,7 @@ public final class FeedRow: RingEntry {
 
     private struct Derived {
         var columns: [String: JSONValue]?
-        var frames: [(envelope: FrameEnvelope, frame: ByteBuffer)] = []
+        var frames: [(envelope: FrameFormat, frame: ByteBuffer)] = []
     }
 
     private let derived = Mutex(Derived())
@@ -62,7 +62,7 @@ public final class FeedRow: RingEntry {
     }
 
     /// The row in `envelope`, made once for all who ask for it.
-    public func frame(_ envelope: FrameEnvelope) -> ByteBuffer {
+    public func frame(_ envelope: FrameFormat) -> ByteBuffer {
         if let frame = derived.withLock({ $0.frames.first { $0.envelope == envelope }?.frame }) { return frame }
         let frame = envelope.wrap(self)
         derived.withLock { derived in

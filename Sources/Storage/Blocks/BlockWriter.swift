@@ -6,7 +6,7 @@ internal import Domain
 /// the times of its lines; the pieces that were cut out of visible lines; and where in which line they belong.
 struct BlockWriter {
     private(set) var text: [UInt8] = []
-    private(set) var marks: [LogMark] = []
+    private(set) var marks: [DiagnosticLine] = []
 
     private var heads = ByteWriter()
     private var times = ByteWriter()
@@ -32,12 +32,12 @@ struct BlockWriter {
         return rest.bytes
     }
 
-    mutating func add(_ chunk: LogChunk, _ state: inout LogTextState) {
+    mutating func add(_ chunk: LogChunk, _ state: inout TextState) {
         // A copy: the line is written to while this is.
         var visible = line
         state.read(chunk, into: &visible) { index, raw, shown, mark in
             if mark.isHead, let kind = mark.kind {
-                marks.append(LogMark(line: chunk.firstLine + Int64(index), kind: kind))
+                marks.append(DiagnosticLine(line: chunk.firstLine + Int64(index), kind: kind))
             }
             text.append(contentsOf: shown.text)
             text.append(UInt8(ascii: "\n"))

@@ -22,7 +22,7 @@ struct LogBlock: Sendable {
         /// Bytes of raw text up to here.
         var bytes: Int64 = 0
         var linesByStream: [LogStream: Int64] = [:]
-        var state = LogTextState.start
+        var state = TextState.start
 
         static let start = End()
 
@@ -30,8 +30,9 @@ struct LogBlock: Sendable {
     }
 
     /// Seals `chunks`, which go on where `end` is; moves `end` behind them.
-    static func seal(_ chunks: [LogChunk], _ end: inout End) throws(StorageError) -> (block: LogBlock, marks: [LogMark])
-    {
+    static func seal(_ chunks: [LogChunk], _ end: inout End) throws(StorageError) -> (
+        block: LogBlock, marks: [DiagnosticLine]
+    ) {
         var writer = BlockWriter()
         for chunk in chunks {
             writer.add(chunk, &end.state)

@@ -10,7 +10,7 @@ struct PreparedAppend: Sendable {
     /// Bytes of text.
     var bytes: Int
 
-    init(_ drafts: [DraftChunk]) throws(Refusal) {
+    init(_ drafts: [UnnumberedChunk]) throws(Refusal) {
         guard !drafts.isEmpty else { throw Refusal(.invalid, "An append needs at least one chunk.") }
         var hash = SHA256()
         chunks = []
@@ -37,11 +37,11 @@ struct PreparedChunk: Sendable {
     var times: LineTimes
     var lineCount: Int
 
-    init(_ draft: DraftChunk) {
+    init(_ draft: UnnumberedChunk) {
         stream = draft.stream
         text = Data(draft.text.utf8)
         continued = draft.continued
         times = draft.times
-        lineCount = LogText.lineCount(of: draft.text)
+        lineCount = ChunkText.lineCount(of: draft.text)
     }
 }

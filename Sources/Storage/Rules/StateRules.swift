@@ -1,7 +1,7 @@
 internal import Domain
 
 /// A lock that the vine no longer has.
-enum PastLock: Hashable, Sendable {
+enum ReleasedLock: Hashable, Sendable {
     case released
     /// Taken from its holder by an operator.
     case broken
@@ -10,7 +10,7 @@ enum PastLock: Hashable, Sendable {
 /// Who may lock a state.
 enum LockRules {
     /// Whether `wanted` is held already (true) or may be granted (false).
-    static func isHeld(_ wanted: StateLock, current: StateLock?, past: PastLock?) throws(Refusal) -> Bool {
+    static func isHeld(_ wanted: StateLock, current: StateLock?, past: ReleasedLock?) throws(Refusal) -> Bool {
         if let current {
             guard current.id == wanted.id, current.job == wanted.job else { throw .locked(by: current.holder) }
             return true
@@ -22,7 +22,7 @@ enum LockRules {
 }
 
 /// Where a version of a state goes.
-enum StatePlacement: Hashable, Sendable {
+enum StateDisposition: Hashable, Sendable {
     /// It is stored already.
     case stored(StateVersion)
     /// It becomes the vine's newest state.
@@ -35,8 +35,8 @@ enum StatePlacement: Hashable, Sendable {
     ///   - past: what became of the lock `lockID`, where the vine once had it.
     static func decide(
         position: StatePosition, sha256: String, lockID: String?, newest: StateVersion?, lock: StateLock?,
-        past: PastLock?
-    ) throws(Refusal) -> StatePlacement {
+        past: ReleasedLock?
+    ) throws(Refusal) -> StateDisposition {
         if lock == nil || lock?.id != lockID {
             // A late version must never overwrite what came after it, nor be lost.
             if past == .broken || past == .released && lock != nil { return .aside }

@@ -3,7 +3,7 @@ internal import Domain
 /// Says what a queued job waits for, from what the store knows.
 enum WaitReasons {
     struct Candidate: Sendable {
-        var agent: TendrilAgent
+        var agent: Tendril
         /// Slots in use.
         var busy: Int
 

@@ -53,7 +53,7 @@ struct BlockRow: Sendable {
         number = row[0]
         end = LogBlock.End(
             seq: row[1], bytes: row[2], linesByStream: [.stdout: row[3], .stderr: row[4], .system: row[5]],
-            state: try LogTextState(encoded: row[6]))
+            state: try TextState(encoded: row[6]))
     }
 
     /// The block's large columns.
@@ -67,7 +67,7 @@ struct BlockRow: Sendable {
     /// `count` blocks from `first` on, for a search: without what is not visible where that is not needed.
     static func visible(
         from first: BlockRow, after before: BlockRow, of job: JobID, count: Int, withRest: Bool, _ db: Database
-    ) throws -> [LogPart] {
+    ) throws -> [SegmentSource] {
         var before = before
         return try db.rows(
             """

@@ -30,7 +30,7 @@ enum LogWriter {
         _ notes: [String], to job: JobID, _ tail: inout LogTail, at now: Timestamp, _ db: Database,
         _ changes: inout [StoreChange]
     ) throws {
-        try append(SystemNotes.chunks(notes, at: now), of: 0, to: job, &tail, at: now, db, &changes)
+        try append(SystemChunks.chunks(notes, at: now), of: 0, to: job, &tail, at: now, db, &changes)
     }
 
     /// Drops what is needed to recognise repeated appends: a log that is COMPLETE takes none.
@@ -68,14 +68,14 @@ enum LogWriter {
 }
 
 /// What an append needs to know of its job; nothing of it is large.
-struct LogHead: Sendable {
+struct AppendContext: Sendable {
     var engine: EngineState
     var isComplete: Bool
     var isOpen: Bool
     var lastEpoch: Int
     var tail: LogTail
 
-    static func require(_ job: JobID, _ db: Database) throws -> LogHead {
+    static func require(_ job: JobID, _ db: Database) throws -> AppendContext {
         let row = try db.row(
             """
             SELECT engine_state, log_state, epoch, log_seq, log_lines, stdout_lines, stderr_lines, system_lines,
@@ -83,7 +83,7 @@ struct LogHead: Sendable {
             """, job.rawValue)
         guard let row else { throw Refusal.noJob(job) }
         let log = try row.text("log_state")
-        return LogHead(
+        return AppendContext(
             engine: try row.name("engine_state"), isComplete: log == LogState.complete.name,
             isOpen: log == LogState.open.name, lastEpoch: try row.int("epoch"), tail: try LogTail(row))
     }

@@ -10,7 +10,7 @@ extension SQLiteStore {
         guard SHA256.hash(data: bytes).hexadecimal == sha256 else { throw Refusal.badDigest() }
         let sealed = try seal(bytes, for: .artifact(job, sha256: sha256))
         try await write(cost: bytes.count) { db, _ in
-            let state = try JobRecord.require(job, db).state
+            let state = try JobRow.require(job, db).state
             let stored = try Self.digest(of: job, db)
             if stored == sha256 { return }
             guard state.leaseHeld, state.epoch == epoch else { throw Refusal.noLease(of: job, epoch: epoch) }

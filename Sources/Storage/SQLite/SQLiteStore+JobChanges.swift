@@ -3,13 +3,13 @@ internal import GRDB
 
 extension SQLiteStore {
     public func change(
-        _ id: JobID, _ events: [JobEvent], facts: JobFacts, at now: Timestamp
+        _ id: JobID, _ events: [JobEvent], facts: JobFields, at now: Timestamp
     ) async throws -> JobChange {
         while true {
             // Documents are decoded out here: the one writer must not wait for that.
             let metadata = try await merged(facts.metadata, of: id)
-            let changed = try await write { db, changes -> (StoredJob, JobRevision)? in
-                guard var stored = try StoredJob.find(id, db) else { throw Refusal.noJob(id) }
+            let changed = try await write { db, changes -> (JobWithDocuments, JobUpdate)? in
+                guard var stored = try JobWithDocuments.find(id, db) else { throw Refusal.noJob(id) }
                 if let metadata, !metadata.isBased(on: stored) { return nil }
                 let revision = try Self.revise(
                     &stored, events, facts, metadata: metadata?.text, at: now, db, &changes)
@@ -24,16 +24,17 @@ extension SQLiteStore {
     /// The job's metadata with `new` merged into it; nil where there is nothing new.
     private func merged(_ new: JSONValue?, of id: JobID) async throws -> MergedMetadata? {
         guard let new else { return nil }
-        guard let stored = try await read({ db in try StoredJob.find(id, db) }) else { throw Refusal.noJob(id) }
+        guard let stored = try await read({ db in try JobWithDocuments.find(id, db) }) else { throw Refusal.noJob(id) }
         return try MergedMetadata(new, into: stored)
     }
 
     private static func revise(
-        _ stored: inout StoredJob, _ events: [JobEvent], _ facts: JobFacts, metadata: String?, at now: Timestamp,
+        _ stored: inout JobWithDocuments, _ events: [JobEvent], _ facts: JobFields, metadata: String?,
+        at now: Timestamp,
         _ db: Database, _ changes: inout [StoreChange]
-    ) throws -> JobRevision {
+    ) throws -> JobUpdate {
         let id = stored.record.id
-        var revision = JobRevision(of: stored.record)
+        var revision = JobUpdate(of: stored.record)
         let artifactStored = try db.finds("SELECT 1 FROM plan_artifacts WHERE job_id = ?", id.rawValue)
         try revision.apply(events, artifactStored: artifactStored, at: now)
         let metadata = metadata ?? stored.metadata
@@ -57,7 +58,7 @@ extension SQLiteStore {
 
     /// Writes `record` over `before`, with `notes` in its log, and says what changed.
     static func commit(
-        _ record: inout JobRecord, from before: JobRecord, notes: [String], at now: Timestamp, _ db: Database,
+        _ record: inout JobRow, from before: JobRow, notes: [String], at now: Timestamp, _ db: Database,
         _ changes: inout [StoreChange]
     ) throws {
         if record != before {
@@ -80,7 +81,7 @@ extension SQLiteStore {
     }
 
     public func planFacts(_ id: JobID) async throws -> PlanValidity.Facts? {
-        let found = try await read { db in try PlanRecord.find(id, db) }
+        let found = try await read { db in try PlanFactsRow.find(id, db) }
         guard let found else { return nil }
         return PlanValidity.Facts(
             planType: found.plan.type, planStatus: found.plan.state.status,
@@ -90,7 +91,7 @@ extension SQLiteStore {
     }
 
     /// The digest of the vine's settings as they are now; nil where the vine is gone.
-    private func currentDigest(_ found: PlanRecord) throws -> String? {
+    private func currentDigest(_ found: PlanFactsRow) throws -> String? {
         guard let vine = found.vine else { return nil }
         // The usual case, and then nothing needs to be opened.
         if vine.revision == found.plan.snapshotRevision { return found.plan.snapshotDigest }
@@ -100,17 +101,17 @@ extension SQLiteStore {
 }
 
 /// What is stored about a plan that somebody may want to apply.
-private struct PlanRecord: Sendable {
-    var plan: JobRecord
-    var vine: VineRecord?
+private struct PlanFactsRow: Sendable {
+    var plan: JobRow
+    var vine: VineRow?
     var state: StatePosition?
     var artifactStored: Bool
     var deploy: JobID?
 
-    static func find(_ id: JobID, _ db: Database) throws -> PlanRecord? {
-        guard let plan = try JobRecord.find(id, db) else { return nil }
-        return PlanRecord(
-            plan: plan, vine: try VineRecord.find(plan.vine, db),
+    static func find(_ id: JobID, _ db: Database) throws -> PlanFactsRow? {
+        guard let plan = try JobRow.find(id, db) else { return nil }
+        return PlanFactsRow(
+            plan: plan, vine: try VineRow.find(plan.vine, db),
             state: try StateVersion.newest(of: plan.vine, db)?.position,
             artifactStored: try db.finds("SELECT 1 FROM plan_artifacts WHERE job_id = ?", id.rawValue),
             deploy: try SQLiteStore.deploy(of: id, db))
@@ -125,7 +126,7 @@ private struct MergedMetadata: Sendable {
 
     /// Of a job that has ended what is stored stands, and nothing grows beyond the bound: what would is left out as a
     /// whole.
-    init(_ new: JSONValue, into job: StoredJob) throws {
+    init(_ new: JSONValue, into job: JobWithDocuments) throws {
         before = job.metadata
         hadEnded = Self.hasEnded(job)
         let stored = try StoredJSON.decode(JSONValue.self, from: before)
@@ -133,9 +134,9 @@ private struct MergedMetadata: Sendable {
         text = merged.utf8.count <= max(JobMetadata.storedBytes, before.utf8.count) ? merged : before
     }
 
-    func isBased(on job: StoredJob) -> Bool { job.metadata == before && Self.hasEnded(job) == hadEnded }
+    func isBased(on job: JobWithDocuments) -> Bool { job.metadata == before && Self.hasEnded(job) == hadEnded }
 
-    private static func hasEnded(_ job: StoredJob) -> Bool {
+    private static func hasEnded(_ job: JobWithDocuments) -> Bool {
         job.record.state.status.isTerminal && !job.record.state.engine.holdsVine
     }
 }

@@ -9,7 +9,7 @@ extension SQLiteStore {
             try db.rows(
                 "SELECT job.* FROM provision_jobs AS job " + filter.condition
                     + " ORDER BY job.created_at DESC, job.id DESC LIMIT :limit",
-                arguments: filter.arguments(limit: limit + 1), make: JobRecord.init)
+                arguments: filter.arguments(limit: limit + 1), make: JobRow.init)
         }
         return Page(found.map { $0.outline() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)

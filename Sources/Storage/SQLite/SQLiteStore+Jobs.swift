@@ -8,8 +8,8 @@ extension SQLiteStore {
         guard job.type != .deploy || job.plan != nil else {
             throw Refusal(.invalid, "A DEPLOY applies a saved plan; name the plan.")
         }
-        let stored = StoredJob(
-            record: JobRecord(job), snapshot: try StoredJSON.encode(job.snapshot),
+        let stored = JobWithDocuments(
+            record: JobRow(job), snapshot: try StoredJSON.encode(job.snapshot),
             metadata: try StoredJSON.encode(job.metadata))
         let sealed = try seal(secrets, for: .jobSecrets(job.id))
         try await write { db, changes in
@@ -22,20 +22,20 @@ extension SQLiteStore {
         }
     }
 
-    private static func checkReferences(of job: JobRecord, _ db: Database) throws {
+    private static func checkReferences(of job: JobRow, _ db: Database) throws {
         guard try !db.finds("SELECT 1 FROM provision_jobs WHERE id = ?", job.id.rawValue) else {
             throw Refusal(.conflict, "There is a job \(job.id) already.")
         }
-        try VineRecord.require(job.vine, db)
-        if let worker = job.assignedWorker { try TendrilRecord.require(worker, db) }
+        try VineRow.require(job.vine, db)
+        if let worker = job.assignedWorker { try TendrilRow.require(worker, db) }
         if let first = job.rerunOf, try !db.finds("SELECT 1 FROM provision_jobs WHERE id = ?", first.rawValue) {
             throw Refusal.noJob(first)
         }
     }
 
     /// Ties `job` to the plan it applies: refused where the plan is taken, and asking for what the plan ran with.
-    private static func take(_ plan: JobID, into job: inout JobRecord, _ db: Database) throws {
-        let plan = try JobRecord.require(plan, db)
+    private static func take(_ plan: JobID, into job: inout JobRow, _ db: Database) throws {
+        let plan = try JobRow.require(plan, db)
         guard plan.vine == job.vine else { throw Refusal(.invalid, "The plan is another vine's.") }
         guard job.type == .deploy else { return }
         if let first = try deploy(of: plan.id, db) {
@@ -58,11 +58,11 @@ extension SQLiteStore {
     }
 
     public func job(_ id: JobID) async throws -> Job? {
-        try await read { db in try StoredJob.find(id, db) }?.job()
+        try await read { db in try JobWithDocuments.find(id, db) }?.job()
     }
 
     public func outline(of id: JobID) async throws -> Job? {
-        try await read { db in try JobRecord.find(id, db) }?.outline()
+        try await read { db in try JobRow.find(id, db) }?.outline()
     }
 
     public func status(of id: JobID) async throws -> (status: JobStatus, errorMessage: String?)? {
@@ -87,23 +87,23 @@ extension SQLiteStore {
         try await read { db in
             try db.rows(
                 "SELECT * FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ? ORDER BY created_at, id",
-                worker.rawValue, make: JobRecord.init)
+                worker.rawValue, make: JobRow.init)
         }.map { $0.outline() }
     }
 
     public func activeJobs() async throws -> [Job] {
         try await read { db in
             try db.rows(
-                "SELECT * FROM provision_jobs WHERE holds_vine = 1 ORDER BY created_at, id", make: JobRecord.init)
+                "SELECT * FROM provision_jobs WHERE holds_vine = 1 ORDER BY created_at, id", make: JobRow.init)
         }.map { $0.outline() }
     }
 
     public func assign(_ id: JobID, to worker: TendrilID?, note: String, at now: Timestamp) async throws {
         try await write { db, changes in
-            let before = try JobRecord.require(id, db)
-            var revision = JobRevision(of: before)
+            let before = try JobRow.require(id, db)
+            var revision = JobUpdate(of: before)
             try revision.apply([.assign], artifactStored: false, at: now)
-            if let worker { try TendrilRecord.require(worker, db) }
+            if let worker { try TendrilRow.require(worker, db) }
             guard before.assignedWorker != worker else { return }
             var record = revision.record
             record.assignedWorker = worker
@@ -112,7 +112,7 @@ extension SQLiteStore {
     }
 
     public func deployRequirement(of id: JobID) async throws -> EngineRequirement? {
-        try await read { db in try JobRecord.find(id, db) }?.deployRequirement
+        try await read { db in try JobRow.find(id, db) }?.deployRequirement
     }
 
     public func secrets(of id: JobID) async throws -> VineSecrets {

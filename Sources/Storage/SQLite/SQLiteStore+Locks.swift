@@ -7,9 +7,9 @@ extension SQLiteStore {
             throw Refusal(.invalid, "The lease is of another job than the lock.")
         }
         try await write { db, changes in
-            try VineRecord.require(lock.vine, db)
+            try VineRow.require(lock.vine, db)
             let current = try StateLock.find(lock.vine, db)
-            let past = try PastLock.find(lock.vine, lock.id, db)
+            let past = try ReleasedLock.find(lock.vine, lock.id, db)
             // What was granted stays granted, even where the lease has gone since.
             if try LockRules.isHeld(lock, current: current, past: past) { return }
             if let lease { try Self.checkHeld(lease, vine: lock.vine, db) }
@@ -19,7 +19,7 @@ extension SQLiteStore {
     }
 
     private static func checkHeld(_ lease: Lease, vine: VineID, _ db: Database) throws {
-        guard let job = try JobRecord.find(lease.job, db), job.vine == vine, job.state.status == .processing,
+        guard let job = try JobRow.find(lease.job, db), job.vine == vine, job.state.status == .processing,
             job.state.leaseHeld, job.state.worker == lease.worker, job.state.epoch == lease.epoch
         else { throw Refusal.noLease(of: lease.job, epoch: lease.epoch) }
     }
@@ -46,7 +46,7 @@ extension SQLiteStore {
             guard lock.id == id else {
                 throw Refusal(.conflict, "The lock is another one by now: \(lock.holder) holds it. Look again.")
             }
-            if let job = lock.job, try JobRecord.require(job, db).state.engine.holdsVine {
+            if let job = lock.job, try JobRow.require(job, db).state.engine.holdsVine {
                 throw Refusal(
                     .conflict, "Job \(job.short) holds the lock and may be running: cancel it, or give it up.")
             }
@@ -56,7 +56,7 @@ extension SQLiteStore {
     }
 
     /// Takes the lock away and remembers it: its holder may still have a version to deliver.
-    private static func end(_ lock: StateLock, as past: PastLock, _ db: Database) throws {
+    private static func end(_ lock: StateLock, as past: ReleasedLock, _ db: Database) throws {
         try db.run("DELETE FROM vine_locks WHERE vine_id = ?", lock.vine.rawValue)
         try db.run(
             "INSERT INTO vine_past_locks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET broken = excluded.broken",

@@ -6,7 +6,7 @@ internal import GRDB
 extension SQLiteStore {
     public func logCursor(of job: JobID, epoch: Int) async throws -> LogCursor {
         try await read { db in
-            let head = try LogHead.require(job, db)
+            let head = try AppendContext.require(job, db)
             let writer = try db.row(
                 "SELECT * FROM provision_job_log_writers WHERE job_id = ? AND epoch = ?", job.rawValue, epoch)
             guard let writer else { return LogCursor(nextN: 1, seq: head.tail.seq, storedBytes: [:]) }
@@ -20,7 +20,7 @@ extension SQLiteStore {
     }
 
     public func logSize(of job: JobID) async throws -> LogSize {
-        let tail = try await read { db in try LogHead.require(job, db).tail }
+        let tail = try await read { db in try AppendContext.require(job, db).tail }
         return LogSize(seq: tail.seq, lines: tail.lines, linesByStream: tail.linesByStream.filter { $0.value > 0 })
     }
 
@@ -30,7 +30,7 @@ extension SQLiteStore {
         var next = max(0, after)
         while page.count < maxRows {
             let part = try await read { [next, bytes, count = page.count] db in
-                try LogPart.after(
+                try SegmentSource.after(
                     next, of: job, maxBytes: maxBytes - bytes, maxRows: maxRows - count, db)
             }
             for chunk in try part.chunks(of: job) where chunk.seq > next {
@@ -44,7 +44,7 @@ extension SQLiteStore {
         return page
     }
 
-    public func segment(of job: JobID, at place: LogPlace) async throws -> LogSegment? {
+    public func segment(of job: JobID, at place: LogPosition) async throws -> LogSegment? {
         guard let part = try await part(of: job, at: place) else { return nil }
         return LogSegment(
             chunks: try part.chunks(of: job), state: part.before.end.state,
@@ -54,45 +54,45 @@ extension SQLiteStore {
     public func visibleLines(
         of job: JobID, at line: Int64, count: Int, withStreams: Bool
     ) async throws -> [VisibleLines] {
-        let place = LogPlace.line(line)
-        let parts = try await read { db -> [LogPart] in
+        let place = LogPosition.line(line)
+        let parts = try await read { db -> [SegmentSource] in
             if let (before, first) = try BlockRow.first(of: job, db, where: place.isBefore) {
                 return try BlockRow.visible(
                     from: first, after: before, of: job, count: count, withRest: withStreams, db)
             }
-            guard place.isBefore(LogBlock.End(try LogHead.require(job, db).tail)) else { return [] }
+            guard place.isBefore(LogBlock.End(try AppendContext.require(job, db).tail)) else { return [] }
             return [try .tail(at: place, of: job, db)]
         }
         return try parts.map { try $0.visibleLines(of: job, withStreams: withStreams) }
     }
 
     /// What holds `place`; nil behind the log's end.
-    private func part(of job: JobID, at place: LogPlace) async throws -> LogPart? {
+    private func part(of job: JobID, at place: LogPosition) async throws -> SegmentSource? {
         try await read { db in
             if let (before, block) = try BlockRow.first(of: job, db, where: place.isBefore) {
                 return .block(before, block, try block.block(of: job, db))
             }
-            guard place.isBefore(LogBlock.End(try LogHead.require(job, db).tail)) else { return nil }
+            guard place.isBefore(LogBlock.End(try AppendContext.require(job, db).tail)) else { return nil }
             return try .tail(at: place, of: job, db)
         }
     }
 
-    public func logMarks(of job: JobID, limit: Int) async throws -> [LogMark] {
+    public func logMarks(of job: JobID, limit: Int) async throws -> [DiagnosticLine] {
         var (marks, rest) = try await read { db in
             var lines: Int64 = 0
-            var marks: [LogMark] = []
+            var marks: [DiagnosticLine] = []
             let rows = try Row.fetchCursor(
                 db.cachedStatement(sql: Self.marksSQL), arguments: [job.rawValue])
             while marks.count < limit, let row = try rows.next() {
-                marks += try [LogMark](encoded: row.blob("marks"), from: lines)
+                marks += try [DiagnosticLine](encoded: row.blob("marks"), from: lines)
                 lines = try row.integer("lines")
             }
-            return (marks, try LogPart.tail(of: job, db))
+            return (marks, try SegmentSource.tail(of: job, db))
         }
         if marks.count < limit {
             var state = rest.before.end.state
             marks += state.lines(of: try rest.chunks(of: job)).filter(\.isHead).compactMap { line in
-                line.mark.map { LogMark(line: line.number, kind: $0) }
+                line.mark.map { DiagnosticLine(line: line.number, kind: $0) }
             }
         }
         return Array(marks.prefix(limit))

@@ -6,7 +6,7 @@ extension SQLiteStore {
     public func append(_ append: LogAppend, at now: Timestamp) async throws -> LogReceipt {
         let prepared = try PreparedAppend(append.chunks)
         return try await write(cost: prepared.bytes) { db, changes in
-            var head = try LogHead.require(append.job, db)
+            var head = try AppendContext.require(append.job, db)
             try AppendRules.check(
                 append.job, epoch: append.epoch, engine: head.engine, logIsComplete: head.isComplete,
                 lastEpoch: head.lastEpoch)
@@ -41,7 +41,7 @@ extension SQLiteStore {
 
     public func appendNotes(_ lines: [String], to job: JobID, at now: Timestamp) async throws {
         try await write { db, changes in
-            var head = try LogHead.require(job, db)
+            var head = try AppendContext.require(job, db)
             guard head.isOpen else { return }
             try LogWriter.append(lines, to: job, &head.tail, at: now, db, &changes)
         }

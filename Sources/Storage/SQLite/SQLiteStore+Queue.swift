@@ -3,11 +3,11 @@ internal import GRDB
 
 extension SQLiteStore {
     public func claim(by worker: TendrilID, at now: Timestamp) async throws -> Job? {
-        try await write { db, changes -> StoredJob? in
+        try await write { db, changes -> JobWithDocuments? in
             guard let tendril = try Self.claimant(worker, at: now, db),
-                let id = try Self.oldestEligible(for: tendril, db), var stored = try StoredJob.find(id, db)
+                let id = try Self.oldestEligible(for: tendril, db), var stored = try JobWithDocuments.find(id, db)
             else { return nil }
-            var revision = JobRevision(of: stored.record)
+            var revision = JobUpdate(of: stored.record)
             try revision.apply([.claim(by: worker)], artifactStored: false, at: now)
             let before = stored.record
             stored.record = revision.record
@@ -25,8 +25,8 @@ extension SQLiteStore {
     }
 
     /// The Tendril, if it may claim: ONLINE, with a free slot.
-    private static func claimant(_ worker: TendrilID, at now: Timestamp, _ db: Database) throws -> TendrilRecord? {
-        guard let tendril = try TendrilRecord.find(worker, db), tendril.status(at: now) == .online,
+    private static func claimant(_ worker: TendrilID, at now: Timestamp, _ db: Database) throws -> TendrilRow? {
+        guard let tendril = try TendrilRow.find(worker, db), tendril.status(at: now) == .online,
             try busySlots(of: worker, db) < tendril.slots
         else { return nil }
         return tendril
@@ -41,7 +41,7 @@ extension SQLiteStore {
         )?.int("busy") ?? 0
     }
 
-    private static func oldestEligible(for tendril: TendrilRecord, _ db: Database) throws -> JobID? {
+    private static func oldestEligible(for tendril: TendrilRow, _ db: Database) throws -> JobID? {
         try db.row(oldestEligibleSQL, tendril.id.rawValue, tendril.runRoot)?.id("id")
     }
 
@@ -64,11 +64,11 @@ extension SQLiteStore {
 
     public func waitReason(of id: JobID, at now: Timestamp) async throws -> WaitReason? {
         try await read { db in
-            guard let job = try JobRecord.find(id, db), job.state.status == .queued else { return nil }
+            guard let job = try JobRow.find(id, db), job.state.status == .queued else { return nil }
             let holder: JobID? = try db.row(
                 "SELECT id FROM provision_jobs WHERE vine_id = ? AND holds_vine = 1", job.vine.rawValue
             )?.id("id")
-            let candidates = try TendrilRecord.all(db).map { agent in
+            let candidates = try TendrilRow.all(db).map { agent in
                 WaitReasons.Candidate(agent: agent, busy: try Self.busySlots(of: agent.id, db))
             }
             return WaitReasons.judge(

@@ -2,7 +2,7 @@ internal import Domain
 internal import Foundation
 
 /// What is sealed, and whose it is: part of every seal, so that one value can't be passed off as another.
-enum StoredSeal {
+enum EncryptionPurpose {
     case store
     case vineSecrets(VineID)
     case jobSecrets(JobID)
@@ -24,11 +24,11 @@ enum StoredSeal {
 }
 
 extension SQLiteStore {
-    func seal(_ plain: Data, for what: StoredSeal) throws -> Data {
+    func seal(_ plain: Data, for what: EncryptionPurpose) throws -> Data {
         try vault.seal(plain, for: what.purpose)
     }
 
-    func open(_ sealed: Data, for what: StoredSeal) throws -> Data {
+    func open(_ sealed: Data, for what: EncryptionPurpose) throws -> Data {
         do {
             return try vault.open(sealed, for: what.purpose)
         } catch {
@@ -36,11 +36,11 @@ extension SQLiteStore {
         }
     }
 
-    func seal(_ secrets: VineSecrets, for what: StoredSeal) throws -> Data {
+    func seal(_ secrets: VineSecrets, for what: EncryptionPurpose) throws -> Data {
         try seal(Data(StoredJSON.encode(secrets).utf8), for: what)
     }
 
-    func openSecrets(_ sealed: Data, for what: StoredSeal) throws -> VineSecrets {
+    func openSecrets(_ sealed: Data, for what: EncryptionPurpose) throws -> VineSecrets {
         try StoredJSON.decode(VineSecrets.self, from: String(decoding: open(sealed, for: what), as: UTF8.self))
     }
 }

@@ -6,12 +6,12 @@ extension SQLiteStore {
     public func seal(_ job: JobID) async throws -> Bool {
         let (before, stored) = try await read { db in
             let before = try BlockRow.last(of: job, db)
-            let head = try LogHead.require(job, db)
+            let head = try AppendContext.require(job, db)
             let pending = try Self.logBytes(of: job, db) - before.end.bytes
             guard pending > 0, !head.isOpen || pending >= Int64(2 * LogBlock.textBytes) else {
-                return (before, [StoredChunk]())
+                return (before, [ChunkRow]())
             }
-            let page = try StoredChunk.page(
+            let page = try ChunkRow.page(
                 of: job, after: before.end.seq, maxBytes: LogBlock.textBytes, maxRows: .max, db)
             return (before, page)
         }
@@ -51,7 +51,7 @@ extension SQLiteStore {
 }
 
 /// Diagnostics of one block: how far each is from the one before, and its kind.
-extension [LogMark] {
+extension [DiagnosticLine] {
     func encoded(from line: Int64) -> Data {
         var writer = ByteWriter()
         var last = line
@@ -69,7 +69,7 @@ extension [LogMark] {
         while !reader.isAtEnd {
             let value = try reader.next()
             last &+= Int64(bitPattern: value >> 1)
-            append(LogMark(line: last, kind: value & 1 == 1 ? .error : .warning))
+            append(DiagnosticLine(line: last, kind: value & 1 == 1 ? .error : .warning))
         }
     }
 }

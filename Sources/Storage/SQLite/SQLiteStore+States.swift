@@ -13,9 +13,9 @@ extension SQLiteStore {
         let sealed = try seal(packed.bytes, for: .state(vine, sha256: sha256))
         return try await write(cost: bytes.count) { db, changes in
             try Self.checkExistence(vine, job, db)
-            let placement = try StatePlacement.decide(
+            let placement = try StateDisposition.decide(
                 position: position, sha256: sha256, lockID: lockID, newest: try StateVersion.newest(of: vine, db),
-                lock: try StateLock.find(vine, db), past: try PastLock.find(vine, lockID, db))
+                lock: try StateLock.find(vine, db), past: try ReleasedLock.find(vine, lockID, db))
             if case .stored(let version) = placement { return version }
             let aside = placement == .aside
             if aside, let version = try StateVersion.aside(of: vine, sha256: sha256, lockID: lockID, db) {

@@ -3,7 +3,7 @@ public import Foundation
 internal import GRDB
 
 extension SQLiteStore {
-    public func createTendril(_ tendril: TendrilAgent, tokenHash: Data) async throws {
+    public func createTendril(_ tendril: Tendril, tokenHash: Data) async throws {
         try Self.check(tendril.offer)
         try await write { db, changes in
             guard try !db.finds("SELECT 1 FROM workers WHERE id = ?", tendril.id.rawValue) else {
@@ -12,17 +12,17 @@ extension SQLiteStore {
             guard try !db.finds("SELECT 1 FROM workers WHERE name = ?", tendril.name) else {
                 throw Refusal(.conflict, "There is a Tendril named \(tendril.name) already.")
             }
-            try TendrilRecord.insert(tendril, tokenHash: tokenHash, db)
+            try TendrilRow.insert(tendril, tokenHash: tokenHash, db)
             changes.append(.tendril(tendril.id, isNew: true))
         }
     }
 
-    public func tendril(_ id: TendrilID) async throws -> TendrilAgent? {
-        try await read { db in try TendrilRecord.find(id, db)?.agent(db) }
+    public func tendril(_ id: TendrilID) async throws -> Tendril? {
+        try await read { db in try TendrilRow.find(id, db)?.agent(db) }
     }
 
-    public func tendrils() async throws -> [TendrilAgent] {
-        try await read { db in try TendrilRecord.all(db) }
+    public func tendrils() async throws -> [Tendril] {
+        try await read { db in try TendrilRow.all(db) }
     }
 
     public func tendrilTokenHash(_ id: TendrilID) async throws -> Data? {
@@ -34,7 +34,7 @@ extension SQLiteStore {
 
     public func revokeTendril(_ id: TendrilID, at now: Timestamp) async throws {
         try await write { db, changes in
-            let record = try TendrilRecord.require(id, db)
+            let record = try TendrilRow.require(id, db)
             guard record.revokedAt == nil else { return }
             let held = try db.rows(
                 "SELECT id FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ?", id.rawValue
@@ -61,26 +61,26 @@ extension SQLiteStore {
 
     public func setTendrilTokenHash(_ id: TendrilID, _ hash: Data) async throws {
         try await write { db, changes in
-            try TendrilRecord.require(id, db)
+            try TendrilRow.require(id, db)
             try db.run("UPDATE workers SET token_hash = ? WHERE id = ?", hash, id.rawValue)
             changes.append(.tendril(id))
         }
     }
 
-    public func heartbeat(_ id: TendrilID, offer: TendrilOffer, draining: Bool, at now: Timestamp) async throws {
+    public func heartbeat(_ id: TendrilID, offer: TendrilCapabilities, draining: Bool, at now: Timestamp) async throws {
         try Self.check(offer)
         try await write { db, changes in
-            let record = try TendrilRecord.require(id, db)
-            try TendrilRecord.beat(id, offer: offer, draining: draining, at: now, db)
+            let record = try TendrilRow.require(id, db)
+            try TendrilRow.beat(id, offer: offer, draining: draining, at: now, db)
             // Engines change once in a blue moon; a heartbeat comes every few seconds.
             if try record.agent(db).offer.engines != offer.engines {
-                try TendrilRecord.replaceEngines(of: id, with: offer.engines, db)
+                try TendrilRow.replaceEngines(of: id, with: offer.engines, db)
             }
             changes.append(.tendril(id))
         }
     }
 
-    private static func check(_ offer: TendrilOffer) throws(Refusal) {
+    private static func check(_ offer: TendrilCapabilities) throws(Refusal) {
         guard offer.slots >= 1 else { throw Refusal(.invalid, "A Tendril has at least one slot.") }
     }
 }

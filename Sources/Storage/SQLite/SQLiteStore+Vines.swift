@@ -4,7 +4,7 @@ internal import GRDB
 
 extension SQLiteStore {
     public func createVine(_ vine: Vine, secrets: VineSecrets) async throws {
-        let record = try VineRecord(vine, secrets: seal(secrets, for: .vineSecrets(vine.id)))
+        let record = try VineRow(vine, secrets: seal(secrets, for: .vineSecrets(vine.id)))
         try await write { db, changes in
             guard try !db.finds("SELECT 1 FROM vines WHERE id = ?", vine.id.rawValue) else {
                 throw Refusal(.conflict, "There is a vine \(vine.id) already.")
@@ -16,11 +16,11 @@ extension SQLiteStore {
     }
 
     public func vine(_ id: VineID) async throws -> Vine? {
-        try await read { db in try VineRecord.find(id, db) }?.vine()
+        try await read { db in try VineRow.find(id, db) }?.vine()
     }
 
     public func anyVine(_ id: VineID) async throws -> Vine? {
-        try await read { db in try db.row("SELECT * FROM vines WHERE id = ?", id.rawValue).map(VineRecord.init) }?
+        try await read { db in try db.row("SELECT * FROM vines WHERE id = ?", id.rawValue).map(VineRow.init) }?
             .vine()
     }
 
@@ -31,13 +31,13 @@ extension SQLiteStore {
     }
 
     public func vineSecrets(_ id: VineID) async throws -> VineSecrets {
-        let sealed = try await read { db in try VineRecord.require(id, db).secrets }
+        let sealed = try await read { db in try VineRow.require(id, db).secrets }
         return try openSecrets(sealed, for: .vineSecrets(id))
     }
 
     public func vineWarnings(_ ids: [VineID]) async throws -> [VineID: [String]] {
         let sealed = try await read { db in
-            try ids.compactMap { id in try VineRecord.find(id, db).map { (id, $0.secrets) } }
+            try ids.compactMap { id in try VineRow.find(id, db).map { (id, $0.secrets) } }
         }
         var warnings: [VineID: [String]] = [:]
         for (id, secrets) in sealed {
@@ -60,7 +60,7 @@ extension SQLiteStore {
                 AND (created_at, id) < (?3, ?4)
                 ORDER BY created_at DESC, id DESC LIMIT ?5
                 """, text, tight, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1,
-                make: VineRecord.init)
+                make: VineRow.init)
         }
         return Page(try found.map { try $0.vine() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
@@ -79,7 +79,7 @@ extension SQLiteStore {
                 """
                 SELECT * FROM vines WHERE deleted_at IS NOT NULL AND (created_at, id) < (?, ?)
                 ORDER BY created_at DESC, id DESC LIMIT ?
-                """, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1, make: VineRecord.init)
+                """, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1, make: VineRow.init)
         }
         return Page(try found.map { try $0.vine() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
@@ -87,11 +87,11 @@ extension SQLiteStore {
     }
 
     public func updateVine(_ vine: Vine, secrets: VineSecrets) async throws -> Vine {
-        var changed = try VineRecord(vine, secrets: seal(secrets, for: .vineSecrets(vine.id)))
+        var changed = try VineRow(vine, secrets: seal(secrets, for: .vineSecrets(vine.id)))
         changed.revision += 1
         return try await write { [changed] db, changes in
             var changed = changed
-            let stored = try VineRecord.require(vine.id, db)
+            let stored = try VineRow.require(vine.id, db)
             guard stored.revision == vine.revision else {
                 throw Refusal(
                     .conflict, "The vine has changed meanwhile (revision \(stored.revision)); read it again.")
@@ -108,7 +108,7 @@ extension SQLiteStore {
 
     public func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources? {
         try await write { db, changes in
-            try VineRecord.require(id, db)
+            try VineRow.require(id, db)
             let unfinished = try db.row(
                 "SELECT id FROM provision_jobs WHERE vine_id = ? AND (status = 'QUEUED' OR holds_vine = 1) LIMIT 1",
                 id.rawValue)

@@ -75,12 +75,12 @@ public final class SQLiteStore: Store {
 
     /// Throws where the database was made with another key; marks a new one with this.
     private func proveKey() async throws {
-        let mark = try seal(StoredSeal.mark, for: .store)
+        let mark = try seal(EncryptionPurpose.mark, for: .store)
         let stored = try await write { db, _ in
             try db.run("UPDATE store SET key_mark = ifnull(key_mark, ?) WHERE id = 1", mark)
             return try Row.fetchOne(db, sql: "SELECT key_mark FROM store WHERE id = 1")?.blob("key_mark")
         }
-        guard let stored, (try? open(stored, for: .store)) == StoredSeal.mark else {
+        guard let stored, (try? open(stored, for: .store)) == EncryptionPurpose.mark else {
             throw StorageError(.key, "The database was sealed with another key than the one given.")
         }
     }

@@ -81,9 +81,9 @@ extension StateLock {
     }
 }
 
-extension PastLock {
+extension ReleasedLock {
     /// What became of the vine's lock `id`; nil where the vine never had it, or has it now for the first time.
-    static func find(_ vine: VineID, _ id: String?, _ db: Database) throws -> PastLock? {
+    static func find(_ vine: VineID, _ id: String?, _ db: Database) throws -> ReleasedLock? {
         guard let id else { return nil }
         let row = try db.row(
             "SELECT broken FROM vine_past_locks WHERE vine_id = ? AND lock_id = ?", vine.rawValue, id)

@@ -42,7 +42,7 @@ enum CaptureDigest {
         var reader = CaptureReader(folder, gaps: gaps, seal: seal)
         var pipeline = LinePipeline(masker: masker)
         var streams: [LogStream: (hash: SHA256, bytes: Int64)] = [:]
-        func take(_ chunks: [DraftChunk]) {
+        func take(_ chunks: [UnnumberedChunk]) {
             for var chunk in chunks {
                 chunk.text.withUTF8 { bytes in
                     streams[chunk.stream, default: (SHA256(), 0)].hash.update(

@@ -57,7 +57,7 @@ struct CaptureGaps: Hashable, Sendable {
 }
 
 /// Decides which part of what waits to be shipped is given up. Pure.
-struct CaptureBound: Hashable, Sendable {
+struct CaptureLimit: Hashable, Sendable {
     /// Bytes of the engine's output that may wait, in all.
     var bytes: Int64 = 2 << 30
 

@@ -3,7 +3,7 @@ import Domain
 /// Puts lines of one stream that follow each other into one chunk.
 struct ChunkBuilder: Sendable {
     private let limit: Int
-    private var chunks: [DraftChunk] = []
+    private var chunks: [UnnumberedChunk] = []
     private var stream = LogStream.stdout
     private var text: [UInt8] = []
     private var isContinued = false
@@ -29,7 +29,7 @@ struct ChunkBuilder: Sendable {
         if isCut { seal() }
     }
 
-    mutating func takeChunks() -> [DraftChunk] {
+    mutating func takeChunks() -> [UnnumberedChunk] {
         seal()
         defer { chunks.removeAll(keepingCapacity: true) }
         return chunks
@@ -38,7 +38,7 @@ struct ChunkBuilder: Sendable {
     private mutating func seal() {
         guard !text.isEmpty else { return }
         chunks.append(
-            DraftChunk(
+            UnnumberedChunk(
                 stream: stream, text: String(decoding: text, as: UTF8.self), continued: isContinued, times: times))
         text.removeAll(keepingCapacity: true)
         times = LineTimes()

@@ -39,7 +39,7 @@ struct EngineDiagnostics: Hashable, Sendable {
     /// The same of one text.
     static func read(_ text: String, masker: Masker = Masker(secrets: [])) -> EngineDiagnostics {
         var tally = Tally()
-        for line in LogText.lines(of: text) { tally.take(Array(line.utf8), countsErrors: true) }
+        for line in ChunkText.lines(of: text) { tally.take(Array(line.utf8), countsErrors: true) }
         tally.close()
         return tally.result(masker)
     }

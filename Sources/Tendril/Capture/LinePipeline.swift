@@ -65,7 +65,7 @@ struct LinePipeline: Sendable {
     }
 
     /// The chunks that are there by now, in order.
-    mutating func takeChunks() -> [DraftChunk] { builder.takeChunks() }
+    mutating func takeChunks() -> [UnnumberedChunk] { builder.takeChunks() }
 
     private static func lane(of stream: LogStream) -> Int {
         switch stream {

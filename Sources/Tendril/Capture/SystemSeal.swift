@@ -27,7 +27,7 @@ struct SystemSeal: Sendable {
     private let key: SymmetricKey
 
     /// - Parameter token: the Tendril's.
-    init(token: String, lease: LeaseRecord) {
+    init(token: String, lease: LeaseMessage) {
         let master = SymmetricKey(data: SHA256.hash(data: Data("vintner system lines\0\(token)".utf8)))
         key = SymmetricKey(
             data: HMAC<SHA256>.authenticationCode(for: Data("\(lease.jobId):\(lease.epoch)".utf8), using: master))

@@ -4,7 +4,7 @@ import Wire
 
 /// What a job has behind it, as its folder keeps it: enough for a Tendril that was killed to go on, and no secrets.
 struct JobProgress: Codable, Hashable, Sendable {
-    var lease: LeaseRecord
+    var lease: LeaseMessage
     var type: JobType
     var vine: VineID
 
@@ -47,14 +47,14 @@ struct JobProgress: Codable, Hashable, Sendable {
     /// Masked.
     var metadata = JSONValue.object([:])
 
-    init(lease: LeaseRecord, type: JobType, vine: VineID) {
+    init(lease: LeaseMessage, type: JobType, vine: VineID) {
         self.lease = lease
         self.type = type
         self.vine = vine
     }
 
-    init(_ order: WorkOrder) {
-        self.init(lease: LeaseRecord(jobId: order.jobId, epoch: order.epoch), type: order.jobType, vine: order.vineId)
+    init(_ order: ClaimResponse) {
+        self.init(lease: LeaseMessage(jobId: order.jobId, epoch: order.epoch), type: order.jobType, vine: order.vineId)
     }
 
     func mark(of phase: Phase) -> PhaseMark? { phases.first { $0.phase == phase } }

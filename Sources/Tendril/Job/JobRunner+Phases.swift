@@ -42,7 +42,7 @@ extension JobRunner {
     func reportPhases() {
         let phases = progress.reportedPhases
         guard phaseReport == nil, phases != sentPhases, !progress.done.contains(.report) else { return }
-        var report = ReportStatus(epoch: lease.epoch)
+        var report = ReportStatusRequest(epoch: lease.epoch)
         report.phases = phases
         guard let masked = try? MaskedReport(report, masker) else { return }
         sentPhases = phases
@@ -90,7 +90,7 @@ extension JobRunner {
         return file.flatMap { Files.kind(of: $0) == .file ? $0 : nil }
     }
 
-    private func environment(of order: WorkOrder) -> [String: String] {
+    private func environment(of order: ClaimResponse) -> [String: String] {
         host.environment.forVine(
             order.snapshot.settings, secrets: order.secrets.environment, metadataFile: folder.metadata,
             logLevel: order.options?.logLevel)
@@ -118,7 +118,7 @@ extension JobRunner {
 
     func readBackend() async throws {
         guard let order, let place = progress.workingDirectory else { return }
-        let keeping = StateKeeping.read(
+        let keeping = BackendKind.read(
             try Files.read("\(place)/.terraform/terraform.tfstate"), environment: environment(of: order),
             workingDirectory: place)
         switch keeping {
@@ -135,7 +135,7 @@ extension JobRunner {
         let file = folder.pulled(phase)
         try await run(phase, stdoutFile: file)
         guard progress.mark(of: phase)?.succeeded == true,
-            let position = try Files.read(file).flatMap(StateFile.position)
+            let position = try Files.read(file).flatMap(StateReader.position)
         else { return }
         try record { progress in
             if phase == .pullBefore { progress.stateBefore = position } else { progress.stateAfter = position }
@@ -181,7 +181,7 @@ extension JobRunner {
                     try await host.trellis.uploadArtifact(folder.artifact, sha256: digest, lease: lease)
                 }
             }
-        } catch let error as TrellisError where !error.isLeaseLost {
+        } catch let error as TrellisCallError where !error.isLeaseLost {
             throw Failure(description: "The plan could not be stored: \(error.sentence)")
         }
         await note("Saved plan: \(progress.changes?.sentence ?? "stored")")
@@ -199,8 +199,8 @@ extension JobRunner {
         await watching.value
     }
 
-    func stateKeeper() -> StateKeeper {
-        StateKeeper(
+    func stateKeeper() -> StateUploader {
+        StateUploader(
             folder: progress.workingDirectory ?? workspace.folder, vine: progress.vine, lockID: lockInfo.ID,
             alreadyStored: progress.storedState, trellis: host.trellis, pacing: host.pacing, ambient: host.ambient,
             stored: { [weak self] position, digest in await self?.storedState(position, digest) })

@@ -24,7 +24,7 @@ extension JobRunner {
 
     /// Trellis hears that the job is (still) being processed, and agrees.
     func reportProcessing(onWait: (@Sendable () async -> Void)? = nil) async throws {
-        var report = ReportStatus(epoch: lease.epoch)
+        var report = ReportStatusRequest(epoch: lease.epoch)
         report.status = .processing
         report.engine = progress.engine?.engine
         report.runRoot = host.runRoot
@@ -34,7 +34,7 @@ extension JobRunner {
             _ = try await untilAnswered("reporting the start", onWait: onWait) {
                 try await self.host.trellis.report(masked, job: self.lease.jobId)
             }
-        } catch let error as TrellisError where !progress.done.contains(.start) {
+        } catch let error as TrellisCallError where !progress.done.contains(.start) {
             throw Abandoned(sentence: error.sentence)
         }
     }
@@ -52,7 +52,7 @@ extension JobRunner {
             try await reportProcessing(onWait: {
                 await log?.note("Waiting for Trellis, which must agree before anything is applied")
             })
-        } catch let error as TrellisError where error.isConflict {
+        } catch let error as TrellisCallError where error.isConflict {
             try record { $0.isCancelled = true }
         }
     }
@@ -76,7 +76,7 @@ extension JobRunner {
                 return try await untilAnswered("taking the lock") { [info = lockInfo, vine = progress.vine] in
                     try await self.host.trellis.lock(vine, info)
                 }
-            } catch let error as TrellisError {
+            } catch let error as TrellisCallError {
                 guard case .locked(let holder) = error.kind else { throw error }
                 guard host.ambient.now() < giveUpAt else {
                     throw Failure(description: "The vine's state stayed locked by \(holder); nothing was run.")
@@ -94,13 +94,13 @@ extension JobRunner {
         }
         try Files.remove(folder.stateBefore)
         guard let state else { return }
-        guard let position = StateFile.position(of: state) else {
+        guard let position = StateReader.position(of: state) else {
             throw Failure(description: "The state that Trellis keeps for this vine is no Terraform state.")
         }
         try Files.write(state, to: folder.stateBefore)
         try record { progress in
             progress.stateBefore = position
-            progress.storedState = StateKeeper.digest(of: state)
+            progress.storedState = StateUploader.digest(of: state)
         }
     }
 
@@ -199,7 +199,7 @@ extension JobRunner {
         }
     }
 
-    private func restore(_ plan: PlanRecord) async throws {
+    private func restore(_ plan: PlanReference) async throws {
         try await cancellation.interrupting { [self] in
             try await untilAnswered("fetching the plan") { [folder, lease, host] in
                 try await host.trellis.downloadArtifact(
@@ -227,7 +227,7 @@ extension JobRunner {
         return found
     }
 
-    private func writeVariables(_ order: WorkOrder, workingDirectory: String) throws {
+    private func writeVariables(_ order: ClaimResponse, workingDirectory: String) throws {
         let variables = order.snapshot.settings.variables.merging(order.secrets.variables) { _, secret in secret }
         try Files.remove(folder.variables)
         try Files.remove(folder.ephemeralVariables)

@@ -7,7 +7,7 @@ extension JobRunner {
     // MARK: - State
 
     func settleState() async throws {
-        let settlement: StateKeeper.Settlement
+        let settlement: StateUploader.Settlement
         let file = (progress.workingDirectory ?? workspace.folder) + "/terraform.tfstate"
         do { settlement = try await stateKeeper().settle() } catch let error where !(error is CancellationError) {
             settlement = .unstored(path: file, reason: "\(error)")
@@ -112,11 +112,11 @@ extension JobRunner {
         return .object(members.filter { !ownNames.contains($0.key) })
     }
 
-    private func outputs() throws -> StateFile.Outputs? {
+    private func outputs() throws -> StateReader.Outputs? {
         let file =
             progress.backend == nil
             ? "\(progress.workingDirectory ?? workspace.folder)/terraform.tfstate" : folder.pulled(.pullAfter)
-        return try Files.read(file).flatMap { try? StateFile.outputs(of: $0) }
+        return try Files.read(file).flatMap { try? StateReader.outputs(of: $0) }
     }
 
     /// What the job wrote to `$VINTNER_METADATA_FILE`: an object, or nothing.
@@ -160,7 +160,7 @@ extension JobRunner {
             }
             try record { $0.lockReleased = true }
             await note("Lock released")
-        } catch let error as TrellisError {
+        } catch let error as TrellisCallError {
             // Broken by an operator, or never granted.
             guard progress.done.contains(.lock) else { return }
             try record { $0.lockReleased = false }
@@ -173,9 +173,9 @@ extension JobRunner {
         let said = await equipment?.log.diagnostics(
             errorsFrom: failed?.captured ?? EngineDiagnostics.Position())
         let unfinished = progress.mark(of: .apply) == nil ? [] : await equipment?.log.unfinished() ?? []
-        let verdict = JobVerdict.of(
+        let verdict = JobReport.of(
             progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) }, unfinished: unfinished)
-        var report = ReportStatus(epoch: lease.epoch)
+        var report = ReportStatusRequest(epoch: lease.epoch)
         report.status = verdict.status
         report.engineState = verdict.engineState
         report.outcome = verdict.outcome
@@ -197,11 +197,11 @@ extension JobRunner {
         }
         let closing = await equipment?.log.finish()
         try Task.checkCancellation()
-        report.log = closing ?? LogClosing(digest: nil, incomplete: "the log could not be opened")
+        report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "the log could not be opened")
         guard let reply = try await deliver(report) else { return try keepCapture(nil) }
         guard reply.logState != "COMPLETE", let log = equipment?.log else { return try keepCapture(reply) }
         if closing?.incomplete == nil, let second = await log.resend() {
-            var facts = ReportStatus(epoch: lease.epoch)
+            var facts = ReportStatusRequest(epoch: lease.epoch)
             facts.engineState = verdict.engineState
             facts.log = second
             return try keepCapture(try await deliver(facts))
@@ -211,7 +211,7 @@ extension JobRunner {
 
     /// Reports until there is an answer; with less where Trellis has decided otherwise before. nil where it takes
     /// nothing at all from this lease.
-    private func deliver(_ report: ReportStatus) async throws -> ReportReply? {
+    private func deliver(_ report: ReportStatusRequest) async throws -> ReportStatusResponse? {
         var attempts = [report]
         if report.executionMetadata != nil {
             // Whatever is wrong with the optional part must not keep the end from being known.
@@ -226,11 +226,11 @@ extension JobRunner {
             facts.status = nil
             attempts.append(facts)
         }
-        var refusal: TrellisError?
+        var refusal: TrellisCallError?
         for attempt in attempts {
             // Another status or another lease is not a matter of what the report holds.
             if let refusal, attempt.status != nil, refusal.isConflict || refusal.isLeaseLost { continue }
-            do { return try await send(attempt) } catch let error as TrellisError {
+            do { return try await send(attempt) } catch let error as TrellisCallError {
                 logger.notice("the report was refused: \(error)")
                 refusal = refusal ?? error
             }
@@ -242,14 +242,14 @@ extension JobRunner {
             failed.executionMetadata = nil
             failed.errorMessage = refusal.sentence
             failed.plannedState = nil
-            do { return try await send(failed) } catch let error as TrellisError {
+            do { return try await send(failed) } catch let error as TrellisCallError {
                 logger.error("the report was refused: \(error)")
             }
         }
         return nil
     }
 
-    private func send(_ report: ReportStatus) async throws -> ReportReply {
+    private func send(_ report: ReportStatusRequest) async throws -> ReportStatusResponse {
         let masked = try MaskedReport(report, masker)
         return try await untilAnswered("reporting the end") {
             try await self.host.trellis.report(masked, job: self.lease.jobId)
@@ -257,7 +257,7 @@ extension JobRunner {
     }
 
     /// A log that is not known to be whole stays here, for a person to look at.
-    private func keepCapture(_ reply: ReportReply?) throws {
+    private func keepCapture(_ reply: ReportStatusResponse?) throws {
         guard reply?.logState != "COMPLETE" else { return }
         try record { $0.keepsCapture = true }
     }

@@ -3,23 +3,23 @@ import Foundation
 import Logging
 import Wire
 
-/// Takes one job from its claim to its end, step by step as ``JobScript`` says.
+/// Takes one job from its claim to its end, step by step as ``JobSteps`` says.
 ///
 /// Each step is recorded in the job's folder once it is done, so another Tendril process goes on where this one was
 /// killed. Cancelling the task of ``run()`` lets go of the job: the engine runs on, the folder stays.
 actor JobRunner {
-    nonisolated let lease: LeaseRecord
+    nonisolated let lease: LeaseMessage
     nonisolated let vine: VineID
-    nonisolated let host: JobHost
+    nonisolated let host: JobContext
     nonisolated let folder: JobFolder
     nonisolated let logger: Logger
     nonisolated let cancellation = JobCancellation()
 
     /// nil until Trellis has (once more) told what the job is; also where it does not any more.
-    private(set) var order: WorkOrder?
+    private(set) var order: ClaimResponse?
     private(set) var progress: JobProgress
     /// nil before the start was acknowledged.
-    private(set) var equipment: JobEquipment?
+    private(set) var equipment: JobServices?
     /// The vine's folder is this job's for as long as this is held.
     var vineLock: FileLock?
     private var isLeaseLost = false
@@ -41,7 +41,7 @@ actor JobRunner {
     }
 
     /// For a job that was just claimed. What an earlier claim of it left in the folder is removed.
-    init(_ order: WorkOrder, host: JobHost) throws {
+    init(_ order: ClaimResponse, host: JobContext) throws {
         self.order = order
         progress = JobProgress(order)
         lease = progress.lease
@@ -64,9 +64,9 @@ actor JobRunner {
     }
 
     /// For a job that an earlier Tendril process left in `folder`; nil where nothing is to be found there.
-    init?(leftIn folder: JobFolder, host: JobHost) throws {
+    init?(leftIn folder: JobFolder, host: JobContext) throws {
         guard let progress = try JobProgress.load(folder.progress) else { return nil }
-        self.progress = JobScript.resumed(progress)
+        self.progress = JobSteps.resumed(progress)
         lease = progress.lease
         vine = progress.vine
         self.host = host
@@ -110,7 +110,7 @@ actor JobRunner {
             if order == nil { try await takeUp() }
             while true {
                 noticeRequests()
-                guard let step = JobScript.next(after: progress) else { return }
+                guard let step = JobSteps.next(after: progress) else { return }
                 try Task.checkCancellation()
                 try await take(step)
             }
@@ -123,7 +123,7 @@ actor JobRunner {
     }
 
     private func take(_ step: JobStep) async throws {
-        let isWindDown = JobScript.windDown.contains(step)
+        let isWindDown = JobSteps.windDown.contains(step)
         do {
             try await perform(step)
             try record { $0.done.insert(step) }
@@ -133,7 +133,7 @@ actor JobRunner {
         } catch is CancellationError {
             guard cancellation.isRequested, !isWindDown, !Task.isCancelled else { throw CancellationError() }
             try record { $0.isCancelled = true }
-        } catch let error as TrellisError where error.isLeaseLost && !isWindDown {
+        } catch let error as TrellisCallError where error.isLeaseLost && !isWindDown {
             try record { $0.leaseLost = error.sentence }
         } catch {
             if cancellation.isRequested, !isWindDown { return try record { $0.isCancelled = true } }
@@ -182,7 +182,7 @@ actor JobRunner {
     private func takeUp() async throws {
         do {
             order = try await untilAnswered("asking what the job is") { try await self.host.trellis.work(self.lease) }
-        } catch let error as TrellisError {
+        } catch let error as TrellisCallError {
             // Given up on while we were away. What runs is watched to its end, and its state is saved.
             progress.leaseLost = error.sentence
         }
@@ -235,7 +235,7 @@ actor JobRunner {
 
     /// Takes the job's secrets out of what leaves this machine; lets nothing through if they aren't known.
     var masker: any TextMasking {
-        equipment?.masker ?? order.map { Masker(secrets: $0.secrets.texts) } ?? Withheld()
+        equipment?.masker ?? order.map { Masker(secrets: $0.secrets.texts) } ?? WithholdingMasker()
     }
 
     /// `text` without the folders of this Tendril: what lies in them is named as the vine's author knows it.
@@ -256,7 +256,7 @@ actor JobRunner {
     private nonisolated var workspaceFolder: String { Workspace(runRoot: host.runRoot, vine: vine).folder }
 
     /// The order, for steps that can't do without.
-    func requireOrder() throws -> WorkOrder {
+    func requireOrder() throws -> ClaimResponse {
         guard let order else { throw Failure(description: "Trellis no longer tells what this job is.") }
         return order
     }
@@ -270,7 +270,7 @@ actor JobRunner {
         while true {
             do {
                 return try await call()
-            } catch let error as TrellisError where error.isTransient || error.isUnauthorised {
+            } catch let error as TrellisCallError where error.isTransient || error.isUnauthorised {
                 logger.warning("\(what): \(error)")
                 if !hasWaited { await onWait?() }
                 hasWaited = true

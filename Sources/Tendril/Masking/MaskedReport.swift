@@ -5,7 +5,7 @@ import Wire
 /// A report with every secret hidden, which is the only form in which one leaves this machine.
 ///
 /// All text is masked, whatever field it is in; only the fields in ``structural`` are not, which hold no text. So a
-/// field that is added to ``ReportStatus`` is masked without anybody thinking of it.
+/// field that is added to ``ReportStatusRequest`` is masked without anybody thinking of it.
 struct MaskedReport: Sendable {
     /// Fields of numbers, times, and digests, and those that have one of a few words.
     static let structural: Set<String> = [
@@ -16,16 +16,16 @@ struct MaskedReport: Sendable {
     /// any more.
     private static let own: Set<String> = ["resolved_commit", "log.incomplete"]
 
-    let content: ReportStatus
+    let content: ReportStatusRequest
 
-    init(_ report: ReportStatus, _ masker: any TextMasking) throws {
+    init(_ report: ReportStatusRequest, _ masker: any TextMasking) throws {
         var rest = report
         rest.executionMetadata = nil
-        let exempt = masker is Withheld ? Self.structural.union(Self.own) : Self.structural
+        let exempt = masker is WithholdingMasker ? Self.structural.union(Self.own) : Self.structural
         let fields = try JSONSerialization.jsonObject(with: try WireJSON.encode(rest))
         let masked = Self.masked(fields, at: "", exempt, masker)
         var content = try WireJSON.decode(
-            ReportStatus.self, from: try JSONSerialization.data(withJSONObject: masked, options: [.sortedKeys]))
+            ReportStatusRequest.self, from: try JSONSerialization.data(withJSONObject: masked, options: [.sortedKeys]))
         content.executionMetadata = report.executionMetadata.map { masker.mask($0) }
         self.content = content
     }

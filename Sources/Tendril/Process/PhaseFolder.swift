@@ -38,10 +38,10 @@ struct PhaseFolder: Hashable, Sendable {
     }
 
     /// How it ended; nil where that is not known (yet).
-    func end() throws -> ExitRecord? { try Self.read(ExitRecord.self, exit) }
+    func end() throws -> PhaseExit? { try Self.read(PhaseExit.self, exit) }
 
     /// Who runs it; nil where nobody does yet.
-    func start() throws -> StartRecord? { try Self.read(StartRecord.self, started) }
+    func start() throws -> PhaseStart? { try Self.read(PhaseStart.self, started) }
 
     /// The processes that the engine left behind; none where nobody looked.
     func leftBehind() -> [Leftover] { (try? Self.read([Leftover].self, leftovers)) ?? [] }
@@ -57,7 +57,7 @@ struct PhaseFolder: Hashable, Sendable {
 }
 
 /// `started.json`: who runs the phase.
-struct StartRecord: Codable, Hashable, Sendable {
+struct PhaseStart: Codable, Hashable, Sendable {
     var supervisor: ProcessIdentity
     /// nil while it is about to be started; also, for ever, where the supervisor died just then.
     var engine: ProcessIdentity?
@@ -66,7 +66,7 @@ struct StartRecord: Codable, Hashable, Sendable {
 }
 
 /// `exit.json`: how the engine ended.
-struct ExitRecord: Codable, Hashable, Sendable {
+struct PhaseExit: Codable, Hashable, Sendable {
     var code: Int?
     var signal: Int?
     /// Milliseconds since 1970.

@@ -8,7 +8,7 @@ extension PhaseRunner {
     ///   - note: takes the SYSTEM line of each step.
     /// - Throws: ``PhaseError/stopped(phase:)`` where the request came before the phase began.
     func run(
-        _ command: PhaseCommand, in folder: JobFolder, stop: StopRequest, timing: CancelLadder.Timing = .init(),
+        _ command: PhaseCommand, in folder: JobFolder, stop: StopRequest, timing: StopEscalation.Timing = .init(),
         engine: String = "Terraform", note: @escaping @Sendable (String) -> Void
     ) async throws -> PhaseEnd {
         let phase = folder.phase(command.name)
@@ -33,7 +33,7 @@ extension PhaseRunner {
                 case .success(let end?):
                     group.cancelAll()
                     let journal = StopJournal(phase)
-                    let ladder = CancelLadder(timing: timing, engine: engine, taken: journal.taken())
+                    let ladder = StopEscalation(timing: timing, engine: engine, taken: journal.taken())
                     let now = Posix.uptimeMilliseconds()
                     if let sentence = ladder.ended(at: wasOver ? nil : now), !journal.isClosed {
                         note(sentence)
@@ -51,11 +51,11 @@ extension PhaseRunner {
 
     /// Takes one step after the other until the task is cancelled, because the phase has ended.
     private func climb(
-        _ phase: PhaseFolder, in folder: JobFolder, timing: CancelLadder.Timing, engine: String,
+        _ phase: PhaseFolder, in folder: JobFolder, timing: StopEscalation.Timing, engine: String,
         note: @Sendable (String) -> Void
     ) async throws {
         let journal = StopJournal(phase)
-        var ladder = CancelLadder(timing: timing, engine: engine, taken: journal.taken())
+        var ladder = StopEscalation(timing: timing, engine: engine, taken: journal.taken())
         try Task.checkCancellation()
         let now = Posix.uptimeMilliseconds()
         if let step = ladder.request(at: now) { await take(step, at: now, phase, in: folder, note: note) }
@@ -73,17 +73,17 @@ extension PhaseRunner {
 
     /// The last rung at once.
     private func force(
-        _ phase: PhaseFolder, in folder: JobFolder, timing: CancelLadder.Timing, engine: String,
+        _ phase: PhaseFolder, in folder: JobFolder, timing: StopEscalation.Timing, engine: String,
         note: @Sendable (String) -> Void
     ) async throws {
         try Task.checkCancellation()
-        var ladder = CancelLadder(timing: timing, engine: engine, taken: StopJournal(phase).taken())
+        var ladder = StopEscalation(timing: timing, engine: engine, taken: StopJournal(phase).taken())
         let now = Posix.uptimeMilliseconds()
         if let step = ladder.force(at: now) { await take(step, at: now, phase, in: folder, note: note) }
     }
 
     private func take(
-        _ step: CancelLadder.Step, at now: Int64, _ phase: PhaseFolder, in folder: JobFolder,
+        _ step: StopEscalation.Step, at now: Int64, _ phase: PhaseFolder, in folder: JobFolder,
         note: @Sendable (String) -> Void
     ) async {
         // On a full disk, too, a job can be stopped.

@@ -6,7 +6,7 @@ import Synchronization
 struct PhaseRunner: Sendable {
     /// This executable, which is the supervisor too.
     private let executable: String
-    private let now = Ambient.system.now
+    private let now = SystemDependencies.system.now
 
     init(executable: String = "/proc/self/exe") { self.executable = executable }
 

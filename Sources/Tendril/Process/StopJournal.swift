@@ -5,8 +5,8 @@ struct StopJournal {
     init(_ phase: PhaseFolder) { path = phase.stop }
 
     /// Nothing of an earlier boot: its engine is gone anyway.
-    func taken() -> [(rung: CancelLadder.Rung, at: Int64)] {
-        entries().compactMap { word, at in CancelLadder.Rung(rawValue: word).map { ($0, at) } }
+    func taken() -> [(rung: StopEscalation.Stage, at: Int64)] {
+        entries().compactMap { word, at in StopEscalation.Stage(rawValue: word).map { ($0, at) } }
     }
 
     /// Whether the log says that the phase has stopped.
@@ -18,7 +18,7 @@ struct StopJournal {
 
     /// Written before the signal is sent: a step that is noted and was not taken costs time, one that is taken twice
     /// may cost the state.
-    func note(_ rung: CancelLadder.Rung, at: Int64) throws { try write(rung.rawValue, at) }
+    func note(_ rung: StopEscalation.Stage, at: Int64) throws { try write(rung.rawValue, at) }
 
     private func write(_ word: String, _ at: Int64) throws {
         let line = "\(word) \(at) \(ProcessIdentity.currentBootID())\n"

@@ -8,7 +8,7 @@ final class Supervisor {
     private let folder: JobFolder
     private let phase: PhaseFolder
     private let command: PhaseCommand
-    private let now = Ambient.system.now
+    private let now = SystemDependencies.system.now
     private let control: OpenFile
     private let inotify: Inotify?
     private var streams: [Int32: LogStream] = [:]
@@ -39,7 +39,7 @@ final class Supervisor {
 
     func run() throws {
         guard let identity = ProcessIdentity(pid: Posix.processID) else { throw PosixError("read", "/proc/self/stat") }
-        var start = StartRecord(supervisor: identity)
+        var start = PhaseStart(supervisor: identity)
         // Before the engine: should this process or the machine die now, the phase is not begun a second time.
         try PhaseFolder.write(start, to: phase.started, durably: true)
         try SmallFile.syncFolder(of: phase.path)
@@ -59,7 +59,7 @@ final class Supervisor {
             }
         }
         finishRecording()
-        try PhaseFolder.write(ExitRecord(end, endedAt: now()), to: phase.exit, durably: true)
+        try PhaseFolder.write(PhaseExit(end, endedAt: now()), to: phase.exit, durably: true)
     }
 
     private func spawnEngine() throws -> Int32 {

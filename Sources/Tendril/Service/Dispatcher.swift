@@ -7,16 +7,16 @@ import Wire
 /// The Tendril's loops: heartbeats, the event stream, claims, and the jobs themselves.
 struct Dispatcher: Sendable {
     let configuration: TendrilConfiguration
-    let host: JobHost
+    let host: JobContext
     let logger: Logger
     private let clock: ServerClock
-    private let roster = Roster()
-    private let turnstile = Turnstile()
+    private let roster = RunningJobs()
+    private let turnstile = SerialGate()
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
     private let standing = Standing()
 
-    init(configuration: TendrilConfiguration, host: JobHost, clock: ServerClock = ServerClock()) {
+    init(configuration: TendrilConfiguration, host: JobContext, clock: ServerClock = ServerClock()) {
         self.configuration = configuration
         self.host = host
         self.clock = clock
@@ -138,7 +138,7 @@ struct Dispatcher: Sendable {
     }
 
     /// Says once that Trellis takes this Tendril, and what stands in the way of sharing plans.
-    private func greet(_ reply: HeartbeatReply) {
+    private func greet(_ reply: HeartbeatResponse) {
         guard standing.connect() else { return }
         logger.notice("connected to \(configuration.trellisURL)\(reply.name.map { " as \($0)" } ?? "")")
         if let others = reply.otherRunRoots, !others.isEmpty {
@@ -153,7 +153,7 @@ struct Dispatcher: Sendable {
     /// Whether Trellis does not know this Tendril, or its token. While it has jobs it goes on asking: an operator may
     /// put it right, and the jobs must not be left alone.
     private func isRefused(_ error: any Error) async -> Bool {
-        guard (error as? TrellisError)?.status == 401 else {
+        guard (error as? TrellisCallError)?.status == 401 else {
             standing.forget401()
             return false
         }
@@ -171,8 +171,8 @@ struct Dispatcher: Sendable {
         } catch { logger.debug("the next heartbeat says that this Tendril drains: \(error)") }
     }
 
-    private func heartbeat(draining: Bool = false) async -> Heartbeat {
-        Heartbeat(
+    private func heartbeat(draining: Bool = false) async -> HeartbeatRequest {
+        HeartbeatRequest(
             version: configuration.version, slots: configuration.slots, draining: draining || standing.isDraining,
             engines: await host.engines.find().map(\.engine), runRoot: configuration.runRoot,
             leases: await roster.leases)

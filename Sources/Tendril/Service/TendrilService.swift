@@ -14,7 +14,7 @@ public struct TendrilService: Sendable {
     private let configuration: TendrilConfiguration
     private let logger: Logger
     private let drain = DrainSwitch()
-    private let equipment: @Sendable (any TrellisCalling, TendrilConfiguration, ServerClock) -> any JobEquipping
+    private let equipment: @Sendable (any TrellisClient, TendrilConfiguration, ServerClock) -> any JobServicesFactory
 
     public init(configuration: TendrilConfiguration, logger: Logger) {
         self.init(configuration: configuration, logger: logger, equipment: makeEquipment)
@@ -22,7 +22,7 @@ public struct TendrilService: Sendable {
 
     init(
         configuration: TendrilConfiguration, logger: Logger,
-        equipment: @escaping @Sendable (any TrellisCalling, TendrilConfiguration, ServerClock) -> any JobEquipping
+        equipment: @escaping @Sendable (any TrellisClient, TendrilConfiguration, ServerClock) -> any JobServicesFactory
     ) {
         self.configuration = configuration
         self.logger = logger
@@ -41,7 +41,7 @@ public struct TendrilService: Sendable {
         let workDir = configuration.workDir
         let lock = try Self.claim(workDir)
         defer { withExtendedLifetime(lock) {} }
-        let trellis = HTTPTrellis(
+        let trellis = HTTPTrellisClient(
             url: configuration.trellisURL, id: configuration.id, token: configuration.token,
             version: configuration.version, ambient: .system, pacing: .system, logger: logger)
         let clock = ServerClock()
@@ -96,11 +96,11 @@ public struct TendrilService: Sendable {
                     + "--run-root, such as /var/lib/vintner-vines.")
         }
         for folder in [plugins, "\(root)/.jobs"] { try Files.makeFolder(folder) }
-        guard chmod("\(root)/.jobs", 0o711) == 0 else { throw FileProblem.last("\(root)/.jobs") }
+        guard chmod("\(root)/.jobs", 0o711) == 0 else { throw FileError.last("\(root)/.jobs") }
         if Files.kind(of: plugins) == .folder { try user.ownAlone(plugins) }
     }
 
-    private func makeHost(_ trellis: any TrellisCalling, _ clock: ServerClock) throws(TendrilStartError) -> JobHost {
+    private func makeHost(_ trellis: any TrellisClient, _ clock: ServerClock) throws(TendrilStartError) -> JobContext {
         if let name = configuration.passEnvironment.first(where: EnvironmentRules.isRefusedForOperator),
             let sentence = EnvironmentRules.refusal(of: name)
         {
@@ -123,7 +123,7 @@ public struct TendrilService: Sendable {
         let environment = EngineEnvironment(
             own: own, passed: configuration.passEnvironment, pluginCache: plugins,
             fileExists: { Files.fingerprint($0) != nil })
-        return JobHost(
+        return JobContext(
             trellis: trellis, equipment: equipment(trellis, configuration, clock),
             engines: EngineFinder(folders: configuration.engineFolders, environment: environment.base),
             environment: environment, workDir: configuration.workDir, runRoot: configuration.runRoot,

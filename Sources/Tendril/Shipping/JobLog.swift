@@ -19,7 +19,7 @@ final class JobLog: Sendable {
     private let seal: SystemSeal?
     private let makeShipper: @Sendable () -> LogShipper
     private let shipper: LogShipper
-    private let bound: CaptureBound
+    private let bound: CaptureLimit
     private let pause: LogShipper.Pause
     private let shipping = Mutex(Shipping.idle)
     private let now: @Sendable () -> Timestamp
@@ -29,8 +29,8 @@ final class JobLog: Sendable {
     ///   - seal: what the platform's own lines are written with.
     init(
         folder: JobFolder, epoch: Int, secrets: [String], seal: SystemSeal? = nil, sink: any LogSink,
-        bound: CaptureBound = CaptureBound(),
-        now: @escaping @Sendable () -> Timestamp = Ambient.system.now,
+        bound: CaptureLimit = CaptureLimit(),
+        now: @escaping @Sendable () -> Timestamp = SystemDependencies.system.now,
         pause: @escaping LogShipper.Pause = { try await Task.sleep(for: $0) }
     ) {
         let masker = Masker(secrets: secrets)
@@ -83,7 +83,7 @@ final class JobLog: Sendable {
     /// nothing may be noted after it.
     ///
     /// It waits as long as Trellis can't be reached; cancelling the task (or ``stop()``) ends that, incomplete.
-    func finish() async -> LogClosing {
+    func finish() async -> LogClosingMessage {
         start()
         // What a killed supervisor did not get to record.
         var failure: String?
@@ -111,7 +111,7 @@ final class JobLog: Sendable {
 
     /// Ships what is missing once more, after Trellis found another log than was captured: a database that was restored
     /// from a backup has lost its end. nil where nothing is missing there.
-    func resend() async -> LogClosing? {
+    func resend() async -> LogClosingMessage? {
         let shipper = makeShipper()
         shipper.close()
         guard case .complete = await shipper.run(), await shipper.hasSent else { return nil }
@@ -138,13 +138,13 @@ final class JobLog: Sendable {
         }
     }
 
-    private func digest() async -> LogClosing {
+    private func digest() async -> LogClosingMessage {
         await onQueue { [folder, masker, seal, written = system.count] in
             do {
                 let result = try CaptureDigest.compute(folder, masker: masker, seal: seal, written: written)
-                return LogClosing(digest: result.digest, incomplete: result.flaw)
+                return LogClosingMessage(digest: result.digest, incomplete: result.flaw)
             } catch {
-                return LogClosing(digest: nil, incomplete: "The capture can't be read: \(error).")
+                return LogClosingMessage(digest: nil, incomplete: "The capture can't be read: \(error).")
             }
         }
     }

@@ -38,7 +38,7 @@ actor LogShipper {
     private var pipeline: LinePipeline
     private var stored = StoredPrefix()
     /// Chunks that wait to be sent.
-    private var ready: ArraySlice<DraftChunk> = []
+    private var ready: ArraySlice<UnnumberedChunk> = []
     private var nextN: Int64 = 1
     private var isFlushed = false
     /// The cursor was asked for again, and nothing was stored since: then it is no use to ask once more.
@@ -112,8 +112,8 @@ actor LogShipper {
 
     // MARK: - One append
 
-    private func ship(_ batch: [DraftChunk]) async throws {
-        let append = AppendLogs(epoch: epoch, n: nextN, chunks: batch.map { AppendLogs.Chunk($0) })
+    private func ship(_ batch: [UnnumberedChunk]) async throws {
+        let append = AppendLogsRequest(epoch: epoch, n: nextN, chunks: batch.map { AppendLogsRequest.Chunk($0) })
         do {
             let reply = try await persist { [sink] in try await sink.append(append) }
             guard reply.nextN == nextN + 1 else {
@@ -134,7 +134,7 @@ actor LogShipper {
 
     /// Gives up the middle of what waits, where that is more than the disk shall hold. Also while an append is under
     /// way that nobody answers: that is when it is needed.
-    func keep(within bound: CaptureBound) {
+    func keep(within bound: CaptureLimit) {
         for stream in [LogStream.stdout, .stderr] {
             do { try keep(stream, within: bound) } catch {
                 // The disk may be full by now; the next look tries again.
@@ -143,7 +143,7 @@ actor LogShipper {
         }
     }
 
-    private func keep(_ stream: LogStream, within bound: CaptureBound) throws {
+    private func keep(_ stream: LogStream, within bound: CaptureLimit) throws {
         let file = try OpenFile(folder.capture(of: stream), .readWrite)
         let read = reader.offset(of: stream)
         if let gap = pending[stream], read > gap.lowerBound { pending[stream] = nil }
@@ -158,8 +158,8 @@ actor LogShipper {
     }
 
     /// All that has come, up to the limits of one append.
-    private func nextBatch(isLast: Bool) throws -> [DraftChunk] {
-        var batch: [DraftChunk] = []
+    private func nextBatch(isLast: Bool) throws -> [UnnumberedChunk] {
+        var batch: [UnnumberedChunk] = []
         var bytes = 0
         while batch.count < limits.appendChunks {
             if ready.isEmpty, try !refill(isLast: isLast) { break }

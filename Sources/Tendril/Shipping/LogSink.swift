@@ -6,9 +6,9 @@ import Wire
 /// 429) means "later": the call is repeated, with the same bytes, until it succeeds or shipping is stopped.
 protocol LogSink: Sendable {
     /// `POST /api/jobs/{id}/logs`.
-    func append(_ logs: AppendLogs) async throws -> LogCursorRecord
+    func append(_ logs: AppendLogsRequest) async throws -> LogCursorResponse
     /// `GET /api/jobs/{id}/logs/cursor?epoch=E`: what is stored of this epoch.
-    func cursor(epoch: Int) async throws -> LogCursorRecord
+    func cursor(epoch: Int) async throws -> LogCursorResponse
 }
 
 /// Trellis won't take (the rest of) this log.

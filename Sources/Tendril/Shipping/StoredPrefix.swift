@@ -16,12 +16,12 @@ struct StoredPrefix: Sendable {
     /// than was captured.
     var missing: Int64 { left.values.reduce(0, +) }
 
-    mutating func drop(from chunks: [DraftChunk]) -> [DraftChunk] {
+    mutating func drop(from chunks: [UnnumberedChunk]) -> [UnnumberedChunk] {
         if left.isEmpty { return chunks }
         return chunks.compactMap { drop(from: $0) }
     }
 
-    private mutating func drop(from chunk: DraftChunk) -> DraftChunk? {
+    private mutating func drop(from chunk: UnnumberedChunk) -> UnnumberedChunk? {
         guard let stored = left[chunk.stream] else { return chunk }
         let bytes = Int64(chunk.text.utf8.count)
         if stored >= bytes {
@@ -33,11 +33,11 @@ struct StoredPrefix: Sendable {
         let text = chunk.text.utf8
         let cut = text.index(text.startIndex, offsetBy: Int(stored))
         let dropped = text[..<cut]
-        var rest = DraftChunk(
+        var rest = UnnumberedChunk(
             stream: chunk.stream, text: String(chunk.text[cut...]), continued: dropped.last != UInt8(ascii: "\n"),
             times: LineTimes())
         let before = dropped.count { $0 == UInt8(ascii: "\n") }
-        for line in 0..<LogText.lineCount(of: rest.text) {
+        for line in 0..<ChunkText.lineCount(of: rest.text) {
             guard let time = chunk.times.time(ofLine: before + line) else { break }
             rest.times.append(lines: 1, at: time)
         }

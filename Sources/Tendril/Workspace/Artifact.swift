@@ -65,7 +65,7 @@ struct Artifact: Sendable {
 
     /// SHA-256 of the file's bytes, in hexadecimal digits.
     static func digest(of path: String) throws -> String {
-        guard let file = try Files.open(path) else { throw FileProblem(path: path, reason: "it is not there") }
+        guard let file = try Files.open(path) else { throw FileError(path: path, reason: "it is not there") }
         defer { try? file.close() }
         var hash = SHA256()
         while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty { hash.update(data: piece) }

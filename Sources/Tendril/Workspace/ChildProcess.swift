@@ -16,7 +16,7 @@ struct ChildProcess: Sendable {
 
     init(
         _ executable: String, _ arguments: [String], environment: [String: String], stdout: Int32, stderr: Int32
-    ) throws(FileProblem) {
+    ) throws(FileError) {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -42,7 +42,7 @@ struct ChildProcess: Sendable {
             }
         }
         guard code == 0 else {
-            throw FileProblem(path: executable, reason: "it can't be run (\(String(cString: strerror(code))))")
+            throw FileError(path: executable, reason: "it can't be run (\(String(cString: strerror(code))))")
         }
         pid = started
     }

@@ -16,11 +16,11 @@ final class FileLock: Sendable {
     static func take(_ path: String) throws -> FileLock? {
         let descriptor: Int32
         do { descriptor = try Posix.openRegular(path, O_RDWR | O_CREAT) } catch {
-            throw FileProblem(path: path, reason: error.reason)
+            throw FileError(path: path, reason: error.reason)
         }
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             guard errno == EINTR else {
-                let problem = FileProblem.last(path)
+                let problem = FileError.last(path)
                 let isHeld = errno == EWOULDBLOCK
                 close(descriptor)
                 if isHeld { return nil }
@@ -32,7 +32,7 @@ final class FileLock: Sendable {
 
     /// Takes the lock as soon as it is free. `onWait` is called once, where it is not free at once.
     static func wait(
-        for path: String, pacing: Pacing, onWait: () async -> Void = {}
+        for path: String, pacing: Sleeper, onWait: () async -> Void = {}
     ) async throws -> FileLock {
         if let lock = try take(path) { return lock }
         await onWait()

@@ -7,15 +7,15 @@ import Foundation
 #endif
 
 /// Why a file could not be dealt with, as a person can read it.
-struct FileProblem: Error, Hashable, CustomStringConvertible {
+struct FileError: Error, Hashable, CustomStringConvertible {
     var path: String
     var reason: String
 
     var description: String { "\(path): \(reason)" }
 
     /// What the last system call of this thread said.
-    static func last(_ path: String) -> FileProblem {
-        FileProblem(path: path, reason: String(cString: strerror(errno)))
+    static func last(_ path: String) -> FileError {
+        FileError(path: path, reason: String(cString: strerror(errno)))
     }
 }
 
@@ -26,42 +26,42 @@ enum Files {
         let temporary = path + ".new"
         unlink(temporary)
         try create(data, at: temporary, mode: mode, durably: durably)
-        guard rename(temporary, path) == 0 else { throw FileProblem.last(path) }
+        guard rename(temporary, path) == 0 else { throw FileError.last(path) }
         if durably { try syncFolder((path as NSString).deletingLastPathComponent) }
     }
 
     /// Makes a file that must not be there yet; no link is followed.
     static func create(_ data: Data, at path: String, mode: UInt32 = 0o600, durably: Bool = false) throws {
         let descriptor = openFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw FileProblem.last(path) }
+        guard descriptor >= 0 else { throw FileError.last(path) }
         defer { close(descriptor) }
         try data.withUnsafeBytes { bytes in
             var written = 0
             while written < bytes.count {
                 let count = writeSome(descriptor, bytes[written...])
                 if count < 0 {
-                    guard errno == EINTR else { throw FileProblem.last(path) }
+                    guard errno == EINTR else { throw FileError.last(path) }
                 } else {
                     written += count
                 }
             }
         }
-        if durably, fsync(descriptor) != 0 { throw FileProblem.last(path) }
+        if durably, fsync(descriptor) != 0 { throw FileError.last(path) }
     }
 
     /// A regular file, open for reading; nil where there is none. See ``Posix/openRegular(_:_:mode:)``.
     ///
     /// - Throws: for one of more than `limit` bytes, and for what is not a regular file.
-    static func open(_ path: String, limit: Int = .max) throws(FileProblem) -> FileHandle? {
+    static func open(_ path: String, limit: Int = .max) throws(FileError) -> FileHandle? {
         let descriptor: Int32
         do { descriptor = try Posix.openRegular(path, O_RDONLY) } catch {
             if error.isMissing { return nil }
-            throw FileProblem(path: path, reason: error.reason)
+            throw FileError(path: path, reason: error.reason)
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, Int(status.st_size) <= limit else {
             close(descriptor)
-            throw FileProblem(path: path, reason: "more than \(limit) bytes")
+            throw FileError(path: path, reason: "more than \(limit) bytes")
         }
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
@@ -71,12 +71,12 @@ enum Files {
     /// - Throws: as ``open(_:limit:)``, and where there is none.
     static func map(_ path: String, limit: Int = 2 << 30) throws -> Data {
         guard let file = try open(path, limit: limit) else {
-            throw FileProblem(path: path, reason: "it is not there")
+            throw FileError(path: path, reason: "it is not there")
         }
         let size = Int(try file.seekToEnd())
         guard size > 0 else { return Data() }
         guard let bytes = mmap(nil, size, PROT_READ, MAP_PRIVATE, file.fileDescriptor, 0), bytes != MAP_FAILED else {
-            throw FileProblem.last(path)
+            throw FileError.last(path)
         }
         return Data(bytesNoCopy: bytes, count: size, deallocator: .custom { munmap($0, $1) })
     }
@@ -89,7 +89,7 @@ enum Files {
         var data = Data()
         while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
             data.append(piece)
-            guard data.count <= limit else { throw FileProblem(path: path, reason: "more than \(limit) bytes") }
+            guard data.count <= limit else { throw FileError(path: path, reason: "more than \(limit) bytes") }
         }
         return data
     }
@@ -98,7 +98,7 @@ enum Files {
     static func nameless() throws -> FileHandle {
         var template = Array((NSTemporaryDirectory() + "/vintner-XXXXXX").utf8CString)
         let descriptor = mkstemp(&template)
-        guard descriptor >= 0 else { throw FileProblem.last(NSTemporaryDirectory()) }
+        guard descriptor >= 0 else { throw FileError.last(NSTemporaryDirectory()) }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         unlink(template)
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -109,25 +109,25 @@ enum Files {
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch { throw FileProblem(path: path, reason: "the folder can't be made (\(describe(error)))") }
+        } catch { throw FileError(path: path, reason: "the folder can't be made (\(describe(error)))") }
     }
 
     /// Removes the file or the folder with all that is in it; no link is followed. What is not there is no error.
     ///
     /// Folders that a job made read-only are made writable on the way; see ``Removal``.
-    static func remove(_ path: String) throws(FileProblem) {
+    static func remove(_ path: String) throws(FileError) {
         switch kind(of: path) {
         case nil: return
         case .folder: try Removal.remove(folder: path)
         default:
             guard unlink(path) == 0 || errno == ENOENT else {
-                throw FileProblem(path: path, reason: "it can't be removed (\(String(cString: strerror(errno))))")
+                throw FileError(path: path, reason: "it can't be removed (\(String(cString: strerror(errno))))")
             }
         }
     }
 
     static func move(_ old: String, to new: String) throws {
-        guard rename(old, new) == 0 else { throw FileProblem.last(new) }
+        guard rename(old, new) == 0 else { throw FileError.last(new) }
     }
 
     enum Kind { case folder, file, link, other }
@@ -178,9 +178,9 @@ enum Files {
 
     private static func syncFolder(_ path: String) throws {
         let descriptor = openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-        guard descriptor >= 0 else { throw FileProblem.last(path) }
+        guard descriptor >= 0 else { throw FileError.last(path) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw FileProblem.last(path) }
+        guard fsync(descriptor) == 0 else { throw FileError.last(path) }
     }
 
     private static func describe(_ error: any Error) -> String {

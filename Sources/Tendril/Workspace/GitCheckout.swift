@@ -279,7 +279,7 @@ struct GitLFS: Sendable {
                     + (result.complaint.isEmpty ? "the content is not what the pointer says." : result.complaint))
         }
         guard chmod(got, entry.mode) == 0, target.withCString({ rename(got, $0) }) == 0 else {
-            throw FileProblem.last(target.name)
+            throw FileError.last(target.name)
         }
     }
 }

@@ -17,8 +17,8 @@ struct Removal {
     private let top: Int32
     private var moved = 0
 
-    /// - Throws: ``FileProblem`` naming what is left and why.
-    static func remove(folder path: String) throws(FileProblem) {
+    /// - Throws: ``FileError`` naming what is left and why.
+    static func remove(folder path: String) throws(FileError) {
         let top = try open(path, in: AT_FDCWD, named: path)
         defer { close(top) }
         var removal = Removal(path: path, top: top)
@@ -31,7 +31,7 @@ struct Removal {
         self.top = top
     }
 
-    private mutating func empty(_ folder: Int32, path: String, depth: Int) throws(FileProblem) {
+    private mutating func empty(_ folder: Int32, path: String, depth: Int) throws(FileError) {
         // Whatever is moved up arrives in the top folder, which is therefore read until it is empty.
         while true {
             let names = Self.names(in: folder)
@@ -42,7 +42,7 @@ struct Removal {
 
     private mutating func remove(
         _ name: [CChar], in folder: Int32, path: String, depth: Int
-    ) throws(FileProblem) {
+    ) throws(FileError) {
         if unlinkat(folder, name, 0) == 0 || errno == ENOENT { return }
         let code = errno
         let full = path + "/" + Self.shown(name)
@@ -62,7 +62,7 @@ struct Removal {
     }
 
     /// Opens a folder and sees to it that its owner may change it.
-    private static func open(_ name: [CChar], in folder: Int32, named path: String) throws(FileProblem) -> Int32 {
+    private static func open(_ name: [CChar], in folder: Int32, named path: String) throws(FileError) -> Int32 {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var number = openat(folder, name, flags)
         if number < 0, errno == EACCES {
@@ -75,7 +75,7 @@ struct Removal {
         return number
     }
 
-    private static func open(_ name: String, in folder: Int32, named path: String) throws(FileProblem) -> Int32 {
+    private static func open(_ name: String, in folder: Int32, named path: String) throws(FileError) -> Int32 {
         try open(Array(name.utf8CString), in: folder, named: path)
     }
 
@@ -104,7 +104,7 @@ struct Removal {
         String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private static func problem(_ path: String, code: Int32 = errno) -> FileProblem {
-        FileProblem(path: path, reason: "it can't be removed (\(String(cString: strerror(code))))")
+    private static func problem(_ path: String, code: Int32 = errno) -> FileError {
+        FileError(path: path, reason: "it can't be removed (\(String(cString: strerror(code))))")
     }
 }

@@ -110,7 +110,7 @@ private struct ScratchFile: Sendable {
 
     func read(limit: Int) throws -> Data {
         let end = try file.seekToEnd()
-        guard end <= UInt64(limit) else { throw FileProblem(path: "output", reason: "more than \(limit) bytes") }
+        guard end <= UInt64(limit) else { throw FileError(path: "output", reason: "more than \(limit) bytes") }
         try file.seek(toOffset: 0)
         return try file.readToEnd() ?? Data()
     }

@@ -53,12 +53,12 @@ struct RawPath: Sendable {
     func linkTarget() throws -> [UInt8] {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = withCString { readlink($0, &buffer, buffer.count) }
-        guard count >= 0 else { throw FileProblem.last(name) }
+        guard count >= 0 else { throw FileError.last(name) }
         return buffer.prefix(count).map { UInt8(bitPattern: $0) }
     }
 
     func removeFile() throws {
-        guard withCString({ unlink($0) }) == 0 || errno == ENOENT else { throw FileProblem.last(name) }
+        guard withCString({ unlink($0) }) == 0 || errno == ENOENT else { throw FileError.last(name) }
     }
 
     /// Removes the folder if nothing is in it.
@@ -69,7 +69,7 @@ struct RawPath: Sendable {
         let descriptor = withCString { open($0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) }
         guard descriptor >= 0 else {
             if errno == ENOENT || errno == ELOOP || errno == ENXIO { return nil }
-            throw FileProblem.last(name)
+            throw FileError.last(name)
         }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         var entry = stat()
@@ -85,7 +85,7 @@ enum TreeWalk {
     /// Visits everything below `folder`, parents before children, names in byte order; no link is followed. `visit`
     /// says whether to look into a folder.
     ///
-    /// - Throws: ``FileProblem`` for a folder that can't be read, so that nothing is passed over in silence.
+    /// - Throws: ``FileError`` for a folder that can't be read, so that nothing is passed over in silence.
     static func visit(_ folder: String, _ visit: (TreeEntry) throws -> Bool) throws {
         let root = RawPath(folder)
         var pending: [[UInt8]] = [[]]
@@ -101,13 +101,13 @@ enum TreeWalk {
     }
 
     private static func names(in folder: RawPath) throws -> [[UInt8]] {
-        guard let stream = folder.withCString({ opendir($0) }) else { throw FileProblem.last(folder.name) }
+        guard let stream = folder.withCString({ opendir($0) }) else { throw FileError.last(folder.name) }
         defer { closedir(stream) }
         var names: [[UInt8]] = []
         while true {
             errno = 0
             guard let item = readdir(stream) else {
-                guard errno == 0 else { throw FileProblem.last(folder.name) }
+                guard errno == 0 else { throw FileError.last(folder.name) }
                 break
             }
             let name = withUnsafeBytes(of: &item.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
@@ -122,7 +122,7 @@ enum TreeWalk {
         let full = root.appending(path)
         guard full.withCString({ lstat($0, &found) }) == 0 else {
             if errno == ENOENT { return nil }
-            throw FileProblem.last(full.name)
+            throw FileError.last(full.name)
         }
         let kind: Files.Kind =
             switch found.st_mode & S_IFMT {

@@ -17,7 +17,7 @@ struct Workspace: Sendable {
     }
 
     /// Takes the vine's folder for one job. Other Tendrils may share the run root.
-    func take(pacing: Pacing, onWait: () async -> Void) async throws -> FileLock {
+    func take(pacing: Sleeper, onWait: () async -> Void) async throws -> FileLock {
         let locks = "\(runRoot)/.locks"
         try Files.makeFolder(locks)
         return try await FileLock.wait(for: "\(locks)/\(vine)", pacing: pacing, onWait: onWait)
@@ -83,7 +83,7 @@ struct Workspace: Sendable {
     /// directory that is none.
     func checkTree(workingDirectory: String) throws {
         let place = RawPath(folder)
-        guard let root = place.real else { throw FileProblem(path: folder, reason: "it is gone") }
+        guard let root = place.real else { throw FileError(path: folder, reason: "it is gone") }
         func isInside(_ path: [UInt8]) -> Bool { path == root || path.starts(with: root + [UInt8(ascii: "/")]) }
         try TreeWalk.visit(folder) { entry in
             guard entry.kind == .link else { return true }

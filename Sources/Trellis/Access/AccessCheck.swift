@@ -5,7 +5,7 @@ internal import Storage
 /// Whether a user's credential is good, now.
 struct AccessCheck: Sendable {
     var access: any AccessStore
-    var ambient: Ambient
+    var ambient: SystemDependencies
 
     /// The user; nil where the credential is unknown, revoked or has expired.
     func user(of credential: Credential) async throws -> String? {

@@ -6,7 +6,7 @@ internal import Foundation
 ///
 /// 256 random bits need no slow hash: there is nothing to guess.
 struct Credentials: Sendable {
-    var ambient: Ambient
+    var ambient: SystemDependencies
 
     /// A new secret: 43 characters of base64url after a prefix that says what it is (so that scanners find leaks).
     func make(_ kind: Kind) -> String {

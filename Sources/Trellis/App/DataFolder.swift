@@ -33,7 +33,7 @@ struct DataFolder {
     func file(_ name: String) -> String { path + "/" + name }
 
     /// The 256-bit key: made at the first start, then kept. Without it states and secrets can't be read again.
-    func vault(_ ambient: Ambient) throws -> Vault {
+    func vault(_ ambient: SystemDependencies) throws -> Vault {
         if let text = try readSecret("secret.key") {
             guard let key = Data(base64Encoded: text), key.count == 32 else {
                 throw DataFolderError.badKey(file("secret.key"))

@@ -19,13 +19,13 @@ public struct TrellisApplication: Service {
     /// Opens everything that can fail, so that errors come before the first request.
     ///
     /// - Parameter onListening: called with the port once the server takes connections.
-    /// - Throws: ``TrellisError`` for settings that can't be; what the database and the files throw.
+    /// - Throws: ``TrellisStartError`` for settings that can't be; what the database and the files throw.
     public init(
-        _ configuration: TrellisConfiguration, ambient: Ambient = .system, logger: Logger,
+        _ configuration: TrellisConfiguration, ambient: SystemDependencies = .system, logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) async throws {
         guard configuration.isLoopback || configuration.tls != nil || configuration.publicURL != nil else {
-            throw TrellisError.openHost(configuration.host)
+            throw TrellisStartError.openHost(configuration.host)
         }
         OpenFiles.raiseLimit()
         let folder = try DataFolder(configuration.dataFolder)
@@ -35,7 +35,7 @@ public struct TrellisApplication: Service {
         let store = try await Self.openStore(configuration.database, vault: vault, observers: observers)
         let feeds = Feeds(store: store, limits: configuration.limits.feed, ambient: ambient)
         observers.add(feeds.told)
-        let sealer = LogSealer(store: store, logger: logger)
+        let sealer = LogCompactor(store: store, logger: logger)
         observers.add(sealer.told)
         let credentials = Credentials(ambient: ambient)
         let isReplaced = !folder.hasAdminToken
@@ -43,7 +43,7 @@ public struct TrellisApplication: Service {
             hash: Credentials.hash(folder.adminToken(credentials)), name: AccessRoutes.admin, at: ambient.now())
         // Somebody removed the old one: what came of it goes, too.
         if isReplaced { _ = try await store.revokeAllAccess(exceptToken: AccessRoutes.admin, keeping: []) }
-        let parts = Parts(
+        let parts = TrellisComponents(
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
         let router = try await parts.router()
@@ -57,8 +57,8 @@ public struct TrellisApplication: Service {
             Housekeeping(
                 store: store, ambient: ambient, logger: logger, leases: parts.leases,
                 limits: configuration.limits.leases), sealer,
-            TendrilWatch(store: store, feeds: feeds, ambient: ambient),
-            RealtimeSweep(connections: parts.connections, access: parts.access, logger: logger))
+            OfflineNotifier(store: store, feeds: feeds, ambient: ambient),
+            CredentialSweep(connections: parts.connections, access: parts.access, logger: logger))
         self.application = application
         self.store = store
         self.feeds = feeds
@@ -81,14 +81,14 @@ public struct TrellisApplication: Service {
         try await SQLiteStore.open(path: path(ofDatabase: url), vault: vault, onChange: observers.tell)
     }
 
-    private static func path(ofDatabase url: String) throws(TrellisError) -> String {
+    private static func path(ofDatabase url: String) throws(TrellisStartError) -> String {
         guard url.hasPrefix("sqlite:") else { throw .unknownDatabase }
         return String(url.dropFirst("sqlite:".count))
     }
 }
 
 /// Why Trellis did not start.
-public enum TrellisError: Error, CustomStringConvertible {
+public enum TrellisStartError: Error, CustomStringConvertible {
     case openHost(String)
     case unknownDatabase
 

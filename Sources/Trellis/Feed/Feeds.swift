@@ -5,14 +5,14 @@ internal import Storage
 /// Everything that can be followed.
 struct Feeds: Sendable {
     /// "Look again", for those who read the store themselves.
-    let bell = FeedBell()
-    let logs: LogHub
-    let rows: RowHub
+    let bell = FeedNotifier()
+    let logs: LogFeeds
+    let rows: TableFeed
 
-    init(store: any Store, limits: FeedLimits, ambient: Ambient) {
+    init(store: any Store, limits: FeedLimits, ambient: SystemDependencies) {
         let source = StoreFeed(store: store, ambient: ambient)
-        logs = LogHub(source: source, limits: limits)
-        rows = RowHub(source: source, limits: limits, now: ambient.now)
+        logs = LogFeeds(source: source, limits: limits)
+        rows = TableFeed(source: source, limits: limits, now: ambient.now)
     }
 
     /// Tells who follows what. Called by the store after each commit: it only marks and wakes.

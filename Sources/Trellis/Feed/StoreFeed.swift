@@ -10,7 +10,7 @@ internal import Wire
 /// and times; never snapshots, metadata or tokens.
 struct StoreFeed: FeedSource {
     var store: any Store
-    var ambient: Ambient
+    var ambient: SystemDependencies
 
     /// Rows in one page, however short they are.
     private static let pageRows = 1000
@@ -21,7 +21,7 @@ struct StoreFeed: FeedSource {
         try await store.chunks(of: job, after: after, maxBytes: maxBytes, maxRows: Self.pageRows).map { chunk in
             FeedRow(
                 position: chunk.seq, table: .logs, event: .insert, committedAt: chunk.createdAt,
-                record: ByteBuffer(data: try WireJSON.encode(LogRow(chunk))))
+                record: ByteBuffer(data: try WireJSON.encode(LogRowMessage(chunk))))
         }
     }
 

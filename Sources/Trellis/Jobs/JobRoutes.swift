@@ -7,7 +7,7 @@ internal import Wire
 /// `/api/jobs`, the users' side.
 struct JobRoutes: Sendable {
     var service: JobService
-    var records: JobRecords
+    var records: JobResponses
 
     func add(to group: APIGroup) {
         group.post("jobs", use: create)
@@ -28,7 +28,7 @@ struct JobRoutes: Sendable {
 
     private func create(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
-        let message = try await request.message(CreateJob.self, upTo: Self.bodyLimit)
+        let message = try await request.message(CreateJobRequest.self, upTo: Self.bodyLimit)
         return try .json(await records.record(service.create(message, by: user)), status: .created)
     }
 
@@ -58,7 +58,7 @@ struct JobRoutes: Sendable {
     /// Changes who a QUEUED job is for; null means anybody.
     private func assign(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
-        let message = try await request.message(AssignJob.self, upTo: Self.bodyLimit)
+        let message = try await request.message(AssignJobRequest.self, upTo: Self.bodyLimit)
         let job = try await service.assign(context.id("id", of: "job"), to: message.assignedWorkerId, by: user)
         return try .json(await records.record(job))
     }
@@ -68,7 +68,7 @@ struct JobRoutes: Sendable {
         guard let found = try await service.store.status(of: context.id("id", of: "job")) else {
             throw Refusal(.notFound, "There is no such job.")
         }
-        return try .json(JobStatusRecord(status: found.status, errorMessage: found.errorMessage))
+        return try .json(JobStatusResponse(status: found.status, errorMessage: found.errorMessage))
     }
 
     private func applyCheck(_ request: Request, context: TrellisContext) async throws -> Response {
@@ -97,7 +97,7 @@ struct JobRoutes: Sendable {
 
     private func apply(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
-        let message = try await request.message(ApplyPlan.self, upTo: Self.bodyLimit)
+        let message = try await request.message(ApplyPlanRequest.self, upTo: Self.bodyLimit)
         let job = try await service.apply(context.id("id", of: "job"), to: message.assignedWorkerId, by: user)
         return try .json(await records.record(job), status: .created)
     }

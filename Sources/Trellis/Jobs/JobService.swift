@@ -8,15 +8,15 @@ struct JobService: Sendable {
     var store: any Store
     var vines: VineService
     var vault: Vault
-    var bell: FeedBell
-    var ambient: Ambient
+    var bell: FeedNotifier
+    var ambient: SystemDependencies
 
     func find(_ id: JobID) async throws -> Job {
         guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
         return job
     }
 
-    func create(_ request: CreateJob, by user: String) async throws -> Job {
+    func create(_ request: CreateJobRequest, by user: String) async throws -> Job {
         try request.options.check(for: request.jobType)
         if request.jobType == .deploy {
             guard let plan = request.planJobId else {
@@ -83,7 +83,7 @@ struct JobService: Sendable {
         let before = try await find(id)
         if before.status == .cancelled { return before }
         let change = try await store.change(
-            id, [.cancel], facts: JobFacts(cancelledBy: user, notes: ["Cancelled by \(user)"]), at: ambient.now())
+            id, [.cancel], facts: JobFields(cancelledBy: user, notes: ["Cancelled by \(user)"]), at: ambient.now())
         for case .stopEngine(let worker) in change.actions { bell.ring([.tendril(worker)]) }
         return change.job
     }
@@ -99,14 +99,14 @@ struct JobService: Sendable {
     /// Kills the engine of a cancelled job at once; a second time changes nothing.
     func forceCancel(_ id: JobID, by user: String) async throws -> Job {
         let note = "Forced by \(user): Terraform is killed, without time to write its state"
-        let change = try await store.change(id, [.forceCancel], facts: JobFacts(notes: [note]), at: ambient.now())
+        let change = try await store.change(id, [.forceCancel], facts: JobFields(notes: [note]), at: ambient.now())
         for case .killEngine(let worker) in change.actions { bell.ring([.tendril(worker)]) }
         return change.job
     }
 
     /// Takes the job from a Tendril that can't be reached.
     func giveUp(_ id: JobID, by user: String) async throws -> Job {
-        try await GiveUp(store: store, ambient: ambient).job(id, by: user)
+        try await LeaseRevocation(store: store, ambient: ambient).job(id, by: user)
     }
 
     func planFacts(of plan: JobID) async throws -> PlanValidity.Facts {

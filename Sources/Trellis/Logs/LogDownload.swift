@@ -49,7 +49,7 @@ extension LogChunk {
         part.firstLine = first
         part.lineCount = Int(last - first) + 1
         part.continued = continued && first == firstLine
-        part.text = LogText.lines(of: text)[Int(first - firstLine)...Int(last - firstLine)].joined(separator: "\n")
+        part.text = ChunkText.lines(of: text)[Int(first - firstLine)...Int(last - firstLine)].joined(separator: "\n")
         if last < lastLine || text.utf8.last == UInt8(ascii: "\n") { part.text += "\n" }
         return part
     }

@@ -36,20 +36,20 @@ struct LogRoutes: Sendable {
         let limit = try request.number("limit", in: 1...10_000, fallback: 1000)
         let chunks = try await store.chunks(of: job.id, after: after, maxBytes: Self.pageBytes, maxRows: limit)
         return try .json(
-            LogPage(
-                chunks: chunks.map(LogRow.init), next: chunks.last?.seq ?? after, logState: job.state.log.name))
+            LogPageResponse(
+                chunks: chunks.map(LogRowMessage.init), next: chunks.last?.seq ?? after, logState: job.state.log.name))
     }
 
     private func lines(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let job = try await find(context)
-        return try .json(await LineWindows(store: store).window(LineQuery(request), of: job))
+        return try .json(await LineWindowReader(store: store).window(LineQuery(request), of: job))
     }
 
     private func outline(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let job = try await find(context)
-        return try .json(await LogOutlines(store: store).outline(of: job.id))
+        return try .json(await LogOutlineReader(store: store).outline(of: job.id))
     }
 
     private func search(_ request: Request, context: TrellisContext) async throws -> Response {
@@ -77,7 +77,7 @@ struct LogRoutes: Sendable {
                 job.id, after: after, in: feeds.logs, jobs: StoredJobs(store: store), bell: feeds.bell,
                 heartbeat: EventStream.heartbeat)
             defer { follower.leave() }
-            let records = JobRecords(store: store, ambient: .system)
+            let records = JobResponses(store: store, ambient: .system)
             try await writer.open()
             while true {
                 switch try await follower.next() {
@@ -85,7 +85,7 @@ struct LogRoutes: Sendable {
                 case .job(let job): try await writer.send("job", records.record(job))
                 case .idle: try await writer.heartbeat()
                 case .ended(let job):
-                    try await writer.send("end", JobStatusRecord(status: job.status, errorMessage: job.errorMessage))
+                    try await writer.send("end", JobStatusResponse(status: job.status, errorMessage: job.errorMessage))
                     return
                 case .closed: return
                 }

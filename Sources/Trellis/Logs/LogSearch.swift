@@ -4,7 +4,7 @@ internal import Storage
 internal import TextSearch
 
 /// What is looked for in a log.
-struct LogQuery: Sendable {
+struct SearchQuery: Sendable {
     var pattern: Pattern.Query
     /// Lines of other streams have no hits.
     var streams: Set<LogStream>
@@ -21,7 +21,7 @@ struct LogQuery: Sendable {
 struct LogSearch: Sendable {
     var store: any LogStore
     var limits: SearchLimits
-    var ambient: Ambient
+    var ambient: SystemDependencies
 
     /// About 2 MiB of text: fewer, larger reads.
     private static let segmentsAtOnce = 8
@@ -46,7 +46,7 @@ struct LogSearch: Sendable {
     /// so often without hits as well.
     ///
     /// - Throws: ``Refusal`` `.invalid` for a pattern that is none; what the store and `found` throw.
-    func run(_ query: LogQuery, in job: JobID, _ found: ([Hit], Int64) async throws -> Void) async throws -> End {
+    func run(_ query: SearchQuery, in job: JobID, _ found: ([Hit], Int64) async throws -> Void) async throws -> End {
         let scanner = try await SearchWork(query)
         let filters = query.streams.count < LogStream.allCases.count
         let size = try await store.logSize(of: job)
@@ -58,7 +58,7 @@ struct LogSearch: Sendable {
             async let following = read(job, from: last.nextLine, size, filters)
             for lines in segments where end.reason == nil {
                 let part = try await scanner.run(
-                    SegmentScan(
+                    SegmentSearch(
                         lines: lines, query: query, until: size.lines, room: limits.hits - end.hits, limits: limits))
                 end.hits += part.hits.count
                 end.scanned = part.scanned
@@ -89,14 +89,14 @@ private final class SearchWork: @unchecked Sendable {
     private let scanner: LineScanner
     private var used = Duration.zero
 
-    init(_ query: LogQuery) async throws {
+    init(_ query: SearchQuery) async throws {
         let made = try await WorkPool.searches.run { Made(scanner: LineScanner(try query.compiled())) }
         scanner = made.scanner
     }
 
     private struct Made: @unchecked Sendable { var scanner: LineScanner }
 
-    func run(_ segment: SegmentScan) async throws -> SegmentScan {
+    func run(_ segment: SegmentSearch) async throws -> SegmentSearch {
         try await WorkPool.searches.run { [self] in
             var segment = segment
             let begun = ContinuousClock.now

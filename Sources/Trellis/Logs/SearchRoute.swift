@@ -10,11 +10,11 @@ internal import Wire
 struct SearchRoute: Sendable {
     var store: any LogStore
     var limits: SearchLimits
-    var ambient: Ambient
+    var ambient: SystemDependencies
     /// Searches are work: so many run at once.
-    private let places = Places()
+    private let places = ConcurrencyLimit()
 
-    init(store: any LogStore, limits: SearchLimits, ambient: Ambient) {
+    init(store: any LogStore, limits: SearchLimits, ambient: SystemDependencies) {
         self.store = store
         self.limits = limits
         self.ambient = ambient
@@ -27,7 +27,7 @@ struct SearchRoute: Sendable {
         guard let text = try request.text("q", upTo: limits.queryBytes) else {
             throw Refusal(.invalid, "\"q\" is the text to look for.")
         }
-        let query = LogQuery(
+        let query = SearchQuery(
             pattern: Pattern.Query(
                 text: text, isRegex: try request.number("regex", in: 0...1, fallback: 0) == 1,
                 matchesCase: try request.number("case", in: 0...1, fallback: 0) == 1),
@@ -54,7 +54,7 @@ struct SearchRoute: Sendable {
                 if tellsProgress { buffer.writeString(#"{"scanned":\#(scanned)}"# + "\n") }
                 try await writer.write(buffer)
             }
-            let last = SearchEnd(
+            let last = SearchEndMessage(
                 done: true, total: end.hits, scanned: end.scanned, capped: end.reason != nil, reason: end.reason)
             try await writer.write(ByteBuffer(data: WireJSON.encode(last)))
             try await writer.finish(nil)

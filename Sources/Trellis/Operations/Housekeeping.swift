@@ -6,9 +6,9 @@ internal import Storage
 /// What nobody asks for but must happen: lost claims are queued again, lost jobs given up, expired things deleted.
 struct Housekeeping: Service {
     var store: any Store
-    var ambient: Ambient
+    var ambient: SystemDependencies
     var logger: Logger
-    var leases: LeaseBook
+    var leases: ReportedLeases
     var limits: LeaseLimits
 
     /// Between two rounds.
@@ -42,7 +42,7 @@ struct Housekeeping: Service {
             try await store.tendrils().compactMap { tendril in tendril.lastSeenAt.map { (tendril.id, $0) } },
             uniquingKeysWith: { first, _ in first })
         for (lease, loss) in watch.advance(by: Int64(elapsed), leases: held, heard: heard, named: leases.all) {
-            try await GiveUp(store: store, ambient: ambient).lease(lease, because: loss)
+            try await LeaseRevocation(store: store, ambient: ambient).lease(lease, because: loss)
             logger.notice("gave up a job", metadata: ["job": "\(lease.job)", "reason": "\(loss)"])
         }
     }
@@ -55,7 +55,7 @@ struct Housekeeping: Service {
         for job in try await store.activeJobs() where job.status == .claimed {
             guard let worker = job.state.worker, status[worker] == .offline else { continue }
             // Refused where the Tendril started just now: then it is not lost.
-            _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFacts(), at: now)
+            _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
         try await store.deleteExpiredAccess(at: now)
         _ = try await store.deleteArtifacts(before: now.advanced(by: -Self.artifactLifetime))

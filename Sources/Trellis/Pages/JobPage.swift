@@ -18,11 +18,11 @@ struct JobPage: Encodable {
         }
     }
 
-    var job: JobRecord
+    var job: JobResponse
     var vine: VineBrief
-    var apply: ApplyCheck
+    var apply: ApplyCheckResponse
     /// The log's last lines, so that the page shows them without asking.
-    var log: LineWindow
+    var log: LineWindowResponse
 }
 
 extension JobPage {

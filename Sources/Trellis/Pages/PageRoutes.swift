@@ -9,8 +9,8 @@ internal import Wire
 struct PageRoutes: Sendable {
     var renderer: PageRenderer
     var jobs: JobService
-    var records: JobRecords
-    var lines: LineWindows
+    var records: JobResponses
+    var lines: LineWindowReader
 
     func add(to router: Router<TrellisContext>) {
         router.get("/") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }

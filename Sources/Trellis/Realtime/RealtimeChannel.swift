@@ -10,7 +10,7 @@ final class RealtimeChannel: Sendable {
     var joinRef: String? { join.joinRef ?? join.ref }
 
     private struct State {
-        var deliveries: [Delivery] = []
+        var deliveries: [RowSender] = []
         var hasEnded = false
         var onEnd: @Sendable () -> Void = {}
     }
@@ -71,7 +71,7 @@ final class RealtimeChannel: Sendable {
         let ofLogs = bindings.filter { $0.table == .logs && $0.wantsInserts }
         for job in Set(ofLogs.flatMap(\.jobs)) {
             let wanted = ofLogs.filter { $0.jobs.contains(job) }
-            let delivery = Delivery(connection: connection, burst: burst)
+            let delivery = RowSender(connection: connection, burst: burst)
             let reader = try await feeds.logs.follow(
                 job, from: { end in wanted.map { $0.after ?? end }.min() ?? end }, wake: { delivery.wake() })
             let selection = Selection(
@@ -82,7 +82,7 @@ final class RealtimeChannel: Sendable {
         }
         let ofRows = bindings.filter { $0.table != .logs }
         if !ofRows.isEmpty {
-            let delivery = Delivery(connection: connection, burst: burst)
+            let delivery = RowSender(connection: connection, burst: burst)
             let reader = feeds.rows.follow { delivery.wake() }
             let selection = Selection(topic: topic, version: version, bindings: ofRows.map { ($0, 0) })
             delivery.follow(
@@ -92,7 +92,7 @@ final class RealtimeChannel: Sendable {
         return ends
     }
 
-    private func keep(_ delivery: Delivery) {
+    private func keep(_ delivery: RowSender) {
         let hasEnded = state.withLock { state in
             if !state.hasEnded { state.deliveries.append(delivery) }
             return state.hasEnded

@@ -33,7 +33,7 @@ final class RealtimeConnections: Sendable {
 }
 
 /// Looks at the credentials of open sessions again and again: who was signed out hears nothing more.
-struct RealtimeSweep: Service {
+struct CredentialSweep: Service {
     var connections: RealtimeConnections
     var access: AccessCheck
     var logger: Logger

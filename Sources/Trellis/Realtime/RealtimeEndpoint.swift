@@ -5,10 +5,10 @@ internal import WebSocket
 
 /// `/realtime/v1/websocket`: Supabase's Realtime protocol (docs/realtime.md).
 struct RealtimeEndpoint: WebSocketEndpoint {
-    var door: RealtimeDoor
-    var parts: RealtimeParts
+    var door: RealtimeAuthorization
+    var parts: RealtimeDependencies
 
-    func serves(path: String) -> Bool { RealtimeDoor.paths.contains(path) }
+    func serves(path: String) -> Bool { RealtimeAuthorization.paths.contains(path) }
 
     /// A refused request goes to ``RealtimeRoutes``, which asks the door again and says why.
     func admit(_ request: HTTPRequest) async -> (any WebSocketSession)? {
@@ -18,10 +18,10 @@ struct RealtimeEndpoint: WebSocketEndpoint {
 }
 
 /// What every Realtime session needs.
-struct RealtimeParts: Sendable {
+struct RealtimeDependencies: Sendable {
     var feeds: Feeds
     var access: AccessCheck
     var connections: RealtimeConnections
     var limits: RealtimeLimits
-    var ambient: Ambient
+    var ambient: SystemDependencies
 }

@@ -3,10 +3,10 @@ internal import Hummingbird
 
 /// What a request to the Realtime endpoint hears that did not become a WebSocket: why.
 struct RealtimeRoutes: Sendable {
-    var door: RealtimeDoor
+    var door: RealtimeAuthorization
 
     func add(to router: Router<TrellisContext>) {
-        for path in RealtimeDoor.paths { router.get(RouterPath(path), use: refuse) }
+        for path in RealtimeAuthorization.paths { router.get(RouterPath(path), use: refuse) }
     }
 
     private func refuse(_ request: Request, context: TrellisContext) async throws -> Response {

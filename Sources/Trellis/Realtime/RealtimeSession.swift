@@ -15,10 +15,10 @@ final class RealtimeSession: WebSocketSession {
     }
 
     private let version: RealtimeVersion
-    private let parts: RealtimeParts
+    private let parts: RealtimeDependencies
     private let state: Mutex<State>
 
-    init(caller: RealtimeCaller, parts: RealtimeParts) {
+    init(caller: RealtimeClient, parts: RealtimeDependencies) {
         version = caller.version
         self.parts = parts
         let joins = TokenBucket(

@@ -27,7 +27,7 @@ struct Selection: Sendable {
 }
 
 /// A log for one channel: what the ring has lost comes from the store.
-struct LogDeliverySource: DeliverySource {
+struct LogDeliverySource: RowSource {
     var reader: LogReader
     var selection: Selection
 
@@ -39,7 +39,7 @@ struct LogDeliverySource: DeliverySource {
 }
 
 /// Changes of rows for one channel: what the ring has lost is lost, and `onLost` says so.
-struct RowDeliverySource: DeliverySource {
+struct RowDeliverySource: RowSource {
     var reader: RowReader
     var selection: Selection
     var onLost: @Sendable () -> Void

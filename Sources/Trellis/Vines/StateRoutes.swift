@@ -10,7 +10,7 @@ internal import Wire
 /// A vine's state and its lock, in the form of Terraform's `http` backend: for Tendrils, and for users' own Terraform.
 struct StateRoutes: Sendable {
     var store: any Store
-    var ambient: Ambient
+    var ambient: SystemDependencies
     /// Bytes of one state.
     var stateLimit: Int
 
@@ -53,9 +53,9 @@ struct StateRoutes: Sendable {
         let id: VineID = try context.id("id", of: "vine")
         let job = try await requireAccess(to: id, context: context)
         let bytes = try await request.bytes(upTo: stateLimit)
-        let position = try StateFile.position(of: bytes)
+        let position = try StateHeader.position(of: bytes)
         let version = try await store.saveState(
-            bytes, of: id, position: position, resources: StateFile.resources(in: bytes),
+            bytes, of: id, position: position, resources: StateHeader.resources(in: bytes),
             sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
             lockID: request.text("ID"), at: ambient.now())
         return try .json(["version": version.number])
@@ -101,7 +101,7 @@ struct StateRoutes: Sendable {
         let user = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
         guard let vine = try await store.vine(id) else { throw Refusal(.notFound, "There is no such vine.") }
-        let message = try await request.message(BreakLock.self, upTo: 4096)
+        let message = try await request.message(BreakLockRequest.self, upTo: 4096)
         guard message.confirm == vine.settings.projectName else {
             throw Refusal(
                 .invalid,
@@ -114,7 +114,7 @@ struct StateRoutes: Sendable {
             try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
         }
         context.logger.notice("a state lock was broken", metadata: ["vine": "\(id)", "by": "\(user)"])
-        return try .json(VineRecord(vine, facts: await store.vineFacts([id])[id]))
+        return try .json(VineResponse(vine, facts: await store.vineFacts([id])[id]))
     }
 
     /// All versions, those kept aside too, without their bytes.
@@ -122,7 +122,7 @@ struct StateRoutes: Sendable {
         _ = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
         try await requireAnyVine(id)
-        let items = try await store.stateVersions(of: id).map(StateVersionRecord.init)
+        let items = try await store.stateVersions(of: id).map(StateVersionResponse.init)
         return try .json(ListPage(items: items, nextCursor: nil))
     }
 
@@ -181,7 +181,7 @@ struct StateRoutes: Sendable {
 }
 
 /// What Trellis reads of a state file; the rest is the engine's.
-enum StateFile {
+enum StateHeader {
     /// Instances of managed resources, as `terraform state list` shows them without data sources; nil if the state
     /// can't be read. Scans it: Terraform decides how deep a state nests.
     static func resources(in bytes: Data) -> Int? {

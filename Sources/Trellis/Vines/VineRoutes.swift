@@ -20,7 +20,7 @@ struct VineRoutes: Sendable {
 
     private func create(_ request: Request, context: TrellisContext) async throws -> Response {
         let user = try context.requireUser()
-        let message = try await request.message(CreateVine.self, upTo: bodyLimit)
+        let message = try await request.message(CreateVineRequest.self, upTo: bodyLimit)
         let vine = try await service.create(message, by: user)
         return try .json(await service.record(vine), status: .created)
     }
@@ -44,7 +44,7 @@ struct VineRoutes: Sendable {
     private func update(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
         let id: VineID = try context.id("id", of: "vine")
-        let patch = try await request.message(PatchVine.self, upTo: bodyLimit)
+        let patch = try await request.message(PatchVineRequest.self, upTo: bodyLimit)
         return try .json(await service.record(service.update(id, with: patch)))
     }
 

@@ -5,10 +5,10 @@ internal import Wire
 /// What can be done with vines.
 struct VineService: Sendable {
     var store: any Store
-    var ambient: Ambient
+    var ambient: SystemDependencies
     var rules: VineRules
 
-    func create(_ request: CreateVine, by user: String) async throws -> Vine {
+    func create(_ request: CreateVineRequest, by user: String) async throws -> Vine {
         let secrets = VineSecrets(
             variables: request.sensitiveVariables ?? [:], environment: request.sensitiveEnvironment ?? [:])
         let settings = VineSettings(
@@ -24,7 +24,7 @@ struct VineService: Sendable {
         return vine
     }
 
-    func update(_ id: VineID, with patch: PatchVine) async throws -> Vine {
+    func update(_ id: VineID, with patch: PatchVineRequest) async throws -> Vine {
         var vine = try await find(id)
         var secrets = try await store.vineSecrets(id)
         patch.sensitiveVariables?.forEach { secrets.variables[$0] = $1 }
@@ -56,7 +56,7 @@ struct VineService: Sendable {
         if try await store.vineFacts([id])[id]?.resources == .stored(nil) {
             // The state was stored before resources were counted.
             let state = try await StorageError.refusingDamage("The state") { try await store.currentState(of: id) }
-            if let state, let count = StateFile.resources(in: state.bytes) {
+            if let state, let count = StateHeader.resources(in: state.bytes) {
                 try await store.recordResources(count, of: state.version)
             }
         }
@@ -69,15 +69,15 @@ struct VineService: Sendable {
     }
 
     /// The vine as the API shows it, with what its users should know about its sensitive values.
-    func record(_ vine: Vine) async throws -> VineRecord {
+    func record(_ vine: Vine) async throws -> VineResponse {
         try await records([vine])[0]
     }
 
-    func records(_ vines: [Vine]) async throws -> [VineRecord] {
+    func records(_ vines: [Vine]) async throws -> [VineResponse] {
         let facts = try await store.vineFacts(vines.map(\.id))
         let warnings = try await store.vineWarnings(vines.map(\.id))
         return vines.map { vine in
-            var record = VineRecord(vine, facts: facts[vine.id])
+            var record = VineResponse(vine, facts: facts[vine.id])
             record.warnings = warnings[vine.id]
             return record
         }

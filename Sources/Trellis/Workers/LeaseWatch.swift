@@ -74,7 +74,7 @@ struct LeaseWatch: Sendable {
 }
 
 /// What the Tendrils named in their last heartbeats.
-final class LeaseBook: Sendable {
+final class ReportedLeases: Sendable {
     private let named = Mutex<[TendrilID: Set<Lease>]>([:])
 
     func note(_ leases: Set<Lease>, of worker: TendrilID) { named.withLock { $0[worker] = leases } }

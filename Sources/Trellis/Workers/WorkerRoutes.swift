@@ -11,15 +11,15 @@ internal import Wire
 /// The calls of Tendrils, and the users' view of them.
 struct WorkerRoutes: Sendable {
     var service: WorkerService
-    var bell: FeedBell
+    var bell: FeedNotifier
     var limits: TrellisLimits
-    let meter: AppendMeter
+    let meter: AppendRateLimit
 
-    init(service: WorkerService, bell: FeedBell, limits: TrellisLimits) {
+    init(service: WorkerService, bell: FeedNotifier, limits: TrellisLimits) {
         self.service = service
         self.bell = bell
         self.limits = limits
-        meter = AppendMeter(rate: limits.appends)
+        meter = AppendRateLimit(rate: limits.appends)
     }
 
     func add(to group: APIGroup) {
@@ -45,7 +45,7 @@ struct WorkerRoutes: Sendable {
         let requirement = try await requirement(of: request)
         let active = Dictionary(grouping: try await service.store.activeJobs()) { $0.state.worker }
         let items = try await service.store.tendrils().map { tendril in
-            WorkerRecord(
+            WorkerResponse(
                 tendril, activeJobs: (active[tendril.id] ?? []).map(\.id), requirement: requirement, now: now)
         }
         return try .json(ListPage(items: items, nextCursor: nil))
@@ -68,7 +68,7 @@ struct WorkerRoutes: Sendable {
 
     private func register(_ request: Request, context: TrellisContext) async throws -> Response {
         _ = try context.requireUser()
-        let message = try await request.message(RegisterWorker.self, upTo: 4096)
+        let message = try await request.message(RegisterWorkerRequest.self, upTo: 4096)
         return try .json(await service.register(message.name), status: .created)
     }
 
@@ -82,7 +82,7 @@ struct WorkerRoutes: Sendable {
 
     private func heartbeat(_ request: Request, context: TrellisContext) async throws -> Response {
         let id = try context.requireTendril()
-        let beat = try await request.message(Heartbeat.self, upTo: 256 << 10, mayBeNewer: true)
+        let beat = try await request.message(HeartbeatRequest.self, upTo: 256 << 10, mayBeNewer: true)
         return try .json(await service.heartbeat(beat, from: id))
     }
 
@@ -100,7 +100,7 @@ struct WorkerRoutes: Sendable {
 
     private func report(_ request: Request, context: TrellisContext) async throws -> Response {
         let id = try context.requireTendril()
-        let report = try await request.message(ReportStatus.self, upTo: limits.reportBytes, mayBeNewer: true)
+        let report = try await request.message(ReportStatusRequest.self, upTo: limits.reportBytes, mayBeNewer: true)
         return try .json(await service.report(report, on: context.id("id", of: "job"), from: id))
     }
 
@@ -110,14 +110,15 @@ struct WorkerRoutes: Sendable {
         // The whole body first, then the lease, and only then the job's one place: half a request, or one of a Tendril
         // that does not hold the job, keeps nobody waiting.
         // Escaping may double the text, and times come on top.
-        let message = try await request.message(AppendLogs.self, upTo: 4 * limits.log.appendBytes, mayBeNewer: true)
+        let message = try await request.message(
+            AppendLogsRequest.self, upTo: 4 * limits.log.appendBytes, mayBeNewer: true)
         let append = LogAppend(job: id, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
         try limits.log.check(append.chunks)
         _ = try await service.requireLastLease(id, epoch: message.epoch, worker: worker)
         return try await meter.one(of: id) {
             try meter.check(append.chunks.count, of: id, at: service.ambient.now())
             let receipt = try await service.store.append(append, at: service.ambient.now())
-            return try .json(LogCursorRecord(nextN: receipt.nextN, seq: receipt.seq))
+            return try .json(LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq))
         }
     }
 
@@ -128,7 +129,7 @@ struct WorkerRoutes: Sendable {
         _ = try await service.requireLastLease(id, epoch: epoch, worker: worker)
         let cursor = try await service.store.logCursor(of: id, epoch: epoch)
         let stored = Dictionary(uniqueKeysWithValues: cursor.storedBytes.map { ($0.key.rawValue, $0.value) })
-        return try .json(LogCursorRecord(nextN: cursor.nextN, seq: cursor.seq, stored: stored))
+        return try .json(LogCursorResponse(nextN: cursor.nextN, seq: cursor.seq, stored: stored))
     }
 
     private func saveArtifact(_ request: Request, context: TrellisContext) async throws -> Response {
@@ -183,7 +184,7 @@ struct WorkerRoutes: Sendable {
             while true {
                 let stopping = try await service.store.activeJobs(of: id).filter { $0.state.engine == .stopping }
                 for job in stopping where told.insert([job.id.rawValue, "\(job.state.isForced)"]).inserted {
-                    try await writer.send(WorkerEvent.stop, StopEvent(jobId: job.id, kill: job.state.isForced))
+                    try await writer.send(WorkerEvent.stop, StopMessage(jobId: job.id, kill: job.state.isForced))
                 }
                 if try await service.store.hasWork(for: id, at: service.ambient.now()) {
                     try await writer.send(WorkerEvent.work, [String: String]())

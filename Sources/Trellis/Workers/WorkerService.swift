@@ -7,8 +7,8 @@ internal import Wire
 struct WorkerService: Sendable {
     var store: any Store
     var credentials: Credentials
-    var ambient: Ambient
-    var leases: LeaseBook
+    var ambient: SystemDependencies
+    var leases: ReportedLeases
     /// What is stored of one job's metadata.
     var metadataBytes = JobMetadata.storedBytes
 
@@ -20,14 +20,14 @@ struct WorkerService: Sendable {
     /// Room for what Trellis itself adds to the metadata.
     static let ownMetadataBytes = 4 << 10
 
-    func register(_ name: String) async throws -> RegisteredWorker {
+    func register(_ name: String) async throws -> RegisterWorkerResponse {
         guard !name.isEmpty, name.count <= 64, PlainName.isPlain(name) else {
             throw Refusal(.invalid, "\"name\" has 1 to 64 characters, none of them a control or bidirectional one.")
         }
         let token = credentials.make(.tendrilToken)
-        let tendril = TendrilAgent(id: ambient.makeID(), name: name, createdAt: ambient.now())
+        let tendril = Tendril(id: ambient.makeID(), name: name, createdAt: ambient.now())
         try await store.createTendril(tendril, tokenHash: Credentials.hash(token))
-        return RegisteredWorker(
+        return RegisterWorkerResponse(
             workerId: tendril.id, workerToken: token, runRoots: try await runRoots(besides: tendril.id))
     }
 
@@ -40,12 +40,12 @@ struct WorkerService: Sendable {
     }
 
     /// Notes the sign of life and compares the leases of both sides.
-    func heartbeat(_ beat: Heartbeat, from id: TendrilID) async throws -> HeartbeatReply {
+    func heartbeat(_ beat: HeartbeatRequest, from id: TendrilID) async throws -> HeartbeatResponse {
         let now = ambient.now()
         guard beat.engines.count <= 16, beat.runRoot.utf8.count <= 4096 else {
             throw Refusal(.invalid, "A heartbeat names at most 16 engines, and a run root of at most 4096 bytes.")
         }
-        let offer = TendrilOffer(
+        let offer = TendrilCapabilities(
             version: beat.version.shortened(toBytes: 64), slots: min(max(beat.slots, 1), 256),
             engines: beat.engines, runRoot: beat.runRoot)
         try await store.heartbeat(id, offer: offer, draining: beat.draining, at: now)
@@ -53,14 +53,14 @@ struct WorkerService: Sendable {
         let active = try await store.activeJobs(of: id)
         let named = Set(beat.leases)
         for job in active
-        where job.status == .claimed && !named.contains(LeaseRecord(jobId: job.id, epoch: job.state.epoch)) {
+        where job.status == .claimed && !named.contains(LeaseMessage(jobId: job.id, epoch: job.state.epoch)) {
             // A claim whose answer never arrived: nobody works on it.
             guard let claimedAt = job.claimedAt, now.milliseconds(since: claimedAt) > Self.claimGrace else { continue }
-            _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFacts(), at: now)
+            _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
-        var lost: [LeaseRecord] = []
+        var lost: [LeaseMessage] = []
         for lease in beat.leases where try await !isKnown(lease, to: id) { lost.append(lease) }
-        return HeartbeatReply(
+        return HeartbeatResponse(
             serverNow: now, work: try await store.hasWork(for: id, at: now),
             stop: active.filter { $0.state.engine == .stopping }.map(\.id),
             kill: active.filter { $0.state.engine == .stopping && $0.state.isForced }.map(\.id), lost: lost,
@@ -69,7 +69,7 @@ struct WorkerService: Sendable {
     }
 
     /// A lease is known while it is held, or its engine's end is still to be told.
-    private func isKnown(_ lease: LeaseRecord, to id: TendrilID) async throws -> Bool {
+    private func isKnown(_ lease: LeaseMessage, to id: TendrilID) async throws -> Bool {
         guard let job = try await store.outline(of: lease.jobId), job.state.worker == id, job.state.epoch == lease.epoch
         else {
             return false
@@ -77,13 +77,13 @@ struct WorkerService: Sendable {
         return job.state.leaseHeld || job.status == .cancelled
     }
 
-    func claim(by id: TendrilID) async throws -> WorkOrder? {
+    func claim(by id: TendrilID) async throws -> ClaimResponse? {
         guard let job = try await store.claim(by: id, at: ambient.now()) else { return nil }
         return try await order(for: job)
     }
 
     /// The order of a lease that is held already, for a Tendril that came back.
-    func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> WorkOrder {
+    func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> ClaimResponse {
         let held = try await requireLastLease(id, epoch: epoch, worker: worker)
         guard held.state.leaseHeld || held.state.engine.holdsVine else {
             throw Refusal(
@@ -94,8 +94,10 @@ struct WorkerService: Sendable {
         return try await order(for: job)
     }
 
-    /// Takes a report in. See ``ReportStatus``.
-    func report(_ report: ReportStatus, on id: JobID, from worker: TendrilID) async throws -> ReportReply {
+    /// Takes a report in. See ``ReportStatusRequest``.
+    func report(_ report: ReportStatusRequest, on id: JobID, from worker: TendrilID) async throws
+        -> ReportStatusResponse
+    {
         let job = try await requireLastLease(id, epoch: report.epoch, worker: worker)
         var events: [JobEvent] = []
         switch report.status {
@@ -114,11 +116,11 @@ struct WorkerService: Sendable {
         }
         let change = try await store.change(id, events, facts: facts(of: report, on: job), at: ambient.now())
         let state = change.job.state
-        return ReportReply(status: state.status, engineState: state.engine, logState: state.log.name)
+        return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
     }
 
     /// Compares what was captured with what is stored.
-    private func verdict(on closing: LogClosing, of id: JobID, epoch: Int) async throws -> LogState {
+    private func verdict(on closing: LogClosingMessage, of id: JobID, epoch: Int) async throws -> LogState {
         if let reason = closing.incomplete { return .incomplete(reason: reason.shortened(toBytes: Self.reasonBytes)) }
         guard let captured = closing.digest else {
             return .incomplete(reason: "The Tendril could not read its capture.")
@@ -129,14 +131,14 @@ struct WorkerService: Sendable {
     }
 
     /// The facts of a report, within their bounds: an end is taken in whatever it brings along.
-    private func facts(of report: ReportStatus, on job: Job) -> JobFacts {
+    private func facts(of report: ReportStatusRequest, on job: Job) -> JobFields {
         let fitted = JobMetadata(
             report.executionMetadata ?? .object([:]), truncated: report.truncated ?? [],
             limit: metadataBytes - Self.ownMetadataBytes)
         var truncated = fitted.truncated
         let outcome = report.outcome?.fitted()
         if outcome?.isCut == true { truncated.append("outcome.unfinished") }
-        var facts = JobFacts(
+        var facts = JobFields(
             // Of a job whose status was decided by others the reason stands; what came of it is its outcome.
             errorMessage: report.status == nil && job.errorMessage != nil
                 ? nil : report.errorMessage?.shortened(toBytes: Self.errorBytes), outcome: outcome?.outcome,
@@ -167,9 +169,9 @@ struct WorkerService: Sendable {
         return facts
     }
 
-    private func order(for job: Job) async throws -> WorkOrder {
+    private func order(for job: Job) async throws -> ClaimResponse {
         let settings = job.snapshot.settings
-        return WorkOrder(
+        return ClaimResponse(
             jobId: job.id, epoch: job.state.epoch, jobType: job.type, vineId: job.vine,
             vineTitle: "\(settings.projectName) / \(settings.environmentStage)", snapshot: job.snapshot,
             secrets: try await store.secrets(of: job.id), requirement: job.requirement,
@@ -178,11 +180,11 @@ struct WorkerService: Sendable {
     }
 
     /// nil where the artifact is gone: the Tendril then refuses, and never applies anything else.
-    private func planRecord(of job: Job) async throws -> PlanRecord? {
+    private func planRecord(of job: Job) async throws -> PlanReference? {
         guard let id = job.plan, let plan = try await store.job(id), let facts = try await store.planFacts(id),
             let digest = try await store.artifactDigest(of: id)
         else { return nil }
-        return PlanRecord(
+        return PlanReference(
             jobId: id, artifactSha256: digest, state: facts.plannedState,
             changes: plan.changes)
     }

@@ -13,11 +13,11 @@ struct JobFollower {
     static let patience = Duration.seconds(180)
 
     /// - Returns: the job's status in the end.
-    func follow() async throws -> JobStatusRecord {
+    func follow() async throws -> JobStatusResponse {
         var last: Int64 = 0
         var failures = 0
         var lost: ContinuousClock.Instant?
-        var end: JobStatusRecord?
+        var end: JobStatusResponse?
         while end == nil {
             do {
                 try await client.events("/api/jobs/\(id)/logs/stream?after=\(last)") { event in
@@ -26,12 +26,12 @@ struct JobFollower {
                     lost = nil
                     switch event.name {
                     case "chunk":
-                        let row = try WireJSON.decode(LogRow.self, from: Data(event.data.utf8))
+                        let row = try WireJSON.decode(LogRowMessage.self, from: Data(event.data.utf8))
                         guard row.seq > last else { return }
                         last = row.seq
                         show(row)
                     case "end":
-                        end = try WireJSON.decode(JobStatusRecord.self, from: Data(event.data.utf8))
+                        end = try WireJSON.decode(JobStatusResponse.self, from: Data(event.data.utf8))
                     default: break
                     }
                 }
@@ -53,18 +53,18 @@ struct JobFollower {
                 try await Task.sleep(for: .milliseconds(min(200 * failures, 3000)))
             }
         }
-        return end ?? JobStatusRecord(status: .failed, errorMessage: nil)
+        return end ?? JobStatusResponse(status: .failed, errorMessage: nil)
     }
 
-    private func show(_ row: LogRow) {
+    private func show(_ row: LogRowMessage) {
         if row.streamType == .system {
-            for line in LogText.lines(of: row.logChunk) {
+            for line in ChunkText.lines(of: row.logChunk) {
                 write(keepsANSI ? "\u{1b}[34m● \(line)\u{1b}[0m\n" : "● \(VisibleText.of(line))\n")
             }
         } else if keepsANSI {
             write(row.logChunk)
         } else {
-            write(LogText.lines(of: row.logChunk).map { VisibleText.of($0) + "\n" }.joined())
+            write(ChunkText.lines(of: row.logChunk).map { VisibleText.of($0) + "\n" }.joined())
         }
     }
 

@@ -51,7 +51,7 @@ struct VineFolder {
     /// from the vine. Says on stderr what is not uploaded.
     ///
     /// - Parameter id: the vine, if it is not the one with the folder's project and stage.
-    func upload(to client: VintnerClient, vine id: VineID? = nil) async throws -> VineRecord {
+    func upload(to client: VintnerClient, vine id: VineID? = nil) async throws -> VineResponse {
         for notice in files.leftOut { printNotice(notice) }
         guard let known = try await known(client, id) else { return try await create(client) }
         let patch = try patch(known, isNamed: id != nil)
@@ -60,7 +60,7 @@ struct VineFolder {
 
     // MARK: - Which vine
 
-    private func known(_ client: VintnerClient, _ id: VineID?) async throws -> VineRecord? {
+    private func known(_ client: VintnerClient, _ id: VineID?) async throws -> VineResponse? {
         if let id { return try await client.get("/api/vines/\(id)") }
         let named = try await vines(client)
         guard let known = named.first else { return nil }
@@ -86,11 +86,11 @@ struct VineFolder {
 
     private var title: String { "\"\(projectName) / \(stage)\"" }
 
-    private func vines(_ client: VintnerClient) async throws -> [VineRecord] {
-        var found: [VineRecord] = []
+    private func vines(_ client: VintnerClient) async throws -> [VineResponse] {
+        var found: [VineResponse] = []
         var cursor: String?
         repeat {
-            let page: ListPage<VineRecord> = try await client.get(
+            let page: ListPage<VineResponse> = try await client.get(
                 "/api/vines" + queryString(["limit": "200", "cursor": cursor]))
             // As the server compares them.
             found += page.items.filter {
@@ -104,14 +104,14 @@ struct VineFolder {
 
     // MARK: - What it becomes
 
-    private func create(_ client: VintnerClient) async throws -> VineRecord {
+    private func create(_ client: VintnerClient) async throws -> VineResponse {
         func given<Value>(_ values: [String: Value?]?, _ noun: String) throws -> [String: Value]? {
             try values?.reduce(into: [:]) { given, entry in
                 guard let value = entry.value else { throw Self.missingValue(entry.key, noun) }
                 given[entry.key] = value
             }
         }
-        let create = CreateVine(
+        let create = CreateVineRequest(
             projectName: projectName, environmentStage: stage, region: settings.region, variables: settings.variables,
             sensitiveVariables: try given(settings.sensitiveVariables, "variable"),
             environment: settings.environment,
@@ -120,7 +120,7 @@ struct VineFolder {
         return try await client.post("/api/vines", create)
     }
 
-    private func patch(_ known: VineRecord, isNamed: Bool) throws -> PatchVine {
+    private func patch(_ known: VineResponse, isNamed: Bool) throws -> PatchVineRequest {
         func complete<Value>(
             _ values: [String: Value?]?, stored: [String], _ noun: String
         ) throws -> [String: Value?] {
@@ -139,7 +139,7 @@ struct VineFolder {
             }
             return patch
         }
-        var patch = PatchVine()
+        var patch = PatchVineRequest()
         if !isNamed || settings.projectName != nil { patch.projectName = projectName }
         if !isNamed || settings.environmentStage != nil { patch.environmentStage = stage }
         patch.source = source

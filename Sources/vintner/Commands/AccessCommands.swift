@@ -121,7 +121,7 @@ struct TendrilsCommand: AsyncParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<WorkerRecord> = try await client.connect().get("/api/workers")
+            let page: ListPage<WorkerResponse> = try await client.connect().get("/api/workers")
             for worker in page.items {
                 print(
                     worker.id, worker.status.rawValue.padded(to: 8), worker.name.padded(to: 12),
@@ -139,7 +139,7 @@ struct TendrilsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let page: ListPage<WorkerRecord> = try await client.get("/api/workers")
+            let page: ListPage<WorkerResponse> = try await client.get("/api/workers")
             guard let record = page.items.first(where: { $0.id.rawValue == tendril || $0.name == tendril }) else {
                 throw ValidationError("There is no Tendril \"\(tendril)\".")
             }

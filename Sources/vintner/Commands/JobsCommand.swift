@@ -6,7 +6,7 @@ internal import Wire
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs", abstract: "List, show, follow, cancel, and give up jobs.",
-        subcommands: [List.self, Show.self, Logs.self, Cancel.self, GiveUp.self])
+        subcommands: [List.self, Show.self, Logs.self, Cancel.self, LeaseRevocation.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the newest jobs, one a line.")
@@ -81,13 +81,13 @@ struct JobsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let record: JobRecord = try await client.post(
+            let record: JobResponse = try await client.post(
                 "/api/jobs/\(client.resolve(job))/\(force ? "force-cancel" : "cancel")", [String: String]())
             print("\(record.id) \(record.status.rawValue), Terraform \(record.engineState.rawValue)")
         }
     }
 
-    struct GiveUp: AsyncParsableCommand {
+    struct LeaseRevocation: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "give-up",
             abstract: "End a job whose Tendril can't be reached, or whose Terraform can't be ended.",
@@ -101,14 +101,14 @@ struct JobsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let record: JobRecord = try await client.post(
+            let record: JobResponse = try await client.post(
                 "/api/jobs/\(client.resolve(job))/give-up", [String: String]())
             print("\(record.id) \(record.status.rawValue): \(record.errorMessage ?? record.outcome?.summary ?? "")")
         }
     }
 }
 
-extension JobStatusRecord {
+extension JobStatusResponse {
     /// Ends the command: 0 for SUCCESS, 1 for FAILED, 2 for CANCELLED.
     func exit() throws {
         if let errorMessage { FileHandle.standardError.write(Data((errorMessage + "\n").utf8)) }

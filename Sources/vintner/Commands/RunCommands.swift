@@ -22,7 +22,7 @@ struct FollowOptions: ParsableArguments {
     }
 
     /// Says where the job is, and follows it if asked to.
-    func finish(_ job: JobRecord, _ client: VintnerClient) async throws {
+    func finish(_ job: JobResponse, _ client: VintnerClient) async throws {
         // Written at once, so that it stands before the log also in a pipe.
         let line = "\(job.jobType.rawValue) \(job.id)  \(client.url)/dashboard/jobs/\(job.id)\n"
         FileHandle.standardOutput.write(Data(line.utf8))
@@ -85,8 +85,9 @@ struct PlanCommand: AsyncParsableCommand {
         let files = try VineFolder(folder)
         let client = try await client.connect()
         let vine = try await files.upload(to: client, vine: id)
-        let record: JobRecord = try await client.post(
-            "/api/jobs", CreateJob(jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker(), options: options))
+        let record: JobResponse = try await client.post(
+            "/api/jobs",
+            CreateJobRequest(jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker(), options: options))
         try await job.finish(record, client)
     }
 }
@@ -101,8 +102,8 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try await client.connect()
-        let record: JobRecord = try await client.post(
-            "/api/jobs/\(client.resolve(plan))/apply", ApplyPlan(assignedWorkerId: job.worker()))
+        let record: JobResponse = try await client.post(
+            "/api/jobs/\(client.resolve(plan))/apply", ApplyPlanRequest(assignedWorkerId: job.worker()))
         try await job.finish(record, client)
     }
 }
@@ -119,13 +120,13 @@ struct DestroyCommand: AsyncParsableCommand {
     func run() async throws {
         let id = try VineID(argument: vine)
         let client = try await client.connect()
-        let record: VineRecord = try await client.get("/api/vines/\(id)")
+        let record: VineResponse = try await client.get("/api/vines/\(id)")
         guard confirm == record.projectName else {
             throw CommandFailure(
                 "This would destroy \"\(record.projectName)\". Pass --confirm \(record.projectName) to proceed.")
         }
-        let created: JobRecord = try await client.post(
-            "/api/jobs", CreateJob(jobType: .destroy, vineId: id, assignedWorkerId: job.worker()))
+        let created: JobResponse = try await client.post(
+            "/api/jobs", CreateJobRequest(jobType: .destroy, vineId: id, assignedWorkerId: job.worker()))
         try await job.finish(created, client)
     }
 }

@@ -8,7 +8,7 @@ internal import Trellis
 internal import UnixSignals
 
 /// How a Tendril takes care of its jobs, the same for `vintner tendril` and the Tendrils of `vintner up`.
-struct CareOptions: ParsableArguments {
+struct StopOptions: ParsableArguments {
     @Option(help: "Seconds from the first SIGINT of a cancel to the second.") var secondInterruptAfter = 300
     @Option(help: "Seconds from the second SIGINT of a cancel to SIGKILL.") var killAfter = 60
     @Option(help: "MiB of a job's output that may wait for Trellis; beyond that, the middle of the log is dropped.")
@@ -52,7 +52,7 @@ struct TendrilCommand: AsyncParsableCommand {
     @Option(help: "Folder to look for terraform and tofu in, before the PATH (repeatable).") var engineFolder:
         [String] = []
     @Option(help: "Environment variable to pass to Terraform (repeatable).") var passEnv: [String] = []
-    @OptionGroup var care: CareOptions
+    @OptionGroup var care: StopOptions
     @Flag(help: AllowFileGit.help) var allowFileGit = false
     @OptionGroup var logging: LoggingOptions
 

@@ -15,7 +15,7 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Number of local Tendrils.") var tendrils = 1
     @Option(help: "Folder with Terraform files to plan at the first start, while there is no vine yet.") var example:
         [String] = []
-    @OptionGroup var care: CareOptions
+    @OptionGroup var care: StopOptions
     @OptionGroup var logging: LoggingOptions
 
     mutating func validate() throws {
@@ -36,7 +36,7 @@ struct UpCommand: AsyncParsableCommand {
         if let user = care.runAs { _ = try EngineUser(named: user) }
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
         let examples = example
-        let conductor = Conductor(
+        let conductor = UpService(
             options: server, port: port, tendrils: tendrils, care: care, logLevel: logging.logLevel, logger: logger
         ) { client in
             try await Self.welcome(client, examples: examples)
@@ -52,15 +52,16 @@ struct UpCommand: AsyncParsableCommand {
     /// Plans the first example where nothing is there yet, and prints the way in.
     @Sendable
     private static func welcome(_ client: VintnerClient, examples: [String]) async throws {
-        let vines: ListPage<VineRecord> = try await client.get("/api/vines?limit=1")
+        let vines: ListPage<VineResponse> = try await client.get("/api/vines?limit=1")
         if vines.items.isEmpty {
-            var first: VineRecord?
+            var first: VineResponse?
             for folder in examples {
                 let vine = try await VineFolder(folder).upload(to: client)
                 first = first ?? vine
             }
             if let first {
-                let _: JobRecord = try await client.post("/api/jobs", CreateJob(jobType: .plan, vineId: first.id))
+                let _: JobResponse = try await client.post(
+                    "/api/jobs", CreateJobRequest(jobType: .plan, vineId: first.id))
             }
         }
         let link: SignInURLCommand.Reply = try await client.post("/api/sign-in-links", [String: String]())

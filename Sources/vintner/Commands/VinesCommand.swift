@@ -18,7 +18,7 @@ struct VinesCommand: AsyncParsableCommand {
             let client = try await client.connect()
             var cursor: String?
             repeat {
-                let page: ListPage<VineRecord> = try await client.get(
+                let page: ListPage<VineResponse> = try await client.get(
                     "/api/vines"
                         + queryString(["limit": "200", "cursor": cursor, "deleted": deleted ? "true" : nil]))
                 for vine in page.items {
@@ -46,7 +46,7 @@ struct VinesCommand: AsyncParsableCommand {
             if let number {
                 return try await client.text("/api/vines/\(id)/state/versions/\(number)") { print($0, terminator: "") }
             }
-            let page: ListPage<StateVersionRecord> = try await client.get("/api/vines/\(id)/state/versions")
+            let page: ListPage<StateVersionResponse> = try await client.get("/api/vines/\(id)/state/versions")
             for version in page.items {
                 print(
                     version.number, version.createdAt, "serial \(version.serial)", version.lineage,
@@ -86,13 +86,13 @@ struct VinesCommand: AsyncParsableCommand {
         func run() async throws {
             let id = try VineID(argument: vine)
             let client = try await client.connect()
-            let record: VineRecord = try await client.get("/api/vines/\(id)")
+            let record: VineResponse = try await client.get("/api/vines/\(id)")
             guard let lock = record.lock else {
                 print("The vine is not locked.")
                 return
             }
-            let _: VineRecord = try await client.post(
-                "/api/vines/\(id)/break-lock", Wire.BreakLock(lockId: lock.id, confirm: confirm))
+            let _: VineResponse = try await client.post(
+                "/api/vines/\(id)/break-lock", BreakLockRequest(lockId: lock.id, confirm: confirm))
             print(
                 "Lock of \(lock.holder) broken. If a state still arrives from there, it is kept as a separate version.")
         }

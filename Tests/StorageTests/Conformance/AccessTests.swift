@@ -8,89 +8,89 @@ import Testing
     private let one = Data([1])
     private let two = Data([2])
 
-    @Test(arguments: StoreUnderTest.all) func aNewTokenReplacesItsNamesake(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aNewTokenReplacesItsNamesake(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
-            try await bench.store.setToken(hash: one, name: "admin", at: Bench.at(1))
-            try await bench.store.setToken(hash: Data([9]), name: "other", at: Bench.at(1))
+            try await bench.store.setToken(hash: one, name: "admin", at: StoreFixture.at(1))
+            try await bench.store.setToken(hash: Data([9]), name: "other", at: StoreFixture.at(1))
             #expect(try await bench.store.tokenName(hash: one) == "admin")
-            try await bench.store.setToken(hash: two, name: "admin", at: Bench.at(2))
+            try await bench.store.setToken(hash: two, name: "admin", at: StoreFixture.at(2))
             #expect(try await bench.store.tokenName(hash: one) == nil)
             #expect(try await bench.store.tokenName(hash: two) == "admin")
             #expect(try await bench.store.tokenName(hash: Data([9])) == "other")
-            try await bench.store.setToken(hash: two, name: "admin", at: Bench.at(3))
+            try await bench.store.setToken(hash: two, name: "admin", at: StoreFixture.at(3))
             #expect(try await bench.store.tokenName(hash: two) == "admin")
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aLinkWorksOnceAndInTime(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aLinkWorksOnceAndInTime(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
-            try await bench.store.createSignInLink(hash: one, user: "ana", expiresAt: Bench.at(10))
-            try await bench.store.createSignInLink(hash: two, user: "ben", expiresAt: Bench.at(10))
-            #expect(try await bench.store.redeemSignInLink(hash: two, at: Bench.at(10)) == nil)
-            #expect(try await bench.store.redeemSignInLink(hash: Data([3]), at: Bench.at(1)) == nil)
+            try await bench.store.createSignInLink(hash: one, user: "ana", expiresAt: StoreFixture.at(10))
+            try await bench.store.createSignInLink(hash: two, user: "ben", expiresAt: StoreFixture.at(10))
+            #expect(try await bench.store.redeemSignInLink(hash: two, at: StoreFixture.at(10)) == nil)
+            #expect(try await bench.store.redeemSignInLink(hash: Data([3]), at: StoreFixture.at(1)) == nil)
             let users = await withTaskGroup(of: String?.self) { group in
                 for _ in 0..<8 {
-                    group.addTask { try? await bench.store.redeemSignInLink(hash: one, at: Bench.at(9)) }
+                    group.addTask { try? await bench.store.redeemSignInLink(hash: one, at: StoreFixture.at(9)) }
                 }
                 return await group.reduce(into: [String]()) { if let user = $1 { $0.append(user) } }
             }
             #expect(users == ["ana"])
-            #expect(try await bench.store.redeemSignInLink(hash: one, at: Bench.at(9)) == nil)
+            #expect(try await bench.store.redeemSignInLink(hash: one, at: StoreFixture.at(9)) == nil)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func sessionsEnd(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func sessionsEnd(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
-            try await bench.store.createSession(hash: one, user: "ana", expiresAt: Bench.at(10))
-            try await bench.store.createSession(hash: two, user: "ben", expiresAt: Bench.at(20))
-            #expect(try await bench.store.sessionUser(hash: one, at: Bench.at(9)) == "ana")
-            #expect(try await bench.store.sessionUser(hash: one, at: Bench.at(10)) == nil)
-            #expect(try await bench.store.sessionUser(hash: Data([3]), at: Bench.at(1)) == nil)
+            try await bench.store.createSession(hash: one, user: "ana", expiresAt: StoreFixture.at(10))
+            try await bench.store.createSession(hash: two, user: "ben", expiresAt: StoreFixture.at(20))
+            #expect(try await bench.store.sessionUser(hash: one, at: StoreFixture.at(9)) == "ana")
+            #expect(try await bench.store.sessionUser(hash: one, at: StoreFixture.at(10)) == nil)
+            #expect(try await bench.store.sessionUser(hash: Data([3]), at: StoreFixture.at(1)) == nil)
             try await bench.store.deleteSession(hash: two)
-            #expect(try await bench.store.sessionUser(hash: two, at: Bench.at(1)) == nil)
+            #expect(try await bench.store.sessionUser(hash: two, at: StoreFixture.at(1)) == nil)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func accessIsListedAndRevoked(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func accessIsListedAndRevoked(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let hashes = (1...6).map { Data(repeating: UInt8($0), count: 32) }
-            try await bench.store.setToken(hash: hashes[0], name: "admin", at: Bench.at(1))
-            try await bench.store.setToken(hash: hashes[1], name: "ci", at: Bench.at(2))
-            try await bench.store.setToken(hash: hashes[5], name: "kept", at: Bench.at(2))
-            try await bench.store.createSession(hash: hashes[2], user: "ana", expiresAt: Bench.at(20))
-            try await bench.store.createSession(hash: hashes[3], user: "ben", expiresAt: Bench.at(10))
-            try await bench.store.createSignInLink(hash: hashes[4], user: "eve", expiresAt: Bench.at(30))
+            try await bench.store.setToken(hash: hashes[0], name: "admin", at: StoreFixture.at(1))
+            try await bench.store.setToken(hash: hashes[1], name: "ci", at: StoreFixture.at(2))
+            try await bench.store.setToken(hash: hashes[5], name: "kept", at: StoreFixture.at(2))
+            try await bench.store.createSession(hash: hashes[2], user: "ana", expiresAt: StoreFixture.at(20))
+            try await bench.store.createSession(hash: hashes[3], user: "ben", expiresAt: StoreFixture.at(10))
+            try await bench.store.createSignInLink(hash: hashes[4], user: "eve", expiresAt: StoreFixture.at(30))
             let tokens = try await bench.store.tokens()
-            #expect(tokens.map(\.name) == ["admin", "ci", "kept"] && tokens[1].createdAt == Bench.at(2))
+            #expect(tokens.map(\.name) == ["admin", "ci", "kept"] && tokens[1].createdAt == StoreFixture.at(2))
             #expect(tokens[0].id == String(repeating: "01", count: 16))
-            #expect(try await bench.store.sessions(at: Bench.at(9)).map(\.name) == ["ben", "ana", "eve"])
-            let late = try await bench.store.sessions(at: Bench.at(10))
-            #expect(late.map(\.kind) == [.session, .link] && late[0].expiresAt == Bench.at(20))
+            #expect(try await bench.store.sessions(at: StoreFixture.at(9)).map(\.name) == ["ben", "ana", "eve"])
+            let late = try await bench.store.sessions(at: StoreFixture.at(10))
+            #expect(late.map(\.kind) == [.session, .link] && late[0].expiresAt == StoreFixture.at(20))
             let revoked = try await bench.store.revokeAccess(late[0].id)
             #expect(revoked == late[0])
             #expect(try await bench.store.revokeAccess(late[0].id) == nil)
-            #expect(try await bench.store.sessionUser(hash: hashes[2], at: Bench.at(9)) == nil)
-            #expect(try await bench.store.sessionUser(hash: hashes[3], at: Bench.at(9)) == "ben")
+            #expect(try await bench.store.sessionUser(hash: hashes[2], at: StoreFixture.at(9)) == nil)
+            #expect(try await bench.store.sessionUser(hash: hashes[3], at: StoreFixture.at(9)) == "ben")
             let all = try await bench.store.revokeAllAccess(exceptToken: "admin", keeping: [tokens[2].id])
             #expect(Set(all.map(\.name)) == ["ci", "ben", "eve"])
             #expect(try await bench.store.tokens().map(\.name) == ["admin", "kept"])
-            #expect(try await bench.store.sessions(at: Bench.at(0)).isEmpty)
-            #expect(try await bench.store.redeemSignInLink(hash: hashes[4], at: Bench.at(9)) == nil)
+            #expect(try await bench.store.sessions(at: StoreFixture.at(0)).isEmpty)
+            #expect(try await bench.store.redeemSignInLink(hash: hashes[4], at: StoreFixture.at(9)) == nil)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func expiredOnesAreDeleted(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func expiredOnesAreDeleted(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
-            try await bench.store.createSession(hash: one, user: "ana", expiresAt: Bench.at(10))
-            try await bench.store.createSession(hash: two, user: "ben", expiresAt: Bench.at(11))
-            try await bench.store.createSignInLink(hash: one, user: "ana", expiresAt: Bench.at(10))
-            try await bench.store.createSignInLink(hash: two, user: "ben", expiresAt: Bench.at(11))
-            try await bench.store.deleteExpiredAccess(at: Bench.at(10))
+            try await bench.store.createSession(hash: one, user: "ana", expiresAt: StoreFixture.at(10))
+            try await bench.store.createSession(hash: two, user: "ben", expiresAt: StoreFixture.at(11))
+            try await bench.store.createSignInLink(hash: one, user: "ana", expiresAt: StoreFixture.at(10))
+            try await bench.store.createSignInLink(hash: two, user: "ben", expiresAt: StoreFixture.at(11))
+            try await bench.store.deleteExpiredAccess(at: StoreFixture.at(10))
             // Asked at an earlier time, what is still there would answer.
-            #expect(try await bench.store.sessionUser(hash: one, at: Bench.at(1)) == nil)
-            #expect(try await bench.store.redeemSignInLink(hash: one, at: Bench.at(1)) == nil)
-            #expect(try await bench.store.sessionUser(hash: two, at: Bench.at(1)) == "ben")
-            #expect(try await bench.store.redeemSignInLink(hash: two, at: Bench.at(1)) == "ben")
+            #expect(try await bench.store.sessionUser(hash: one, at: StoreFixture.at(1)) == nil)
+            #expect(try await bench.store.redeemSignInLink(hash: one, at: StoreFixture.at(1)) == nil)
+            #expect(try await bench.store.sessionUser(hash: two, at: StoreFixture.at(1)) == "ben")
+            #expect(try await bench.store.redeemSignInLink(hash: two, at: StoreFixture.at(1)) == "ben")
         }
     }
 }

@@ -5,14 +5,15 @@ import Testing
 
 /// Plan artifacts.
 @Suite struct ArtifactTests {
-    private func save(_ text: String, of job: Job, epoch: Int = 1, at seconds: Int64 = 5, in bench: Bench) async throws
+    private func save(_ text: String, of job: Job, epoch: Int = 1, at seconds: Int64 = 5, in bench: StoreFixture)
+        async throws
     {
         let bytes = Data(text.utf8)
         try await bench.store.saveArtifact(
-            bytes, sha256: bytes.sha256, of: job.id, epoch: epoch, at: Bench.at(seconds))
+            bytes, sha256: bytes.sha256, of: job.id, epoch: epoch, at: StoreFixture.at(seconds))
     }
 
-    @Test(arguments: StoreUnderTest.all) func storesOneForGood(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func storesOneForGood(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             #expect(try await bench.store.artifact(of: job.id) == nil)
@@ -29,13 +30,13 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func needsTheLease(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func needsTheLease(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             await expectRefusal(.leaseLost) { try await save("plan", of: job, epoch: 2, in: bench) }
             await expectRefusal(.invalid) {
                 try await bench.store.saveArtifact(
-                    Data("plan".utf8), sha256: Data("p".utf8).sha256, of: job.id, epoch: 1, at: Bench.at(5))
+                    Data("plan".utf8), sha256: Data("p".utf8).sha256, of: job.id, epoch: 1, at: StoreFixture.at(5))
             }
             try await bench.change(job.id, .giveUp(epoch: 1))
             await expectRefusal(.leaseLost) { try await save("plan", of: job, in: bench) }
@@ -43,20 +44,20 @@ import Testing
             let bytes = Data("plan".utf8)
             await expectRefusal(.notFound) {
                 try await bench.store.saveArtifact(
-                    bytes, sha256: bytes.sha256, of: Bench.newID(), epoch: 1, at: Bench.at(5))
+                    bytes, sha256: bytes.sha256, of: StoreFixture.newID(), epoch: 1, at: StoreFixture.at(5))
             }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func deletesWhatIsOlder(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func deletesWhatIsOlder(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let (old, edge) = (try await bench.running(), try await bench.running())
             try await save("old", of: old, at: 9, in: bench)
             try await save("edge", of: edge, at: 10, in: bench)
-            #expect(try await bench.store.deleteArtifacts(before: Bench.at(10)) == 1)
+            #expect(try await bench.store.deleteArtifacts(before: StoreFixture.at(10)) == 1)
             #expect(try await bench.store.artifact(of: old.id) == nil)
             #expect(try await bench.store.artifact(of: edge.id) != nil)
-            #expect(try await bench.store.deleteArtifacts(before: Bench.at(10)) == 0)
+            #expect(try await bench.store.deleteArtifacts(before: StoreFixture.at(10)) == 0)
         }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// Making, finding and listing jobs.
 @Suite struct JobTests {
-    @Test(arguments: StoreUnderTest.all) func storesEveryField(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func storesEveryField(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let tendril = try await bench.tendril()
@@ -22,27 +22,27 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func unknownOnesAreNil(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func unknownOnesAreNil(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
-            let unknown = try await bench.store.job(Bench.newID())
+            let unknown = try await bench.store.job(StoreFixture.newID())
             #expect(unknown == nil)
-            #expect(try await bench.store.planFacts(Bench.newID()) == nil)
-            #expect(try await bench.store.reruns(of: Bench.newID()).isEmpty)
-            await expectRefusal(.notFound) { _ = try await bench.store.secrets(of: Bench.newID()) }
+            #expect(try await bench.store.planFacts(StoreFixture.newID()) == nil)
+            #expect(try await bench.store.reruns(of: StoreFixture.newID()).isEmpty)
+            await expectRefusal(.notFound) { _ = try await bench.store.secrets(of: StoreFixture.newID()) }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func refusesWhatItRefersToAndIsNotThere(_ engine: StoreUnderTest) async throws
-    {
+    @Test(arguments: StoreEngine.all) func refusesWhatItRefersToAndIsNotThere(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let gone = try await bench.vine()
-            try await bench.store.deleteVine(gone.id, at: Bench.at(1))
+            try await bench.store.deleteVine(gone.id, at: StoreFixture.at(1))
             var noVine = bench.draft(of: vine)
-            noVine.vine = Bench.newID()
+            noVine.vine = StoreFixture.newID()
             let refused = [
-                noVine, bench.draft(of: gone), bench.draft(.deploy, of: vine, plan: Bench.newID()),
-                bench.draft(of: vine, rerunOf: Bench.newID()), bench.draft(of: vine, assignedTo: Bench.newID()),
+                noVine, bench.draft(of: gone), bench.draft(.deploy, of: vine, plan: StoreFixture.newID()),
+                bench.draft(of: vine, rerunOf: StoreFixture.newID()),
+                bench.draft(of: vine, assignedTo: StoreFixture.newID()),
             ]
             for job in refused {
                 await expectRefusal(.notFound) {
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func refusesWhatIsNoNewJob(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func refusesWhatIsNoNewJob(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let job = try await bench.job(of: vine)
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func onePlanHasOneDeploy(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func onePlanHasOneDeploy(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
@@ -96,12 +96,13 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func deployNeedsWhatItsPlanRanWith(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func deployNeedsWhatItsPlanRanWith(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
             _ = try await bench.store.change(
-                plan.id, [], facts: JobFacts(engine: Bench.terraform, runRoot: "/srv/runs"), at: Bench.at(6))
+                plan.id, [], facts: JobFields(engine: StoreFixture.terraform, runRoot: "/srv/runs"),
+                at: StoreFixture.at(6))
             let deploy = try await bench.job(.deploy, of: vine, plan: plan.id)
             let wanted = EngineRequirement(
                 name: .terraform, version: "1.15.5", platform: "linux_amd64", runRoot: "/srv/runs")
@@ -110,7 +111,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func listsPagesNewestFirst(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func listsPagesNewestFirst(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             var made: [Job] = []
@@ -133,7 +134,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aPageThatIsJustFullIsTheLast(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aPageThatIsJustFullIsTheLast(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             for index in 0..<3 { _ = try await bench.job(of: vine, at: Int64(index)) }
@@ -143,15 +144,15 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all, ["", "x", "1_2", "9", "_", "1_\(Bench.newID(Job.self))_", "1_ABC"])
-    func refusesABadCursor(_ engine: StoreUnderTest, _ cursor: String) async throws {
+    @Test(arguments: StoreEngine.all, ["", "x", "1_2", "9", "_", "1_\(StoreFixture.newID(Job.self))_", "1_ABC"])
+    func refusesABadCursor(_ engine: StoreEngine, _ cursor: String) async throws {
         try await engine.run { bench in
             await expectRefusal(.invalid) { _ = try await bench.store.jobs(JobQuery(), limit: 3, cursor: cursor) }
             await expectRefusal(.invalid) { _ = try await bench.store.vines(text: nil, limit: 3, cursor: cursor) }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func filters(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func filters(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let (shop, bank) = (
                 try await bench.vine(project: "Shöp", stage: "prod"),
@@ -181,7 +182,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func findsRerunsInOrder(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func findsRerunsInOrder(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let first = try await bench.job(of: vine)

@@ -5,57 +5,58 @@ import Testing
 
 /// Changes of jobs, as they are stored.
 @Suite struct LifecycleTests {
-    @Test(arguments: StoreUnderTest.all) func setsTheTimesOfEachStep(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func setsTheTimesOfEachStep(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.ended()
-            #expect(job.claimedAt == Bench.at(2))
-            #expect(job.startedAt == Bench.at(3))
-            #expect(job.completedAt == Bench.at(4))
+            #expect(job.claimedAt == StoreFixture.at(2))
+            #expect(job.startedAt == StoreFixture.at(3))
+            #expect(job.completedAt == StoreFixture.at(4))
             #expect(job.state.engine == .gone)
             #expect(try await bench.store.job(job.id) == job)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func phasesGrowAndADelayedReportTakesNoneAway(_ engine: StoreUnderTest)
+    @Test(arguments: StoreEngine.all) func phasesGrowAndADelayedReportTakesNoneAway(_ engine: StoreEngine)
         async throws
     {
         try await engine.run { bench in
             let job = try await bench.running()
-            let begun = JobPhase(name: "init", startedAt: Bench.at(4))
-            let ended = JobPhase(name: "init", startedAt: Bench.at(4), endedAt: Bench.at(5))
-            let plan = JobPhase(name: "plan", startedAt: Bench.at(5))
+            let begun = JobPhase(name: "init", startedAt: StoreFixture.at(4))
+            let ended = JobPhase(name: "init", startedAt: StoreFixture.at(4), endedAt: StoreFixture.at(5))
+            let plan = JobPhase(name: "plan", startedAt: StoreFixture.at(5))
             for (reported, stored) in [([begun], [begun]), ([ended, plan], [ended, plan]), ([begun], [ended, plan])] {
-                _ = try await bench.store.change(job.id, [], facts: JobFacts(phases: reported), at: Bench.at(6))
+                _ = try await bench.store.change(job.id, [], facts: JobFields(phases: reported), at: StoreFixture.at(6))
                 #expect(try await bench.store.job(job.id)?.phases == stored)
             }
             #expect(try await bench.store.job(job.id)?.givenUpAt == nil)
-            let given = try await bench.store.change(job.id, [.giveUp(epoch: 1)], facts: JobFacts(), at: Bench.at(7))
-            #expect(given.job.givenUpAt == Bench.at(7))
+            let given = try await bench.store.change(
+                job.id, [.giveUp(epoch: 1)], facts: JobFields(), at: StoreFixture.at(7))
+            #expect(given.job.givenUpAt == StoreFixture.at(7))
             #expect(try await bench.store.job(job.id) == given.job)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aLostClaimIsQueuedAgain(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aLostClaimIsQueuedAgain(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let tendril = try await bench.tendril()
             let job = try await bench.job(of: vine)
-            _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2))
+            _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             let change = try await bench.store.change(
-                job.id, [.loseLease(epoch: 1)], facts: JobFacts(), at: Bench.at(3))
+                job.id, [.loseLease(epoch: 1)], facts: JobFields(), at: StoreFixture.at(3))
             #expect(change.actions == [.offer])
             #expect(change.job.status == .queued)
             #expect(change.job.claimedAt == nil)
             #expect(change.job.state.worker == nil)
-            let again = try await bench.store.claim(by: tendril.id, at: Bench.at(4))
+            let again = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(4))
             #expect(again?.lease == Lease(job: job.id, worker: tendril.id, epoch: 2))
-            #expect(again?.claimedAt == Bench.at(4))
+            #expect(again?.claimedAt == StoreFixture.at(4))
             await expectRefusal(.leaseLost) { try await bench.change(job.id, .start(epoch: 1)) }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func planNeedsItsArtifactWhateverTheEventSays(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func planNeedsItsArtifactWhateverTheEventSays(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
@@ -64,13 +65,14 @@ import Testing
             }
             #expect(try await bench.store.job(job.id)?.status == .processing)
             let bytes = Data("plan".utf8)
-            try await bench.store.saveArtifact(bytes, sha256: bytes.sha256, of: job.id, epoch: 1, at: Bench.at(4))
+            try await bench.store.saveArtifact(
+                bytes, sha256: bytes.sha256, of: job.id, epoch: 1, at: StoreFixture.at(4))
             let done = try await bench.change(job.id, .succeed(epoch: 1, artifactStored: false))
             #expect(done.status == .success)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func allEventsHappenOrNone(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func allEventsHappenOrNone(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let before = try await bench.chunks(of: job)
@@ -78,14 +80,14 @@ import Testing
             await expectRefusal(.leaseLost) {
                 _ = try await bench.store.change(
                     job.id, [.fail(epoch: 1, engineKnown: true), .closeLog(epoch: 2, .complete)],
-                    facts: JobFacts(errorMessage: "boom", notes: ["never written"]), at: Bench.at(5))
+                    facts: JobFields(errorMessage: "boom", notes: ["never written"]), at: StoreFixture.at(5))
             }
             #expect(try await bench.store.job(job.id) == job)
             #expect(try await bench.chunks(of: job) == before)
             #expect(bench.seen.take().isEmpty)
             let change = try await bench.store.change(
                 job.id, [.fail(epoch: 1, engineKnown: true), .closeLog(epoch: 1, .complete)],
-                facts: JobFacts(errorMessage: "boom"), at: Bench.at(6))
+                facts: JobFields(errorMessage: "boom"), at: StoreFixture.at(6))
             #expect(change.actions == [.freeVine])
             #expect(change.isChange)
             #expect(change.job.state.log == .complete)
@@ -93,17 +95,17 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func storesFacts(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func storesFacts(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let outcome = Outcome(result: .succeeded, phase: "apply", exitCode: 0, serialAfter: 3, summary: "Applied.")
             _ = try await bench.store.change(
-                job.id, [], facts: JobFacts(metadata: ["a": ["x": 1]], resolvedCommit: "c1"), at: Bench.at(5))
+                job.id, [], facts: JobFields(metadata: ["a": ["x": 1]], resolvedCommit: "c1"), at: StoreFixture.at(5))
             let change = try await bench.store.change(
                 job.id, [.fail(epoch: 1, engineKnown: true)],
-                facts: JobFacts(
+                facts: JobFields(
                     errorMessage: "no", outcome: outcome, metadata: ["a": ["y": 2], "b": true], resolvedCommit: "c2"),
-                at: Bench.at(6))
+                at: StoreFixture.at(6))
             #expect(change.job.metadata == ["a": ["x": 1, "y": 2], "b": true])
             #expect(change.job.snapshot.resolvedCommit == "c1")
             #expect(change.job.outcome == outcome)
@@ -112,13 +114,13 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func cancellingAgainChangesNothing(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func cancellingAgainChangesNothing(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             func cancel(by user: String, at seconds: Int64) async throws -> JobChange {
                 try await bench.store.change(
-                    job.id, [.cancel], facts: JobFacts(cancelledBy: user, notes: ["Cancelled by \(user)"]),
-                    at: Bench.at(seconds))
+                    job.id, [.cancel], facts: JobFields(cancelledBy: user, notes: ["Cancelled by \(user)"]),
+                    at: StoreFixture.at(seconds))
             }
             let first = try await cancel(by: "ana", at: 5)
             let log = try await bench.chunks(of: job)
@@ -131,50 +133,51 @@ import Testing
             #expect(second.actions.isEmpty)
             #expect(second.job == first.job)
             #expect(second.job.cancelledBy == "ana")
-            #expect(second.job.completedAt == Bench.at(5))
+            #expect(second.job.completedAt == StoreFixture.at(5))
             #expect(try await bench.chunks(of: job) == log)
             #expect(bench.seen.take().isEmpty)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aRepeatedReportFillsButRewritesNothing(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func aRepeatedReportFillsButRewritesNothing(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let report = JobEvent.fail(epoch: 1, engineKnown: true)
-            _ = try await bench.store.change(job.id, [report], facts: JobFacts(errorMessage: "one"), at: Bench.at(5))
+            _ = try await bench.store.change(
+                job.id, [report], facts: JobFields(errorMessage: "one"), at: StoreFixture.at(5))
             let outcome = Outcome(result: .failed, summary: "It failed.")
             let again = try await bench.store.change(
-                job.id, [report], facts: JobFacts(errorMessage: "two", outcome: outcome), at: Bench.at(6))
+                job.id, [report], facts: JobFields(errorMessage: "two", outcome: outcome), at: StoreFixture.at(6))
             #expect(again.isChange)
             #expect(again.job.errorMessage == "one")
             #expect(again.job.outcome == outcome)
-            #expect(again.job.completedAt == Bench.at(5))
+            #expect(again.job.completedAt == StoreFixture.at(5))
             let third = try await bench.store.change(
-                job.id, [report], facts: JobFacts(outcome: outcome), at: Bench.at(7))
+                job.id, [report], facts: JobFields(outcome: outcome), at: StoreFixture.at(7))
             #expect(!third.isChange)
         }
     }
 
     /// What its last holder says of a job that has ended may add, and not contradict.
-    @Test(arguments: StoreUnderTest.all) func anEndedJobIsNotRewritten(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func anEndedJobIsNotRewritten(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
-            func change(_ events: [JobEvent], _ facts: JobFacts, at seconds: Int64) async throws -> Job {
-                try await bench.store.change(job.id, events, facts: facts, at: Bench.at(seconds)).job
+            func change(_ events: [JobEvent], _ facts: JobFields, at seconds: Int64) async throws -> Job {
+                try await bench.store.change(job.id, events, facts: facts, at: StoreFixture.at(seconds)).job
             }
             let changes = PlannedChanges(add: 2, imports: 1)
             let ended = try await change(
                 [.fail(epoch: 1, engineKnown: true)],
-                JobFacts(
+                JobFields(
                     errorMessage: "one", outcome: Outcome(result: .failed, summary: "It failed."), changes: changes,
                     warnings: 3, truncated: ["resources"], metadata: ["a": 1]), at: 5)
             #expect(ended.changes == changes && ended.warnings == 3 && ended.truncated == ["resources"])
             // With a change of its own, so that it is no mere repetition.
             let late = try await change(
                 [.closeLog(epoch: 1, .incomplete(reason: "x"))],
-                JobFacts(
+                JobFields(
                     errorMessage: "two", outcome: Outcome(result: .succeeded, summary: "Lies."),
                     changes: PlannedChanges(), warnings: 0, truncated: ["outputs"], metadata: ["a": 2, "b": 3]), at: 6)
             #expect(late.errorMessage == "one")
@@ -184,7 +187,7 @@ import Testing
             // Nothing grows beyond the bound.
             for n in 0..<4 {
                 let text = JSONValue.string(String(repeating: "x", count: 400_000))
-                _ = try await change([], JobFacts(metadata: ["m\(n)": text]), at: 7)
+                _ = try await change([], JobFields(metadata: ["m\(n)": text]), at: 7)
             }
             let last = try #require(await bench.store.job(job.id))
             #expect(last.metadata.encodedBytes <= JobMetadata.storedBytes)
@@ -192,59 +195,59 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func whatReallyHappenedReplacesUnknownOnce(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func whatReallyHappenedReplacesUnknownOnce(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let unknown = Outcome(result: .unknown, summary: "Given up.")
             _ = try await bench.store.change(
-                job.id, [.giveUp(epoch: 1)], facts: JobFacts(errorMessage: "Given up.", outcome: unknown),
-                at: Bench.at(5))
+                job.id, [.giveUp(epoch: 1)], facts: JobFields(errorMessage: "Given up.", outcome: unknown),
+                at: StoreFixture.at(5))
             for (result, kept) in [
                 (Outcome.Result.unknown, Outcome.Result.unknown), (.succeeded, .succeeded), (.failed, .succeeded),
             ] {
-                let facts = JobFacts(outcome: Outcome(result: result, summary: "\(result)"))
+                let facts = JobFields(outcome: Outcome(result: result, summary: "\(result)"))
                 let change = try await bench.store.change(
-                    job.id, [.engineEnded(epoch: 1, known: true)], facts: facts, at: Bench.at(6))
+                    job.id, [.engineEnded(epoch: 1, known: true)], facts: facts, at: StoreFixture.at(6))
                 #expect(change.job.outcome?.result == kept)
             }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func notesOfAChangeStandInTheLogItCloses(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func notesOfAChangeStandInTheLogItCloses(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let job = try await bench.job(of: bench.vine())
             let change = try await bench.store.change(
-                job.id, [.cancel], facts: JobFacts(cancelledBy: "ana", notes: ["Cancelled by ana", "Nothing ran."]),
-                at: Bench.at(5))
+                job.id, [.cancel], facts: JobFields(cancelledBy: "ana", notes: ["Cancelled by ana", "Nothing ran."]),
+                at: StoreFixture.at(5))
             #expect(change.job.state.log == .complete)
-            #expect(change.job.completedAt == Bench.at(5))
+            #expect(change.job.completedAt == StoreFixture.at(5))
             let log = try await bench.chunks(of: job)
             #expect(log.map(\.text).joined() == "Cancelled by ana\nNothing ran.\n")
             #expect(log.allSatisfy { $0.epoch == 0 && $0.stream == .system })
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func transitionsWriteTheirNotes(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func transitionsWriteTheirNotes(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril("rose")
             let job = try await bench.job(of: bench.vine())
-            _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2))
+            _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             _ = try await bench.store.change(
-                job.id, [.loseLease(epoch: 1)], facts: JobFacts(notes: ["after"]), at: Bench.at(3))
+                job.id, [.loseLease(epoch: 1)], facts: JobFields(notes: ["after"]), at: StoreFixture.at(3))
             let lines = try await bench.store.lines(of: job.id, from: 1, count: 10)
             #expect(lines.count == 3)
             #expect(lines.first?.raw.hasPrefix("Claimed by rose") == true)
             #expect(lines.dropFirst().first?.raw.contains("queued again") == true)
             #expect(lines.last?.raw == "after")
-            #expect(lines.map(\.time) == [Bench.at(2), Bench.at(3), Bench.at(3)])
+            #expect(lines.map(\.time) == [StoreFixture.at(2), StoreFixture.at(3), StoreFixture.at(3)])
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func incompleteKeepsItsReason(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func incompleteKeepsItsReason(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.ended()
             let gap = LogState.incomplete(reason: "a gap of 3 lines")
@@ -254,13 +257,13 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func changesOfNoJobAreRefused(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func changesOfNoJobAreRefused(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
-            await expectRefusal(.notFound) { try await bench.change(Bench.newID(), .cancel) }
+            await expectRefusal(.notFound) { try await bench.change(StoreFixture.newID(), .cancel) }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aClaimByEventHonoursTheVine(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aClaimByEventHonoursTheVine(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             _ = try await bench.running(of: vine)
@@ -268,11 +271,11 @@ import Testing
             let job = try await bench.job(of: vine)
             await expectRefusal(.conflict) { try await bench.change(job.id, .claim(by: tendril.id)) }
             let free = try await bench.job(of: bench.vine())
-            await expectRefusal(.notFound) { try await bench.change(free.id, .claim(by: Bench.newID())) }
+            await expectRefusal(.notFound) { try await bench.change(free.id, .claim(by: StoreFixture.newID())) }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func theFirstOfTwoDecisionsStands(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func theFirstOfTwoDecisionsStands(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             for _ in 0..<20 {
                 let job = try await bench.running()
@@ -286,14 +289,14 @@ import Testing
     }
 
     /// Documents are merged outside of the transaction, and yet none is lost.
-    @Test(arguments: StoreUnderTest.all) func reportsAtOnceAreAllMerged(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func reportsAtOnceAreAllMerged(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             try await withThrowingTaskGroup { group in
                 for index in 0..<20 {
                     group.addTask {
-                        let facts = JobFacts(metadata: ["all": ["n\(index)": .integer(Int64(index))]])
-                        _ = try await bench.store.change(job.id, [], facts: facts, at: Bench.at(6))
+                        let facts = JobFields(metadata: ["all": ["n\(index)": .integer(Int64(index))]])
+                        _ = try await bench.store.change(job.id, [], facts: facts, at: StoreFixture.at(6))
                     }
                 }
                 try await group.waitForAll()

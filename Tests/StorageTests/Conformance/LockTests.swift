@@ -6,10 +6,10 @@ import Testing
 @Suite struct LockTests {
     private func lock(_ id: String, of vine: Vine, job: JobID? = nil, holder: String = "ana") -> StateLock {
         StateLock(
-            vine: vine.id, id: id, job: job, holder: holder, info: "{\"ID\":\"\(id)\"}", createdAt: Bench.at(1))
+            vine: vine.id, id: id, job: job, holder: holder, info: "{\"ID\":\"\(id)\"}", createdAt: StoreFixture.at(1))
     }
 
-    @Test(arguments: StoreUnderTest.all) func oneHolderAtATime(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func oneHolderAtATime(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let mine = lock("l1", of: vine)
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aJobsLockNeedsItsLiveLease(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aJobsLockNeedsItsLiveLease(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let job = try await bench.running(of: vine)
@@ -41,12 +41,12 @@ import Testing
                 await expectRefusal(kind) { try await bench.store.lockState(lock, lease: lease) }
             }
             await refuse(.leaseLost, wanted, Lease(job: job.id, worker: lease.worker, epoch: 2))
-            await refuse(.leaseLost, wanted, Lease(job: job.id, worker: Bench.newID(), epoch: 1))
+            await refuse(.leaseLost, wanted, Lease(job: job.id, worker: StoreFixture.newID(), epoch: 1))
             await refuse(.leaseLost, lock("l1", of: try await bench.vine(), job: job.id), lease)
             await refuse(.invalid, lock("l1", of: vine, job: nil), lease)
             let claimed = try await bench.job(of: bench.vine())
             let tendril = try await bench.tendril()
-            _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2))
+            _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             var early = lock("l3", of: vine, job: claimed.id)
             early.vine = claimed.vine
             await refuse(.leaseLost, early, Lease(job: claimed.id, worker: tendril.id, epoch: 1))
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func anotherJobsLockIsNotThisOnes(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func anotherJobsLockIsNotThisOnes(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await bench.store.lockState(lock("l1", of: vine), lease: nil)
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aBrokenLockIsNotGrantedAgain(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aBrokenLockIsNotGrantedAgain(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await bench.store.breakStateLock(of: vine.id, id: "l1")
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func theLockOfARunningJobIsNotBroken(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func theLockOfARunningJobIsNotBroken(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let job = try await bench.running(of: vine)
@@ -103,10 +103,10 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func needsAVine(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func needsAVine(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
-            try await bench.store.deleteVine(vine.id, at: Bench.at(1))
+            try await bench.store.deleteVine(vine.id, at: StoreFixture.at(1))
             await expectRefusal(.notFound) { try await bench.store.lockState(lock("l1", of: vine), lease: nil) }
         }
     }

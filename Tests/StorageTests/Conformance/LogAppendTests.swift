@@ -5,7 +5,7 @@ import Testing
 
 /// Appending to logs.
 @Suite struct LogAppendTests {
-    @Test(arguments: StoreUnderTest.all) func numbersChunksAndLines(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func numbersChunksAndLines(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let receipt = try await bench.append(
@@ -20,7 +20,10 @@ import Testing
             #expect(chunks.map(\.text) == ["one\ntwo\n", "bad\n", "cut", " and on\n"])
             #expect(chunks.map(\.continued) == [false, false, false, true])
             #expect(chunks.map(\.epoch) == [1, 1, 1, 1])
-            #expect(chunks.map(\.createdAt) == [Bench.at(5), Bench.at(5), Bench.at(5), Bench.at(6)])
+            #expect(
+                chunks.map(\.createdAt) == [
+                    StoreFixture.at(5), StoreFixture.at(5), StoreFixture.at(5), StoreFixture.at(6),
+                ])
             #expect(chunks.allSatisfy { $0.job == job.id })
             #expect(zip(chunks, chunks.dropFirst()).allSatisfy { $0.id < $1.id })
             #expect(
@@ -32,7 +35,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func keepsEveryCharacter(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func keepsEveryCharacter(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let text = "nul \u{0} in it\r\n\u{1b}[31mrot\u{1b}[0m ü 🍇 e\u{301}\n\u{85}\u{2028}\n\n"
@@ -45,7 +48,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func theSameAgainIsStoredOnce(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func theSameAgainIsStoredOnce(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let first = try await bench.append(1, [.stdout("one\n")], to: job)
@@ -60,12 +63,11 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func otherBytesUnderAKnownNumberDiverge(_ engine: StoreUnderTest) async throws
-    {
+    @Test(arguments: StoreEngine.all) func otherBytesUnderAKnownNumberDiverge(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             try await bench.append(1, [.stdout("one\n"), .stdout("two\n")], to: job)
-            let others: [[DraftChunk]] = [
+            let others: [[UnnumberedChunk]] = [
                 [.stdout("one\n"), .stdout("TWO\n")], [.stdout("one\n")], [.stderr("one\n"), .stdout("two\n")],
                 [.stdout("one\ntwo\n")], [.stdout("one\n", continued: true), .stdout("two\n")],
                 [.stdout("one\nt"), .stdout("wo\n")],
@@ -77,7 +79,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aHoleNamesWhatIsExpected(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aHoleNamesWhatIsExpected(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             for n: Int64 in [2, 0, -1, .max] {
@@ -88,8 +90,8 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func onlyTheLastEpochOfAStartedJobAppends(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func onlyTheLastEpochOfAStartedJobAppends(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril()
@@ -101,11 +103,11 @@ import Testing
             }
             await refuse(epoch: 0)
             await refuse(epoch: 1)
-            _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2))
+            _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             await refuse(epoch: 1)
             try await bench.change(job.id, .loseLease(epoch: 1))
             await refuse(epoch: 1)
-            _ = try await bench.store.claim(by: tendril.id, at: Bench.at(3))
+            _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(3))
             try await bench.change(job.id, .start(epoch: 2))
             await refuse(epoch: 1)
             await refuse(epoch: 3)
@@ -119,7 +121,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aCompleteLogTakesNothing(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aCompleteLogTakesNothing(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.ended()
             try await bench.append(1, [.stdout("x\n")], to: job)
@@ -132,20 +134,20 @@ import Testing
                     try await bench.append(n, [.stdout("y\n")], to: job)
                 }
             }
-            try await bench.store.appendNotes(["late"], to: job.id, at: Bench.at(9))
+            try await bench.store.appendNotes(["late"], to: job.id, at: StoreFixture.at(9))
             #expect(try await bench.chunks(of: job) == before)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func refusesNoJobAndNoText(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func refusesNoJobAndNoText(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
-            let id: JobID = Bench.newID()
+            let id: JobID = StoreFixture.newID()
             await expectRefusal(.notFound) {
                 _ = try await bench.store.append(
-                    LogAppend(job: id, epoch: 1, n: 1, chunks: [.stdout("x\n")]), at: Bench.at(1))
+                    LogAppend(job: id, epoch: 1, n: 1, chunks: [.stdout("x\n")]), at: StoreFixture.at(1))
             }
-            await expectRefusal(.notFound) { try await bench.store.appendNotes(["x"], to: id, at: Bench.at(1)) }
+            await expectRefusal(.notFound) { try await bench.store.appendNotes(["x"], to: id, at: StoreFixture.at(1)) }
             await expectRefusal(.notFound) { _ = try await bench.store.logSize(of: id) }
             await expectRefusal(.notFound) { _ = try await bench.store.logCursor(of: id, epoch: 1) }
             await expectRefusal(.notFound) { _ = try await bench.store.logDigest(of: id, epoch: 1) }
@@ -155,26 +157,26 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func notesBelongToTrellis(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func notesBelongToTrellis(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.job(of: bench.vine())
-            try await bench.store.appendNotes(["one", "", "two\nlines"], to: job.id, at: Bench.at(4))
-            try await bench.store.appendNotes([], to: job.id, at: Bench.at(5))
+            try await bench.store.appendNotes(["one", "", "two\nlines"], to: job.id, at: StoreFixture.at(4))
+            try await bench.store.appendNotes([], to: job.id, at: StoreFixture.at(5))
             let lines = try await bench.store.lines(of: job.id, from: 1, count: 10)
             #expect(lines.map(\.raw) == ["one", "", "two", "lines"])
-            #expect(lines.allSatisfy { $0.stream == .system && $0.time == Bench.at(4) })
+            #expect(lines.allSatisfy { $0.stream == .system && $0.time == StoreFixture.at(4) })
             #expect(try await bench.chunks(of: job).allSatisfy { $0.epoch == 0 })
             #expect(try await bench.store.logCursor(of: job.id, epoch: 0).storedBytes == [.system: 15])
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func timesNeverDecreaseAndAreComplete(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func timesNeverDecreaseAndAreComplete(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
-            func lying(_ text: String, _ runs: [(Int, Int64)]) -> DraftChunk {
-                DraftChunk(
+            func lying(_ text: String, _ runs: [(Int, Int64)]) -> UnnumberedChunk {
+                UnnumberedChunk(
                     stream: .stdout, text: text,
-                    times: LineTimes(runs.map { LineTimes.Run(lines: $0.0, at: Bench.at($0.1)) }))
+                    times: LineTimes(runs.map { LineTimes.Run(lines: $0.0, at: StoreFixture.at($0.1)) }))
             }
             try await bench.append(
                 1,
@@ -185,13 +187,13 @@ import Testing
                 ], to: job, at: 40)
             try await bench.append(2, [lying("g\nh\n", [(1, 5), (1, 45)]), lying("i\n", [])], to: job, at: 50)
             let times = try await bench.store.lines(of: job.id, from: 2, count: 20).map(\.time)
-            #expect(times == [20, 20, 20, 30, 40, 40, 40, 45, 50].map { Bench.at($0) })
+            #expect(times == [20, 20, 20, 30, 40, 40, 40, 45, 50].map { StoreFixture.at($0) })
             let chunks = try await bench.chunks(of: job)
             #expect(chunks.allSatisfy { $0.times.lineCount == $0.lineCount })
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func digestDoesNotDependOnChunking(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func digestDoesNotDependOnChunking(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let out = (1...500).map { "line \($0) of the output\n" }.joined()
             let err = "first error\nsecond error\n"
@@ -203,7 +205,7 @@ import Testing
                 n += 1
                 try await bench.append(n, [.stdout(String(rest.prefix(997)))], to: cut)
                 rest = rest.dropFirst(997)
-                try await bench.store.appendNotes(["between"], to: cut.id, at: Bench.at(6))
+                try await bench.store.appendNotes(["between"], to: cut.id, at: StoreFixture.at(6))
             }
             try await bench.append(n + 1, [.stderr("first er"), .stderr("ror\nsecond error\n")], to: cut)
             let expected = LogDigest(streams: [
@@ -217,8 +219,8 @@ import Testing
     }
 
     /// Eight jobs at once, each with a writer and notes of Trellis beside it: the numbers have no gap and no repeat.
-    @Test(arguments: StoreUnderTest.all) func numbersAreContiguousUnderConcurrency(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func numbersAreContiguousUnderConcurrency(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             var jobs: [Job] = []
@@ -228,13 +230,15 @@ import Testing
                     group.addTask {
                         for n in 1...25 {
                             let chunks = (0..<(n % 3 + 1)).map {
-                                DraftChunk.stdout(String(repeating: "x\n", count: $0 + 1))
+                                UnnumberedChunk.stdout(String(repeating: "x\n", count: $0 + 1))
                             }
                             try await bench.append(Int64(n), chunks, to: job)
                         }
                     }
                     for note in 0..<20 {
-                        group.addTask { try await bench.store.appendNotes(["n\(note)"], to: job.id, at: Bench.at(6)) }
+                        group.addTask {
+                            try await bench.store.appendNotes(["n\(note)"], to: job.id, at: StoreFixture.at(6))
+                        }
                     }
                 }
                 try await group.waitForAll()
@@ -257,8 +261,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func theSameAppendSentAtOnceIsStoredOnce(_ engine: StoreUnderTest) async throws
-    {
+    @Test(arguments: StoreEngine.all) func theSameAppendSentAtOnceIsStoredOnce(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let receipts = try await withThrowingTaskGroup(of: LogReceipt.self) { group in

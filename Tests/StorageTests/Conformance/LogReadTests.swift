@@ -5,7 +5,7 @@ import Testing
 /// Reading logs by window and by page.
 @Suite struct LogReadTests {
     /// A log of the note of its claim, then 10 chunks of 10 lines each.
-    private func withLog(_ engine: StoreUnderTest, _ body: (Bench, Job) async throws -> Void) async throws {
+    private func withLog(_ engine: StoreEngine, _ body: (StoreFixture, Job) async throws -> Void) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             for chunk in 0..<10 {
@@ -20,14 +20,13 @@ import Testing
     }
 
     @Test(
-        arguments: StoreUnderTest.all,
+        arguments: StoreEngine.all,
         [
             (from: 1, count: 1, lines: 1...1), (1, 3, 1...3), (2, 10, 2...11), (7, 1, 7...7), (7, 2, 7...8),
             (11, 2, 11...12), (7, 30, 7...36), (12, 10, 12...21), (101, 1, 101...101), (95, 100, 95...101),
             (1, 5000, 1...101), (50, 5000, 50...101),
         ] as [(from: Int64, count: Int, lines: ClosedRange<Int64>)])
-    func windows(_ engine: StoreUnderTest, _ window: (from: Int64, count: Int, lines: ClosedRange<Int64>)) async throws
-    {
+    func windows(_ engine: StoreEngine, _ window: (from: Int64, count: Int, lines: ClosedRange<Int64>)) async throws {
         try await withLog(engine) { bench, job in
             let lines = try await bench.store.lines(of: job.id, from: window.from, count: window.count)
             #expect(lines.map(\.number) == Array(window.lines))
@@ -36,16 +35,16 @@ import Testing
     }
 
     @Test(
-        arguments: StoreUnderTest.all,
+        arguments: StoreEngine.all,
         [(102, 5), (1000, 5), (Int64.max - 5, 5), (5, 0)] as [(Int64, Int)])
-    func windowsWithNothing(_ engine: StoreUnderTest, _ window: (from: Int64, count: Int)) async throws {
+    func windowsWithNothing(_ engine: StoreEngine, _ window: (from: Int64, count: Int)) async throws {
         try await withLog(engine) { bench, job in
             let lines = try await bench.store.lines(of: job.id, from: window.from, count: window.count)
             #expect(lines.isEmpty)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aLogWithoutLinesHasNone(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aLogWithoutLinesHasNone(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.job(of: bench.vine())
             #expect(try await bench.store.lines(of: job.id, from: 1, count: 10).isEmpty)
@@ -55,8 +54,8 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func continuedMarksTheFirstLineOfAChunkOnly(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func continuedMarksTheFirstLineOfAChunkOnly(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
@@ -71,7 +70,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func pagesAreBoundByBytesAndRows(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func pagesAreBoundByBytesAndRows(_ engine: StoreEngine) async throws {
         try await withLog(engine) { bench, job in
             let all = try await bench.chunks(of: job)
             #expect(all.count == 11)

@@ -6,22 +6,25 @@ import Testing
 /// A sealed log reads as it did before, byte by byte, wherever the seal lies.
 @Suite struct LogSealTests {
     /// Chunks of all kinds: colours that go on, cut lines and sequences, boxes, what overwrites itself, times.
-    static func chunk(_ n: Int) -> DraftChunk {
-        let times = LineTimes([.init(lines: 1, at: Bench.at(Int64(n))), .init(lines: 9, at: Bench.at(Int64(n) + 1))])
+    static func chunk(_ n: Int) -> UnnumberedChunk {
+        let times = LineTimes([
+            .init(lines: 1, at: StoreFixture.at(Int64(n))), .init(lines: 9, at: StoreFixture.at(Int64(n) + 1)),
+        ])
         switch n % 8 {
         case 0: return .stdout("\u{1b}[31mred \(n)\nstill\u{1b}[0m\nplain\n")
         case 1: return .stderr("╷\n│ Error: number \(n)\n│ why\n")
-        case 2: return DraftChunk(stream: .stderr, text: "╵\n", times: times)
+        case 2: return UnnumberedChunk(stream: .stderr, text: "╵\n", times: times)
         case 3: return .stdout("cut in \u{1b}[3")
         case 4: return .stdout("2ma sequence \(n)\n", continued: true)
         case 5: return .stdout("10%\r20%\rdone \(n)\r\n\n\n\u{1b}]0;title\u{7}ü 🍇\n")
-        case 6: return DraftChunk(stream: .stdout, text: "Warning: \(n)\nafter\n", times: times)
+        case 6: return UnnumberedChunk(stream: .stdout, text: "Warning: \(n)\nafter\n", times: times)
         default: return .stdout((0..<40).map { "line \($0) of \(n) \u{1b}[1mbold\n" }.joined())
         }
     }
 
     /// A closed log whose chunks are large enough for several blocks.
-    private func withLog(_ engine: StoreUnderTest, _ body: @Sendable (Bench, Job) async throws -> Void) async throws {
+    private func withLog(_ engine: StoreEngine, _ body: @Sendable (StoreFixture, Job) async throws -> Void) async throws
+    {
         try await engine.run { bench in
             let job = try await bench.running()
             for n in 0..<24 {
@@ -36,13 +39,13 @@ import Testing
     private struct Reading: Equatable {
         var chunks: [LogChunk]
         var pages: [[Int64]]
-        var marks: [LogMark]
+        var marks: [DiagnosticLine]
         var digest: LogDigest
         var lines: [ShownLine]
         var size: LogSize
     }
 
-    private func read(_ bench: Bench, _ job: Job) async throws -> Reading {
+    private func read(_ bench: StoreFixture, _ job: Job) async throws -> Reading {
         let store = bench.store
         var pages: [[Int64]] = []
         for (after, bytes, rows) in [(0, 1, 1), (0, 1 << 20, 7), (5, 100_000, 100), (11, 300_000, 100), (70, 1, 9)] {
@@ -65,7 +68,7 @@ import Testing
             digest: try await store.logDigest(of: job.id, epoch: 1), lines: lines, size: size)
     }
 
-    @Test(arguments: StoreUnderTest.all) func nothingChangesForReaders(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func nothingChangesForReaders(_ engine: StoreEngine) async throws {
         try await withLog(engine) { bench, job in
             let before = try await read(bench, job)
             #expect(before.lines.map(\.number) == Array(1...before.size.lines))
@@ -86,7 +89,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aClosedLogIsSealedWhole(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aClosedLogIsSealedWhole(_ engine: StoreEngine) async throws {
         try await withLog(engine) { bench, job in
             try await bench.change(
                 job.id, .fail(epoch: 1, engineKnown: true), .closeLog(epoch: 1, .incomplete(reason: "test")), at: 99)
@@ -106,7 +109,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aShortOpenLogIsLeftAlone(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aShortOpenLogIsLeftAlone(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             try await bench.append(1, [.stdout("one\n")], to: job)
@@ -115,7 +118,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func rowsOfSomeStreamsAreFound(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func rowsOfSomeStreamsAreFound(_ engine: StoreEngine) async throws {
         try await withLog(engine) { bench, job in
             while try await bench.store.seal(job.id) {}
             let store = bench.store
@@ -136,11 +139,11 @@ import Testing
     }
 
     /// A flood may be faster than the sealing for a while: then what is not sealed is read in parts.
-    @Test(arguments: StoreUnderTest.all) func aLongTailIsReadInParts(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aLongTailIsReadInParts(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             for n in 0..<20 {
-                let chunks = (0..<10).map { c -> DraftChunk in
+                let chunks = (0..<10).map { c -> UnnumberedChunk in
                     let text = (0..<600).map { "chunk \(n).\(c) line \($0) \(String(repeating: "x", count: 80))\n" }
                     return c == 5 ? .stderr(text.joined()) : .stdout(text.joined())
                 }
@@ -157,7 +160,7 @@ import Testing
                 #expect(row.chunks == segment.chunks)
             }
             let errors = size.linesByStream[.stderr] ?? 0
-            let place = LogPlace.row(errors - 1, of: [.stderr])
+            let place = LogPosition.row(errors - 1, of: [.stderr])
             let last = try #require(try await bench.store.segment(of: job.id, at: place))
             let first = last.rowsBefore([.stderr])
             var end = first

@@ -5,7 +5,7 @@ import Testing
 
 /// What the observer is told, and when.
 @Suite struct ObserverTests {
-    @Test(arguments: StoreUnderTest.all) func isToldOfEveryChange(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func isToldOfEveryChange(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             func told(_ body: () async throws -> Void) async throws -> [StoreChange] {
                 _ = bench.seen.take()
@@ -18,31 +18,32 @@ import Testing
             #expect(bench.seen.take() == [[.tendril(tendril.id, isNew: true)]])
             let job = try await bench.job(of: vine)
             #expect(bench.seen.take() == [[.job(job.id, isNew: true)]])
-            let claim = try await told { _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2)) }
+            let claim = try await told { _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2)) }
             #expect(claim == [.job(job.id), .log(job.id, seq: 1)])
             #expect(try await told { try await bench.change(job.id, .start(epoch: 1)) } == [.job(job.id)])
             #expect(
                 try await told { try await bench.append(1, [.stdout("a\n"), .stdout("b\n")], to: job) }
                     == [.log(job.id, seq: 3)])
             #expect(
-                try await told { try await bench.store.appendNotes(["x"], to: job.id, at: Bench.at(5)) }
+                try await told { try await bench.store.appendNotes(["x"], to: job.id, at: StoreFixture.at(5)) }
                     == [.log(job.id, seq: 4)])
-            let lock = StateLock(vine: vine.id, id: "l", job: nil, holder: "ana", info: "", createdAt: Bench.at(1))
+            let lock = StateLock(
+                vine: vine.id, id: "l", job: nil, holder: "ana", info: "", createdAt: StoreFixture.at(1))
             #expect(try await told { try await bench.store.lockState(lock, lease: nil) } == [.vine(vine.id)])
             #expect(try await told { try await bench.store.lockState(lock, lease: nil) } == [])
             #expect(try await told { try await bench.store.breakStateLock(of: vine.id, id: "l") } == [.vine(vine.id)])
             #expect(
                 try await told {
                     try await bench.store.heartbeat(
-                        tendril.id, offer: tendril.offer, draining: false, at: Bench.at(5))
+                        tendril.id, offer: tendril.offer, draining: false, at: StoreFixture.at(5))
                 } == [.tendril(tendril.id)])
             #expect(try await told { try await bench.store.check() } == [])
-            #expect(try await told { _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2)) } == [])
+            #expect(try await told { _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2)) } == [])
         }
     }
 
     /// Told before the caller's call returns, once per change, and in the order of the commits.
-    @Test(arguments: StoreUnderTest.all) func ordersChangesAsTheyWereCommitted(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func ordersChangesAsTheyWereCommitted(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             var jobs: [Job] = []
             for _ in 0..<4 { jobs.append(try await bench.running()) }
@@ -50,7 +51,9 @@ import Testing
             try await withThrowingTaskGroup { group in
                 for job in jobs {
                     for note in 0..<50 {
-                        group.addTask { try await bench.store.appendNotes(["\(note)"], to: job.id, at: Bench.at(5)) }
+                        group.addTask {
+                            try await bench.store.appendNotes(["\(note)"], to: job.id, at: StoreFixture.at(5))
+                        }
                     }
                 }
                 try await group.waitForAll()

@@ -6,13 +6,13 @@ import Testing
 
 /// What a store that was closed gives back.
 @Suite struct PersistenceTests {
-    @Test(arguments: StoreUnderTest.all) func everythingIsThereAfterReopening(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func everythingIsThereAfterReopening(_ engine: StoreEngine) async throws {
         try await TemporaryFolder.with { folder in
             let vault = Vault(key: SymmetricKey(data: Data(repeating: 7, count: 32)))
-            func open() async throws -> Bench {
-                let seen = SeenChanges()
+            func open() async throws -> StoreFixture {
+                let seen = RecordedChanges()
                 let store = try await engine.open(folder, vault) { seen.add($0) }
-                return Bench(engine: engine, folder: folder, vault: vault, store: store, seen: seen)
+                return StoreFixture(engine: engine, folder: folder, vault: vault, store: store, seen: seen)
             }
             var bench = try await open()
             let vine = try await bench.vine()
@@ -21,7 +21,7 @@ import Testing
             let state = Data("state".utf8)
             let version = try await bench.store.saveState(
                 state, of: vine.id, position: StatePosition(lineage: "a", serial: 1), sha256: state.sha256, job: job.id,
-                lockID: nil, at: Bench.at(5))
+                lockID: nil, at: StoreFixture.at(5))
             let before = try await bench.chunks(of: job)
             try await bench.store.close()
 
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func anotherKeyIsNoticedAtOnce(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func anotherKeyIsNoticedAtOnce(_ engine: StoreEngine) async throws {
         try await TemporaryFolder.with { folder in
             func open(_ byte: UInt8) async throws -> any Store {
                 try await engine.open(folder, Vault(key: SymmetricKey(data: Data(repeating: byte, count: 32)))) { _ in }
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aClosedStoreSaysSo(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aClosedStoreSaysSo(_ engine: StoreEngine) async throws {
         try await TemporaryFolder.with { folder in
             let vault = Vault(key: SymmetricKey(size: .bits256))
             let store = try await engine.open(folder, vault) { _ in }
@@ -65,7 +65,7 @@ import Testing
     }
 
     /// Writes that were asked for before the closing are finished by it.
-    @Test(arguments: StoreUnderTest.all) func closingFinishesWhatWasBegun(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func closingFinishesWhatWasBegun(_ engine: StoreEngine) async throws {
         try await TemporaryFolder.with { folder in
             let vault = Vault(key: SymmetricKey(data: Data(repeating: 7, count: 32)))
             let store = try await engine.open(folder, vault) { _ in }
@@ -74,7 +74,7 @@ import Testing
                     group.addTask {
                         let name = "token \(index)"
                         do {
-                            try await store.setToken(hash: Data([UInt8(index)]), name: name, at: Bench.at(1))
+                            try await store.setToken(hash: Data([UInt8(index)]), name: name, at: StoreFixture.at(1))
                             return name
                         } catch {
                             return nil

@@ -5,11 +5,12 @@ import Testing
 
 /// What decides whether a plan may be applied.
 @Suite struct PlanFactsTests {
-    @Test(arguments: StoreUnderTest.all) func aFreshPlanIsValid(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aFreshPlanIsValid(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
-            _ = try await bench.store.change(plan.id, [], facts: JobFacts(plannedState: .some(nil)), at: Bench.at(6))
+            _ = try await bench.store.change(
+                plan.id, [], facts: JobFields(plannedState: .some(nil)), at: StoreFixture.at(6))
             let facts = try #require(try await bench.store.planFacts(plan.id))
             #expect(
                 facts
@@ -20,18 +21,19 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func tellsWhatHasMoved(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func tellsWhatHasMoved(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
             let planned = StatePosition(lineage: "a", serial: 4)
-            _ = try await bench.store.change(plan.id, [], facts: JobFacts(plannedState: planned), at: Bench.at(6))
+            _ = try await bench.store.change(
+                plan.id, [], facts: JobFields(plannedState: planned), at: StoreFixture.at(6))
             let state = Data("state".utf8)
             _ = try await bench.store.saveState(
                 state, of: vine.id, position: StatePosition(lineage: "a", serial: 5), sha256: state.sha256, job: nil,
-                lockID: nil, at: Bench.at(7))
+                lockID: nil, at: StoreFixture.at(7))
             let deploy = try await bench.job(.deploy, of: vine, plan: plan.id)
-            _ = try await bench.store.deleteArtifacts(before: Bench.at(100))
+            _ = try await bench.store.deleteArtifacts(before: StoreFixture.at(100))
             let facts = try #require(try await bench.store.planFacts(plan.id))
             #expect(facts.plannedState == planned)
             #expect(facts.currentState == StatePosition(lineage: "a", serial: 5))
@@ -42,7 +44,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func comparesTheVineAsItIsNow(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func comparesTheVineAsItIsNow(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             var vine = try await bench.vine()
             let secrets = VineSecrets(variables: ["password": "first-secret"])
@@ -67,11 +69,11 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aDeletedVineHasNoDigest(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aDeletedVineHasNoDigest(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
-            try await bench.store.deleteVine(vine.id, at: Bench.at(10))
+            try await bench.store.deleteVine(vine.id, at: StoreFixture.at(10))
             let facts = try #require(try await bench.store.planFacts(plan.id))
             #expect(facts.currentDigest == nil)
             #expect(facts.plannedDigest == "digest-1")

@@ -5,17 +5,17 @@ import Testing
 
 /// Claiming, and what a job waits for.
 @Suite struct QueueTests {
-    @Test(arguments: StoreUnderTest.all) func claimsTheOldestAndGrantsALease(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func claimsTheOldestAndGrantsALease(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril("rose", slots: 2)
             _ = try await bench.job(of: bench.vine(), at: 20)
             let old = try await bench.job(of: bench.vine(), at: 10)
-            #expect(try await bench.store.hasWork(for: tendril.id, at: Bench.at(30)))
-            let claimed = try #require(try await bench.store.claim(by: tendril.id, at: Bench.at(30)))
+            #expect(try await bench.store.hasWork(for: tendril.id, at: StoreFixture.at(30)))
+            let claimed = try #require(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(30)))
             #expect(claimed.id == old.id)
             #expect(claimed.status == .claimed)
             #expect(claimed.lease == Lease(job: old.id, worker: tendril.id, epoch: 1))
-            #expect(claimed.claimedAt == Bench.at(30))
+            #expect(claimed.claimedAt == StoreFixture.at(30))
             #expect(try await bench.store.job(old.id) == claimed)
             let lines = try await bench.store.lines(of: old.id, from: 1, count: 5)
             #expect(lines.map(\.raw) == ["Claimed by rose"])
@@ -23,117 +23,117 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func slotsBoundTheLeases(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func slotsBoundTheLeases(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril(slots: 2)
             var vines: [Vine] = []
             for _ in 0..<3 { vines.append(try await bench.vine()) }
             for vine in vines { _ = try await bench.job(of: vine) }
-            let first = try #require(try await bench.store.claim(by: tendril.id, at: Bench.at(2)))
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(2)) != nil)
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(2)) == nil)
-            #expect(try await !bench.store.hasWork(for: tendril.id, at: Bench.at(2)))
+            let first = try #require(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2)))
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2)) != nil)
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2)) == nil)
+            #expect(try await !bench.store.hasWork(for: tendril.id, at: StoreFixture.at(2)))
             try await bench.change(first.id, .start(epoch: 1))
             try await bench.change(first.id, .cancel)
             // Its engine may still run: neither slot nor vine is free.
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(3)) == nil)
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(3)) == nil)
             try await bench.change(first.id, .engineEnded(epoch: 1, known: true))
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(4)) != nil)
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(4)) != nil)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func onlyOnlineTendrilsClaim(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func onlyOnlineTendrilsClaim(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril()
             _ = try await bench.job(of: bench.vine())
             func claim(after seconds: Int64) async throws -> Job? {
-                try await bench.store.claim(by: tendril.id, at: Bench.at(seconds))
+                try await bench.store.claim(by: tendril.id, at: StoreFixture.at(seconds))
             }
-            #expect(try await bench.store.claim(by: Bench.newID(), at: Bench.at(1)) == nil)
-            try await bench.store.heartbeat(tendril.id, offer: tendril.offer, draining: false, at: Bench.at(100))
+            #expect(try await bench.store.claim(by: StoreFixture.newID(), at: StoreFixture.at(1)) == nil)
+            try await bench.store.heartbeat(tendril.id, offer: tendril.offer, draining: false, at: StoreFixture.at(100))
             #expect(try await claim(after: 130) == nil)
-            try await bench.store.heartbeat(tendril.id, offer: tendril.offer, draining: true, at: Bench.at(200))
+            try await bench.store.heartbeat(tendril.id, offer: tendril.offer, draining: true, at: StoreFixture.at(200))
             #expect(try await claim(after: 201) == nil)
-            try await bench.store.heartbeat(tendril.id, offer: tendril.offer, draining: false, at: Bench.at(300))
+            try await bench.store.heartbeat(tendril.id, offer: tendril.offer, draining: false, at: StoreFixture.at(300))
             #expect(try await claim(after: 329) != nil)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func honoursAssignment(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func honoursAssignment(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let (mine, other) = (try await bench.tendril(), try await bench.tendril())
             let job = try await bench.job(of: bench.vine(), assignedTo: mine.id)
-            #expect(try await bench.store.claim(by: other.id, at: Bench.at(2)) == nil)
-            try await bench.store.assign(job.id, to: other.id, note: "Moved", at: Bench.at(3))
+            #expect(try await bench.store.claim(by: other.id, at: StoreFixture.at(2)) == nil)
+            try await bench.store.assign(job.id, to: other.id, note: "Moved", at: StoreFixture.at(3))
             #expect(try await bench.store.job(job.id)?.assignedWorker == other.id)
-            #expect(try await bench.store.claim(by: mine.id, at: Bench.at(4)) == nil)
-            try await bench.store.assign(job.id, to: nil, note: "Moved", at: Bench.at(5))
-            #expect(try await bench.store.claim(by: mine.id, at: Bench.at(6))?.id == job.id)
+            #expect(try await bench.store.claim(by: mine.id, at: StoreFixture.at(4)) == nil)
+            try await bench.store.assign(job.id, to: nil, note: "Moved", at: StoreFixture.at(5))
+            #expect(try await bench.store.claim(by: mine.id, at: StoreFixture.at(6))?.id == job.id)
             func expectRefused(_ kind: Refusal.Kind, _ id: JobID, to worker: TendrilID? = nil) async {
                 await expectRefusal(kind) {
-                    try await bench.store.assign(id, to: worker, note: "Refused", at: Bench.at(7))
+                    try await bench.store.assign(id, to: worker, note: "Refused", at: StoreFixture.at(7))
                 }
             }
             await expectRefused(.conflict, job.id)
-            await expectRefused(.notFound, Bench.newID())
+            await expectRefused(.notFound, StoreFixture.newID())
             let next = try await bench.job(of: bench.vine())
-            await expectRefused(.notFound, next.id, to: Bench.newID())
+            await expectRefused(.notFound, next.id, to: StoreFixture.newID())
             #expect(try await bench.chunks(of: next).isEmpty)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func anAssignmentIsToldInTheLogAndOnlyOnce(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func anAssignmentIsToldInTheLogAndOnlyOnce(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril()
             let job = try await bench.job(of: bench.vine(), assignedTo: tendril.id)
-            try await bench.store.assign(job.id, to: tendril.id, note: "To the same", at: Bench.at(2))
-            try await bench.store.assign(job.id, to: nil, note: "To any", at: Bench.at(3))
-            try await bench.store.assign(job.id, to: nil, note: "To any, again", at: Bench.at(4))
+            try await bench.store.assign(job.id, to: tendril.id, note: "To the same", at: StoreFixture.at(2))
+            try await bench.store.assign(job.id, to: nil, note: "To any", at: StoreFixture.at(3))
+            try await bench.store.assign(job.id, to: nil, note: "To any, again", at: StoreFixture.at(4))
             #expect(try await bench.chunks(of: job).map(\.text) == ["To any\n"])
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aHeldVineWaits(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aHeldVineWaits(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let holder = try await bench.running(of: vine)
             let tendril = try await bench.tendril()
             let waiting = try await bench.job(of: vine)
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(5)) == nil)
-            #expect(try await bench.store.waitReason(of: waiting.id, at: Bench.at(5)) == .job(holder.id))
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(5)) == nil)
+            #expect(try await bench.store.waitReason(of: waiting.id, at: StoreFixture.at(5)) == .job(holder.id))
             try await bench.change(holder.id, .cancel)
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(6)) == nil)
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(6)) == nil)
             try await bench.change(holder.id, .giveUp(epoch: 1))
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(7))?.id == waiting.id)
-            #expect(try await bench.store.waitReason(of: waiting.id, at: Bench.at(8)) == nil)
-            #expect(try await bench.store.waitReason(of: Bench.newID(), at: Bench.at(8)) == nil)
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(7))?.id == waiting.id)
+            #expect(try await bench.store.waitReason(of: waiting.id, at: StoreFixture.at(8)) == nil)
+            #expect(try await bench.store.waitReason(of: StoreFixture.newID(), at: StoreFixture.at(8)) == nil)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aLockedVineWaits(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aLockedVineWaits(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let tendril = try await bench.tendril()
             let job = try await bench.job(of: vine)
             let lock = StateLock(
-                vine: vine.id, id: "l1", job: nil, holder: "ana@laptop", info: "{}", createdAt: Bench.at(1))
+                vine: vine.id, id: "l1", job: nil, holder: "ana@laptop", info: "{}", createdAt: StoreFixture.at(1))
             try await bench.store.lockState(lock, lease: nil)
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(2)) == nil)
-            let reason = try await bench.store.waitReason(of: job.id, at: Bench.at(2))
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2)) == nil)
+            let reason = try await bench.store.waitReason(of: job.id, at: StoreFixture.at(2))
             #expect(reason == .lock(id: "l1", holder: "ana@laptop", job: nil))
             try await bench.store.unlockState(of: vine.id, id: "l1")
-            #expect(try await bench.store.claim(by: tendril.id, at: Bench.at(3)) != nil)
+            #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(3)) != nil)
         }
     }
 
     /// The same table decides in Swift (`isMet`) and in the database; they must agree on every pair.
-    @Test(arguments: StoreUnderTest.all) func requirementsAreMetAsTheDomainSays(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func requirementsAreMetAsTheDomainSays(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let tofu = Engine(name: .tofu, version: "1.9.0", platform: "linux_amd64")
             let offers: [([Engine], String)] = [
-                ([], "/a"), ([Bench.terraform], "/a"), ([tofu], "/b"), ([Bench.terraform, tofu], "/b"),
+                ([], "/a"), ([StoreFixture.terraform], "/a"), ([tofu], "/b"), ([StoreFixture.terraform, tofu], "/b"),
             ]
             var requirements: [EngineRequirement] = []
             for name in [nil, Engine.Name.terraform, .tofu] {
@@ -149,7 +149,7 @@ import Testing
                 let tendril = try await bench.tendril(engines: engines, runRoot: root)
                 for requirement in requirements {
                     let job = try await bench.job(of: bench.vine(), requirement: requirement)
-                    let hasWork = try await bench.store.hasWork(for: tendril.id, at: Bench.at(2))
+                    let hasWork = try await bench.store.hasWork(for: tendril.id, at: StoreFixture.at(2))
                     #expect(hasWork == tendril.offer.meets(requirement), "\(requirement) by \(tendril.offer)")
                     try await bench.change(job.id, .cancel)
                 }
@@ -157,11 +157,11 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func saysWhatAJobWaitsFor(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func saysWhatAJobWaitsFor(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.job(of: bench.vine(), requirement: EngineRequirement(name: .tofu))
             func reason(at seconds: Int64 = 2) async throws -> WaitReason? {
-                try await bench.store.waitReason(of: job.id, at: Bench.at(seconds))
+                try await bench.store.waitReason(of: job.id, at: StoreFixture.at(seconds))
             }
             func isNoTendril(_ reason: WaitReason?, saying text: String) -> Bool {
                 if case .noTendril(let words) = reason { words.contains(text) } else { false }
@@ -172,23 +172,23 @@ import Testing
             #expect(isNoTendril(try await reason(), saying: "ONLINE"))
             let plain = try await bench.tendril("plain")
             #expect(isNoTendril(try await reason(), saying: "tofu"))
-            try await bench.store.assign(job.id, to: plain.id, note: "Moved", at: Bench.at(2))
+            try await bench.store.assign(job.id, to: plain.id, note: "Moved", at: StoreFixture.at(2))
             #expect(isTendril(try await reason(), saying: "tofu"))
             #expect(isTendril(try await reason(at: 100_000), saying: "OFFLINE"))
-            try await bench.store.assign(job.id, to: nil, note: "Moved", at: Bench.at(2))
+            try await bench.store.assign(job.id, to: nil, note: "Moved", at: StoreFixture.at(2))
             let able = try await bench.tendril(
                 "able", engines: [Engine(name: .tofu, version: "1.9.0", platform: "linux_amd64")])
             #expect(try await reason() == WaitReason.nothing)
             _ = try await bench.job(of: bench.vine(), assignedTo: able.id)
             _ = try await bench.job(of: bench.vine(), at: 0)
-            #expect(try await bench.store.claim(by: able.id, at: Bench.at(2)) != nil)
+            #expect(try await bench.store.claim(by: able.id, at: StoreFixture.at(2)) != nil)
             #expect(try await reason() == .slot)
-            try await bench.store.assign(job.id, to: able.id, note: "Moved", at: Bench.at(2))
+            try await bench.store.assign(job.id, to: able.id, note: "Moved", at: StoreFixture.at(2))
             #expect(isTendril(try await reason(), saying: "busy"))
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func knowsTheActiveJobs(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func knowsTheActiveJobs(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             _ = try await bench.job(of: vine)
@@ -206,21 +206,21 @@ import Testing
     }
 
     /// 32 claimants run 160 jobs on 40 vines to their end: none twice, never two on one vine.
-    @Test(arguments: StoreUnderTest.all) func concurrentClaimsAreExclusive(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func concurrentClaimsAreExclusive(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let total = 160
             for _ in 0..<40 {
                 let vine = try await bench.vine()
                 for _ in 0..<4 { _ = try await bench.job(of: vine) }
             }
-            var claimants: [TendrilAgent] = []
+            var claimants: [Tendril] = []
             for _ in 0..<32 { claimants.append(try await bench.tendril()) }
             let board = Board()
             try await withThrowingTaskGroup { group in
                 for claimant in claimants {
                     group.addTask {
                         while board.taken < total {
-                            guard let job = try await bench.store.claim(by: claimant.id, at: Bench.at(5)) else {
+                            guard let job = try await bench.store.claim(by: claimant.id, at: StoreFixture.at(5)) else {
                                 await Task.yield()
                                 continue
                             }

@@ -8,25 +8,25 @@ import Testing
     @discardableResult
     private func save(
         _ text: String, _ serial: Int64, lineage: String = "a", of vine: Vine, lock: String? = nil, job: JobID? = nil,
-        at seconds: Int64 = 5, in bench: Bench
+        at seconds: Int64 = 5, in bench: StoreFixture
     ) async throws -> StateVersion {
         let bytes = Data(text.utf8)
         return try await bench.store.saveState(
             bytes, of: vine.id, position: StatePosition(lineage: lineage, serial: serial), sha256: bytes.sha256,
-            job: job, lockID: lock, at: Bench.at(seconds))
+            job: job, lockID: lock, at: StoreFixture.at(seconds))
     }
 
-    private func lock(_ id: String, _ vine: Vine, in bench: Bench) async throws {
+    private func lock(_ id: String, _ vine: Vine, in bench: StoreFixture) async throws {
         let lock = StateLock(
-            vine: vine.id, id: id, job: nil, holder: "holder of \(id)", info: "{}", createdAt: Bench.at(1))
+            vine: vine.id, id: id, job: nil, holder: "holder of \(id)", info: "{}", createdAt: StoreFixture.at(1))
         try await bench.store.lockState(lock, lease: nil)
     }
 
-    private func current(_ vine: Vine, in bench: Bench) async throws -> String? {
+    private func current(_ vine: Vine, in bench: StoreFixture) async throws -> String? {
         try await bench.store.currentState(of: vine.id).map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 
-    @Test(arguments: StoreUnderTest.all) func keepsAllVersions(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func keepsAllVersions(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let job = try await bench.running(of: vine)
@@ -37,7 +37,7 @@ import Testing
                 one
                     == StateVersion(
                         vine: vine.id, number: 1, position: StatePosition(lineage: "a", serial: 1), job: job.id,
-                        createdAt: Bench.at(5), sha256: Data("one".utf8).sha256, aside: false))
+                        createdAt: StoreFixture.at(5), sha256: Data("one".utf8).sha256, aside: false))
             #expect(two.number == 2)
             #expect(try await bench.store.stateVersions(of: vine.id) == [two, one])
             let newest = try #require(try await bench.store.currentState(of: vine.id))
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func theNewestAgainIsNotStoredAgain(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func theNewestAgainIsNotStoredAgain(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let first = try await save("one", 1, of: vine, in: bench)
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func refusesAnotherHistory(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func refusesAnotherHistory(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await save("one", 5, of: vine, in: bench)
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func refusesWithoutTheLock(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func refusesWithoutTheLock(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await lock("l1", vine, in: bench)
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aBrokenLocksVersionsAreKeptAside(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aBrokenLocksVersionsAreKeptAside(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await lock("old", vine, in: bench)
@@ -114,8 +114,8 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aReleasedLocksVersionNeverOverwritesItsSuccessors(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func aReleasedLocksVersionNeverOverwritesItsSuccessors(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
@@ -131,8 +131,8 @@ import Testing
     // MARK: - Growth
 
     /// The versions of one apply, as the keeper ships them, and those of the runs around it.
-    @Test(arguments: StoreUnderTest.all) func whatWasOnlyPassedThroughGoesWithTheLock(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func whatWasOnlyPassedThroughGoesWithTheLock(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
@@ -166,12 +166,13 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func statesComeBackAsTheyWereWhateverTheirSize(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func statesComeBackAsTheyWereWhateverTheirSize(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
-            let noise = String(decoding: Ambient.system.randomBytes(40_000).map { $0 & 0x3f | 0x40 }, as: UTF8.self)
+            let noise = String(
+                decoding: SystemDependencies.system.randomBytes(40_000).map { $0 & 0x3f | 0x40 }, as: UTF8.self)
             let texts = ["", "x", String(repeating: "{\"a\": 1}, ", count: 200_000), noise, "\u{28}\u{b5}/\u{fd}"]
             for (index, text) in texts.enumerated() {
                 let version = try await save(text, Int64(index + 1), of: vine, in: bench)
@@ -182,31 +183,31 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func refusesWhatIsNotThere(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func refusesWhatIsNotThere(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let nobody = Vine(
-                id: Bench.newID(), settings: vine.settings, createdBy: "", createdAt: Bench.at(0),
-                updatedAt: Bench.at(0))
+                id: StoreFixture.newID(), settings: vine.settings, createdBy: "", createdAt: StoreFixture.at(0),
+                updatedAt: StoreFixture.at(0))
             await expectRefusal(.notFound) { try await save("x", 1, of: nobody, in: bench) }
-            await expectRefusal(.notFound) { try await save("x", 1, of: vine, job: Bench.newID(), in: bench) }
+            await expectRefusal(.notFound) { try await save("x", 1, of: vine, job: StoreFixture.newID(), in: bench) }
             await expectRefusal(.invalid) {
                 _ = try await bench.store.saveState(
                     Data("x".utf8), of: vine.id, position: StatePosition(lineage: "a", serial: 1),
-                    sha256: Data("y".utf8).sha256, job: nil, lockID: nil, at: Bench.at(1))
+                    sha256: Data("y".utf8).sha256, job: nil, lockID: nil, at: StoreFixture.at(1))
             }
             #expect(try await bench.store.stateVersions(of: vine.id).isEmpty)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aDeletedVineStillTakesWhatItsHolderDid(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func aDeletedVineStillTakesWhatItsHolderDid(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await lock("old", vine, in: bench)
             try await bench.store.breakStateLock(of: vine.id, id: "old")
-            try await bench.store.deleteVine(vine.id, at: Bench.at(3))
+            try await bench.store.deleteVine(vine.id, at: StoreFixture.at(3))
             #expect(try await save("late", 1, of: vine, lock: "old", in: bench).aside)
             #expect(try await bench.store.stateVersions(of: vine.id).count == 1)
         }

@@ -5,11 +5,11 @@ import Testing
 
 /// Vines.
 @Suite struct VineTests {
-    @Test(arguments: StoreUnderTest.all) func storesEveryField(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func storesEveryField(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             var vine = try await bench.vine()
             #expect(try await bench.store.vine(vine.id) == vine)
-            vine.id = Bench.newID()
+            vine.id = StoreFixture.newID()
             let fraction = try #require(JSONNumber("2.50"))
             let large = try #require(JSONNumber("98765432109876543210"))
             vine.settings = VineSettings(
@@ -27,7 +27,7 @@ import Testing
             await expectRefusal(.conflict) { [vine] in
                 try await bench.store.createVine(vine, secrets: VineSecrets())
             }
-            vine.id = Bench.newID()
+            vine.id = StoreFixture.newID()
             vine.settings.environmentStage = "files"
             vine.settings.source = .inline(
                 files: [
@@ -36,37 +36,37 @@ import Testing
                 ], path: "a")
             try await bench.store.createVine(vine, secrets: secrets)
             #expect(try await bench.store.vine(vine.id) == vine)
-            await expectRefusal(.notFound) { _ = try await bench.store.vineSecrets(Bench.newID()) }
-            #expect(try await bench.store.vine(Bench.newID()) == nil)
+            await expectRefusal(.notFound) { _ = try await bench.store.vineSecrets(StoreFixture.newID()) }
+            #expect(try await bench.store.vine(StoreFixture.newID()) == nil)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func theFirstUpdateWins(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func theFirstUpdateWins(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             var mine = vine
             mine.settings.region = "eu-1"
-            mine.updatedAt = Bench.at(5)
+            mine.updatedAt = StoreFixture.at(5)
             mine.createdBy = "somebody else"
             let secrets = VineSecrets(environment: ["TOKEN": "t0ken-value"])
             let updated = try await bench.store.updateVine(mine, secrets: secrets)
             #expect(updated.revision == 2)
             #expect(updated.settings.region == "eu-1")
-            #expect(updated.updatedAt == Bench.at(5))
+            #expect(updated.updatedAt == StoreFixture.at(5))
             #expect(updated.createdBy == "ana")
             #expect(try await bench.store.vine(vine.id) == updated)
             #expect(try await bench.store.vineSecrets(vine.id) == secrets)
             await expectRefusal(.conflict) { _ = try await bench.store.updateVine(vine, secrets: VineSecrets()) }
             #expect(try await bench.store.vineSecrets(vine.id) == secrets)
             var nobody = vine
-            nobody.id = Bench.newID()
+            nobody.id = StoreFixture.newID()
             await expectRefusal(.notFound) { [nobody] in
                 _ = try await bench.store.updateVine(nobody, secrets: VineSecrets())
             }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func aNameIsTakenOnce(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func aNameIsTakenOnce(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let first = try await bench.vine(project: "Brücke", stage: "prod")
             await expectRefusal(.conflict, saying: first.id.rawValue) {
@@ -82,12 +82,12 @@ import Testing
             // Its own name is no conflict, in whatever case, and a deleted vine's name is free.
             renamed.settings.environmentStage = "TEST"
             _ = try await bench.store.updateVine(renamed, secrets: VineSecrets())
-            try await bench.store.deleteVine(first.id, at: Bench.at(9))
+            try await bench.store.deleteVine(first.id, at: StoreFixture.at(9))
             _ = try await bench.vine(project: "Brücke", stage: "prod")
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func oneOfManyTakesAName(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func oneOfManyTakesAName(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let made = await withTaskGroup(of: Bool.self) { group in
                 for _ in 0..<20 {
@@ -99,26 +99,26 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func deletingHides(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func deletingHides(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let job = try await bench.ended(of: vine)
-            try await bench.store.deleteVine(vine.id, at: Bench.at(9))
+            try await bench.store.deleteVine(vine.id, at: StoreFixture.at(9))
             #expect(try await bench.store.vine(vine.id) == nil)
             #expect(try await bench.store.vines(text: nil, limit: 9, cursor: nil).items.isEmpty)
             #expect(try await bench.store.job(job.id) == job)
             await expectRefusal(.notFound) { _ = try await bench.store.vineSecrets(vine.id) }
-            await expectRefusal(.notFound) { try await bench.store.deleteVine(vine.id, at: Bench.at(10)) }
+            await expectRefusal(.notFound) { try await bench.store.deleteVine(vine.id, at: StoreFixture.at(10)) }
             await expectRefusal(.notFound) { _ = try await bench.store.updateVine(vine, secrets: VineSecrets()) }
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func isNotDeletedWhileInUse(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func isNotDeletedWhileInUse(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             func refuse(saying text: String) async {
                 await expectRefusal(.conflict, saying: text) {
-                    try await bench.store.deleteVine(vine.id, at: Bench.at(9))
+                    try await bench.store.deleteVine(vine.id, at: StoreFixture.at(9))
                 }
             }
             let queued = try await bench.job(of: vine)
@@ -129,28 +129,28 @@ import Testing
             try await bench.change(running.id, .cancel)
             await refuse(saying: running.id.rawValue)
             try await bench.change(running.id, .engineEnded(epoch: 1, known: true))
-            let lock = StateLock(vine: vine.id, id: "l", job: nil, holder: "ben", info: "", createdAt: Bench.at(1))
+            let lock = StateLock(
+                vine: vine.id, id: "l", job: nil, holder: "ben", info: "", createdAt: StoreFixture.at(1))
             try await bench.store.lockState(lock, lease: nil)
             await refuse(saying: "ben")
             try await bench.store.unlockState(of: vine.id, id: "l")
-            try await bench.store.deleteVine(vine.id, at: Bench.at(9))
+            try await bench.store.deleteVine(vine.id, at: StoreFixture.at(9))
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func goesWithResourcesOnlyWhenConfirmed(_ engine: StoreUnderTest) async throws
-    {
+    @Test(arguments: StoreEngine.all) func goesWithResourcesOnlyWhenConfirmed(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             func save(_ text: String, _ serial: Int64, resources: Int?, of vine: Vine) async throws {
                 let bytes = Data(text.utf8)
                 _ = try await bench.store.saveState(
                     bytes, of: vine.id, position: StatePosition(lineage: "a", serial: serial), resources: resources,
-                    sha256: bytes.sha256, job: nil, lockID: nil, at: Bench.at(serial))
+                    sha256: bytes.sha256, job: nil, lockID: nil, at: StoreFixture.at(serial))
             }
             func facts(_ vine: Vine) async throws -> VineResources? {
                 try await bench.store.vineFacts([vine.id])[vine.id]?.resources
             }
             func delete(_ vine: Vine, isConfirmed: Bool = false) async throws -> VineResources? {
-                try await bench.store.deleteVine(vine.id, isConfirmed: isConfirmed, at: Bench.at(50))
+                try await bench.store.deleteVine(vine.id, isConfirmed: isConfirmed, at: StoreFixture.at(50))
             }
             let vine = try await bench.vine()
             #expect(try await facts(vine) == VineResources.none)
@@ -166,7 +166,7 @@ import Testing
             try await save("none", 3, resources: 0, of: vine)
             #expect(try await delete(vine) == nil)
             #expect(try await bench.store.vine(vine.id) == nil)
-            #expect(try await bench.store.anyVine(vine.id)?.deletedAt == Bench.at(50))
+            #expect(try await bench.store.anyVine(vine.id)?.deletedAt == StoreFixture.at(50))
             #expect(try await bench.store.deletedVines(limit: 9, cursor: nil).items.map(\.id) == [vine.id])
             #expect(try await bench.store.stateVersions(of: vine.id).count == 3)
 
@@ -177,8 +177,8 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func factsTellTheNewestJobAndWhoHoldsTheLock(
-        _ engine: StoreUnderTest
+    @Test(arguments: StoreEngine.all) func factsTellTheNewestJobAndWhoHoldsTheLock(
+        _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
@@ -191,7 +191,7 @@ import Testing
             #expect(try await facts()?.lastJob?.status == .processing)
             let id = "\(running.id):1"
             let lock = StateLock(
-                vine: vine.id, id: id, job: running.id, holder: "tendril", info: "", createdAt: Bench.at(3))
+                vine: vine.id, id: id, job: running.id, holder: "tendril", info: "", createdAt: StoreFixture.at(3))
             let worker = try #require(running.state.worker)
             try await bench.store.lockState(lock, lease: Lease(job: running.id, worker: worker, epoch: 1))
             #expect(try await facts()?.isLockAtWork == true)
@@ -204,7 +204,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func isFoundAsItsRowShowsIt(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func isFoundAsItsRowShowsIt(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine(project: "Frost", stage: "demo", at: 1)
             let slashed = try await bench.vine(project: "team/a", stage: "x / y", at: 2)
@@ -224,7 +224,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all) func listsAndSearches(_ engine: StoreUnderTest) async throws {
+    @Test(arguments: StoreEngine.all) func listsAndSearches(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let old = try await bench.vine(project: "Ärger", stage: "prod", at: 1)
             let new = try await bench.vine(project: "bank_a", stage: "TEST", at: 2)

@@ -12,12 +12,12 @@ import Testing
         var line: Int64 = 101
         return (0..<40).map { n in
             let draft = LogSealTests.chunk(n)
-            let count = LogText.lineCount(of: draft.text)
+            let count = ChunkText.lineCount(of: draft.text)
             defer { line += Int64(count) }
             return LogChunk(
                 id: Int64(n * n + 5), job: Self.job, epoch: n < 20 ? 1 : 2, seq: Int64(n + 11), firstLine: line,
                 lineCount: count, stream: draft.stream, text: draft.text, continued: draft.continued,
-                times: draft.times, createdAt: Bench.at(Int64(n) - 3))
+                times: draft.times, createdAt: StoreFixture.at(Int64(n) - 3))
         }
     }
 
@@ -31,11 +31,11 @@ import Testing
         #expect(end.seq == 50 && end.lines == chunks.last?.lastLine)
         #expect(end.bytes == 900 + Int64(chunks.reduce(0) { $0 + $1.text.utf8.count }))
         #expect(marks.filter { $0.kind == .error }.count == 5 && marks.filter { $0.kind == .warning }.count == 5)
-        #expect(try [LogMark](encoded: marks.encoded(from: 100), from: 100) == marks)
-        var state = LogTextState.start
+        #expect(try [DiagnosticLine](encoded: marks.encoded(from: 100), from: 100) == marks)
+        var state = TextState.start
         _ = state.lines(of: chunks)
         #expect(end.state == state)
-        #expect(try LogTextState(encoded: state.encoded).streams.filter { $0.value != .init() } == state.streams)
+        #expect(try TextState(encoded: state.encoded).streams.filter { $0.value != .init() } == state.streams)
         let visible = String(decoding: try block.visibleText(), as: UTF8.self)
         #expect(visible.contains("\nstill\nplain\n") && !visible.contains("\u{1b}"))
     }
@@ -44,7 +44,7 @@ import Testing
         let text = "abcdef\rXY\u{8}Z\n\r\r\n\u{1b}[31m\r\u{1b}[0m\n"
         let chunk = LogChunk(
             id: 1, job: Self.job, epoch: 1, seq: 1, firstLine: 1, lineCount: 3, stream: .stdout, text: text,
-            continued: false, times: LineTimes(), createdAt: Bench.at(0))
+            continued: false, times: LineTimes(), createdAt: StoreFixture.at(0))
         var end = LogBlock.End.start
         let (block, _) = try LogBlock.seal([chunk], &end)
         #expect(try block.chunks(of: Self.job, after: .start) == [chunk])
@@ -65,7 +65,7 @@ import Testing
             try LogBlock(text: block.text.prefix(20), rest: block.rest).chunks(of: Self.job, after: start)
         }
         #expect(throws: StorageError.self) { try LogBlock(text: Data(), rest: Data()).visibleText() }
-        #expect(throws: StorageError.self) { try LogTextState(encoded: Data([1, 2, 3])) }
+        #expect(throws: StorageError.self) { try TextState(encoded: Data([1, 2, 3])) }
     }
 
     @Test func whatIsTooLargeIsNotUnpacked() throws {

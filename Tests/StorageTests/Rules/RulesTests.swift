@@ -38,19 +38,19 @@ import Testing
     @Test func notesBecomeChunksWithinTheLimit() {
         let limits = LogLimits(chunkBytes: 10)
         let notes = ["abc", "defgh", "i", "jklmnopqrstuvwüxyz", ""]
-        let chunks = SystemNotes.chunks(notes, at: Bench.at(1), limits: limits)
+        let chunks = SystemChunks.chunks(notes, at: StoreFixture.at(1), limits: limits)
         let texts = chunks.map { String(decoding: $0.text, as: UTF8.self) }
         #expect(texts == ["abc\ndefgh\n", "i\n", "jklmnopqrs", "tuvwüxyz\n", "\n"])
         #expect(chunks.map(\.continued) == [false, false, false, true, false])
         #expect(chunks.map(\.lineCount) == [2, 1, 1, 1, 1])
         #expect(chunks.allSatisfy { $0.times.lineCount == $0.lineCount && $0.stream == .system })
-        let cut = SystemNotes.chunks(["üüüüüü"], at: Bench.at(1), limits: LogLimits(chunkBytes: 5))
+        let cut = SystemChunks.chunks(["üüüüüü"], at: StoreFixture.at(1), limits: LogLimits(chunkBytes: 5))
         #expect(cut.map { String(decoding: $0.text, as: UTF8.self) } == ["üü", "üü", "üü\n"])
     }
 
     @Test func configurationDigestCountsWhatMatters() throws {
         let vault = Vault(key: SymmetricKey(data: Data(repeating: 1, count: 32)))
-        let settings = Bench.settings()
+        let settings = StoreFixture.settings()
         let secrets = VineSecrets(variables: ["p": "s3cret-value"], environment: ["E": "s3cret-other"])
         func digest(_ change: (inout VineSettings, inout VineSecrets) -> Void = { _, _ in }) throws -> String {
             var (settings, secrets) = (settings, secrets)

@@ -64,7 +64,7 @@ import Testing
 
     /// Looks into the bytes of all files for what must not be there, and for what must, to know that it looks right.
     @Test func sealedValuesAreNotInTheFilesInClear() async throws {
-        try await StoreUnderTest.sqlite.run { bench in
+        try await StoreEngine.sqlite.run { bench in
             let (variable, environment) = ("variable-s3cret-a81c", "environment-s3cret-77f0")
             let (state, artifact) = ("state-s3cret-11d2", "artifact-s3cret-90be")
             let secrets = VineSecrets(variables: ["password": .string(variable)], environment: ["TOKEN": environment])
@@ -73,12 +73,12 @@ import Testing
             let tendril = try await bench.tendril()
             let job = bench.draft(of: vine)
             try await bench.store.createJob(job, secrets: secrets, notes: [])
-            _ = try await bench.store.claim(by: tendril.id, at: Bench.at(2))
+            _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             try await bench.store.saveArtifact(
-                Data(artifact.utf8), sha256: Data(artifact.utf8).sha256, of: job.id, epoch: 1, at: Bench.at(3))
+                Data(artifact.utf8), sha256: Data(artifact.utf8).sha256, of: job.id, epoch: 1, at: StoreFixture.at(3))
             _ = try await bench.store.saveState(
                 Data(state.utf8), of: vine.id, position: StatePosition(lineage: "a", serial: 1),
-                sha256: Data(state.utf8).sha256, job: nil, lockID: nil, at: Bench.at(3))
+                sha256: Data(state.utf8).sha256, job: nil, lockID: nil, at: StoreFixture.at(3))
             func isInFiles(_ text: String) throws -> Bool {
                 try FileManager.default.contentsOfDirectory(at: bench.folder, includingPropertiesForKeys: nil)
                     .contains { try Data(contentsOf: $0).range(of: Data(text.utf8)) != nil }
@@ -90,7 +90,7 @@ import Testing
 
     /// A sealed value moved to another row does not open there.
     @Test func aSealedValueBelongsToItsRow() async throws {
-        try await StoreUnderTest.sqlite.run { bench in
+        try await StoreEngine.sqlite.run { bench in
             let store = try #require(bench.store as? SQLiteStore)
             let vine = try await bench.vine()
             let secrets = VineSecrets(environment: ["TOKEN": "t0ken-value"])

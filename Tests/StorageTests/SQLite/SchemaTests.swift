@@ -9,17 +9,17 @@ import Testing
 @Suite struct SchemaTests {
     private struct Undo: Error {}
 
-    private func run(_ body: (SQLiteStore, Bench) async throws -> Void) async throws {
-        try await StoreUnderTest.sqlite.run { bench in
+    private func run(_ body: (SQLiteStore, StoreFixture) async throws -> Void) async throws {
+        try await StoreEngine.sqlite.run { bench in
             try await body(#require(bench.store as? SQLiteStore), bench)
         }
     }
 
     /// Whether the database takes a job like this. Nothing stays of it.
-    private func takes(_ record: JobRecord, in store: SQLiteStore) async throws -> Bool {
+    private func takes(_ record: JobRow, in store: SQLiteStore) async throws -> Bool {
         do {
             try await store.write { db, _ in
-                try StoredJob(record: record, snapshot: "{}", metadata: "{}").insert(db, secrets: Data())
+                try JobWithDocuments(record: record, snapshot: "{}", metadata: "{}").insert(db, secrets: Data())
                 throw Undo()
             }
             return false
@@ -37,11 +37,11 @@ import Testing
             let draft = try await bench.draft(of: bench.vine())
             var taken = 0
             for state in allStates(worker: tendril.id) {
-                var record = JobRecord(draft)
+                var record = JobRow(draft)
                 record.state = state
-                record.claimedAt = state.status == .queued ? nil : Bench.at(2)
-                record.startedAt = state.engine == .none ? nil : Bench.at(3)
-                record.completedAt = state.status.isTerminal ? Bench.at(4) : nil
+                record.claimedAt = state.status == .queued ? nil : StoreFixture.at(2)
+                record.startedAt = state.engine == .none ? nil : StoreFixture.at(3)
+                record.completedAt = state.status.isTerminal ? StoreFixture.at(4) : nil
                 let isTaken = try await takes(record, in: store)
                 #expect(isTaken == state.isConsistent, "\(state)")
                 taken += isTaken ? 1 : 0
@@ -102,25 +102,27 @@ import Testing
     @Test func timesStandWhereTheStatusImpliesThem() async throws {
         try await run { store, bench in
             let tendril = try await bench.tendril()
-            var queued = JobRecord(try await bench.draft(of: bench.vine()))
+            var queued = JobRow(try await bench.draft(of: bench.vine()))
             #expect(try await takes(queued, in: store))
-            queued.claimedAt = Bench.at(1)
+            queued.claimedAt = StoreFixture.at(1)
             #expect(try await !takes(queued, in: store))
 
-            var failed = JobRecord(try await bench.draft(of: bench.vine()))
+            var failed = JobRow(try await bench.draft(of: bench.vine()))
             failed.state = JobState(status: .failed, engine: .gone, log: .open, worker: tendril.id, epoch: 1)
-            (failed.claimedAt, failed.startedAt, failed.completedAt) = (Bench.at(1), Bench.at(2), Bench.at(3))
+            (failed.claimedAt, failed.startedAt, failed.completedAt) = (
+                StoreFixture.at(1), StoreFixture.at(2), StoreFixture.at(3)
+            )
             #expect(try await takes(failed, in: store))
-            for missing in [\JobRecord.claimedAt, \.startedAt, \.completedAt] {
+            for missing in [\JobRow.claimedAt, \.startedAt, \.completedAt] {
                 var record = failed
                 record[keyPath: missing] = nil
                 #expect(try await !takes(record, in: store))
             }
-            var claimed = JobRecord(try await bench.draft(of: bench.vine()))
+            var claimed = JobRow(try await bench.draft(of: bench.vine()))
             claimed.state = JobState(status: .claimed, worker: tendril.id, epoch: 1, leaseHeld: true)
-            claimed.claimedAt = Bench.at(1)
+            claimed.claimedAt = StoreFixture.at(1)
             #expect(try await takes(claimed, in: store))
-            claimed.completedAt = Bench.at(2)
+            claimed.completedAt = StoreFixture.at(2)
             #expect(try await !takes(claimed, in: store))
         }
     }
@@ -159,9 +161,9 @@ import Testing
             let second = try await bench.job(of: vine)
             let error = await #expect(throws: StorageError.self) {
                 try await store.write { db, _ in
-                    var record = try JobRecord.require(second.id, db)
+                    var record = try JobRow.require(second.id, db)
                     record.state = try JobLifecycle.decide(.claim(by: tendril.id), on: record.state, type: .plan).state
-                    record.claimedAt = Bench.at(3)
+                    record.claimedAt = StoreFixture.at(3)
                     try record.update(db)
                 }
             }
@@ -174,10 +176,10 @@ import Testing
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
             _ = try await bench.job(.deploy, of: vine, plan: plan.id)
-            let second = JobRecord(bench.draft(.deploy, of: vine, plan: plan.id))
+            let second = JobRow(bench.draft(.deploy, of: vine, plan: plan.id))
             let error = await #expect(throws: StorageError.self) {
                 try await store.write { db, _ in
-                    try StoredJob(record: second, snapshot: "{}", metadata: "{}").insert(db, secrets: Data())
+                    try JobWithDocuments(record: second, snapshot: "{}", metadata: "{}").insert(db, secrets: Data())
                 }
             }
             #expect(error?.reason.contains("UNIQUE") == true)
@@ -186,8 +188,8 @@ import Testing
 
     /// The queries that run all day go by index, however long the tables are: no scan, and no sorting.
     @Test(arguments: [
-        (StoredChunk.pageSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
-        (LogPart.headsSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
+        (ChunkRow.pageSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
+        (SegmentSource.headsSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
         (SQLiteStore.marksSQL, ["autoindex_provision_job_log_blocks_1 (job_id=?)"]),
         (
             "SELECT state FROM provision_job_log_blocks WHERE job_id = ? AND number = ?",
@@ -203,14 +205,14 @@ import Testing
         ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND vine_id = ?", ["jobs_holder (vine_id=?)"]),
         ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ?", ["jobs_active (worker_id=?)"]),
         (
-            StoredJob.select + "WHERE job.vine_id = ? ORDER BY job.created_at DESC, job.id DESC",
+            JobWithDocuments.select + "WHERE job.vine_id = ? ORDER BY job.created_at DESC, job.id DESC",
             ["provision_jobs_by_vine (vine_id=?)"]
         ),
         (
-            StoredJob.select + "WHERE job.tendril_id = ? ORDER BY job.created_at DESC, job.id DESC",
+            JobWithDocuments.select + "WHERE job.tendril_id = ? ORDER BY job.created_at DESC, job.id DESC",
             ["provision_jobs_by_tendril (tendril_id=?)"]
         ),
-        (StoredJob.select + "ORDER BY job.created_at DESC, job.id DESC LIMIT 9", ["provision_jobs_newest"]),
+        (JobWithDocuments.select + "ORDER BY job.created_at DESC, job.id DESC LIMIT 9", ["provision_jobs_newest"]),
     ]) func goesByIndex(_ sql: String, _ steps: [String]) async throws {
         try await run { store, _ in
             let plan = try await store.read { db in
@@ -233,12 +235,12 @@ import Testing
             #expect(outline.snapshot.settings.projectName == "Größe" && outline.metadata == .object([:]))
             #expect(outline.state == job.state && outline.snapshot.digest == job.snapshot.digest)
             #expect(try await store.status(of: job.id)?.status == .processing)
-            #expect(try await store.status(of: Bench.newID())?.status == nil)
+            #expect(try await store.status(of: StoreFixture.newID())?.status == nil)
             #expect(try await store.jobs(JobQuery(), limit: 5, cursor: nil).items == [outline])
             #expect(try await store.activeJobs() == [outline])
             #expect(try await store.activeJobs(of: #require(job.state.worker)) == [outline])
             let worker = try #require(job.state.worker)
-            #expect(try await !store.hasWork(for: worker, at: Bench.at(6)))
+            #expect(try await !store.hasWork(for: worker, at: StoreFixture.at(6)))
         }
     }
 }

@@ -10,7 +10,7 @@ import Testing
 @Suite struct WriteBatcherTests {
     private struct Held: Sendable {
         let store: SQLiteStore
-        let seen: SeenChanges
+        let seen: RecordedChanges
 
         func hold() async -> Hold { await Hold(store.batcher) }
     }
@@ -45,7 +45,7 @@ import Testing
 
     private func run(_ body: (Held) async throws -> Void) async throws {
         try await TemporaryFolder.with { folder in
-            let seen = SeenChanges()
+            let seen = RecordedChanges()
             let store = try await SQLiteStore.open(
                 path: folder.appending(path: "v.sqlite").path, vault: Vault(key: SymmetricKey(size: .bits256))
             ) { seen.add($0) }
@@ -190,11 +190,11 @@ import Testing
 
     @Test func batchesAreBounded() async throws {
         try await run { held in
-            let seen = SeenChanges()
+            let seen = RecordedChanges()
             let batcher = WriteBatcher(
                 pool: held.store.pool, bounds: WriteBatcher.Bounds(operations: 3, cost: 100)
             ) { seen.add($0) }
-            func change(_ cost: Int) -> StoreChange { .log(Bench.newID(), seq: Int64(cost)) }
+            func change(_ cost: Int) -> StoreChange { .log(StoreFixture.newID(), seq: Int64(cost)) }
             let hold = await Hold(batcher)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for (position, cost) in [0, 0, 0, 0, 60, 50, 200, 10].enumerated() {

@@ -5,10 +5,10 @@ import Testing
 @testable import Tendril
 
 @Suite struct CaptureReaderTests {
-    private func read(_ folder: JobFolder, budget: Int) throws -> (chunks: [DraftChunk], steps: Int, lost: Int64) {
+    private func read(_ folder: JobFolder, budget: Int) throws -> (chunks: [UnnumberedChunk], steps: Int, lost: Int64) {
         var reader = CaptureReader(folder)
         var pipeline = LinePipeline(masker: Masker(patterns: []))
-        var chunks: [DraftChunk] = []
+        var chunks: [UnnumberedChunk] = []
         var steps = 0
         while try reader.step(into: &pipeline, budget: budget) {
             let step = pipeline.takeChunks()

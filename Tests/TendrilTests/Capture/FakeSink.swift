@@ -10,7 +10,7 @@ final class FakeSink: LogSink {
     struct Unreachable: Error {}
 
     private struct State {
-        var appends: [AppendLogs] = []
+        var appends: [AppendLogsRequest] = []
         var failures: [any Error] = []
         /// Appends wait while this holds something.
         var isHeld = false
@@ -22,13 +22,13 @@ final class FakeSink: LogSink {
     private let state = Mutex(State())
     private let epoch = 3
 
-    var appends: [AppendLogs] { state.withLock { $0.appends } }
+    var appends: [AppendLogsRequest] { state.withLock { $0.appends } }
     /// Calls of `append`, those that failed included.
     var calls: Int { state.withLock { $0.calls } }
     var cursors: Int { state.withLock { $0.cursors } }
     /// Appends that wait for ``release()``.
     var waiting: Int { state.withLock { $0.held.count } }
-    var chunks: [DraftChunk] { appends.flatMap { $0.chunks.map(\.draft) } }
+    var chunks: [UnnumberedChunk] { appends.flatMap { $0.chunks.map(\.draft) } }
     func text(of stream: LogStream) -> String { chunks.text(of: stream) }
 
     /// The next calls fail with these, one after the other.
@@ -49,7 +49,7 @@ final class FakeSink: LogSink {
     /// As if only the first appends had been stored.
     func keepFirst(_ count: Int) { state.withLock { $0.appends.removeLast($0.appends.count - count) } }
 
-    func append(_ logs: AppendLogs) async throws -> LogCursorRecord {
+    func append(_ logs: AppendLogsRequest) async throws -> LogCursorResponse {
         await withCheckedContinuation { continuation in
             let goesOn = state.withLock { state in
                 state.calls += 1
@@ -65,9 +65,9 @@ final class FakeSink: LogSink {
     }
 
     /// Stores `logs` as if it came from somebody else.
-    func store(_ logs: AppendLogs) throws { _ = try state.withLock { try store(logs, &$0) } }
+    func store(_ logs: AppendLogsRequest) throws { _ = try state.withLock { try store(logs, &$0) } }
 
-    private func store(_ logs: AppendLogs, _ state: inout State) throws -> LogCursorRecord {
+    private func store(_ logs: AppendLogsRequest, _ state: inout State) throws -> LogCursorResponse {
         #expect(logs.epoch == epoch)
         do { try LogLimits.standard.check(logs.chunks.map(\.draft)) } catch { throw LogSinkError.refused(error.reason) }
         let index = Int(logs.n) - 1
@@ -81,10 +81,10 @@ final class FakeSink: LogSink {
             }
             state.appends.append(logs)
         }
-        return LogCursorRecord(nextN: Int64(state.appends.count) + 1, seq: 0)
+        return LogCursorResponse(nextN: Int64(state.appends.count) + 1, seq: 0)
     }
 
-    func cursor(epoch: Int) async throws -> LogCursorRecord {
+    func cursor(epoch: Int) async throws -> LogCursorResponse {
         try state.withLock { state in
             state.cursors += 1
             if !state.failures.isEmpty { throw state.failures.removeFirst() }
@@ -92,7 +92,7 @@ final class FakeSink: LogSink {
             let stored = Dictionary(
                 grouping: chunks, by: \.streamType.rawValue
             ).mapValues { $0.reduce(0) { $0 + Int64($1.logChunk.utf8.count) } }
-            return LogCursorRecord(nextN: Int64(state.appends.count) + 1, seq: 0, stored: stored)
+            return LogCursorResponse(nextN: Int64(state.appends.count) + 1, seq: 0, stored: stored)
         }
     }
 }

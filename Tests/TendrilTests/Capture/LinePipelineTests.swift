@@ -115,7 +115,7 @@ import Testing
         let chunks = captured.chunks()
         #expect(chunks.allSatisfy { $0.text.utf8.count <= limit && $0.text.hasSuffix("\n") })
         #expect(chunks.count == 5)
-        #expect(chunks.allSatisfy { $0.times.lineCount == LogText.lineCount(of: $0.text) })
+        #expect(chunks.allSatisfy { $0.times.lineCount == ChunkText.lineCount(of: $0.text) })
         #expect(chunks.text(of: .stdout) == String(repeating: line, count: 3000))
     }
 

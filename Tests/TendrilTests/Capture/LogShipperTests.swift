@@ -94,11 +94,11 @@ import Wire
         let task = Task { await shipper.run() }
         try await eventually("the append") { sink.waiting == 1 }
         try sink.store(
-            AppendLogs(
+            AppendLogsRequest(
                 epoch: 3, n: 1,
                 chunks: [
                     .init(
-                        DraftChunk(
+                        UnnumberedChunk(
                             stream: .stdout, text: "a\n", times: LineTimes(lines: 1, at: Timestamp(milliseconds: 0))))
                 ]))
         sink.fail(with: [FakeSink.Unreachable()])
@@ -179,7 +179,8 @@ import Wire
         try await eventually("the append") { sink.waiting == 1 }
         // It comes in after the cursor was asked for, cut in another place.
         try sink.store(
-            AppendLogs(epoch: 3, n: 1, chunks: [.init(DraftChunk(stream: .stdout, text: "a\n", times: LineTimes()))]))
+            AppendLogsRequest(
+                epoch: 3, n: 1, chunks: [.init(UnnumberedChunk(stream: .stdout, text: "a\n", times: LineTimes()))]))
         sink.release()
         shipper.close()
         #expect(await task.value == .complete)
@@ -204,8 +205,8 @@ import Wire
 
     @Test func moreStoredThanCapturedIsToldApart() async throws {
         try sink.store(
-            AppendLogs(
-                epoch: 3, n: 1, chunks: [.init(DraftChunk(stream: .stdout, text: "what?\n", times: LineTimes()))]))
+            AppendLogsRequest(
+                epoch: 3, n: 1, chunks: [.init(UnnumberedChunk(stream: .stdout, text: "what?\n", times: LineTimes()))]))
         try write(.stdout, "a\n")
         let end = await ended(shipper())
         guard case .rejected(.diverged) = end else { Issue.record("\(end)"); return }
@@ -222,7 +223,7 @@ import Wire
     @Test func aCutInsideAChunkKeepsLinesAndTimes() {
         var times = LineTimes()
         for line in 1...3 { times.append(lines: 1, at: Timestamp(milliseconds: Int64(line))) }
-        let chunk = DraftChunk(stream: .stdout, text: "a\r\nb\nc\n", continued: true, times: times)
+        let chunk = UnnumberedChunk(stream: .stdout, text: "a\r\nb\nc\n", continued: true, times: times)
         func rest(_ stored: Int64) -> [Line] {
             var prefix = StoredPrefix(["STDOUT": stored, "STDERR": 0])
             return prefix.drop(from: [chunk]).lines

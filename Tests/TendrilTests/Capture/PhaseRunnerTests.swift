@@ -46,7 +46,7 @@ import Wire
         return pipeline.takeChunks().lines.map { Line(stream: $0.stream, text: $0.text, continued: $0.continued) }
     }
 
-    private func started(_ phase: String = "apply") async throws -> (record: StartRecord, engine: ProcessIdentity) {
+    private func started(_ phase: String = "apply") async throws -> (record: PhaseStart, engine: ProcessIdentity) {
         try await eventually("the engine") {
             guard let record = try folder.phase(phase).start(), let engine = record.engine else { return nil }
             return (record, engine)
@@ -373,7 +373,7 @@ import Wire
             var identity = try #require(ProcessIdentity(pid: stranger))
             if field == 0 { identity.startTime -= 1 } else { identity.bootID = "another" }
             try PhaseFolder.write(
-                StartRecord(supervisor: identity, engine: identity), to: phase.started, durably: false)
+                PhaseStart(supervisor: identity, engine: identity), to: phase.started, durably: false)
             #expect(await !runner.send(.interrupt, phase: "apply", in: folder))
             #expect(await !runner.send(.kill, phase: "apply", in: folder))
             #expect(try await runner.run(script("echo never"), in: folder) == .unknown)

@@ -101,10 +101,10 @@ struct Captured: Sendable {
 
     /// Runs the pipeline, cutting each event's bytes into pieces of what `piece` says.
     func chunks(masker: Masker = Masker(patterns: []), piece: () -> Int = { .max }, take: () -> Bool = { false })
-        -> [DraftChunk]
+        -> [UnnumberedChunk]
     {
         var pipeline = LinePipeline(masker: masker)
-        var chunks: [DraftChunk] = []
+        var chunks: [UnnumberedChunk] = []
         for event in events {
             switch event {
             case .quiet(let at): pipeline.quiet(at: Timestamp(milliseconds: at))
@@ -140,13 +140,13 @@ struct Captured: Sendable {
     }
 }
 
-extension [DraftChunk] {
+extension [UnnumberedChunk] {
     func text(of stream: LogStream) -> String { filter { $0.stream == stream }.map(\.text).joined() }
 
     /// Every line as it is numbered in the end, with its stream, its time, and whether it goes on.
     var lines: [Line] {
         flatMap { chunk in
-            LogText.lines(of: chunk.text).enumerated().map { index, text in
+            ChunkText.lines(of: chunk.text).enumerated().map { index, text in
                 Line(
                     stream: chunk.stream, text: String(text), at: chunk.times.time(ofLine: index)?.milliseconds ?? -1,
                     continued: index == 0 && chunk.continued)

@@ -10,7 +10,7 @@ import Wire
     private let scratch: Scratch
     private let folder: JobFolder
     private let sink = FakeSink()
-    private let lease = LeaseRecord(jobId: Ambient.system.makeID(), epoch: 3)
+    private let lease = LeaseMessage(jobId: SystemDependencies.system.makeID(), epoch: 3)
 
     init() throws {
         scratch = try Scratch()
@@ -42,7 +42,7 @@ import Wire
         #expect(!inner.contains(UInt8(ascii: "\n")))
         if !text.isEmpty { #expect(seal.open(inner) == line) }
         #expect(SystemSeal(token: "vnw_two", lease: lease).open(inner) == nil)
-        #expect(SystemSeal(token: "vnw_one", lease: LeaseRecord(jobId: lease.jobId, epoch: 4)).open(inner) == nil)
+        #expect(SystemSeal(token: "vnw_one", lease: LeaseMessage(jobId: lease.jobId, epoch: 4)).open(inner) == nil)
         for index in inner.indices {
             var changed = inner
             changed[index] ^= 1

@@ -31,17 +31,18 @@ import Wire
     }
 
     @Test func onlyKnownEventsAreSignals() {
-        let job = Ambient.system.makeID(Job.self)
-        #expect(WorkerSignal(.init(name: "work", data: "{}")) == .work)
-        #expect(WorkerSignal(.init(name: "stop", data: #"{"job_id":"\#(job)"}"#)) == .stop(job))
-        #expect(WorkerSignal(.init(name: "stop", data: #"{"job_id":"../x"}"#)) == nil)
-        #expect(WorkerSignal(.init(name: "other", data: "{}")) == nil)
+        let job = SystemDependencies.system.makeID(Job.self)
+        #expect(TendrilEvent(.init(name: "work", data: "{}")) == .work)
+        #expect(TendrilEvent(.init(name: "stop", data: #"{"job_id":"\#(job)"}"#)) == .stop(job))
+        #expect(TendrilEvent(.init(name: "stop", data: #"{"job_id":"../x"}"#)) == nil)
+        #expect(TendrilEvent(.init(name: "other", data: "{}")) == nil)
     }
 }
 
 @Suite struct BackoffTests {
     @Test func doublesUpToItsLimit() {
-        let ambient = Ambient(now: { Timestamp(milliseconds: 0) }, randomBytes: { Array(repeating: 255, count: $0) })
+        let ambient = SystemDependencies(
+            now: { Timestamp(milliseconds: 0) }, randomBytes: { Array(repeating: 255, count: $0) })
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(1), ambient: ambient)
         let steps = (0..<6).map { _ in backoff.next().milliseconds }
         #expect(steps == [100, 200, 400, 800, 1000, 1000])
@@ -50,7 +51,8 @@ import Wire
     }
 
     @Test func jitterTakesAtMostHalf() {
-        let ambient = Ambient(now: { Timestamp(milliseconds: 0) }, randomBytes: { Array(repeating: 0, count: $0) })
+        let ambient = SystemDependencies(
+            now: { Timestamp(milliseconds: 0) }, randomBytes: { Array(repeating: 0, count: $0) })
         var backoff = Backoff(first: .milliseconds(100), ambient: ambient)
         #expect(backoff.next() == .milliseconds(50))
     }
@@ -60,7 +62,7 @@ import Wire
     private static let token = "worker-token-that-must-not-show"
 
     private func withTrellis<Result: Sendable>(
-        _ answer: @escaping TinyServer.Answer, _ body: (HTTPTrellis, TinyServer) async throws -> Result
+        _ answer: @escaping TinyServer.Answer, _ body: (HTTPTrellisClient, TinyServer) async throws -> Result
     ) async throws -> Result {
         let server = try TinyServer(answer)
         let trellis = client(server.url)
@@ -74,8 +76,8 @@ import Wire
         }
     }
 
-    private func client(_ url: String) -> HTTPTrellis {
-        HTTPTrellis(
+    private func client(_ url: String) -> HTTPTrellisClient {
+        HTTPTrellisClient(
             url: url + "/", id: Fixtures.worker, token: Self.token, version: "1", ambient: .system,
             pacing: Fixtures.hurried, logger: Fixtures.logger)
     }
@@ -90,7 +92,7 @@ import Wire
             #expect(server.requests.first?.body == "{}")
             #expect(server.requests.first?.header("X-Worker-ID") == Fixtures.worker.rawValue)
             #expect(server.requests.first?.header("X-Worker-Token") == Self.token)
-            let lease = LeaseRecord(jobId: order.jobId, epoch: 3)
+            let lease = LeaseMessage(jobId: order.jobId, epoch: 3)
             _ = try await trellis.work(lease)
             #expect(server.requests.last?.line == "GET /api/jobs/\(order.jobId)/work?epoch=3 HTTP/1.1")
         }
@@ -100,7 +102,7 @@ import Wire
         try await withTrellis({ _ in TinyServer.answer(204) }) { trellis, _ in
             let claimed = try await trellis.claim()
             #expect(claimed == nil)
-            let state = try await trellis.state(of: Ambient.system.makeID())
+            let state = try await trellis.state(of: SystemDependencies.system.makeID())
             #expect(state == nil)
         }
     }
@@ -108,9 +110,9 @@ import Wire
     @Test func refusalsKeepTheirSentence() async throws {
         try await withTrellis({ _ in TinyServer.answer(409, #"{"error":"The job is CANCELLED."}"#) }) {
             trellis, server in
-            let report = try MaskedReport(ReportStatus(epoch: 1), Masker(secrets: []))
-            let error = await #expect(throws: TrellisError.self) {
-                try await trellis.report(report, job: Ambient.system.makeID())
+            let report = try MaskedReport(ReportStatusRequest(epoch: 1), Masker(secrets: []))
+            let error = await #expect(throws: TrellisCallError.self) {
+                try await trellis.report(report, job: SystemDependencies.system.makeID())
             }
             #expect(error?.kind == .refused(status: 409))
             #expect(error?.sentence == "The job is CANCELLED.")
@@ -121,8 +123,8 @@ import Wire
 
     @Test func aLockedStateNamesItsHolder() async throws {
         try await withTrellis({ _ in TinyServer.answer(423, #"{"ID":"x","Who":"ana@laptop"}"#) }) { trellis, _ in
-            let error = await #expect(throws: TrellisError.self) {
-                try await trellis.lock(Ambient.system.makeID(), LockInfo(ID: "y"))
+            let error = await #expect(throws: TrellisCallError.self) {
+                try await trellis.lock(SystemDependencies.system.makeID(), LockInfo(ID: "y"))
             }
             #expect(error?.kind == .locked(holder: "ana@laptop"))
         }
@@ -137,12 +139,12 @@ import Wire
             }
         }
         try await withTrellis(answer) { trellis, server in
-            let cursor = try await trellis.cursor(Ambient.system.makeID(), epoch: 1)
+            let cursor = try await trellis.cursor(SystemDependencies.system.makeID(), epoch: 1)
             #expect(cursor.nextN == 4)
             #expect(server.requests.count == 3)
         }
         try await withTrellis({ _ in TinyServer.answer(503) }) { trellis, server in
-            let error = await #expect(throws: TrellisError.self) { try await trellis.claim() }
+            let error = await #expect(throws: TrellisCallError.self) { try await trellis.claim() }
             #expect(error?.isTransient == true)
             #expect(server.requests.count == 1)
         }
@@ -152,7 +154,7 @@ import Wire
         // A port that was free a moment ago.
         let url = try TinyServer({ _ in "" }).url
         let trellis = client(url)
-        let error = await #expect(throws: TrellisError.self) { try await trellis.claim() }
+        let error = await #expect(throws: TrellisCallError.self) { try await trellis.claim() }
         await trellis.shutdown()
         #expect(error?.kind == .unreachable)
         #expect(!"\(String(describing: error)) \(String(reflecting: error))".contains(Self.token))
@@ -160,8 +162,8 @@ import Wire
 
     @Test func anAnswerThatIsNoneIsMalformed() async throws {
         try await withTrellis({ _ in TinyServer.answer(200, "<html>") }) { trellis, _ in
-            let error = await #expect(throws: TrellisError.self) {
-                try await trellis.work(LeaseRecord(jobId: Ambient.system.makeID(), epoch: 1))
+            let error = await #expect(throws: TrellisCallError.self) {
+                try await trellis.work(LeaseMessage(jobId: SystemDependencies.system.makeID(), epoch: 1))
             }
             #expect(error?.kind == .malformed)
         }
@@ -171,7 +173,7 @@ import Wire
         let place = try Place()
         let bytes = String(repeating: "0123456789", count: 100_000)
         try place.write(bytes, to: "a")
-        let lease = LeaseRecord(jobId: Ambient.system.makeID(), epoch: 2)
+        let lease = LeaseMessage(jobId: SystemDependencies.system.makeID(), epoch: 2)
         try await withTrellis({
             $0.line.hasPrefix("PUT") ? TinyServer.answer(200, "{}") : TinyServer.answer(200, bytes)
         }) {
@@ -182,7 +184,7 @@ import Wire
             #expect(server.requests.last?.line == "PUT /api/jobs/\(lease.jobId)/artifact?epoch=2 HTTP/1.1")
             try await trellis.downloadArtifact(of: lease.jobId, for: lease, to: place.path + "/b", limit: 1 << 20)
             #expect(place.text(of: "b") == bytes)
-            let error = await #expect(throws: TrellisError.self) {
+            let error = await #expect(throws: TrellisCallError.self) {
                 try await trellis.downloadArtifact(of: lease.jobId, for: lease, to: place.path + "/c", limit: 1000)
             }
             #expect(error?.status == 413)
@@ -191,7 +193,7 @@ import Wire
 
     @Test func stateAndItsLockIDTravelRaw() async throws {
         let state = Fixtures.state(serial: 4)
-        let vine = Ambient.system.makeID(Vine.self)
+        let vine = SystemDependencies.system.makeID(Vine.self)
         try await withTrellis({ _ in TinyServer.answer(200, String(decoding: state, as: UTF8.self)) }) {
             trellis, server in
             let fetched = try await trellis.state(of: vine)
@@ -203,10 +205,10 @@ import Wire
     }
 
     @Test func theStreamTellsWhatItHears() async throws {
-        let job = Ambient.system.makeID(Job.self)
+        let job = SystemDependencies.system.makeID(Job.self)
         let text = ": hi\n\nevent: work\ndata: {}\n\nevent: stop\ndata: {\"job_id\":\"\(job)\"}\n\n"
         try await withTrellis({ _ in TinyServer.answer(200, text, type: "text/event-stream") }) { trellis, _ in
-            let heard = Mutex<[WorkerSignal]>([])
+            let heard = Mutex<[TendrilEvent]>([])
             try await trellis.follow { signal in heard.withLock { $0.append(signal) } }
             #expect(heard.withLock { $0 } == [.connected, .work, .stop(job)])
         }

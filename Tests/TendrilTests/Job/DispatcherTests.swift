@@ -20,7 +20,7 @@ import Wire
         return configuration
     }
 
-    private func dispatcher(_ equipment: FakeEquipment, slots: Int = 1) -> Dispatcher {
+    private func dispatcher(_ equipment: FakeJobServices, slots: Int = 1) -> Dispatcher {
         Dispatcher(configuration: configuration(slots: slots), host: Fixtures.host(place, trellis, equipment))
     }
 
@@ -39,7 +39,7 @@ import Wire
         for order in orders { await trellis.offer(order) }
         let gate = Gate()
         let running = Mutex((now: 0, most: 0))
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "plan" else { return nil }
                 running.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
@@ -68,7 +68,7 @@ import Wire
         let empty = place.path + "/none"
         try Files.makeFolder(empty)
         await trellis.offer(Fixtures.order())
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         var host = Fixtures.host(place, trellis, equipment)
         host.engines = EngineFinder(folders: [empty], environment: ["PATH": empty])
         let dispatcher = Dispatcher(configuration: configuration(), host: host)
@@ -83,7 +83,7 @@ import Wire
     func aStopReachesItsJob(byEvent: Bool) async throws {
         try Fixtures.putEngine(in: place)
         let gate = Gate()
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             onStop: { gate.open() },
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "plan" else { return nil }
@@ -100,9 +100,9 @@ import Wire
             await trellis.send(.stop(order.jobId))
         } else {
             await trellis.answer(
-                HeartbeatReply(
+                HeartbeatResponse(
                     serverNow: Timestamp(milliseconds: 0), work: false, stop: [order.jobId],
-                    lost: [LeaseRecord(jobId: order.jobId, epoch: 1)]))
+                    lost: [LeaseMessage(jobId: order.jobId, epoch: 1)]))
         }
         try await eventually { [trellis] in await trellis.lastReport?.outcome?.result == .interrupted }
         #expect(equipment.stops == 1)
@@ -113,7 +113,7 @@ import Wire
     @Test func leftoversAreTakenUpAndNamedInTheFirstHeartbeat() async throws {
         try Fixtures.putEngine(in: place)
         let gate = Gate()
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "plan" { await gate.pass() }
                 return nil
@@ -127,11 +127,11 @@ import Wire
         #expect(await trellis.status(of: order.jobId) == .processing)
 
         try Files.makeFolder(place.path + "/work/jobs/not-a-job")
-        try Files.makeFolder(place.path + "/work/jobs/\(Ambient.system.makeID(Job.self))")
+        try Files.makeFolder(place.path + "/work/jobs/\(SystemDependencies.system.makeID(Job.self))")
         let before = await trellis.heartbeats.count
         let second = Task { [dispatcher = dispatcher(equipment)] in await dispatcher.run() }
         try await eventually { [trellis] in await trellis.heartbeats.count > before }
-        #expect(await trellis.heartbeats[before].leases == [LeaseRecord(jobId: order.jobId, epoch: 1)])
+        #expect(await trellis.heartbeats[before].leases == [LeaseMessage(jobId: order.jobId, epoch: 1)])
         gate.open()
         try await eventually { [trellis] in await trellis.status(of: order.jobId) == .success }
         #expect(equipment.phases == ["init", "plan", "show"])
@@ -146,7 +146,7 @@ import Wire
         let claiming = Gate()
         await trellis.guarding { if $0 == "claim" { await claiming.pass() } }
         let hold = Gate()
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { _ in
                 await hold.pass()
                 return nil
@@ -159,7 +159,7 @@ import Wire
         #expect(await trellis.heartbeats.count == during)
         claiming.open()
         try await eventually { [trellis] in await trellis.heartbeats.count > during }
-        #expect(await trellis.heartbeats[during].leases == [LeaseRecord(jobId: order.jobId, epoch: 1)])
+        #expect(await trellis.heartbeats[during].leases == [LeaseMessage(jobId: order.jobId, epoch: 1)])
         hold.open()
         task.cancel()
         await task.value
@@ -170,7 +170,7 @@ import Wire
     @Test func aDrainingTendrilFinishesWhatItHasAndTakesNothingNew() async throws {
         try Fixtures.putEngine(in: place)
         let gate = Gate()
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "plan" { await gate.pass() }
                 return nil
@@ -196,7 +196,7 @@ import Wire
     }
 
     @Test func anIdleTendrilThatDrainsEndsAtOnce() async throws {
-        let dispatcher = dispatcher(FakeEquipment(engine: ScriptedEngine().run))
+        let dispatcher = dispatcher(FakeJobServices(engine: ScriptedEngine().run))
         dispatcher.drain()
         await dispatcher.run()
         #expect(await trellis.heartbeats.last?.draining == true)
@@ -204,7 +204,7 @@ import Wire
 
     @Test func aWrongTokenEndsTheTendril() async throws {
         await trellis.guarding { call in if call == "heartbeat" { throw FakeTrellis.refused(401) } }
-        let dispatcher = dispatcher(FakeEquipment(engine: ScriptedEngine().run))
+        let dispatcher = dispatcher(FakeJobServices(engine: ScriptedEngine().run))
         await dispatcher.run()
         #expect(dispatcher.failure?.description.contains("TENDRIL_TOKEN") == true)
         #expect(dispatcher.failure?.description.contains("never-shown") == false)

@@ -5,7 +5,7 @@ import Wire
 @testable import Tendril
 
 /// A Trellis in memory, as far as one Tendril can see it.
-actor FakeTrellis: TrellisCalling {
+actor FakeTrellis: TrellisClient {
     struct Stored: Equatable {
         var position: StatePosition?
         var lockID: String
@@ -14,13 +14,13 @@ actor FakeTrellis: TrellisCalling {
     private(set) var calls: [String] = []
     /// The body of every call that has one, but for states and artifacts, which are encrypted.
     private(set) var bodies: [(call: String, body: Data)] = []
-    var queue: [WorkOrder] = []
-    private(set) var orders: [JobID: WorkOrder] = [:]
+    var queue: [ClaimResponse] = []
+    private(set) var orders: [JobID: ClaimResponse] = [:]
     private(set) var statuses: [JobID: JobStatus] = [:]
-    private(set) var reports: [ReportStatus] = []
+    private(set) var reports: [ReportStatusRequest] = []
     /// The phases that were reported while the job ran.
     private(set) var phaseReports: [[JobPhase]] = []
-    private(set) var heartbeats: [Heartbeat] = []
+    private(set) var heartbeats: [HeartbeatRequest] = []
     private var holders: [VineID: String] = [:]
     /// Holds every vine.
     private var stranger: String?
@@ -28,43 +28,43 @@ actor FakeTrellis: TrellisCalling {
     private(set) var states: [Data] = []
     private(set) var stored: [Stored] = []
     private(set) var artifacts: [JobID: Data] = [:]
-    var reply = HeartbeatReply(serverNow: Timestamp(milliseconds: 0), work: false, stop: [], lost: [])
+    var reply = HeartbeatResponse(serverNow: Timestamp(milliseconds: 0), work: false, stop: [], lost: [])
     /// Refuses reports of an end that bring metadata along.
     private var refusesMetadata = false
     /// What the log of a report that closes it is found to be.
     var logState = "COMPLETE"
     /// Asked before each call, by its name; may throw, or wait.
     private var gate: @Sendable (String) async throws -> Void = { _ in }
-    private var signals: [AsyncStream<WorkerSignal>.Continuation] = []
+    private var signals: [AsyncStream<TendrilEvent>.Continuation] = []
 
     // MARK: - For tests
 
     func guarding(_ gate: @escaping @Sendable (String) async throws -> Void) { self.gate = gate }
 
-    func offer(_ order: WorkOrder) {
+    func offer(_ order: ClaimResponse) {
         queue.append(order)
         orders[order.jobId] = order
         statuses[order.jobId] = .queued
     }
 
     /// As if the job had been claimed.
-    func grant(_ order: WorkOrder) {
+    func grant(_ order: ClaimResponse) {
         orders[order.jobId] = order
         statuses[order.jobId] = .claimed
     }
 
     func cancel(_ job: JobID) { statuses[job] = .cancelled }
     func giveUp(_ job: JobID) { statuses[job] = .failed }
-    func answer(_ reply: HeartbeatReply) { self.reply = reply }
+    func answer(_ reply: HeartbeatResponse) { self.reply = reply }
     func hold(_ id: String?) { stranger = id }
     func put(state: Data) { states.append(state) }
     func put(artifact: Data, of job: JobID) { artifacts[job] = artifact }
     func find(log: String) { logState = log }
     func refuseMetadata() { refusesMetadata = true }
     func forget(_ job: JobID) { orders[job] = nil }
-    func send(_ signal: WorkerSignal) { for continuation in signals { continuation.yield(signal) } }
+    func send(_ signal: TendrilEvent) { for continuation in signals { continuation.yield(signal) } }
 
-    var lastReport: ReportStatus? { reports.last }
+    var lastReport: ReportStatusRequest? { reports.last }
     func status(of job: JobID) -> JobStatus? { statuses[job] }
 
     // MARK: - Calls
@@ -74,20 +74,20 @@ actor FakeTrellis: TrellisCalling {
         try await gate(call)
     }
 
-    static func refused(_ status: Int, _ sentence: String = "No.") -> TrellisError {
-        TrellisError(kind: .refused(status: status), call: "TEST", sentence: sentence)
+    static func refused(_ status: Int, _ sentence: String = "No.") -> TrellisCallError {
+        TrellisCallError(kind: .refused(status: status), call: "TEST", sentence: sentence)
     }
 
-    static let unreachable = TrellisError(kind: .unreachable, call: "TEST", sentence: "Trellis can't be reached.")
+    static let unreachable = TrellisCallError(kind: .unreachable, call: "TEST", sentence: "Trellis can't be reached.")
 
-    func heartbeat(_ heartbeat: Heartbeat) async throws -> HeartbeatReply {
+    func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse {
         heartbeats.append(heartbeat)
         bodies.append(("heartbeat", try WireJSON.encode(heartbeat)))
         try await enter("heartbeat")
         return reply
     }
 
-    func claim() async throws -> WorkOrder? {
+    func claim() async throws -> ClaimResponse? {
         try await enter("claim")
         guard !queue.isEmpty else { return nil }
         let order = queue.removeFirst()
@@ -95,19 +95,19 @@ actor FakeTrellis: TrellisCalling {
         return order
     }
 
-    func work(_ lease: LeaseRecord) async throws -> WorkOrder {
+    func work(_ lease: LeaseMessage) async throws -> ClaimResponse {
         try await enter("work")
         guard let order = orders[lease.jobId] else { throw Self.refused(410, "This lease is not the job's any more.") }
         return order
     }
 
-    func report(_ masked: MaskedReport, job: JobID) async throws -> ReportReply {
+    func report(_ masked: MaskedReport, job: JobID) async throws -> ReportStatusResponse {
         let report = masked.content
         bodies.append(("report", try WireJSON.encode(report)))
         if report.status == nil, report.outcome == nil, report.log == nil, let phases = report.phases {
             // Sent beside the job's own calls, whenever a phase starts or ends.
             phaseReports.append(phases)
-            return ReportReply(status: statuses[job] ?? .processing, engineState: .running, logState: "OPEN")
+            return ReportStatusResponse(status: statuses[job] ?? .processing, engineState: .running, logState: "OPEN")
         }
         try await enter("report \(report.status?.rawValue ?? "facts")")
         if refusesMetadata, report.executionMetadata != nil { throw Self.refused(413, "Too large.") }
@@ -119,24 +119,24 @@ actor FakeTrellis: TrellisCalling {
             statuses[job] = status
         }
         reports.append(report)
-        return ReportReply(
+        return ReportStatusResponse(
             status: statuses[job] ?? stands, engineState: report.engineState ?? .running,
             logState: report.log == nil ? "OPEN" : logState)
     }
 
-    func append(_ job: JobID, _ logs: AppendLogs) async throws -> LogCursorRecord {
+    func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse {
         bodies.append(("append", try WireJSON.encode(logs)))
-        return LogCursorRecord(nextN: logs.n + 1, seq: logs.n)
+        return LogCursorResponse(nextN: logs.n + 1, seq: logs.n)
     }
 
-    func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorRecord { LogCursorRecord(nextN: 1, seq: 0) }
+    func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorResponse { LogCursorResponse(nextN: 1, seq: 0) }
 
-    func uploadArtifact(_ path: String, sha256: String, lease: LeaseRecord) async throws {
+    func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws {
         try await enter("upload")
         artifacts[lease.jobId] = try Data(contentsOf: URL(fileURLWithPath: path))
     }
 
-    func downloadArtifact(of plan: JobID, for lease: LeaseRecord, to path: String, limit: Int) async throws {
+    func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws {
         try await enter("download")
         guard let data = artifacts[plan] else { throw Self.refused(404, "The plan file is gone. Create a new plan.") }
         try data.write(to: URL(fileURLWithPath: path))
@@ -146,7 +146,7 @@ actor FakeTrellis: TrellisCalling {
         bodies.append(("lock", try info.encoded()))
         try await enter("lock")
         if let holder = stranger ?? holders[vine], holder != info.ID {
-            throw TrellisError(kind: .locked(holder: holder), call: "TEST", sentence: "The state is locked.")
+            throw TrellisCallError(kind: .locked(holder: holder), call: "TEST", sentence: "The state is locked.")
         }
         holders[vine] = info.ID
     }
@@ -170,12 +170,12 @@ actor FakeTrellis: TrellisCalling {
         // What is the newest already is acknowledged, and not stored again.
         guard states.last != state else { return }
         states.append(state)
-        stored.append(Stored(position: StateFile.position(of: state), lockID: lockID))
+        stored.append(Stored(position: StateReader.position(of: state), lockID: lockID))
     }
 
-    func follow(_ receive: @escaping @Sendable (WorkerSignal) -> Void) async throws {
+    func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws {
         try await enter("follow")
-        let (stream, continuation) = AsyncStream.makeStream(of: WorkerSignal.self)
+        let (stream, continuation) = AsyncStream.makeStream(of: TendrilEvent.self)
         signals.append(continuation)
         receive(.connected)
         for await signal in stream { receive(signal) }

@@ -36,21 +36,22 @@ final class Place: Sendable {
 }
 
 enum Fixtures {
-    static let worker = Ambient.system.makeID(TendrilAgent.self)
+    static let worker = SystemDependencies.system.makeID(Tendril.self)
 
     static func order(
-        _ type: JobType = .plan, vine: VineID = Ambient.system.makeID(), files: [String: String] = ["main.tf": ""],
+        _ type: JobType = .plan, vine: VineID = SystemDependencies.system.makeID(),
+        files: [String: String] = ["main.tf": ""],
         source: VineSource? = nil, variables: [String: JSONValue] = [:], secrets: VineSecrets = VineSecrets(),
-        plan: PlanRecord? = nil, environment: [String: String] = [:],
+        plan: PlanReference? = nil, environment: [String: String] = [:],
         requirement: EngineRequirement = EngineRequirement(), resolvedCommit: String? = nil,
         options: RunOptions? = nil
-    ) -> WorkOrder {
+    ) -> ClaimResponse {
         let settings = VineSettings(
             projectName: "shop", environmentStage: "test", region: "eu-central-1", variables: variables,
             sensitiveVariables: secrets.variables.keys.sorted(), environment: environment,
             source: source ?? .inline(texts: files))
-        return WorkOrder(
-            jobId: Ambient.system.makeID(), epoch: 1, jobType: type, vineId: vine, vineTitle: "shop / test",
+        return ClaimResponse(
+            jobId: SystemDependencies.system.makeID(), epoch: 1, jobType: type, vineId: vine, vineTitle: "shop / test",
             snapshot: Snapshot(
                 vine: vine, revision: 1, settings: settings, digest: "d", resolvedCommit: resolvedCommit),
             secrets: secrets, requirement: requirement, options: options, plan: plan,
@@ -62,7 +63,7 @@ enum Fixtures {
     }
 
     /// A pause that is none, but lets others run.
-    static let hurried = Pacing { _ in try await Task.sleep(for: .milliseconds(1)) }
+    static let hurried = Sleeper { _ in try await Task.sleep(for: .milliseconds(1)) }
 
     static var logger: Logger {
         var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -81,14 +82,14 @@ enum Fixtures {
     }
 
     static func host(
-        _ place: Place, _ trellis: FakeTrellis, _ equipment: FakeEquipment, engines: [String]? = nil,
-        pacing: Pacing = hurried
-    ) -> JobHost {
+        _ place: Place, _ trellis: FakeTrellis, _ equipment: FakeJobServices, engines: [String]? = nil,
+        pacing: Sleeper = hurried
+    ) -> JobContext {
         var own = ProcessInfo.processInfo.environment
         own["TRELLIS_TOKEN"] = "never"
         let environment = EngineEnvironment(
             own: own, pluginCache: place.path + "/plugins", fileExists: { Files.fingerprint($0) != nil })
-        return JobHost(
+        return JobContext(
             trellis: trellis, equipment: equipment,
             engines: EngineFinder(folders: engines ?? [place.path + "/engines"], environment: environment.base),
             environment: environment, workDir: place.path + "/work", runRoot: place.path + "/run", worker: worker,

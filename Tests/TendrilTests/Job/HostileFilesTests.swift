@@ -48,11 +48,11 @@ enum Impostor: String, CaseIterable, Sendable {
         #expect(throws: PosixError.self) { try OpenFile(path, .readWrite) }
         #expect(throws: PosixError.self) { try OpenFile(path, .append) }
         #expect(throws: PosixError.self) { try SmallFile.read(path) }
-        let problem = #expect(throws: FileProblem.self) { try Files.read(path) }
+        let problem = #expect(throws: FileError.self) { try Files.read(path) }
         #expect(problem?.reason.hasSuffix("not a regular file") == true, "\(String(describing: problem))")
-        #expect(throws: FileProblem.self) { try Files.map(path) }
-        #expect(throws: FileProblem.self) { try FileLock.take(path) }
-        #expect(throws: FileProblem.self) { try Artifact.digest(of: path) }
+        #expect(throws: FileError.self) { try Files.map(path) }
+        #expect(throws: FileError.self) { try FileLock.take(path) }
+        #expect(throws: FileError.self) { try Artifact.digest(of: path) }
     }
 
     @Test(arguments: Impostor.allCases.filter { $0 != .folder }) func whatIsReplacedIsReplaced(
@@ -70,19 +70,19 @@ enum Impostor: String, CaseIterable, Sendable {
         let path = place.path + "/huge"
         let file = try OpenFile(path, .replace)
         #expect(ftruncate(file.number, 1 << 41) == 0)
-        #expect(throws: FileProblem.self) { try Files.read(path) }
-        #expect(throws: FileProblem.self) { try Files.map(path) }
+        #expect(throws: FileError.self) { try Files.read(path) }
+        #expect(throws: FileError.self) { try Files.map(path) }
         #expect(throws: PosixError.self) { try SmallFile.read(path) }
         #expect(ftruncate(file.number, 512 << 20) == 0)
         #expect(try Files.map(path).count == 512 << 20)
-        #expect(throws: FileProblem.self) { try Files.read(path, limit: (512 << 20) - 1) }
+        #expect(throws: FileError.self) { try Files.read(path, limit: (512 << 20) - 1) }
     }
 
     // MARK: - A whole job
 
-    private func run(_ order: WorkOrder, _ engine: ScriptedEngine) async throws -> FakeEquipment {
+    private func run(_ order: ClaimResponse, _ engine: ScriptedEngine) async throws -> FakeJobServices {
         await trellis.grant(order)
-        let equipment = FakeEquipment(engine: engine.run)
+        let equipment = FakeJobServices(engine: engine.run)
         await (try JobRunner(order, host: Fixtures.host(place, trellis, equipment))).run()
         return equipment
     }
@@ -201,7 +201,7 @@ enum Impostor: String, CaseIterable, Sendable {
 
     @Test func whatBelongsToSomebodyElseIsMovedAway() throws {
         guard geteuid() == 0 else { return }
-        let workspace = Workspace(runRoot: place.path + "/run", vine: Ambient.system.makeID())
+        let workspace = Workspace(runRoot: place.path + "/run", vine: SystemDependencies.system.makeID())
         #expect(chmod(place.path, 0o777) == 0)
         try Files.makeFolder(workspace.runRoot)
         #expect(chown(workspace.runRoot, 65534, 65534) == 0)

@@ -18,8 +18,8 @@ import Wire
     /// Equipment whose engine stands still in `phase` until it is stopped, and then ends with `end`.
     private func equipment(
         stillIn phase: String, _ gate: Gate, end: PhaseEnd = .exited(code: 1), serial: Int64 = 5
-    ) -> FakeEquipment {
-        FakeEquipment(
+    ) -> FakeJobServices {
+        FakeJobServices(
             onStop: { gate.open() },
             engine: ScriptedEngine(
                 serial: serial,
@@ -36,7 +36,7 @@ import Wire
             ).run)
     }
 
-    private func start(_ order: WorkOrder, _ equipment: FakeEquipment) async throws -> JobRunner {
+    private func start(_ order: ClaimResponse, _ equipment: FakeJobServices) async throws -> JobRunner {
         await trellis.grant(order)
         return try JobRunner(order, host: Fixtures.host(place, trellis, equipment))
     }
@@ -72,7 +72,7 @@ import Wire
     @Test func justBeforeAPhaseBegins() async throws {
         struct Stopped: Error {}
         let gate = Gate()
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             onStop: { gate.open() },
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
@@ -109,7 +109,7 @@ import Wire
     func betweenThePhases(call: String) async throws {
         let gate = Gate()
         await trellis.guarding { if $0 == call { await gate.pass() } }
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
         let runner = try await start(order, equipment)
         async let done: Void = runner.run()
@@ -128,7 +128,7 @@ import Wire
         await trellis.hold("ana")
         let gate = Gate()
         await trellis.guarding { if $0 == "lock" { await gate.pass() } }
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
         let runner = try await start(order, equipment)
         async let done: Void = runner.run()
@@ -144,7 +144,7 @@ import Wire
 
     @Test func learntOnlyWhenTrellisIsAskedBeforeTheApply() async throws {
         let order = Fixtures.order(.destroy)
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { [trellis] command in
                 if command.name == "show" { await trellis.cancel(order.jobId) }
                 return nil
@@ -174,8 +174,8 @@ import Wire
     // MARK: - Restarts
 
     /// Lets go of the job while its engine is in `phase`, and takes it up again with new equipment on the same engine.
-    private func restart(in phase: String, during away: (WorkOrder) async -> Void) async throws -> (
-        WorkOrder, FakeEquipment
+    private func restart(in phase: String, during away: (ClaimResponse) async -> Void) async throws -> (
+        ClaimResponse, FakeJobServices
     ) {
         await trellis.put(state: Fixtures.state(serial: 4))
         let gate = Gate()
@@ -238,7 +238,7 @@ import Wire
         await trellis.put(state: Fixtures.state(serial: 4))
         let gate = Gate()
         // Ignores the first process' stop.
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
                 await gate.pass()
@@ -268,7 +268,7 @@ import Wire
     @Test func aClaimThatNeverStartedIsAskedForAgain() async throws {
         let gate = Gate()
         await trellis.guarding { if $0 == "report PROCESSING" { await gate.pass() } }
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
         let first = try await start(order, equipment)
         let task = Task { await first.run() }

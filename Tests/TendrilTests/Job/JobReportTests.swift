@@ -18,7 +18,7 @@ extension JobRunnerTests {
             }
             if count < 3 { throw count == 1 ? FakeTrellis.unreachable : FakeTrellis.refused(503) }
         }
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(Fixtures.order(.destroy), equipment)
         #expect(await trellis.lastReport?.status == .success)
         #expect(await trellis.stored.count == 1)
@@ -26,7 +26,7 @@ extension JobRunnerTests {
     }
 
     @Test func phasesAreReportedWhileTheJobRuns() async throws {
-        try await run(Fixtures.order(.destroy), FakeEquipment(engine: ScriptedEngine().run))
+        try await run(Fixtures.order(.destroy), FakeJobServices(engine: ScriptedEngine().run))
         let reports = await trellis.phaseReports
         #expect(reports.contains { $0.map(\.name) == ["init"] && $0[0].endedAt == nil })
         #expect(reports.contains { $0.last?.name == "apply" })
@@ -37,7 +37,7 @@ extension JobRunnerTests {
 
     @Test func aLeaseThatWasGivenUpStillReportsItsFacts() async throws {
         let order = Fixtures.order(.destroy)
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { [trellis] command in
                 if command.name == "apply" { await trellis.giveUp(order.jobId) }
                 return nil
@@ -55,7 +55,7 @@ extension JobRunnerTests {
         await trellis.guarding { call in
             if call == "report SUCCESS" || call == "report facts" { throw FakeTrellis.refused(409, "Upload it first.") }
         }
-        try await run(Fixtures.order(), FakeEquipment(engine: ScriptedEngine().run))
+        try await run(Fixtures.order(), FakeJobServices(engine: ScriptedEngine().run))
         #expect(await trellis.lastReport?.status == .failed)
         #expect(await trellis.lastReport?.errorMessage == "Upload it first.")
     }
@@ -64,7 +64,7 @@ extension JobRunnerTests {
     @Test func aProgressThatCannotBeWrittenDoesNotEndTheJobsCare() async throws {
         let order = Fixtures.order(.destroy)
         let blocked = folder(of: order) + "/job.json"
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "apply" {
                     // A folder in the file's place can't be renamed over.
@@ -83,7 +83,7 @@ extension JobRunnerTests {
     @Test func aLogThatIsNotWholeKeepsItsCaptureButNoSecrets() async throws {
         await trellis.find(log: "INCOMPLETE")
         let order = Fixtures.order(secrets: VineSecrets(variables: ["password": "hush-hush"]))
-        try await run(order, FakeEquipment(engine: ScriptedEngine().run))
+        try await run(order, FakeJobServices(engine: ScriptedEngine().run))
         let kept = place.tree.filter { $0.hasPrefix("work/kept/\(order.jobId)/capture/") }
         #expect(!kept.isEmpty)
         for file in kept { #expect(place.text(of: file)?.contains("hush-hush") == false, "\(file)") }
@@ -93,7 +93,7 @@ extension JobRunnerTests {
     /// A refused optional part never decides the verdict.
     @Test func theEndIsReportedWithoutItsMetadataWhereThatIsRefused() async throws {
         await trellis.refuseMetadata()
-        try await run(Fixtures.order(), FakeEquipment(warnings: 4, engine: ScriptedEngine().run))
+        try await run(Fixtures.order(), FakeJobServices(warnings: 4, engine: ScriptedEngine().run))
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .success && report.outcome?.result == .succeeded)
         #expect(report.truncated == ["execution_metadata"])
@@ -113,7 +113,7 @@ extension JobRunnerTests {
         let outputs =
             "{" + (0..<60).map { "\"out\($0)\":{\"value\":\(encoded),\"type\":\"string\"}" }.joined(separator: ",")
             + "}"
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             errorSummary: huge + huge,
             engine: ScriptedEngine(
                 outputs: outputs,
@@ -145,7 +145,7 @@ extension JobRunnerTests {
     @Test func runOptionsReachTheEngineAsArguments() async throws {
         let options = RunOptions(
             targets: ["module.net", #"a.b["x y"]"#], replace: ["a.c"], parallelism: 3, logLevel: .trace)
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(Fixtures.order(options: options), equipment)
         let plan = try #require(equipment.commands.first { $0.name == "plan" })
         #expect(
@@ -166,7 +166,7 @@ extension JobRunnerTests {
         let entry = ["TF_CLI_ARGS_apply": "-state-out=elsewhere.tfstate"]
         let order = Fixtures.order(
             secrets: VineSecrets(environment: isSecret ? entry : [:]), environment: isSecret ? [:] : entry)
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(order, equipment)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed)
@@ -179,7 +179,7 @@ extension JobRunnerTests {
 
     @Test func anApplyThatLeavesNoStateFailsAndItsFolderIsKept() async throws {
         let order = Fixtures.order(.destroy)
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
                 try Files.write(Fixtures.state(serial: 3), to: command.workingDirectory + "/elsewhere.tfstate")
@@ -197,7 +197,7 @@ extension JobRunnerTests {
     /// Some providers read back the value that they had: an update alone may leave the state as it was.
     @Test func anUpdateMayLeaveTheStateAsItWas() async throws {
         await trellis.put(state: Fixtures.state(serial: 4))
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "show" {
                     let plan = #"{"resource_changes":[{"address":"a.b","change":{"actions":["update"]}}]}"#
@@ -211,7 +211,7 @@ extension JobRunnerTests {
     }
 
     @Test func aPlanThatEndsWithADetailedCodeHasSucceeded() async throws {
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "plan" else { return nil }
                 let out = command.arguments.first { $0.hasPrefix("-out=") }?.dropFirst(5) ?? "/nowhere"
@@ -220,7 +220,7 @@ extension JobRunnerTests {
             }).run)
         try await run(Fixtures.order(), equipment)
         #expect(await trellis.lastReport?.status == .success)
-        let applied = FakeEquipment(engine: ScriptedEngine(hook: { $0.name == "apply" ? .exited(code: 2) : nil }).run)
+        let applied = FakeJobServices(engine: ScriptedEngine(hook: { $0.name == "apply" ? .exited(code: 2) : nil }).run)
         try await run(Fixtures.order(.destroy), applied)
         #expect(await trellis.lastReport?.status == .failed)
     }
@@ -228,7 +228,7 @@ extension JobRunnerTests {
     @Test func noErrorNamesTheFoldersOfTheTendril() async throws {
         let order = Fixtures.order()
         let here = "\(place.path)/run/\(order.vineId)"
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             errorSummary: "open \(here)/mod/x.tf: no such file\nwith a.b, on \(folder(of: order))/plan line 3",
             engine: ScriptedEngine(hook: { $0.name == "plan" ? .exited(code: 1) : nil }).run)
         try await run(order, equipment)
@@ -240,7 +240,7 @@ extension JobRunnerTests {
 
     @Test func whatTheJobWritesIsMergedAndMasked() async throws {
         func metadata(_ text: String) async throws -> (JSONValue?, [String]) {
-            let equipment = FakeEquipment(
+            let equipment = FakeJobServices(
                 engine: ScriptedEngine(hook: { command in
                     if command.name == "plan" {
                         try Files.write(Data(text.utf8), to: command.environment["VINTNER_METADATA_FILE"] ?? "")
@@ -269,7 +269,7 @@ extension JobRunnerTests {
     }
 
     @Test func anotherBackendKeepsItsOwnState() async throws {
-        let equipment = FakeEquipment(engine: ScriptedEngine(backend: "s3").run)
+        let equipment = FakeJobServices(engine: ScriptedEngine(backend: "s3").run)
         try await run(Fixtures.order(.destroy), equipment)
         #expect(equipment.phases == ["init", "pull", "plan", "show", "apply", "pull-after"])
         let report = try #require(await trellis.lastReport)
@@ -279,7 +279,7 @@ extension JobRunnerTests {
         #expect(report.executionMetadata?["state_kept_by"] == "s3")
         #expect(equipment.notes.contains("The state is kept by s3"))
         #expect(await !trellis.calls.contains("store"))
-        try await run(Fixtures.order(), FakeEquipment(engine: ScriptedEngine(backend: "s3").run))
+        try await run(Fixtures.order(), FakeJobServices(engine: ScriptedEngine(backend: "s3").run))
         #expect(await trellis.lastReport?.status == .success)
         #expect(await trellis.lastReport?.plannedState == nil)
     }
@@ -295,7 +295,7 @@ extension JobRunnerTests {
             """,
         ])
         let commit = made.text.trimmingCharacters(in: .whitespacesAndNewlines)
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         let source = VineSource.git(url: "file://\(place.path)/repo", ref: "main", path: "sub")
         let order = Fixtures.order(source: source)
         try await run(order, equipment)
@@ -326,7 +326,7 @@ extension JobRunnerTests {
             }
             leaks.withLock { $0 = found }
         }
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { [place] command in
                 // It was there while it was needed.
                 guard command.name == "plan" else { return nil }
@@ -341,7 +341,7 @@ extension JobRunnerTests {
 
     @Test func anEngineThatCouldNotBeRunDidNotRun() async throws {
         struct Broken: Error, CustomStringConvertible { let description = "The phase could not be supervised." }
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "apply" { throw Broken() }
                 return nil

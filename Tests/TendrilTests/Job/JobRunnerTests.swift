@@ -16,7 +16,8 @@ import Wire
     }
 
     /// Runs the order to its end.
-    func run(_ order: WorkOrder, _ equipment: FakeEquipment, _ change: (inout JobHost) -> Void = { _ in }) async throws
+    func run(_ order: ClaimResponse, _ equipment: FakeJobServices, _ change: (inout JobContext) -> Void = { _ in })
+        async throws
     {
         await trellis.grant(order)
         var host = Fixtures.host(place, trellis, equipment)
@@ -24,17 +25,17 @@ import Wire
         await (try JobRunner(order, host: host)).run()
     }
 
-    func folder(of order: WorkOrder) -> String { "\(place.path)/work/jobs/\(order.jobId)" }
+    func folder(of order: ClaimResponse) -> String { "\(place.path)/work/jobs/\(order.jobId)" }
 
     /// A PLAN that was made, as the DEPLOY's order names it.
-    func planned(_ vine: VineID, files: [String: String] = ["main.tf": "x"]) async throws -> PlanRecord {
+    func planned(_ vine: VineID, files: [String: String] = ["main.tf": "x"]) async throws -> PlanReference {
         let order = Fixtures.order(vine: vine, files: files)
-        try await run(order, FakeEquipment(engine: ScriptedEngine().run))
+        try await run(order, FakeJobServices(engine: ScriptedEngine().run))
         let report = try #require(await trellis.lastReport)
         try #require(report.status == .success)
         let artifact = try #require(await trellis.artifacts[order.jobId])
         try Files.write(artifact, to: place.path + "/artifact")
-        return PlanRecord(
+        return PlanReference(
             jobId: order.jobId, artifactSha256: try Artifact.digest(of: place.path + "/artifact"),
             state: report.plannedState, changes: PlannedChanges(add: 1, change: 0, destroy: 0))
     }
@@ -47,7 +48,7 @@ import Wire
         let order = Fixtures.order(
             files: ["main.tf": "resource", "m/a.tf": ""], variables: ["region": "eu", "size": 3],
             secrets: VineSecrets(variables: ["password": "hush-hush"], environment: ["KEY": "hush-hush"]))
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "plan" {
                     let file =
@@ -60,7 +61,7 @@ import Wire
                             String(decoding: $0, as: UTF8.self)
                         }
                         seen["state"] = (try? Files.read(command.workingDirectory + "/terraform.tfstate"))
-                            .flatMap { $0 }.flatMap(StateFile.position).map { "\($0.serial)" }
+                            .flatMap { $0 }.flatMap(StateReader.position).map { "\($0.serial)" }
                     }
                 }
                 return nil
@@ -110,11 +111,11 @@ import Wire
     }
 
     @Test func aDeployAppliesExactlyThatPlan() async throws {
-        let vine = Ambient.system.makeID(Vine.self)
+        let vine = SystemDependencies.system.makeID(Vine.self)
         let plan = try await planned(vine, files: ["main.tf": "x", "made/by-plan.zip": "z"])
         let found = Mutex<[String]>([])
         let order = Fixtures.order(.deploy, vine: vine, plan: plan)
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(
                 serial: 1, outputs: #"{"url":{"value":"https://x"},"key":{"value":"hush-hush","sensitive":true}}"#,
                 hook: { command in
@@ -148,7 +149,7 @@ import Wire
 
     @Test func aDestroyPlansAndAppliesThat() async throws {
         await trellis.put(state: Fixtures.state(serial: 4))
-        let equipment = FakeEquipment(engine: ScriptedEngine(serial: 5).run)
+        let equipment = FakeJobServices(engine: ScriptedEngine(serial: 5).run)
         try await run(Fixtures.order(.destroy), equipment)
         #expect(equipment.phases == ["init", "plan", "show", "apply"])
         #expect(equipment.commands[1].arguments.contains("-destroy"))
@@ -164,7 +165,7 @@ import Wire
     @Test func nothingRunsBeforeTheStartIsAcknowledged() async throws {
         let gate = Gate()
         await trellis.guarding { if $0 == "report PROCESSING" { await gate.pass() } }
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
         async let done: Void = run(order, equipment)
         await gate.someone()
@@ -179,7 +180,7 @@ import Wire
     @Test(arguments: [409, 410, 404])
     func aStartThatIsRefusedLeavesNothing(status: Int) async throws {
         await trellis.guarding { if $0 == "report PROCESSING" { throw FakeTrellis.refused(status) } }
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
         try await run(order, equipment)
         #expect(equipment.commands.isEmpty)
@@ -188,7 +189,7 @@ import Wire
     }
 
     @Test func anEngineThatIsMissingIsSaid() async throws {
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(Fixtures.order(requirement: EngineRequirement(name: .terraform, version: "1.0.0")), equipment)
         #expect(equipment.commands.isEmpty)
         #expect(await trellis.lastReport?.status == .failed)
@@ -198,10 +199,10 @@ import Wire
     // MARK: - What keeps a job from running
 
     @Test func aStalePlanIsRefusedBeforeAnythingRuns() async throws {
-        let vine = Ambient.system.makeID(Vine.self)
+        let vine = SystemDependencies.system.makeID(Vine.self)
         let plan = try await planned(vine)
         await trellis.put(state: Fixtures.state(serial: 2))
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(Fixtures.order(.deploy, vine: vine, plan: plan), equipment)
         #expect(equipment.commands.isEmpty)
         #expect(await trellis.lastReport?.status == .failed)
@@ -212,10 +213,10 @@ import Wire
     }
 
     @Test func anAlteredPlanIsRefusedBeforeAnythingRuns() async throws {
-        let vine = Ambient.system.makeID(Vine.self)
+        let vine = SystemDependencies.system.makeID(Vine.self)
         let plan = try await planned(vine)
         await trellis.put(artifact: Data("altered".utf8), of: plan.jobId)
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(Fixtures.order(.deploy, vine: vine, plan: plan), equipment)
         #expect(equipment.commands.isEmpty)
         #expect(await trellis.lastReport?.errorMessage?.contains("altered") == true)
@@ -232,7 +233,7 @@ import Wire
             }
             if count == 3 { await trellis.hold(nil) }
         }
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(Fixtures.order(), equipment)
         #expect(equipment.notes.first == "Waiting for the state lock, held by ana")
         #expect(await trellis.lastReport?.status == .success)
@@ -240,7 +241,7 @@ import Wire
 
     @Test func aLockThatIsNeverFreeEndsTheJob() async throws {
         await trellis.hold("ana")
-        let equipment = FakeEquipment(engine: ScriptedEngine().run)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
         try await run(Fixtures.order(), equipment) { $0.lockPatience = .zero }
         #expect(equipment.commands.isEmpty)
         #expect(await trellis.lastReport?.errorMessage?.contains("locked by ana") == true)
@@ -250,7 +251,7 @@ import Wire
     // MARK: - Failure
 
     @Test func aFailedPhaseEndsTheJobWithTheEnginesWords() async throws {
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             errorSummary: "Error: bad hush-hush",
             engine: ScriptedEngine(hook: { $0.name == "plan" ? .exited(code: 1) : nil }).run)
         try await run(Fixtures.order(), equipment)
@@ -265,7 +266,7 @@ import Wire
 
     @Test func aFailedApplyStillSavesItsState() async throws {
         await trellis.put(state: Fixtures.state(serial: 4))
-        let equipment = FakeEquipment(
+        let equipment = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
                 try Files.write(Fixtures.state(serial: 6), to: command.workingDirectory + "/terraform.tfstate")
@@ -281,7 +282,7 @@ import Wire
     }
 
     @Test func anUnknownEndIsReportedAsSuch() async throws {
-        let equipment = FakeEquipment(engine: ScriptedEngine(hook: { $0.name == "plan" ? .unknown : nil }).run)
+        let equipment = FakeJobServices(engine: ScriptedEngine(hook: { $0.name == "plan" ? .unknown : nil }).run)
         try await run(Fixtures.order(), equipment)
         #expect(await trellis.lastReport?.engineState == .unknown)
         #expect(await trellis.lastReport?.status == .failed)
@@ -290,7 +291,7 @@ import Wire
 
     @Test func aStateThatCantBeStoredIsKeptAndTheVineStaysLocked() async throws {
         await trellis.guarding { if $0 == "store" { throw FakeTrellis.refused(413, "Too large.") } }
-        let equipment = FakeEquipment(engine: ScriptedEngine(serial: 7).run)
+        let equipment = FakeJobServices(engine: ScriptedEngine(serial: 7).run)
         let order = Fixtures.order(.destroy)
         try await run(order, equipment)
         let report = try #require(await trellis.lastReport)
@@ -299,7 +300,7 @@ import Wire
         #expect(report.errorMessage?.contains("Too large.") == true)
         #expect(await trellis.holder == "\(order.jobId):1")
         let kept = try Files.read("\(place.path)/work/kept/\(order.jobId)/terraform.tfstate")
-        #expect(kept.flatMap(StateFile.position)?.serial == 7)
+        #expect(kept.flatMap(StateReader.position)?.serial == 7)
         #expect(Files.kind(of: "\(place.path)/run/\(order.vineId)/terraform.tfstate") == .file)
     }
 }

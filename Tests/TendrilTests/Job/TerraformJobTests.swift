@@ -18,7 +18,7 @@ enum RealTerraform {
 struct TerraformJobTests {
     private let place: Place
     private let trellis = FakeTrellis()
-    private let vine = Ambient.system.makeID(Vine.self)
+    private let vine = SystemDependencies.system.makeID(Vine.self)
 
     init() throws { place = try Place() }
 
@@ -37,7 +37,7 @@ struct TerraformJobTests {
         }
         """
 
-    private func order(_ type: JobType, files: [String: String]? = nil, plan: PlanRecord? = nil) -> WorkOrder {
+    private func order(_ type: JobType, files: [String: String]? = nil, plan: PlanReference? = nil) -> ClaimResponse {
         Fixtures.order(
             type, vine: vine, files: files ?? ["main.tf": main], variables: files == nil ? ["size": 3] : [:],
             secrets: files == nil ? VineSecrets(variables: ["password": "hush-hush"]) : VineSecrets(), plan: plan)
@@ -46,14 +46,14 @@ struct TerraformJobTests {
     private func equipment(
         errorSummary: String? = nil, onStop: @escaping @Sendable () -> Void = {},
         started: @escaping @Sendable (PhaseCommand, ChildProcess) -> Void = { _, _ in }
-    ) -> FakeEquipment {
-        FakeEquipment(errorSummary: errorSummary, onStop: onStop) { [place] command in
+    ) -> FakeJobServices {
+        FakeJobServices(errorSummary: errorSummary, onStop: onStop) { [place] command in
             try await DirectEngine.run(command, log: place.path + "/log") { started(command, $0) }
         }
     }
 
     @discardableResult
-    private func run(_ order: WorkOrder, _ equipment: FakeEquipment) async throws -> ReportStatus {
+    private func run(_ order: ClaimResponse, _ equipment: FakeJobServices) async throws -> ReportStatusRequest {
         await trellis.grant(order)
         let host = Fixtures.host(
             place, trellis, equipment, engines: RealTerraform.folder.map { [$0] }, pacing: .system)
@@ -61,9 +61,9 @@ struct TerraformJobTests {
         return try #require(await trellis.lastReport, "\(place.text(of: "log") ?? "")")
     }
 
-    private func record(_ order: WorkOrder, _ report: ReportStatus) async throws -> PlanRecord {
+    private func record(_ order: ClaimResponse, _ report: ReportStatusRequest) async throws -> PlanReference {
         try Files.write(try #require(await trellis.artifacts[order.jobId]), to: place.path + "/artifact")
-        return PlanRecord(
+        return PlanReference(
             jobId: order.jobId, artifactSha256: try Artifact.digest(of: place.path + "/artifact"),
             state: report.plannedState, changes: nil)
     }
@@ -98,13 +98,15 @@ struct TerraformJobTests {
         #expect(!place.tree.contains { $0.hasPrefix("work/jobs/") || $0.hasSuffix(".tfstate") })
     }
 
-    private func plan(_ main: String, options: RunOptions? = nil) async throws -> (WorkOrder, ReportStatus) {
+    private func plan(_ main: String, options: RunOptions? = nil) async throws -> (ClaimResponse, ReportStatusRequest) {
         var order = order(.plan, files: ["main.tf": main])
         order.options = options
         return (order, try await run(order, equipment()))
     }
 
-    private func apply(_ plan: (order: WorkOrder, report: ReportStatus), _ main: String) async throws -> ReportStatus {
+    private func apply(_ plan: (order: ClaimResponse, report: ReportStatusRequest), _ main: String) async throws
+        -> ReportStatusRequest
+    {
         try await run(
             order(.deploy, files: ["main.tf": main], plan: try await record(plan.order, plan.report)), equipment())
     }
@@ -150,7 +152,7 @@ struct TerraformJobTests {
             variable "name" { type = string }
             resource "terraform_data" "a" { input = var.name }
             """
-        func ordered(_ type: JobType, plan: PlanRecord? = nil) -> WorkOrder {
+        func ordered(_ type: JobType, plan: PlanReference? = nil) -> ClaimResponse {
             Fixtures.order(
                 type, vine: vine, files: ["main.tf": main], variables: ["name": "n", "unused": 1],
                 secrets: VineSecrets(variables: ["session": "hush-hush"]), plan: plan)

@@ -6,7 +6,7 @@ import Wire
 @testable import Tendril
 
 @Suite struct JSONCursorTests {
-    private func lineage(_ text: String) -> StatePosition? { StateFile.position(of: Data(text.utf8)) }
+    private func lineage(_ text: String) -> StatePosition? { StateReader.position(of: Data(text.utf8)) }
 
     @Test func findsWhatIsAsked() {
         #expect(
@@ -43,7 +43,7 @@ import Wire
             outputs:
                 #"{"n":{"value":[1,"two"],"type":["tuple",[]]},"s":{"sensitive":true,"value":"hush-hush"},"b":{"value":"\#(String(repeating: "x", count: 100))"}}"#
         )
-        let outputs = try StateFile.outputs(of: state, limit: 50)
+        let outputs = try StateReader.outputs(of: state, limit: 50)
         #expect(outputs.values == ["n": [1, "two"], "s": "(sensitive)", "b": "(too large)"])
         #expect(outputs.tooLarge == ["b"])
     }
@@ -186,9 +186,9 @@ import Wire
 }
 
 @Suite struct StateKeepingTests {
-    private func keeping(_ backend: String?, environment: [String: String] = [:]) -> StateKeeping {
+    private func keeping(_ backend: String?, environment: [String: String] = [:]) -> BackendKind {
         let data = backend.map { Data(#"{"version":3,"backend":\#($0),"hash":1}"#.utf8) }
-        return StateKeeping.read(data, environment: environment, workingDirectory: "/run/v")
+        return BackendKind.read(data, environment: environment, workingDirectory: "/run/v")
     }
 
     @Test func theDefaultIsOurs() {

@@ -31,7 +31,7 @@ import Testing
 
     init() throws {
         place = try Place()
-        workspace = Workspace(runRoot: place.path + "/run", vine: Ambient.system.makeID())
+        workspace = Workspace(runRoot: place.path + "/run", vine: SystemDependencies.system.makeID())
     }
 
     @Test func isEmptiedAndFilled() throws {
@@ -166,7 +166,7 @@ import Testing
 
     init() throws {
         place = try Place()
-        workspace = Workspace(runRoot: place.path + "/run", vine: Ambient.system.makeID())
+        workspace = Workspace(runRoot: place.path + "/run", vine: SystemDependencies.system.makeID())
         try workspace.empty()
         try Files.makeFolder(place.path + "/job")
         try Files.write(Data("PLAN".utf8), to: place.path + "/job/plan.tfplan")
@@ -246,7 +246,7 @@ import Testing
     }
 
     @Test func whatIsNotThereIsAnError() async {
-        await #expect(throws: FileProblem.self) {
+        await #expect(throws: FileError.self) {
             try await Tool(executable: "/nowhere/tool", environment: [:]).run([])
         }
     }

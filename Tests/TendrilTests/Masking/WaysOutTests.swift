@@ -35,7 +35,7 @@ import Wire
     @Test func everyFieldOfAReportIsMasked() throws {
         let text = try String(decoding: JSONEncoder().encode(Self.secret), as: UTF8.self).dropFirst().dropLast()
         let data = Data(Self.fullReport.replacing("TEXT", with: String(text)).utf8)
-        let report = try WireJSON.decode(ReportStatus.self, from: data)
+        let report = try WireJSON.decode(ReportStatusRequest.self, from: data)
         for field in Mirror(reflecting: report).children {
             #expect("\(field.value)" != "nil", "\(field.label ?? "") is missing here")
         }
@@ -49,7 +49,7 @@ import Wire
         #expect(masked.phases == report.phases)
         #expect(masked.engine == report.engine && masked.engineStartedAt == report.engineStartedAt)
 
-        let withheld = try MaskedReport(report, Withheld()).content
+        let withheld = try MaskedReport(report, WithholdingMasker()).content
         #expect(withheld.executionMetadata == [:])
         #expect(withheld.errorMessage?.hasPrefix("(withheld") == true)
         #expect(withheld.outcome?.exitCode == 1)
@@ -59,10 +59,10 @@ import Wire
     /// looked at: does text of a job get into it?
     @Test func theOtherMessagesHaveNoOtherFields() {
         func fields(_ value: Any) -> [String] { Mirror(reflecting: value).children.compactMap(\.label) }
-        #expect(fields(AppendLogs(epoch: 1, n: 1, chunks: [])) == ["epoch", "n", "chunks"])
-        let chunk = AppendLogs.Chunk(streamType: .stdout, logChunk: "", continued: nil, times: nil)
+        #expect(fields(AppendLogsRequest(epoch: 1, n: 1, chunks: [])) == ["epoch", "n", "chunks"])
+        let chunk = AppendLogsRequest.Chunk(streamType: .stdout, logChunk: "", continued: nil, times: nil)
         #expect(fields(chunk) == ["streamType", "logChunk", "continued", "times"])
-        let beat = Heartbeat(version: "", slots: 1, draining: false, engines: [], runRoot: "", leases: [])
+        let beat = HeartbeatRequest(version: "", slots: 1, draining: false, engines: [], runRoot: "", leases: [])
         #expect(fields(beat) == ["version", "slots", "draining", "engines", "runRoot", "leases"])
         #expect(fields(LockInfo(ID: "")) == ["ID", "Operation", "Info", "Who", "Version", "Created", "Path"])
     }
@@ -136,10 +136,10 @@ import Wire
         let trellis = FakeTrellis()
         let order = Fixtures.order(type, source: source, secrets: Self.secrets)
         await trellis.grant(order)
-        var host = Fixtures.host(place, trellis, FakeEquipment(engine: { _ in .exited(code: 0) }))
+        var host = Fixtures.host(place, trellis, FakeJobServices(engine: { _ in .exited(code: 0) }))
         let folder = host.folder(of: order.jobId)
         let engine = ScriptedEngine(outputs: outputs) { try await hook($0, folder) }
-        host.equipment = LoggingEquipment(phases: FakeEquipment(engine: engine.run), trellis: trellis)
+        host.equipment = LoggingEquipment(phases: FakeJobServices(engine: engine.run), trellis: trellis)
         await (try JobRunner(order, host: host)).run()
         let bodies = await trellis.bodies
         #expect(bodies.contains { $0.call == "append" } && bodies.contains { $0.call == "lock" })
@@ -160,19 +160,19 @@ private func print(_ text: String, to stream: LogStream, of folder: JobFolder) t
     for stream in [LogStream.stdout, .stderr] { try OpenFile(folder.capture(of: stream), .append).append([]) }
     try OpenFile(folder.capture(of: stream), .append).append(Array(text.utf8))
     var recorder = try CaptureRecorder(folder)
-    _ = try recorder.record(at: Ambient.system.now())
+    _ = try recorder.record(at: SystemDependencies.system.now())
 }
 
 /// The real log and the real masker around phases that are made up.
-private struct LoggingEquipment: JobEquipping {
-    var phases: FakeEquipment
+private struct LoggingEquipment: JobServicesFactory {
+    var phases: FakeJobServices
     var trellis: FakeTrellis
 
-    func open(_ lease: LeaseRecord, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobEquipment {
+    func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
         let log = JobLog(
             folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
-            sink: JobSink(job: lease.jobId, trellis: trellis, clock: ServerClock()))
+            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: ServerClock()))
         log.start()
-        return JobEquipment(phases: phases, stopper: phases, log: ShippedLog(log: log), masker: log.masker)
+        return JobServices(phases: phases, stopper: phases, log: ShippedLog(log: log), masker: log.masker)
     }
 }

@@ -15,7 +15,7 @@ public struct ShownLine: Hashable, Sendable {
     public var isHead: Bool
 }
 
-extension LogTextState {
+extension TextState {
     /// The lines of `chunks`, which go on where this stands; it stands behind them afterwards.
     public mutating func lines(of chunks: some Sequence<LogChunk>) -> [ShownLine] {
         var lines: [ShownLine] = []

@@ -1,0 +1,78 @@
+public import Domain
+internal import Synchronization
+
+/// All followed logs. A log is followed from its first reader to its last.
+public final class LogFeeds: Sendable {
+    private struct Followed {
+        var feed: LogFeed
+        var readers: Int
+    }
+
+    let source: any FeedSource
+    private let limits: FeedLimits
+    private let pages: PageReader
+    private let followed = Mutex<[JobID: Followed]>([:])
+
+    public init(source: any FeedSource, limits: FeedLimits = FeedLimits()) {
+        self.source = source
+        self.limits = limits
+        pages = PageReader(source: source, limits: limits)
+    }
+
+    /// The log of `job` has grown up to `seq`. To be called after each commit, in commit order; it returns at once.
+    public func told(_ job: JobID, seq: Int64) {
+        followed.withLock { $0[job]?.feed }?.told(seq)
+    }
+
+    /// Logs that are followed, and their readers.
+    public var size: (logs: Int, readers: Int) {
+        followed.withLock { ($0.count, $0.values.reduce(0) { $0 + $1.readers }) }
+    }
+
+    /// Places a cursor in the log. From then on it misses nothing.
+    ///
+    /// - Parameters:
+    ///   - place: the last `seq` that the reader has, given the log's end; without it, the end.
+    ///   - wake: called when there is news after a reading that found none: from any thread, and it must not block.
+    /// - Throws: ``Refusal`` `.notFound` without the job; what the store throws.
+    public func follow(
+        _ job: JobID, from place: @Sendable (Int64) -> Int64 = { $0 }, wake: @escaping @Sendable () -> Void
+    ) async throws -> LogReader {
+        let feed = join(job)
+        do {
+            try await feed.open()
+        } catch {
+            leave(job)
+            throw error
+        }
+        let end = feed.end
+        let id = feed.ring.attach(after: place(end), wake: wake)
+        // What was committed while nobody read is still to be fetched.
+        feed.told(end)
+        return LogReader(id: id, end: end, feed: feed, hub: self, pages: pages)
+    }
+
+    /// The log's feed, with one reader more. Whatever is committed from now on is told to it.
+    private func join(_ job: JobID) -> LogFeed {
+        followed.withLock { followed in
+            var entry = followed[job] ?? Followed(feed: make(job), readers: 0)
+            entry.readers += 1
+            followed[job] = entry
+            return entry.feed
+        }
+    }
+
+    func leave(_ job: JobID) {
+        followed.withLock { followed in
+            guard var entry = followed[job] else { return }
+            entry.readers -= 1
+            followed[job] = entry.readers > 0 ? entry : nil
+        }
+    }
+
+    private func make(_ job: JobID) -> LogFeed {
+        LogFeed(job, source: source, limits: limits) { [weak self] in self?.ringBound ?? 0 }
+    }
+
+    private var ringBound: Int { followed.withLock { limits.ringBound(among: $0.count) } }
+}

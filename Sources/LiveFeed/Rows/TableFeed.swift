@@ -1,0 +1,113 @@
+public import Domain
+internal import NIOCore
+internal import Synchronization
+
+/// Changes of the rows of every table but ``FeedTable/logs``, for all who follow them.
+///
+/// These tables keep no history: a reader is given each row as it stands when its change is passed on, and changes of
+/// one row that come faster than they are read fold into one. A reader that falls out of the ring is told so, and
+/// begins anew.
+public final class TableFeed: Sendable {
+    /// A row that changed.
+    private struct Key: Hashable {
+        var table: FeedTable
+        var id: String
+    }
+
+    private struct State {
+        /// What is still to be passed on: each row once, in the order of its first change.
+        var order: [Key] = []
+        var events: [Key: RowEvent] = [:]
+        var isRunning = false
+    }
+
+    private let source: any FeedSource
+    private let limits: FeedLimits
+    private let now: @Sendable () -> Timestamp
+    private let ring = SharedRing<FeedRow>(head: 0)
+    private let state = Mutex(State())
+
+    public init(source: any FeedSource, limits: FeedLimits = FeedLimits(), now: @escaping @Sendable () -> Timestamp) {
+        self.source = source
+        self.limits = limits
+        self.now = now
+    }
+
+    public var readers: Int { ring.readers }
+
+    /// A row was made or changed. To be called after the commit; it returns at once.
+    public func told(_ table: FeedTable, id: String, _ event: RowEvent) {
+        guard ring.readers > 0 else { return }
+        let starts = state.withLock { state in
+            let key = Key(table: table, id: id)
+            // A new row that changed before it was passed on is still a new one.
+            if state.events.updateValue(state.events[key] == .insert ? .insert : event, forKey: key) == nil {
+                state.order.append(key)
+            }
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        if starts { Task { await pass() } }
+    }
+
+    /// Places a cursor at the end: it hears of every change from now on.
+    ///
+    /// - Parameter wake: called when there is news after a reading that found none: from any thread, and it must not
+    ///   block.
+    public func follow(wake: @escaping @Sendable () -> Void) -> RowReader {
+        RowReader(id: ring.attach(after: nil, wake: wake), ring: ring)
+    }
+
+    private func pass() async {
+        while let (key, event) = next() {
+            guard let record = await record(of: key) else { continue }
+            let row = FeedRow(
+                position: ring.head + 1, table: key.table, event: event, committedAt: now(), record: record)
+            ring.append([row], bound: limits.ringBytes)
+        }
+    }
+
+    /// The row as it stands; nil where it is gone, or nobody waits for it any more. A store that is away for a moment is
+    /// no reason to forget the change.
+    private func record(of key: Key) async -> ByteBuffer? {
+        while true {
+            do {
+                return try await source.record(of: key.table, id: key.id)
+            } catch {
+                guard ring.readers > 0 else { return nil }
+                try? await Task.sleep(for: Self.retry)
+            }
+        }
+    }
+
+    private static let retry = Duration.milliseconds(250)
+
+    private func next() -> (Key, RowEvent)? {
+        state.withLock { state in
+            guard !state.order.isEmpty, let event = state.events.removeValue(forKey: state.order[0]) else {
+                state.isRunning = false
+                return nil
+            }
+            return (state.order.removeFirst(), event)
+        }
+    }
+}
+
+/// One reader's place among the changes. Used by one at a time.
+public final class RowReader: Sendable {
+    private let id: UInt64
+    private let ring: SharedRing<FeedRow>
+
+    init(id: UInt64, ring: SharedRing<FeedRow>) {
+        self.id = id
+        self.ring = ring
+    }
+
+    deinit { leave() }
+
+    /// What comes next, at once. `.behind` means that changes were missed: the reader must begin anew.
+    public func next(bound: Int) -> RingReading<FeedRow> { ring.read(id, bound: bound) }
+
+    /// Gives the place up.
+    public func leave() { ring.detach(id) }
+}

@@ -1,0 +1,91 @@
+internal import Domain
+
+/// What events and facts make of a job: the rules of ``JobStore/change(_:_:facts:at:)`` without the database.
+struct JobUpdate: Sendable {
+    private(set) var record: JobRow
+    private(set) var actions: [JobLifecycle.Action] = []
+    /// Lines for the log, in order.
+    private(set) var notes: [String] = []
+    /// False where everything had happened before.
+    private(set) var isChange = false
+
+    /// The job and its engine had ended before: what its last holder says now may add, and not contradict.
+    private let hadEnded: Bool
+
+    init(of record: JobRow) {
+        self.record = record
+        hadEnded = record.state.status.isTerminal && !record.state.engine.holdsVine
+    }
+
+    /// Makes `events` happen. `artifactStored` is what is true in the commit.
+    mutating func apply(_ events: [JobEvent], artifactStored: Bool, at now: Timestamp) throws(Refusal) {
+        for event in events {
+            var event = event
+            if case .succeed(let epoch, _) = event { event = .succeed(epoch: epoch, artifactStored: artifactStored) }
+            let transition = try JobLifecycle.decide(event, on: record.state, type: record.type)
+            if transition.isChange {
+                setTimes(from: record.state.status, to: transition.state.status, at: now)
+                if transition.state.isForced, !record.state.isForced { record.forcedAt = now }
+                if case .giveUp = event { record.givenUpAt = now }
+                record.state = transition.state
+                isChange = true
+            }
+            if transition.action != .doNothing { actions.append(transition.action) }
+            if let note = transition.note { notes.append(note) }
+        }
+    }
+
+    /// Adds what is new in `facts`. Where the events had all happened before, this is a repeated report: it fills what
+    /// is empty, and rewrites nothing. `metadata` says whether the facts' metadata is new.
+    mutating func add(_ facts: JobFields, metadata isNewMetadata: Bool, repeated: Bool) {
+        let before = record
+        record.cancelledBy = record.cancelledBy ?? facts.cancelledBy
+        record.resolvedCommit = record.resolvedCommit ?? facts.resolvedCommit
+        func take<Value>(_ fact: Value?, over stored: Value?) -> Value? {
+            repeated || hadEnded ? stored ?? fact : fact ?? stored
+        }
+        record.errorMessage = take(facts.errorMessage, over: record.errorMessage)
+        if hadEnded, record.outcome?.result == .unknown, let outcome = facts.outcome, outcome.result != .unknown {
+            // The job was given up, and its Tendril came back with what really happened: once.
+            record.outcome = outcome
+            record.phases = facts.phases ?? record.phases
+        } else {
+            record.outcome = take(facts.outcome, over: record.outcome)
+            let stored = record.phases.isEmpty ? nil : record.phases
+            // A delayed report with fewer phases is older than the stored ones.
+            if let phases = take(facts.phases, over: stored), phases.count >= record.phases.count {
+                record.phases = phases
+            }
+        }
+        record.engine = take(facts.engine, over: record.engine)
+        record.runRoot = take(facts.runRoot, over: record.runRoot)
+        record.plannedState = take(facts.plannedState, over: record.plannedState)
+        // Written once, with the end.
+        record.changes = record.changes ?? facts.changes
+        record.warnings = record.warnings ?? facts.warnings
+        if record.truncated.isEmpty { record.truncated = facts.truncated ?? [] }
+        if record != before || isNewMetadata { isChange = true }
+        // Notes belong to what they tell of: a repeated report does not tell it twice.
+        guard isChange || facts.holdsOnlyNotes && !repeated, !facts.notes.isEmpty else { return }
+        notes += facts.notes
+        isChange = true
+    }
+
+    private mutating func setTimes(from old: JobStatus, to new: JobStatus, at now: Timestamp) {
+        guard old != new else { return }
+        switch new {
+        case .queued: record.claimedAt = nil
+        case .claimed: record.claimedAt = now
+        case .processing: record.startedAt = now
+        case .success, .failed, .cancelled: record.completedAt = now
+        }
+    }
+}
+
+extension JobFields {
+    var holdsOnlyNotes: Bool {
+        var rest = self
+        rest.notes = []
+        return rest == JobFields()
+    }
+}

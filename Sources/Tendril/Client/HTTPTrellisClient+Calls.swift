@@ -1,0 +1,144 @@
+import AsyncHTTPClient
+import Domain
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import Wire
+
+extension HTTPTrellisClient: TrellisClient {
+    /// The longest state taken, in bytes.
+    private static let stateLimit = 512 << 20
+    /// Long enough for a big file over a slow line.
+    private static let transfer = TimeAmount.minutes(10)
+
+    func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse {
+        var call = Call(method: .POST, path: "/api/workers/heartbeat", body: try json(heartbeat))
+        // The next one comes soon, with newer facts.
+        call.isRepeatable = false
+        call.timeout = .seconds(10)
+        return try decode(HeartbeatResponse.self, try await send(call), call)
+    }
+
+    func claim() async throws -> ClaimResponse? {
+        var call = Call(method: .POST, path: "/api/jobs/claim", body: .data(Data("{}".utf8), type: "application/json"))
+        call.isRepeatable = false
+        call.timeout = .seconds(10)
+        call.limit = 64 << 20
+        let answer = try await send(call)
+        return answer.status == 204 ? nil : try decode(ClaimResponse.self, answer, call)
+    }
+
+    func work(_ lease: LeaseMessage) async throws -> ClaimResponse {
+        let call = Call(
+            method: .GET, path: "/api/jobs/\(lease.jobId)/work", query: [("epoch", String(lease.epoch))],
+            limit: 64 << 20)
+        return try decode(ClaimResponse.self, try await send(call), call)
+    }
+
+    func report(_ report: MaskedReport, job: JobID) async throws -> ReportStatusResponse {
+        let call = Call(method: .PUT, path: "/api/jobs/\(job)/status", body: try json(report.content))
+        return try decode(ReportStatusResponse.self, try await send(call), call)
+    }
+
+    func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse {
+        let call = Call(method: .POST, path: "/api/jobs/\(job)/logs", body: try json(logs))
+        return try decode(LogCursorResponse.self, try await send(call), call)
+    }
+
+    func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorResponse {
+        let call = Call(method: .GET, path: "/api/jobs/\(job)/logs/cursor", query: [("epoch", String(epoch))])
+        return try decode(LogCursorResponse.self, try await send(call), call)
+    }
+
+    // MARK: - Artifacts
+
+    func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws {
+        let size = Files.size(of: path)
+        let call = Call(
+            method: .PUT, path: "/api/jobs/\(lease.jobId)/artifact", query: [("epoch", String(lease.epoch))],
+            headers: [("X-Content-SHA256", sha256)], body: .file(path: path, length: size), timeout: Self.transfer)
+        _ = try await send(call)
+    }
+
+    func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws {
+        let call = Call(
+            method: .GET, path: "/api/jobs/\(plan)/artifact",
+            query: [("for", lease.jobId.rawValue), ("epoch", String(lease.epoch))], timeout: Self.transfer)
+        try await repeating(call) { response in
+            try Files.write(Data(), to: path, mode: 0o600)
+            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+            defer { try? file.close() }
+            var taken = 0
+            for try await piece in response.body {
+                taken += piece.readableBytes
+                guard taken <= limit else {
+                    throw TrellisCallError(
+                        kind: .refused(status: 413), call: call.name,
+                        sentence: "The saved plan is larger than the limit of \(limit >> 20) MiB.")
+                }
+                try file.write(contentsOf: Data(buffer: piece))
+            }
+        }
+    }
+
+    // MARK: - State
+
+    func lock(_ vine: VineID, _ info: LockInfo) async throws {
+        _ = try await send(Call(method: .POST, path: "/api/vines/\(vine)/lock", body: try lockBody(info)))
+    }
+
+    func unlock(_ vine: VineID, _ info: LockInfo) async throws {
+        _ = try await send(Call(method: .DELETE, path: "/api/vines/\(vine)/lock", body: try lockBody(info)))
+    }
+
+    func state(of vine: VineID) async throws -> Data? {
+        let answer = try await send(
+            Call(method: .GET, path: "/api/vines/\(vine)/state", timeout: Self.transfer, limit: Self.stateLimit))
+        return answer.status == 204 || answer.body.isEmpty ? nil : answer.body
+    }
+
+    func storeState(_ state: Data, of vine: VineID, lockID: String) async throws {
+        _ = try await send(
+            Call(
+                method: .POST, path: "/api/vines/\(vine)/state", query: [("ID", lockID)],
+                body: .data(state, type: "application/json"), timeout: Self.transfer))
+    }
+
+    // MARK: - Events
+
+    func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws {
+        let call = Call(method: .GET, path: "/api/workers/stream", headers: [("Accept", "text/event-stream")])
+        let response = try await open(call)
+        receive(.connected)
+        var parser = EventStreamParser()
+        do {
+            for try await piece in response.body {
+                for event in parser.take(piece.readableBytesView) {
+                    if let signal = TendrilEvent(event) { receive(signal) }
+                }
+            }
+        } catch {
+            throw Self.translated(error, call)
+        }
+    }
+
+    // MARK: - Bodies
+
+    private func json(_ value: some Encodable) throws -> Call.Body {
+        .data(try WireJSON.encode(value), type: "application/json")
+    }
+
+    private func lockBody(_ info: LockInfo) throws -> Call.Body {
+        .data(try info.encoded(), type: "application/json")
+    }
+
+    private func decode<Value: Decodable>(_ type: Value.Type, _ answer: Answer, _ call: Call) throws -> Value {
+        do {
+            return try WireJSON.decode(type, from: answer.body, maxDepth: JSONDepth.trusted)
+        } catch let error as WireError {
+            throw TrellisCallError(
+                kind: .malformed, call: call.name, sentence: "Trellis gave an answer that is none: \(error)")
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Domain
+import Foundation
+import Wire
+
+/// What the Tendril asks of Trellis, call by call.
+///
+/// Every call throws ``TrellisCallError``, or `CancellationError` where its task was cancelled. Calls that may be repeated
+/// without harm are repeated a few times before they throw; whoever must not give up calls again.
+protocol TrellisClient: LogSinking {
+    func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse
+
+    /// nil where there is nothing to claim. Not repeated: a claim whose answer was lost is put right by the next
+    /// heartbeat, which does not name its lease.
+    func claim() async throws -> ClaimResponse?
+
+    /// What the holder of `lease` needs, once more.
+    func work(_ lease: LeaseMessage) async throws -> ClaimResponse
+
+    func report(_ report: MaskedReport, job: JobID) async throws -> ReportStatusResponse
+
+    /// Stores the file at `path` as the artifact of a PLAN.
+    func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws
+
+    /// Writes the artifact of `plan` to the file at `path`, for the DEPLOY that holds `lease`.
+    ///
+    /// - Throws: `refused(status: 413)` for one of more than `limit` bytes.
+    func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws
+
+    /// Throws `locked` where somebody else holds it. Taking it again under the same id is no error.
+    func lock(_ vine: VineID, _ info: LockInfo) async throws
+
+    func unlock(_ vine: VineID, _ info: LockInfo) async throws
+
+    /// The newest state; nil for none.
+    func state(of vine: VineID) async throws -> Data?
+
+    func storeState(_ state: Data, of vine: VineID, lockID: String) async throws
+
+    /// Follows the event stream until it ends, and throws where it ends by an error.
+    func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws
+}
+
+/// The two calls that ship a log.
+protocol LogSinking: Sendable {
+    func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse
+    func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorResponse
+}
+
+/// What the event stream tells. Hints only: the heartbeat carries the same.
+enum TendrilEvent: Hashable, Sendable {
+    /// The stream stands; what happened before is not in it.
+    case connected
+    case work
+    case stop(JobID)
+    /// Kill the engine: nobody wants to wait for its end.
+    case kill(JobID)
+}

@@ -1,0 +1,67 @@
+import Domain
+import Logging
+
+/// What a Tendril gives each of its jobs.
+struct JobContext: Sendable {
+    var trellis: any TrellisClient
+    var equipment: any JobServicesFactory
+    var engines: EngineFinder
+    var environment: EngineEnvironment
+    var workDir: String
+    var runRoot: String
+    var worker: TendrilID
+    /// Says who holds a lock: the Tendril's id, and its machine.
+    var name: String
+    var allowFileGit = false
+    var gitLimits = GitSource.Limits()
+    /// As whom engines run; nil for the Tendril's own user.
+    var user: EngineUser?
+    /// Bytes of a saved plan.
+    var artifactLimit = 64 << 20
+    /// How long a job waits for a lock that somebody else holds.
+    var lockPatience = Duration.seconds(600)
+    var ambient = SystemDependencies.system
+    var pacing = Sleeper.system
+    var logger: Logger
+
+    /// `WORK_DIR/jobs/JOB`.
+    func folder(of job: JobID) -> JobFolder {
+        JobFolder(path: "\(jobs)/\(job)", exchange: user.map { _ in "\(exchanges)/\(job)" })
+    }
+
+    /// Where engines of another user exchange files with the Tendril.
+    var exchanges: String { "\(runRoot)/.jobs" }
+
+    var jobs: String { "\(workDir)/jobs" }
+
+    /// Where what could not be stored is kept, until a person has looked at it.
+    func kept(of job: JobID) -> String { "\(workDir)/kept/\(job)" }
+}
+
+/// The job runner's own files in the job's folder. All of them but the progress go before the job is reported.
+extension JobFolder {
+    var progress: String { path + "/job.json" }
+    var variables: String { exchange + "/variables.tfvars.json" }
+    /// The values that an apply needs beside the saved plan.
+    var ephemeralVariables: String { exchange + "/ephemeral.tfvars.json" }
+    var plan: String { exchange + "/" + Artifact.planName }
+    var planJSON: String { path + "/show.json" }
+    var artifact: String { path + "/artifact.tar" }
+    /// The state that the job began with, as Trellis gave it.
+    var stateBefore: String { path + "/state-before.json" }
+    /// What `state pull` printed.
+    func pulled(_ phase: Phase) -> String { "\(path)/\(phase.rawValue).json" }
+    var metadata: String { exchange + "/metadata.json" }
+    var gitScratch: String { path + "/git" }
+
+    /// What the log masks: for as long as the folder stands.
+    var keptSecrets: String { path + "/masking.json" }
+
+    /// What holds secrets in clear and is not needed once the engine is gone.
+    var confidential: [String] {
+        [
+            variables, ephemeralVariables, plan, planJSON, artifact, stateBefore, metadata, gitScratch,
+            pulled(.pullBefore), pulled(.pullAfter),
+        ]
+    }
+}

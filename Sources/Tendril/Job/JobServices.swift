@@ -1,0 +1,94 @@
+import Domain
+import Wire
+
+/// Runs phases, each at most once in the life of its job.
+protocol PhaseRunning: Sendable {
+    /// Runs `command` to its end. Where an earlier Tendril began the phase: waits for that run's end, or returns the
+    /// one that was recorded; a phase that has begun is never begun again.
+    ///
+    /// Cancelling the task leaves the engine alone, and throws `CancellationError`.
+    ///
+    /// - Throws: where the engine was not run.
+    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd
+
+    /// When the phase's engine ran; nil where that is not recorded.
+    func span(of phase: String, in folder: JobFolder) async -> PhaseSpan?
+}
+
+/// When an engine ran.
+struct PhaseSpan: Hashable, Sendable {
+    /// When its executable took over.
+    var execAt: Timestamp
+    var endedAt: Timestamp
+}
+
+extension PhaseRunning {
+    func span(of phase: String, in folder: JobFolder) async -> PhaseSpan? { nil }
+}
+
+/// Ends whatever phase of the job is running.
+protocol Stopper: Sendable {
+    /// One SIGINT, much later a second, last SIGKILL: for the phase that runs now, each once, also where a job that
+    /// was taken up again is asked once more. Returns at once.
+    func stop()
+
+    /// SIGKILL at once, for the phase that runs now. Returns at once; asking again changes nothing.
+    func kill()
+}
+
+/// The job's log.
+protocol JobLogging: Sendable {
+    /// Appends a SYSTEM line. It stands in the capture when this returns.
+    func note(_ text: String) async
+
+    /// Ships all that was captured, however long that takes, and says how the log ends. Nothing is noted afterwards.
+    /// Called again by a Tendril that was restarted in between.
+    func finish() async -> LogClosingMessage
+
+    /// Ships the whole capture once more, after Trellis found it different; nil where that can't be done.
+    func resend() async -> LogClosingMessage?
+
+    /// Stops shipping, for good in this process: the job runs on without it.
+    func letGo() async
+
+    /// What an apply began and did not finish, by its own words; masked.
+    func unfinished() async -> [String]
+
+    /// What the engine said was wrong, masked; errors only from `start` on.
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics
+}
+
+extension JobLogging {
+    func resend() async -> LogClosingMessage? { nil }
+    func unfinished() async -> [String] { [] }
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
+    func letGo() async {}
+}
+
+/// Takes secrets out of text.
+protocol TextMasking: Sendable {
+    func mask(_ text: String) -> String
+    /// Takes secrets out of every string, name, and number in `value`.
+    func mask(_ value: JSONValue) -> JSONValue
+}
+
+extension TextMasking {
+    func mask(_ value: JSONValue) -> JSONValue { value.mapStrings { mask($0) } }
+}
+
+/// What one job needs around its engine.
+struct JobServices: Sendable {
+    var phases: any PhaseRunning
+    var stopper: any Stopper
+    var log: any JobLogging
+    var masker: any TextMasking
+}
+
+/// Makes the equipment of a job.
+protocol JobServicesFactory: Sendable {
+    /// Opens the log of the job in its folder, which is there, and begins to ship it.
+    ///
+    /// `secrets` is nil where Trellis does not tell them any more (the lease was lost while this Tendril was away):
+    /// then nothing that was captured may leave this machine.
+    func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices
+}

@@ -1,0 +1,138 @@
+import Domain
+import Wire
+
+/// The equipment of a real job: supervisors, capture files and the shipper.
+@Sendable func makeEquipment(
+    _ trellis: any TrellisClient, _ configuration: TendrilConfiguration, _ clock: ServerClock
+) -> any JobServicesFactory {
+    StandardJobServices(
+        trellis: trellis, clock: clock, token: configuration.token,
+        timing: StopEscalation.Timing(
+            secondInterrupt: configuration.secondInterruptAfter, kill: configuration.killAfter),
+        bound: CaptureLimit(bytes: configuration.unshippedLimit))
+}
+
+struct StandardJobServices: JobServicesFactory {
+    var trellis: any TrellisClient
+    var clock: ServerClock
+    /// The Tendril's: the seal of the SYSTEM lines comes from it.
+    var token: String
+    var timing: StopEscalation.Timing
+    var bound = CaptureLimit()
+
+    func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
+        let log = JobLog(
+            folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
+            seal: SystemSeal(token: token, lease: lease),
+            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), bound: bound)
+        let stop = StopRequest()
+        // Without the secrets nothing can be masked: what was captured stays on this machine.
+        guard secrets != nil else {
+            let silent = WithheldLog(log: log)
+            return JobServices(
+                phases: StoppablePhaseRunner(stop: stop, timing: timing, log: log), stopper: stop, log: silent,
+                masker: WithholdingMasker())
+        }
+        log.start()
+        return JobServices(
+            phases: StoppablePhaseRunner(stop: stop, timing: timing, log: log), stopper: stop,
+            log: ShippedLog(log: log),
+            masker: log.masker)
+    }
+}
+
+/// Phases that end when the job is to stop.
+struct StoppablePhaseRunner: PhaseRunning {
+    var stop: StopRequest
+    var timing: StopEscalation.Timing
+    var log: JobLog
+
+    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
+        let end = try await PhaseRunner().run(command, in: folder, stop: stop, timing: timing) { log.note($0) }
+        let phase = folder.phase(command.name)
+        let leftovers = phase.leftBehind()
+        for sentence in Leftover.sentences(leftovers) { log.note(sentence) }
+        if !leftovers.isEmpty { try? Posix.remove(phase.leftovers) }
+        return end
+    }
+
+    func span(of phase: String, in folder: JobFolder) async -> PhaseSpan? {
+        guard let start = try? folder.phase(phase).start(), let execAt = start.execAt,
+            let end = try? folder.phase(phase).end()
+        else { return nil }
+        return PhaseSpan(execAt: Timestamp(milliseconds: execAt), endedAt: Timestamp(milliseconds: end.endedAt))
+    }
+}
+
+/// The log of a job whose secrets nobody tells any more.
+struct WithheldLog: JobLogging {
+    var log: JobLog
+
+    func note(_ text: String) async { log.note(text) }
+
+    func finish() async -> LogClosingMessage {
+        LogClosingMessage(digest: nil, incomplete: "The lease was lost before the log could be shipped.")
+    }
+}
+
+/// Lets nothing through.
+struct WithholdingMasker: TextMasking {
+    func mask(_ text: String) -> String { "(withheld: the job's secrets are not known any more)" }
+
+    func mask(_ value: JSONValue) -> JSONValue { .object([:]) }
+}
+
+extension StopRequest: Stopper {
+    func stop() { make() }
+    func kill() { forceIt() }
+}
+
+/// The log of a job, as the runner sees it.
+struct ShippedLog: JobLogging {
+    var log: JobLog
+
+    func note(_ text: String) async { log.note(text) }
+    func finish() async -> LogClosingMessage { await log.finish() }
+    func resend() async -> LogClosingMessage? { await log.resend() }
+    func unfinished() async -> [String] { await log.unfinished() }
+    func letGo() async { await log.stop() }
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
+        await log.diagnostics(errorsFrom: start)
+    }
+}
+
+/// One job's log, on its way to Trellis.
+struct HTTPLogSink: LogSink {
+    var job: JobID
+    var trellis: any TrellisClient
+    var clock: ServerClock
+
+    func append(_ logs: AppendLogsRequest) async throws -> LogCursorResponse {
+        try await judged { try await trellis.append(job, onServerTime(logs)) }
+    }
+
+    func cursor(epoch: Int) async throws -> LogCursorResponse {
+        try await judged { try await trellis.cursor(job, epoch: epoch) }
+    }
+
+    /// Times are told on Trellis' clock. They don't count for an append's identity, so a retry may differ in them.
+    private func onServerTime(_ logs: AppendLogsRequest) -> AppendLogsRequest {
+        let offset = clock.offset
+        guard offset != 0 else { return logs }
+        var logs = logs
+        for index in logs.chunks.indices {
+            logs.chunks[index].times = logs.chunks[index].times?.map { $0.count == 2 ? [$0[0], $0[1] + offset] : $0 }
+        }
+        return logs
+    }
+
+    /// Tells what is worth another try from what is not.
+    private func judged<Value>(_ call: () async throws -> Value) async throws -> Value {
+        do {
+            return try await call()
+        } catch let error as TrellisCallError where !error.isTransient && !error.isUnauthorised {
+            if error.isLeaseLost { throw LogSinkError.leaseLost }
+            throw error.isConflict ? LogSinkError.diverged(error.sentence) : LogSinkError.refused(error.sentence)
+        }
+    }
+}

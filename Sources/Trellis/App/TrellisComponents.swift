@@ -1,0 +1,129 @@
+internal import Domain
+internal import Foundation
+internal import Hummingbird
+internal import HummingbirdCore
+internal import HummingbirdTLS
+internal import LiveFeed
+internal import Logging
+internal import NIOSSL
+internal import Storage
+internal import WebSocket
+
+/// The parts of the server and how they hang together.
+struct TrellisComponents {
+    var configuration: TrellisConfiguration
+    var store: any Store
+    var vault: Vault
+    var feeds: Feeds
+    var ambient: SystemDependencies
+    var credentials: Credentials
+
+    /// True where browsers reach us over TLS.
+    var isSecure: Bool { configuration.tls != nil || configuration.publicURL?.hasPrefix("https://") == true }
+
+    /// The open Realtime connections.
+    let connections = RealtimeConnections()
+
+    /// What the Tendrils say that they have.
+    let leases = ReportedLeases()
+
+    var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
+
+    private var realtimeDoor: RealtimeAuthorization {
+        RealtimeAuthorization(
+            access: access, origins: origins, cookie: cookie, connections: connections,
+            limit: configuration.limits.realtime.connections)
+    }
+
+    private var realtimeParts: RealtimeDependencies {
+        RealtimeDependencies(
+            feeds: feeds, access: access, connections: connections, limits: configuration.limits.realtime,
+            ambient: ambient)
+    }
+
+    var origins: AllowedOrigins {
+        AllowedOrigins(
+            host: configuration.host, port: configuration.port, isTLS: configuration.tls != nil,
+            publicURL: configuration.publicURL)
+    }
+
+    var publicURL: String {
+        if let url = configuration.publicURL { return url }
+        let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        return "\(isSecure ? "https" : "http")://\(host):\(configuration.port)"
+    }
+
+    var cookie: SessionCookie { SessionCookie(publicURL: publicURL) }
+
+    func router() async throws -> Router<TrellisContext> {
+        let resources = Bundle.module.bundlePath + "/Resources"
+        let assets = try Assets(folder: resources + "/assets", bundle: resources + "/bundle")
+        let renderer = try await PageRenderer(folder: resources + "/templates", assets: assets.path)
+        let router = Router(context: TrellisContext.self)
+        router.addMiddleware {
+            SecurityHeaders(isSecure: isSecure)
+            ErrorMiddleware()
+            HostCheck(origins: origins)
+            CanonicalPaths()
+            assets.routes
+            Authentication(access: access, tendrils: store, origins: origins, cookie: cookie)
+            ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
+            StreamLimit(limits: configuration.limits.streams)
+        }
+        HealthRoutes(store: store).add(to: router)
+        let records = JobResponses(store: store, ambient: ambient)
+        let vines = VineService(store: store, ambient: ambient, rules: configuration.rules)
+        let jobs = JobService(
+            store: store, vines: vines, vault: vault, bell: feeds.bell, ambient: ambient)
+        try addAPI(to: router, vines: vines, jobs: jobs, records: records)
+        PageRoutes(renderer: renderer, jobs: jobs, records: records, lines: LineWindowReader(store: store))
+            .add(to: router)
+        return router
+    }
+
+    private func addAPI(
+        to router: Router<TrellisContext>, vines: VineService, jobs: JobService, records: JobResponses
+    ) throws {
+        let signIn = SignIn(
+            access: store, credentials: credentials, origins: origins, publicURL: publicURL, cookie: cookie,
+            onSignOut: connections.end)
+        RealtimeRoutes(door: realtimeDoor).add(to: router)
+        router.post("sign-in", use: signIn.signIn)
+        router.post("sign-out", use: signIn.signOut)
+        let api = APIGroup(group: router.group("api"))
+        AccessRoutes(
+            access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
+            onRevoked: connections.end
+        ).add(to: api)
+        api.post("sign-in-links", use: signIn.makeLink)
+        VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
+        StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
+        JobRoutes(service: jobs, records: records).add(to: api)
+        LogRoutes(
+            store: store, feeds: feeds,
+            searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
+        ).add(to: api)
+        WorkerRoutes(
+            service: WorkerService(
+                store: store, credentials: credentials, ambient: ambient, leases: leases,
+                metadataBytes: configuration.limits.metadataBytes),
+            bell: feeds.bell,
+            limits: configuration.limits
+        ).add(to: api)
+    }
+
+    /// HTTP/1.1 with WebSockets, over TLS where certificates are given.
+    func server() throws -> HTTPServerBuilder {
+        var connections = configuration.limits.connections
+        connections.connections = min(connections.connections, OpenFiles.connections(of: OpenFiles.raiseLimit()))
+        let plain = HTTPServerBuilder.http1(
+            webSocket: RealtimeEndpoint(door: realtimeDoor, parts: realtimeParts),
+            limits: configuration.limits.webSocket, connections: connections,
+            closesAfterEachRequest: configuration.publicURL != nil)
+        guard let tls = configuration.tls else { return plain }
+        let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map(NIOSSLCertificateSource.certificate)
+        let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
+        return try .tls(
+            plain, tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+    }
+}

@@ -1,0 +1,92 @@
+internal import Domain
+internal import Storage
+internal import Wire
+
+/// Takes the lease of a started job away from a Tendril that can't be reached. The job ends; what its Tendril still has
+/// to tell (log, state, outcome) is taken in when it comes back, and nothing is applied again on its own.
+struct LeaseRevocation: Sendable {
+    var store: any Store
+    var ambient: SystemDependencies
+
+    /// A person gives the job up. - Throws: ``Refusal`` `.conflict` where ``GiveUpRule`` does not allow it.
+    func job(_ id: JobID, by user: String) async throws -> Job {
+        guard let job = try await store.outline(of: id) else { throw Refusal(.notFound, "There is no such job.") }
+        let now = ambient.now()
+        let tendril = try await tendril(of: job)
+        let name = tendril?.name ?? "its Tendril"
+        let ground: String
+        switch GiveUpRule.judge(job, tendril: tendril, at: now) {
+        case .silent:
+            let silence = tendril?.lastSeenAt.map { " for \(Self.phrase(now.milliseconds(since: $0)))" } ?? ""
+            ground = "no contact with \(name)\(silence)"
+        case .unstoppable:
+            ground =
+                "Terraform did not exit within \(GiveUpRule.patience / 1000) s of the order to kill it, although "
+                + "\(name) is connected"
+        case .later(let moment):
+            throw Refusal(
+                .conflict,
+                "\(name) is killing Terraform. If it is still running in "
+                    + "\(Self.phrase(moment.milliseconds(since: now))), you can give up the job.")
+        case .refused(let reason): throw Refusal(.conflict, reason)
+        }
+        guard let lease = job.lease else { throw Refusal(.conflict, "Nobody holds the job.") }
+        return try await take(lease, status: job.status, reason: "Given up by \(user): \(ground).")
+    }
+
+    /// What the API tells about it; nil where nothing runs that could be given up.
+    func record(of job: Job) async throws -> GiveUpRecord? {
+        guard job.state.engine.holdsVine else { return nil }
+        switch GiveUpRule.judge(job, tendril: try await tendril(of: job), at: ambient.now()) {
+        case .silent: return GiveUpRecord(allowed: true, reason: "Its Tendril can't be reached.")
+        case .unstoppable:
+            return GiveUpRecord(allowed: true, reason: "Terraform did not exit when it was killed.")
+        case .later(let moment):
+            return GiveUpRecord(
+                allowed: false, reason: "Terraform is being killed. If it keeps running, you can give up the job.",
+                allowedFrom: moment)
+        case .refused(let reason): return GiveUpRecord(allowed: false, reason: reason)
+        }
+    }
+
+    private func tendril(of job: Job) async throws -> Tendril? {
+        guard let lease = job.lease else { return nil }
+        return try await store.tendril(lease.worker)
+    }
+
+    /// Time is up for the job of `lease`.
+    func lease(_ lease: Lease, because loss: LeaseWatch.Loss) async throws {
+        guard let job = try await store.outline(of: lease.job), job.lease == lease, job.state.engine.holdsVine else {
+            return
+        }
+        let name = try await store.tendril(lease.worker)?.name ?? "its Tendril"
+        let reason =
+            switch loss {
+            case .silent(let minutes): "Given up: no contact with \(name) for \(minutes) minutes."
+            case .unnamed: "Given up: \(name) no longer knows this job; its folder is missing or unreadable."
+            }
+        _ = try await take(lease, status: job.status, reason: reason)
+    }
+
+    private func take(_ lease: Lease, status: JobStatus, reason: String) async throws -> Job {
+        // The error message stays; the outcome is replaced when the Tendril comes back and reports the real one. So
+        // only the outcome says what is not known yet. A cancelled job has no error message.
+        let unknown = "It isn't known what Terraform did after that. If it held the state lock, it still does."
+        let facts = JobFields(
+            errorMessage: status == .processing ? reason : nil,
+            outcome: Outcome(
+                result: .unknown, summary: status == .processing ? unknown : "\(reason) \(unknown)"),
+            notes: ["\(reason) \(unknown)"])
+        let events: [JobEvent] = [
+            .giveUp(epoch: lease.epoch),
+            .closeLog(
+                epoch: lease.epoch, .incomplete(reason: "The Tendril was given up; what it had not sent is missing.")),
+        ]
+        return try await store.change(lease.job, events, facts: facts, at: ambient.now()).job
+    }
+
+    private static func phrase(_ milliseconds: Int64) -> String {
+        let seconds = max(0, milliseconds) / 1000
+        return seconds < 120 ? "\(seconds) s" : "\(seconds / 60) min"
+    }
+}

@@ -1,0 +1,105 @@
+internal import Domain
+internal import Storage
+internal import TextSearch
+
+/// One segment of a search.
+struct SegmentSearch {
+    let lines: VisibleLines
+    let query: SearchQuery
+    /// The last line that counts: later ones have come since.
+    let until: Int64
+    /// So many hits may still be told.
+    let room: Int
+    let limits: SearchLimits
+
+    private(set) var hits: [LogSearch.Hit] = []
+    private(set) var scanned: Int64 = 0
+    private(set) var reason: String?
+
+    init(lines: VisibleLines, query: SearchQuery, until: Int64, room: Int, limits: SearchLimits) {
+        (self.lines, self.query, self.until, self.room, self.limits) = (lines, query, until, room, limits)
+    }
+
+    mutating func run(_ scanner: LineScanner, until deadline: ContinuousClock.Instant) {
+        scanned = min(until, lines.nextLine - 1)
+        var streams = StreamCursor(lines.streams)
+        var last = lines.firstLine
+        do throws(SearchError) {
+            var full = false
+            let (first, from, until, room, wanted) = (lines.firstLine, query.from, until, room, query.streams)
+            var found: [LogSearch.Hit] = []
+            defer { hits = found }
+            try lines.text.scan(scanner, until: deadline) { text, hit in
+                last = first + Int64(hit.line)
+                guard last <= until else { return false }
+                guard last >= from, streams.isIn(wanted, line: hit.line) else { return true }
+                guard found.count < room else {
+                    full = true
+                    return false
+                }
+                found.append(
+                    LogSearch.Hit(
+                        line: last, column: text.utf16Count(hit.lineStart..<hit.range.lowerBound),
+                        length: text.utf16Count(hit.range)))
+                return true
+            }
+            if full {
+                scanned = last - 1
+                reason = limits.tooMany
+            }
+        } catch {
+            scanned = last
+            reason = error.sentence
+        }
+    }
+}
+
+/// Tells of which stream a line is; asked in order.
+private struct StreamCursor {
+    private let runs: [VisibleLines.StreamRun]
+    private var run = 0
+    private var end = 0
+
+    init(_ runs: [VisibleLines.StreamRun]) {
+        self.runs = runs
+        end = runs.first?.lines ?? 0
+    }
+
+    mutating func isIn(_ streams: Set<LogStream>, line: Int) -> Bool {
+        guard streams.count < LogStream.allCases.count else { return true }
+        while line >= end, run + 1 < runs.count {
+            run += 1
+            end += runs[run].lines
+        }
+        return run < runs.count && streams.contains(runs[run].stream)
+    }
+}
+
+extension [UInt8] {
+    fileprivate func scan(
+        _ scanner: LineScanner, until deadline: ContinuousClock.Instant,
+        _ body: (UnsafeBufferPointer<UInt8>, LineScanner.Hit) -> Bool
+    ) throws(SearchError) {
+        // Typed throws do not pass through `withUnsafeBufferPointer` yet.
+        let result = withUnsafeBufferPointer { bytes in
+            Result { () throws(SearchError) in try scanner.scan(bytes, until: deadline) { body(bytes, $0) } }
+        }
+        try result.get()
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    fileprivate func utf16Count(_ range: Range<Int>) -> Int {
+        let part = self[range]
+        return part.allSatisfy { $0 < 0x80 } ? part.count : String(decoding: part, as: UTF8.self).utf16.count
+    }
+}
+
+extension SearchError {
+    var sentence: String {
+        switch self {
+        case .invalid(let sentence): sentence
+        case .tooMuchWork: "The pattern takes too much work on this log; make it simpler."
+        }
+    }
+}

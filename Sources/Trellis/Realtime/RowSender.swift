@@ -1,0 +1,159 @@
+internal import LiveFeed
+internal import NIOCore
+internal import Synchronization
+internal import WebSocket
+
+/// What a delivery reads.
+protocol RowSource: Sendable {
+    /// The next rows, at once.
+    func next(bound: Int) -> RingReading<FeedRow>
+    /// The next rows from elsewhere, where the ring has lost the reader; nil where the delivery ends with that.
+    func missed() async throws -> [FeedRow]?
+    /// Whether ``frames(of:)`` is work that an event loop has no time for.
+    var isFiltered: Bool { get }
+    func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer]
+    /// Gives the cursor up.
+    func leave()
+}
+
+/// Hands what a cursor finds to a connection, as fast as that takes it.
+///
+/// All of it happens on the connection's event loop, without a task of its own; only pages that the ring has lost, and
+/// rows that must be looked into, are waited for. A connection that takes nothing costs nothing.
+final class RowSender: Sendable {
+    private struct State {
+        var source: (any RowSource)?
+        var isStarted = false
+        /// A page is read, or rows are filtered.
+        var isReading = false
+        /// Rows of a page that are still to be sent.
+        var page: ArraySlice<FeedRow> = []
+    }
+
+    private enum Step {
+        case send(any RowSource, ArraySlice<FeedRow>)
+        case filter(any RowSource, ArraySlice<FeedRow>)
+        case read(any RowSource)
+        case rest
+    }
+
+    private let connection: WebSocketConnection
+    private let burst: Int
+    private let state = Mutex(State())
+
+    private static let retry = TimeAmount.seconds(1)
+
+    /// - Parameter burst: bytes that are handed over between two looks at whether the connection takes more.
+    init(connection: WebSocketConnection, burst: Int) {
+        self.connection = connection
+        self.burst = burst
+    }
+
+    func follow(_ source: some RowSource) {
+        state.withLock { $0.source = source }
+    }
+
+    func start() {
+        state.withLock { $0.isStarted = true }
+        wake()
+    }
+
+    /// There is news. From any thread.
+    func wake() {
+        connection.eventLoop.execute { self.pump() }
+    }
+
+    /// Sends nothing more, and gives the cursor up.
+    func stop() {
+        let source = state.withLock { state in
+            defer { state.source = nil }
+            state.page = []
+            return state.source
+        }
+        source?.leave()
+    }
+
+    /// Sends until there is nothing more, or the connection takes no more. On the event loop.
+    func pump() {
+        while connection.isWritable {
+            switch step() {
+            case .send(let source, let rows): connection.send(source.frames(of: rows))
+            case .filter(let source, let rows): return filter(rows, for: source)
+            case .read(let source): return read(source)
+            case .rest: return
+            }
+        }
+    }
+
+    private func step() -> Step {
+        state.withLock { state in
+            guard let source = state.source, state.isStarted, !state.isReading else { return .rest }
+            func hand(_ rows: ArraySlice<FeedRow>) -> Step {
+                guard source.isFiltered else { return .send(source, rows) }
+                state.isReading = true
+                return .filter(source, rows)
+            }
+            if !state.page.isEmpty { return hand(Self.take(&state.page, bound: burst)) }
+            switch source.next(bound: burst) {
+            case .entries(let rows): return hand(rows[...])
+            case .atHead: return .rest
+            case .behind:
+                state.isReading = true
+                return .read(source)
+            }
+        }
+    }
+
+    private static func take(_ page: inout ArraySlice<FeedRow>, bound: Int) -> ArraySlice<FeedRow> {
+        var bytes = 0
+        let taken = page.prefix { row in
+            defer { bytes += row.cost }
+            return bytes < bound
+        }
+        page = page[taken.endIndex...]
+        return taken
+    }
+
+    /// Looks into rows away from the event loop, and sends what passes.
+    private func filter(_ rows: ArraySlice<FeedRow>, for source: any RowSource) {
+        let eventLoop = connection.eventLoop
+        WorkPool.filters.submit {
+            let frames = source.frames(of: rows)
+            eventLoop.execute { self.filtered(frames) }
+        }
+    }
+
+    private func filtered(_ frames: [ByteBuffer]) {
+        let isWanted = state.withLock { state in
+            state.isReading = false
+            return state.source != nil
+        }
+        guard isWanted else { return }
+        if !frames.isEmpty { connection.send(frames) }
+        pump()
+    }
+
+    private func read(_ source: any RowSource) {
+        let eventLoop = connection.eventLoop
+        Task {
+            do {
+                let rows = try await source.missed()
+                eventLoop.execute { self.took(rows) }
+            } catch {
+                // The store is away; nothing is lost by waiting.
+                eventLoop.scheduleTask(in: Self.retry) { self.took([]) }
+            }
+        }
+    }
+
+    /// - Parameter rows: nil where there will be no more.
+    private func took(_ rows: [FeedRow]?) {
+        let isWanted = state.withLock { state in
+            state.isReading = false
+            guard state.source != nil, let rows else { return false }
+            state.page = rows[...]
+            return true
+        }
+        if isWanted { pump() }
+    }
+}

@@ -1,0 +1,53 @@
+internal import Domain
+internal import Synchronization
+
+/// How fast one job's log may grow.
+public struct AppendRate: Sendable {
+    /// Chunks at once, and a second after that. An append has 4096 at most; each is a row.
+    public var burst: Int
+    public var perSecond: Int
+
+    public init(burst: Int = 40_960, perSecond: Int = 10_000) {
+        self.burst = burst
+        self.perSecond = perSecond
+    }
+}
+
+/// Keeps one loud job from taking the database from all others: one append of a job at a time, and so many chunks a
+/// second. What is refused comes again; nothing of it is lost.
+final class AppendRateLimit: Sendable {
+    private struct State {
+        var buckets: [JobID: TokenBucket] = [:]
+        var underWay: Set<JobID> = []
+    }
+
+    private let rate: AppendRate
+    private let state = Mutex(State())
+
+    init(rate: AppendRate) { self.rate = rate }
+
+    /// Runs `body` unless an append of the job is under way.
+    func one<Result>(of job: JobID, _ body: () async throws -> Result) async throws -> Result {
+        guard state.withLock({ $0.underWay.insert(job).inserted }) else {
+            throw Refusal(.tooMany, "Another append of this job is under way; one at a time.")
+        }
+        defer { state.withLock { _ = $0.underWay.remove(job) } }
+        return try await body()
+    }
+
+    /// - Throws: ``Refusal`` `.tooMany` where `chunks` more are too many now.
+    func check(_ chunks: Int, of job: JobID, at now: Timestamp) throws {
+        let isFine = state.withLock { state in
+            // Full buckets tell nothing; the map must not grow with the jobs of a year.
+            if state.buckets.count > 1000 { state.buckets = state.buckets.filter { !$0.value.isFull(at: now) } }
+            var bucket = state.buckets[job] ?? TokenBucket(capacity: rate.burst, perSecond: rate.perSecond, at: now)
+            defer { state.buckets[job] = bucket }
+            return bucket.take(chunks, at: now)
+        }
+        guard isFine else {
+            throw Refusal(
+                .tooMany,
+                "The job's log grows faster than \(rate.perSecond) chunks a second; send it again in a moment.")
+        }
+    }
+}

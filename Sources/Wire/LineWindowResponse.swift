@@ -1,0 +1,137 @@
+public import Domain
+
+/// `GET /api/jobs/{id}/logs/lines`: some of the log's lines as a person sees them.
+public struct LineWindowResponse: Codable, Sendable {
+    public struct Line: Codable, Sendable {
+        /// The line's number, from 1.
+        public var n: Int64
+        public var stream: LogStream
+        public var t: Timestamp
+        /// The visible text: no control sequences.
+        public var text: String
+        /// It goes on where the stream's previous line was cut.
+        public var continued: Bool
+        /// Offset (UTF-16 units) and ``TextStyle/key``, again and again; nil for a plain line, and where no styles were asked for.
+        public var runs: [JSONValue]?
+        /// What kind of diagnostic the line is part of.
+        public var mark: DiagnosticMarker.Kind?
+        /// The line names the diagnostic.
+        public var head: Bool?
+        /// The whole line's length in UTF-16 units, where `text` is only its beginning.
+        public var length: Int?
+
+        public init(
+            n: Int64, stream: LogStream, t: Timestamp, text: String, continued: Bool, runs: [JSONValue]? = nil,
+            mark: DiagnosticMarker.Kind? = nil, head: Bool? = nil, length: Int? = nil
+        ) {
+            self.n = n
+            self.stream = stream
+            self.t = t
+            self.text = text
+            self.continued = continued
+            self.runs = runs
+            self.mark = mark
+            self.head = head
+            self.length = length
+        }
+    }
+
+    /// Where a stream stands behind the log's last line: what a reader of the lines that follow goes on with.
+    public struct End: Codable, Sendable {
+        /// ``TextStyle/key``.
+        public var style: String?
+        /// The beginning of a control sequence that the last line was cut in.
+        public var rest: String?
+        /// An open diagnostic box: its kind, "open" while that is not known.
+        public var box: String?
+
+        public init(style: String?, rest: String?, box: String?) {
+            self.style = style
+            self.rest = rest
+            self.box = box
+        }
+    }
+
+    /// The number of the first line; what was asked for where there is none.
+    public var from: Int64
+    /// Lines in the whole log.
+    public var total: Int64
+    /// The log's last `seq` when this was read: what a feed goes on after.
+    public var seq: Int64
+    /// The first line's row, from 0, among the lines of the streams that were asked for; and how many rows there are.
+    public var row: Int64
+    public var rows: Int64
+    /// Lines of the whole log by stream.
+    public var counts: [String: Int64]
+    public var logState: String
+    public var lines: [Line]
+    /// By stream, only those that do not stand plain; only where the window reaches the log's end with all streams.
+    public var ends: [String: End]?
+
+    public init(
+        from: Int64, total: Int64, seq: Int64, row: Int64, rows: Int64, counts: [String: Int64], logState: String,
+        lines: [Line], ends: [String: End]? = nil
+    ) {
+        self.from = from
+        self.total = total
+        self.seq = seq
+        self.row = row
+        self.rows = rows
+        self.counts = counts
+        self.logState = logState
+        self.lines = lines
+        self.ends = ends
+    }
+}
+
+/// `GET /api/jobs/{id}/logs/outline`: where the whole log's diagnostics are.
+public struct LogOutlineResponse: Codable, Sendable {
+    public var total: Int64
+    public var seq: Int64
+    /// Numbers of the lines that name an error, in order.
+    public var errors: [Int64]
+    public var warnings: [Int64]
+    /// There are more than these.
+    public var capped: Bool
+
+    public init(total: Int64, seq: Int64, errors: [Int64], warnings: [Int64], capped: Bool) {
+        self.total = total
+        self.seq = seq
+        self.errors = errors
+        self.warnings = warnings
+        self.capped = capped
+    }
+}
+
+/// A line of `GET /api/jobs/{id}/logs/search`: a hit. Column and length in UTF-16 units of the visible text.
+public struct SearchHitMessage: Codable, Hashable, Sendable {
+    public var n: Int64
+    public var col: Int
+    public var len: Int
+
+    public init(n: Int64, col: Int, len: Int) {
+        self.n = n
+        self.col = col
+        self.len = len
+    }
+}
+
+/// The last line of `GET /api/jobs/{id}/logs/search`.
+public struct SearchEndMessage: Codable, Hashable, Sendable {
+    public var done: Bool
+    /// How many hits were told.
+    public var total: Int
+    /// The last line that was looked at.
+    public var scanned: Int64
+    /// Not everything was looked at; `reason` says why.
+    public var capped: Bool
+    public var reason: String?
+
+    public init(done: Bool, total: Int, scanned: Int64, capped: Bool, reason: String?) {
+        self.done = done
+        self.total = total
+        self.scanned = scanned
+        self.capped = capped
+        self.reason = reason
+    }
+}

@@ -1,0 +1,131 @@
+internal import ArgumentParser
+internal import Domain
+internal import Foundation
+internal import Logging
+internal import ServiceLifecycle
+internal import Wire
+
+/// `vintner up`: keeps one Trellis and K Tendrils running, as processes of their own.
+///
+/// One that ends is started again after a growing pause. At the end they are asked to stop, Tendrils first; engines run
+/// on under their supervisors and are taken up at the next start.
+struct UpService: Service {
+    var options: ServerOptions
+    var port: Int
+    var tendrils: Int
+    var care: StopOptions
+    var logLevel: String
+    var logger: Logger
+    /// Called once everything runs.
+    var onReady: @Sendable (VintnerClient) async throws -> Void
+
+    /// How long a part may take to end, before it is killed.
+    static let patience = Duration.seconds(8)
+
+    private var folder: LocalFolder { LocalFolder(options.data) }
+
+    func run() async throws {
+        try FileManager.default.createDirectory(atPath: "\(options.data)/run", withIntermediateDirectories: true)
+        for name in ["trellis"] + (1...max(1, tendrils)).map(Self.tendrilName) { await pidFile(name).endLeftover() }
+        let (stop, stopped) = AsyncStream<Void>.makeStream()
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let trellis = RestartingProcess(name: "trellis", logger: logger) { try startTrellis() }
+                group.addTask { try await trellis.run() }
+                let keepers = try await startTendrils(trellis, in: &group)
+                for await _ in stop { break }
+                // Tendrils first: they say goodbye to Trellis.
+                await withTaskGroup { stopping in for keeper in keepers { stopping.addTask { await keeper.stop() } } }
+                await trellis.stop()
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            stopped.finish()
+        }
+    }
+
+    private func startTendrils(
+        _ trellis: RestartingProcess, in group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws -> [RestartingProcess] {
+        guard let client = try await waitUntilReady(trellis) else { return [] }
+        var keepers: [RestartingProcess] = []
+        for number in 0..<tendrils {
+            let name = Self.tendrilName(number + 1)
+            let credentials = try await credentials(name, client)
+            let keeper = RestartingProcess(name: name, logger: logger, patience: Self.patience + .seconds(care.drain)) {
+                try startTendril(name, credentials, client.url)
+            }
+            group.addTask { try await keeper.run() }
+            keepers.append(keeper)
+        }
+        group.addTask { try await onReady(client) }
+        return keepers
+    }
+
+    /// The client, once Trellis answers; nil where it was stopped before. - Throws: where it does not come up.
+    private func waitUntilReady(_ trellis: RestartingProcess) async throws -> VintnerClient? {
+        let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+        while ContinuousClock.now < deadline, !Task.isShuttingDownGracefully {
+            if let token = folder.read("admin.token") {
+                let client = try VintnerClient(url: options.localURL(port: port), token: token)
+                if await client.isReady() { return client }
+            }
+            if trellis.failures > 2 { throw ExitCode(1) }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        if Task.isShuttingDownGracefully { return nil }
+        throw CommandFailure("Trellis did not answer within 30 seconds.")
+    }
+
+    private func credentials(_ name: String, _ client: VintnerClient) async throws -> RegisterWorkerResponse {
+        let file = "\(options.data)/tendrils/\(name)/credentials.json"
+        if let data = FileManager.default.contents(atPath: file) {
+            return try WireJSON.decode(RegisterWorkerResponse.self, from: data)
+        }
+        let worker: RegisterWorkerResponse = try await client.post("/api/workers", RegisterWorkerRequest(name: name))
+        try FileManager.default.createDirectory(
+            atPath: "\(options.data)/tendrils/\(name)", withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        guard
+            FileManager.default.createFile(
+                atPath: file, contents: try WireJSON.encode(worker), attributes: [.posixPermissions: 0o600])
+        else { throw CommandFailure("\(file) can't be written.") }
+        return worker
+    }
+
+    private func startTrellis() throws -> ChildProcess {
+        var arguments = [
+            "trellis", "--data", options.data, "--host", options.host, "--port", String(port), "--log-level", logLevel,
+        ]
+        if let cert = options.tlsCert, let key = options.tlsKey { arguments += ["--tls-cert", cert, "--tls-key", key] }
+        if let proxy = options.behindProxy { arguments += ["--behind-proxy", proxy] }
+        if options.allowFileGit { arguments.append("--allow-file-git") }
+        return try ChildProcess(
+            "trellis", arguments: arguments, environment: ProcessInfo.processInfo.environment,
+            pidFile: pidFile("trellis"))
+    }
+
+    private func startTendril(_ name: String, _ credentials: RegisterWorkerResponse, _ url: String) throws
+        -> ChildProcess
+    {
+        var environment = ProcessInfo.processInfo.environment
+        environment["TRELLIS_URL"] = url
+        environment["TENDRIL_ID"] = credentials.workerId.rawValue
+        environment["TENDRIL_TOKEN"] = credentials.workerToken
+        // One run root for all: a plan made by one can be applied by another.
+        var arguments = [
+            "tendril", "--work-dir", "\(options.data)/tendrils/\(name)", "--run-root", runRoot,
+            "--log-level", logLevel,
+        ]
+        arguments += care.arguments
+        if options.allowFileGit { arguments.append("--allow-file-git") }
+        return try ChildProcess(name, arguments: arguments, environment: environment, pidFile: pidFile(name))
+    }
+
+    /// One for all Tendrils. Another user gets nowhere into the data folder, so engines that run as one work beside it.
+    private var runRoot: String { care.runAs == nil ? "\(options.data)/vines" : "\(options.data)-vines" }
+
+    private func pidFile(_ name: String) -> PidFile { PidFile("\(options.data)/run/\(name).pid") }
+
+    private static func tendrilName(_ number: Int) -> String { "tendril-\(number)" }
+}

@@ -1,0 +1,172 @@
+import Domain
+import Synchronization
+import Testing
+
+@testable import LiveFeed
+
+@Suite struct LogFeedsTests {
+    @Test func everyReaderGetsEveryRowOnceAndInOrder() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source)
+        source.append(500)
+        try await withThrowingTaskGroup { group in
+            for reader in 0..<40 {
+                group.addTask {
+                    let wakeup = Wakeup()
+                    let after = Int64(reader * 10)
+                    let cursor = try await hub.follow(source.id, from: { _ in after }, wake: { wakeup.ring() })
+                    // Some read little at a time, and fall out of the ring.
+                    let seen = try await read(cursor, until: 3000, wakeup: wakeup, bound: reader % 3 == 0 ? 1 : 1 << 16)
+                    #expect(seen == Array(after + 1...3000))
+                    cursor.leave()
+                }
+            }
+            group.addTask {
+                for _ in 0..<2500 {
+                    source.append(bytes: 3000, telling: hub)
+                    await Task.yield()
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(hub.size == (0, 0))
+    }
+
+    @Test func withoutAPlaceItBeginsAtTheEnd() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source)
+        source.append(5)
+        let wakeup = Wakeup()
+        let reader = try await hub.follow(source.id) { wakeup.ring() }
+        #expect(reader.end == 5)
+        source.append(2, telling: hub)
+        #expect(try await read(reader, until: 7, wakeup: wakeup) == [6, 7])
+    }
+
+    @Test func aPlaceBeyondTheEndIsWaitedFor() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source)
+        source.append(2)
+        let wakeup = Wakeup()
+        let reader = try await hub.follow(source.id, from: { _ in 4 }, wake: { wakeup.ring() })
+        source.append(4, telling: hub)
+        #expect(try await read(reader, until: 6, wakeup: wakeup) == [5, 6])
+    }
+
+    @Test func theRowsOfACommitAreReadOnceForAllReaders() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source)
+        var readers: [(LogReader, Wakeup)] = []
+        for _ in 0..<100 {
+            let wakeup = Wakeup()
+            readers.append((try await hub.follow(source.id) { wakeup.ring() }, wakeup))
+        }
+        #expect(source.state.withLock(\.ends) == 1)
+        for commit in 1...10 {
+            source.append(telling: hub)
+            for (reader, wakeup) in readers {
+                #expect(try await read(reader, until: Int64(commit), wakeup: wakeup) == [Int64(commit)])
+            }
+        }
+        #expect(source.state.withLock { $0.reads.count } <= 10)
+    }
+
+    @Test func readersThatAreBehindShareTheirPages() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source, limits: FeedLimits(pageBytes: 10_000))
+        source.append(1000, bytes: 100)
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<50 {
+                group.addTask {
+                    let wakeup = Wakeup()
+                    let reader = try await hub.follow(source.id, from: { _ in 0 }, wake: { wakeup.ring() })
+                    #expect(try await read(reader, until: 1000, wakeup: wakeup) == Array(1...1000))
+                }
+            }
+            try await group.waitForAll()
+        }
+        let reads = source.state.withLock(\.reads)
+        #expect(reads.count <= Set(reads).count * 2, "\(reads.count) reads of \(Set(reads).count) pages")
+    }
+
+    @Test func aStoreThatIsAwayForAMomentLosesNothing() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source)
+        let wakeup = Wakeup()
+        let reader = try await hub.follow(source.id) { wakeup.ring() }
+        source.state.withLock { $0.failures = 2 }
+        source.append(3, telling: hub)
+        #expect(try await read(reader, until: 3, wakeup: wakeup) == [1, 2, 3])
+    }
+
+    @Test func aJobThatIsNotThereIsSaid() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source)
+        await #expect(throws: Refusal.self) {
+            _ = try await hub.follow(JobID(randomBytes: [UInt8](repeating: 9, count: 16))) {}
+        }
+        #expect(hub.size == (0, 0))
+    }
+
+    @Test func manyReadersAreWokenLessOften() {
+        let limits = FeedLimits()
+        #expect(limits.pause(for: 1) == .milliseconds(5))
+        #expect(limits.pause(for: 200) == .milliseconds(5))
+        #expect(limits.pause(for: 1000) == .milliseconds(25))
+        #expect(limits.ringBound(among: 1) == 1 << 20)
+        #expect(limits.ringBound(among: 64) == 1 << 20)
+        #expect(limits.ringBound(among: 128) == 512 << 10)
+    }
+}
+
+@Suite struct TableFeedTests {
+    @Test func changesArePassedOnWithTheRowAsItStands() async throws {
+        let source = MemorySource()
+        let hub = TableFeed(source: source, now: { Timestamp(milliseconds: 1) })
+        let wakeup = Wakeup()
+        let reader = hub.follow { wakeup.ring() }
+        source.state.withLock { $0.records["a"] = #"{"id":"a","status":"QUEUED"}"# }
+        hub.told(.jobs, id: "a", .insert)
+        let row = try #require(try await next(reader, wakeup))
+        #expect(row.event == .insert)
+        #expect(row.columns["status"] == "QUEUED")
+        source.state.withLock { $0.records["a"] = #"{"id":"a","status":"CLAIMED"}"# }
+        hub.told(.jobs, id: "a", .update)
+        #expect(try await next(reader, wakeup)?.columns["status"] == "CLAIMED")
+    }
+
+    @Test func withoutReadersNothingIsRead() async throws {
+        let source = MemorySource()
+        let hub = TableFeed(source: source, now: { Timestamp(milliseconds: 1) })
+        source.state.withLock { $0.failures = 1 }
+        hub.told(.jobs, id: "a", .insert)
+        let wakeup = Wakeup()
+        let reader = hub.follow { wakeup.ring() }
+        guard case .atHead = reader.next(bound: 1) else { Issue.record("a row from before"); return }
+        #expect(source.state.withLock(\.failures) == 1)
+    }
+
+    @Test func aReaderThatFellOutIsToldSo() async throws {
+        let source = MemorySource()
+        let hub = TableFeed(source: source, limits: FeedLimits(ringBytes: 8000), now: { Timestamp(milliseconds: 1) })
+        let stuck = hub.follow {}
+        let wakeup = Wakeup()
+        let reader = hub.follow { wakeup.ring() }
+        for number in 0..<10 {
+            source.state.withLock { $0.records["\(number)"] = #"{"id":"\#(number)"}"# }
+            hub.told(.workers, id: "\(number)", .update)
+            _ = try await next(reader, wakeup)
+        }
+        guard case .behind = stuck.next(bound: 1) else { Issue.record("it was kept"); return }
+    }
+
+    private func next(_ reader: RowReader, _ wakeup: Wakeup) async throws -> FeedRow? {
+        while true {
+            switch reader.next(bound: 1) {
+            case .entries(let rows): return rows.first
+            case .behind: return nil
+            case .atHead: _ = await wakeup.next(timeout: .seconds(30))
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import Domain
+import Foundation
+import Synchronization
+import Wire
+
+@testable import Tendril
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Equipment whose phases are what a test says, and which remembers how they ended, as a supervisor does.
+final class FakeJobServices: JobServicesFactory, PhaseRunning, Stopper, JobLogging, TextMasking {
+    typealias Engine = @Sendable (PhaseCommand) async throws -> PhaseEnd
+
+    private struct State {
+        var notes: [String] = []
+        var commands: [PhaseCommand] = []
+        var runs: [String: Task<PhaseEnd, any Error>] = [:]
+        var stops = 0
+        var kills = 0
+        var finishes = 0
+        var secrets: [VineSecrets?] = []
+    }
+
+    private let state = Mutex(State())
+    private let engine: Engine
+    private let onStop: @Sendable () -> Void
+    let errorSummary: String?
+    let warnings: Int
+    let word: String
+
+    init(
+        masking word: String = "hush-hush", errorSummary: String? = nil, warnings: Int = 0,
+        onStop: @escaping @Sendable () -> Void = {},
+        engine: @escaping Engine
+    ) {
+        self.word = word
+        self.errorSummary = errorSummary
+        self.warnings = warnings
+        self.onStop = onStop
+        self.engine = engine
+    }
+
+    var notes: [String] { state.withLock { $0.notes } }
+    var commands: [PhaseCommand] { state.withLock { $0.commands } }
+    var phases: [String] { commands.map(\.name) }
+    var stops: Int { state.withLock { $0.stops } }
+    var kills: Int { state.withLock { $0.kills } }
+    var finishes: Int { state.withLock { $0.finishes } }
+    var secrets: [VineSecrets?] { state.withLock { $0.secrets } }
+
+    func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
+        state.withLock { $0.secrets.append(secrets) }
+        return JobServices(phases: self, stopper: self, log: self, masker: self)
+    }
+
+    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
+        let task = state.withLock { state in
+            let key = "\(folder.path) \(command.name)"
+            if let begun = state.runs[key] { return begun }
+            state.commands.append(command)
+            let task = Task { [engine] in try await engine(command) }
+            state.runs[key] = task
+            return task
+        }
+        // Who waits may be cancelled; what runs is not.
+        let (ends, end) = AsyncThrowingStream.makeStream(of: PhaseEnd.self)
+        Task {
+            switch await task.result {
+            case .success(let value):
+                end.yield(value)
+                end.finish()
+            case .failure(let error): end.finish(throwing: error)
+            }
+        }
+        for try await value in ends { return value }
+        throw CancellationError()
+    }
+
+    func stop() {
+        state.withLock { $0.stops += 1 }
+        onStop()
+    }
+
+    func kill() { state.withLock { $0.kills += 1 } }
+
+    func note(_ text: String) async { state.withLock { $0.notes.append(mask(text)) } }
+
+    func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
+        EngineDiagnostics(message: errorSummary, errors: errorSummary == nil ? 0 : 1, warnings: warnings)
+    }
+
+    func finish() async -> LogClosingMessage {
+        state.withLock { $0.finishes += 1 }
+        return LogClosingMessage(digest: LogDigest())
+    }
+
+    func mask(_ text: String) -> String { text.replacingOccurrences(of: word, with: "***") }
+}
+
+extension ChildProcess {
+    /// SIGINT to the process itself.
+    @discardableResult
+    func interrupt() -> Bool { kill(pid, SIGINT) == 0 }
+}
+
+/// Real processes, without a supervisor.
+enum DirectEngine {
+    static func run(
+        _ command: PhaseCommand, log: String = "/dev/null", _ started: @Sendable (ChildProcess) -> Void = { _ in }
+    ) async throws -> PhaseEnd {
+        let output = try open(command.stdoutFile ?? log)
+        let errors = try open(log)
+        let child = try ChildProcess(
+            "/bin/sh",
+            ["-c", #"cd "$0" && exec "$@""#, command.workingDirectory, command.executable] + command.arguments,
+            environment: command.environment, stdout: output.fileDescriptor, stderr: errors.fileDescriptor)
+        started(child)
+        let status = await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: child.wait()) }
+        }
+        return status >= 128 ? .signaled(status - 128) : .exited(code: status)
+    }
+
+    private static func open(_ path: String) throws -> FileHandle {
+        if Files.kind(of: path) == nil { try Files.create(Data(), at: path) }
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        if path != "/dev/null" { try file.seekToEnd() }
+        return file
+    }
+}
