@@ -13,6 +13,7 @@ STRICT := --explicit-target-dependency-import-check error
 .PHONY: run
 run: ## Install, build and start Vintner with the examples; print a sign-in link
 	@scripts/setup.sh
+	@scripts/bundle.sh
 	swift build -c release --product vintner $(STRICT)
 	.build/release/vintner up --data $(DATA) --port $(PORT) --example examples/orchard --example examples/frost
 
@@ -24,6 +25,7 @@ test: ## Install, check, build and run every test: unit, storage, end to end, pr
 .PHONY: build
 build: ## Build the program and the Swift tests
 	@scripts/setup.sh
+	@scripts/bundle.sh
 	swift build --build-tests $(STRICT)
 
 .PHONY: unit
@@ -44,12 +46,14 @@ format: ## Format the sources in place
 .PHONY: bench
 bench: ## Run the benchmarks and print a table
 	@scripts/setup.sh test
+	@scripts/bundle.sh
 	swift build -c release --product vintner $(STRICT)
 	.tools/venv/bin/python Benchmarks/bench.py
 
 .PHONY: shots
 shots: ## Take the screenshots of the README from a real run, light and dark
 	@scripts/setup.sh test
+	@scripts/bundle.sh
 	swift build --product vintner $(STRICT)
 	.tools/venv/bin/pip install --quiet --disable-pip-version-check 'pillow==12.0.0'
 	.tools/venv/bin/python Browser/shots.py

@@ -119,7 +119,7 @@ def test_other_pages(page: Page, planned, path: str, options, watcher: Watcher) 
 def test_vine_form_and_dialogs(page: Page, planned, options) -> None:
     page.goto("/dashboard/vines")
     page.get_by_role("button", name="New vine").click()
-    page.get_by_label("Text of the file").fill('variable "size" {\n  type = number\n}\nvariable "key" {\n  sensitive = true\n}\n')
+    page.get_by_label("File content").fill('variable "size" {\n  type = number\n}\nvariable "key" {\n  sensitive = true\n}\n')
     page.get_by_role("button", name="Add a variable").click()
     page.get_by_role("button", name="Add a sensitive variable").click()
     page.locator("[data-declared] button").first.click()

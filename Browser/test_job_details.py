@@ -1,6 +1,7 @@
 """D1–D3: the three collapsibles."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -83,6 +84,29 @@ def test_D3_execution_metadata_with_outputs_and_masks(page: Page, deployed) -> N
     expect(pane.locator(".mask")).to_contain_text("sensitive")
     expect(page.locator("body")).not_to_contain_text("s3cret-value-never-shown")
     expect(pane.locator("b")).to_have_count(0)
+
+
+def test_D_numbers_keep_their_digits(page: Page, api: Api) -> None:
+    numbers = ["12345678901234567890", "0.1000000000000000055", "9007199254740993", "-1.50"]
+    names = [f"n{number}" for number in range(len(numbers))]
+    main = "".join(f'variable "{name}" {{\n  type = number\n}}\noutput "{name}" {{\n  value = var.{name}\n}}\n' for name in names)
+    body = json.dumps({"project_name": "digits", "environment_stage": "dev", "source": {"type": "inline", "files": {"main.tf": main}}})
+    variables = ", ".join(f'"{name}": {number}' for name, number in zip(names, numbers))
+    made = api.session.post(f"{api.url}/api/vines", data=f'{body[:-1]}, "variables": {{{variables}}}}}', headers={"Content-Type": "application/json"})
+    assert made.ok, made.text
+    job = api.wait(api.deploy(made.json()["id"])["id"], "SUCCESS", log=True)
+    view = opened(page, job["id"])
+    for _ in ("the page's own data", "a fetch of the job"):
+        entries = page.get_by_role("region", name="Config Snapshot").get_by_role("region", name="Variables").locator("dd")
+        assert [entry.inner_text() for entry in entries.all()] == numbers
+        found = page.get_by_role("region", name="Execution Metadata").inner_text()
+        for number in (numbers[0], numbers[2]):
+            assert f": {number}" in found, found
+        page.get_by_role("button", name="Copy config JSON").click()
+        expect(view.announced()).to_have_text("Copied JSON")
+        assert all(f": {number}" in view.clipboard() for number in numbers)
+        with page.expect_response(re.compile(rf"/api/jobs/{job['id']}$")):
+            page.evaluate("async id => { const { get } = await import('/assets/js/lib/api.js'); await get(`/api/jobs/${id}`); }", job["id"])
 
 
 def test_D_sensitive_values_are_nowhere_on_the_page(page: Page, api: Api) -> None:

@@ -175,7 +175,7 @@ def test_P1_ends_right_without_a_live_feed(context: BrowserContext, api: Api, ga
     view = JobPage(context.new_page(), job["id"]).open().shows("PROCESSING")
     expect(view.feed).to_contain_text("Reconnecting")
     blocked = False
-    expect(view.feed).to_have_text("Live, by polling", timeout=20_000)
+    expect(view.feed).to_have_text("Live (polling)", timeout=20_000)
     go.open()
     view.shows("SUCCESS")
     expect(view.banner).to_have_attribute("data-banner", "SUCCESS")

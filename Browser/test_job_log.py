@@ -194,7 +194,7 @@ def test_L7_search_options_and_a_pattern_that_is_none(page: Page, deployed, watc
     view.find.fill(r"\): row-3[0-9]{2}$")
     expect(view.hits).to_have_text(re.compile(r"^\d+ of 100$"))
     view.find.fill("row-(")
-    expect(view.hits).to_have_text("not a pattern")
+    expect(view.hits).to_have_text("invalid pattern")
     expect(page.locator("[data-find-note]")).to_contain_text("missing closing parenthesis")
     view.find.fill("row-399")
     expect(view.hits).to_have_text("1 of 1")
@@ -286,13 +286,13 @@ def test_L8_timestamps_wrap_and_filter(page: Page, failed) -> None:
 def test_L8_download_plain_and_with_ansi(page: Page, deployed) -> None:
     view = JobPage(page, deployed["job"]["id"]).open().is_complete()
     texts = {}
-    for name in ("Plain text", "With colours (ANSI)"):
+    for name in ("Plain text", "With colors (ANSI)"):
         view.button("Download").click()
         with page.expect_download() as download:
             page.get_by_role("menuitem", name=name).click()
         assert view.job[:8] in download.value.suggested_filename
         texts[name] = download.value.path().read_text()
-    assert "\x1b[" in texts["With colours (ANSI)"] and "\x1b[" not in texts["Plain text"]
+    assert "\x1b[" in texts["With colors (ANSI)"] and "\x1b[" not in texts["Plain text"]
     assert "): row-400" in texts["Plain text"]
 
 

@@ -33,7 +33,7 @@ def test_A1_cancel_a_claimed_job(page: Page, api: Api) -> None:
     view = JobPage(page, work.id).open().shows("CLAIMED")
     view.button("Cancel").click()
     view.shows("CANCELLED", timeout=3000)
-    expect(view.banner).to_contain_text("Terraform never started: nothing was changed")
+    expect(view.banner).to_contain_text("Terraform did not start. Nothing changed.")
     assert api.get(f"/api/jobs/{work.id}")["engine_state"] == "NONE"
 
 
@@ -53,6 +53,35 @@ def test_A1_still_stopping_stands_until_the_engine_is_gone_then_the_verdict(page
     expect(view.banner).not_to_contain_text("still stopping")
     for fact in ("terraform apply was interrupted and ended with exit status 1", "state serial 41 → 42 written", "lock released", "log incomplete"):
         expect(view.banner).to_contain_text(fact)
+
+
+def test_B1_the_strip_shows_the_same_whatever_the_messages_say(page: Page, api: Api) -> None:
+    """Phases, waits and outcomes are fields of the API: no wording of a message or log line matters."""
+    shown = []
+    for wording in ("Running terraform {}", "Nu kör vi {}; vänta"):
+        work = claimed(api).start()
+        view = JobPage(page, work.id).open().shows("PROCESSING")
+        phases = []
+        for second, name in enumerate(("init", "plan")):
+            work.print(f"{wording.format(name)}\n", stream="SYSTEM")
+            if phases:
+                phases[-1]["ended_at"] = f"2026-01-01T00:00:0{second}Z"
+            phases.append({"name": name, "started_at": f"2026-01-01T00:00:0{second}Z"})
+            work.report(phases=phases)
+        # A line that names a phase, as no phase does.
+        work.print(f"{wording.format('apply')}\n", stream="SYSTEM")
+        expect(view.with_text("apply")).to_be_visible()
+        expect(page.locator(".phases li")).to_have_count(3)
+        running = page.locator(".phases").inner_text()
+        phases[-1]["ended_at"] = "2026-01-01T00:00:05Z"
+        ended = {"result": "FAILED", "phase": "plan", "exit_code": 7, "lock_released": True, "serial_before": 2, "serial_after": 2}
+        work.report(status="FAILED", engine_state="GONE", error_message="It broke", phases=phases, log={"incomplete": "cut"},
+                    outcome={**ended, "summary": f"{wording.format('x')}: ended; {work.id[:8]}, whatever; nothing was applied."})
+        view.shows("FAILED")
+        shown.append((re.sub(r"\d+", "0", running), view.banner.inner_text()))
+    assert shown[0] == shown[1]
+    assert "Init" in shown[0][0] and "Plan" in shown[0][0] and "Apply" not in shown[0][0]
+    assert "terraform plan ended with exit status 7" in shown[0][1] and "state serial 2, unchanged" in shown[0][1]
 
 
 def test_B1_each_banner_has_the_colour_of_its_status(page: Page, api: Api, planned, failed) -> None:

@@ -5,7 +5,7 @@ import uuid
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from harness import Api, Server, shell
+from harness import Api, Server, SimulatedTendril, shell
 from watcher import Watcher
 
 
@@ -55,10 +55,10 @@ def test_vine_from_pasted_files_is_planned(page: Page, api: Api, watcher: Watche
     page.get_by_role("button", name="New vine").click()
     page.get_by_label("Project").fill(project)
     page.get_by_label("Stage").fill("staging")
-    page.get_by_label("Text of the file").fill('variable "count_of" {}\nresource "terraform_data" "a" {\n  count = var.count_of\n}\n')
+    page.get_by_label("File content").fill('variable "count_of" {}\nresource "terraform_data" "a" {\n  count = var.count_of\n}\n')
     page.get_by_role("button", name="Add a file").click()
     page.get_by_label("File name").nth(1).fill("more.tf")
-    page.get_by_label("Text of the file").nth(1).fill('variable "password" {\n  sensitive = true\n}\n')
+    page.get_by_label("File content").nth(1).fill('variable "password" {\n  sensitive = true\n}\n')
     page.get_by_role("button", name="Add a variable").click()
     variable = page.locator('[data-pairs="variables"] .pair')
     variable.get_by_label("Name").fill("count_of")
@@ -154,6 +154,14 @@ def test_tendril_is_registered_and_its_token_shown_once(page: Page, api: Api) ->
     page.reload()
     expect(row).to_be_visible()
     assert token not in page.content()
+
+
+def test_a_draining_tendril_says_what_that_means(page: Page, api: Api) -> None:
+    tendril = SimulatedTendril(api).beat(draining=True)
+    page.goto("/dashboard/tendrils")
+    state = page.locator("tr", has_text=tendril.name).locator(".c-state")
+    expect(state).to_contain_text("DRAINING")
+    expect(state).to_contain_text("Takes no new jobs")
 
 
 def test_tendrils_show_status_slots_and_engines(page: Page, api: Api) -> None:

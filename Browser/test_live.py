@@ -305,7 +305,7 @@ def test_L10_lines_come_by_polling_where_connections_are_blocked(live: Live, how
     live.server.rows += rows(1, 30)
     live.page.clock.install()
     live.open()
-    expect(live.feed).to_have_text("Live, by polling")
+    expect(live.feed).to_have_text("Live (polling)")
     expect(live.page.locator(".feed .state")).to_have_attribute("title", re.compile("asks for new lines every second"))
     for last in (31, 32, 33):
         live.server.rows += [row(last)]
@@ -337,12 +337,12 @@ def test_L10_polling_that_gets_no_answer_is_not_called_live(live: Live, watcher:
     live.server.is_cut = True
     live.server.rows += rows(1, 3)
     live.open()
-    expect(live.feed).to_have_text("Live, by polling")
+    expect(live.feed).to_have_text("Live (polling)")
     live.log.refusal = 503
     expect(live.feed).to_contain_text("Reconnecting")
     live.log.refusal = 0
     live.server.rows += rows(4, 5)
-    expect(live.feed).to_have_text("Live, by polling", timeout=20_000)
+    expect(live.feed).to_have_text("Live (polling)", timeout=20_000)
     live.told(5)
 
 

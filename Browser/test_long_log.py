@@ -447,7 +447,7 @@ def test_L9_live_errors_are_gone_to(page: Page, simulated: SimulatedJob) -> None
     page.keyboard.press("e")
     expect(view.log.locator("[data-at]")).to_contain_text("Error: told live")
     page.keyboard.press("a")
-    expect(view.announced()).to_have_text("There are no warnings in this log")
+    expect(view.announced()).to_have_text("No warnings in this log")
 
 
 # ---- long lines

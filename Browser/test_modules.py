@@ -21,7 +21,7 @@ def parse(page: Page, lines: list) -> list:
     """Lines of one stream, or (line, continued), as text and runs of `offset:style key`."""
     return page.evaluate(
         """async lines => {
-          const { AnsiParser } = await import('/assets/js/job/ansi.js');
+          const { AnsiParser } = await import('/assets/js/job/text/ansi.js');
           const parser = new AnsiParser();
           return lines.map(line => {
             const [raw, continued] = Array.isArray(line) ? line : [line, false];
@@ -37,6 +37,28 @@ def parse(page: Page, lines: list) -> list:
 CASES = json.loads((ROOT / "Tests" / "Fixtures" / "log-text.json").read_text())
 
 
+IGNORED = [
+    ("*.log", ["a.log", "x/y/b.log"], ["a.log.txt", "log"]),
+    ("notes/", ["notes/a", "x/notes/b/c"], ["notes", "notesx/a"]),
+    ("/top.tf", ["top.tf"], ["x/top.tf"]),
+    ("docs/**/img", ["docs/img", "docs/a/b/img"], ["docs/a/b/img/c"]),
+    ("a?c[0-9]", ["abc1", "x/abc9"], ["abc", "a/c1"]),
+    ("[^a-c].md", ["d.md"], ["a.md"]),
+    ("*.log\n!keep.log", ["a.log"], ["keep.log"]),
+    ("# comment\n\n  build/**  ", ["build/x", "y/build/z/w"], ["# comment", "build"]),
+    ("a\\*b+(c).d", ["a*b+(c).d"], ["axb+(c).d", "a*b+(c)xd"]),
+    ("[z-a]", [], ["z", "m"]),
+]
+
+
+@pytest.mark.parametrize("text,out,kept", IGNORED, ids=lambda value: value if isinstance(value, str) else "")
+def test_ignore_rules(at_home: Page, text: str, out: list[str], kept: list[str]) -> None:
+    found = at_home.evaluate(
+        """async ([text, paths]) => { const { IgnoreRules } = await import('/assets/js/vines/ignore-rules.js');
+          const rules = new IgnoreRules(text); return paths.filter(path => rules.excludes(path)); }""", [text, [*out, *kept]])
+    assert found == out
+
+
 @pytest.mark.parametrize("case", CASES["ansi"], ids=lambda case: case["name"])
 def test_L2_ansi(at_home: Page, case: dict) -> None:
     assert parse(at_home, case["lines"]) == case["shown"]
@@ -46,8 +68,8 @@ def test_L2_ansi(at_home: Page, case: dict) -> None:
 def test_L8_marks(at_home: Page, case: dict) -> None:
     marks = at_home.evaluate(
         """async lines => {
-          const { Marker } = await import('/assets/js/job/marks.js');
-          const marker = new Marker();
+          const { DiagnosticMarker } = await import('/assets/js/job/text/diagnostics.js');
+          const marker = new DiagnosticMarker();
           const found = lines.map(text => ({ text, mark: null, head: false }));
           for (const line of found) marker.take(line);
           return found.map(line => line.mark && line.mark + (line.head ? "!" : ""));
@@ -56,7 +78,7 @@ def test_L8_marks(at_home: Page, case: dict) -> None:
 
 
 LIVE = """
-  const { LiveLines } = await import('/assets/js/job/live-lines.js');
+  const { LiveLines } = await import('/assets/js/job/feed/live-lines.js');
   const live = new LiveLines();
   let n = 1;
   const add = (stream_type, log_chunk, more = {}) => {
@@ -88,7 +110,7 @@ def test_L2_streams_do_not_leak_and_blocks_are_marked(at_home: Page) -> None:
 def test_L2_live_lines_go_on_where_the_window_ended(at_home: Page) -> None:
     made = at_home.evaluate(
         "async () => {" + LIVE + r"""
-          const { lineOf } = await import('/assets/js/job/line.js');
+          const { lineOf } = await import('/assets/js/job/text/line.js');
           const window = ['before', '╷', '│ '].map((text, i) => lineOf({ n: i + 1, stream: 'STDERR', t: '2026-01-01T00:00:00Z', text }));
           n = 4;
           live.resume({ STDOUT: { style: '1//0', rest: '\x1b[3' }, STDERR: { box: 'open' } }, window);
@@ -105,7 +127,7 @@ def test_L2_live_lines_go_on_where_the_window_ended(at_home: Page) -> None:
 def test_L2_a_long_line_is_folded_between_characters(at_home: Page) -> None:
     read = lambda text: at_home.evaluate(
         """async text => {
-          const { folded } = await import('/assets/js/job/line.js');
+          const { folded } = await import('/assets/js/job/text/line.js');
           const { text: kept, runs, length } = folded({ text, runs: [0, 'a', 4095, 'b', 5000, 'c'] });
           return [kept.length, runs, length];
         }""", text)
@@ -117,7 +139,7 @@ def test_L2_a_long_line_is_folded_between_characters(at_home: Page) -> None:
 def test_L6_pages_of_rows_are_bounded_and_keep_what_is_looked_at(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { RowPages } = await import('/assets/js/job/row-pages.js');
+          const { RowPages } = await import('/assets/js/job/viewer/row-pages.js');
           const pages = new RowPages({ maxLines: 1024, maxUnits: 1e6 });
           const line = n => ({ n, text: 'text' });
           for (let row = 0; row < 512; row += 1) pages.put(row, line(row + 1));
@@ -138,7 +160,7 @@ def test_L6_pages_of_rows_are_bounded_and_keep_what_is_looked_at(at_home: Page) 
 def test_L8_rows_of_some_streams_are_found_by_line(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { RowPages } = await import('/assets/js/job/row-pages.js');
+          const { RowPages } = await import('/assets/js/job/viewer/row-pages.js');
           const pages = new RowPages();
           // Every third line is shown; rows 100 to 399 are here.
           for (let row = 100; row < 400; row += 1) pages.put(row, { n: 3 * row, text: '' });
@@ -151,7 +173,7 @@ def test_L8_rows_of_some_streams_are_found_by_line(at_home: Page) -> None:
 def test_L6_outline_keeps_each_line_once_and_in_order(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { Outline } = await import('/assets/js/job/outline.js');
+          const { Outline } = await import('/assets/js/job/text/diagnostics.js');
           const outline = new Outline();
           for (const n of [50, 10, 50]) outline.add('error', n);
           outline.merge({ errors: [5, 10, 20], warnings: [7] });
@@ -162,9 +184,9 @@ def test_L6_outline_keeps_each_line_once_and_in_order(at_home: Page) -> None:
 
 
 LOADER = """
-  const { LineLoader } = await import('/assets/js/job/loader.js');
-  const { LineView } = await import('/assets/js/job/view.js');
-  const { LineStore } = await import('/assets/js/job/store.js');
+  const { LineLoader } = await import('/assets/js/job/feed/loader.js');
+  const { LineView } = await import('/assets/js/job/viewer/view.js');
+  const { LineStore } = await import('/assets/js/job/feed/store.js');
   const { ApiError } = await import('/assets/js/lib/api.js');
   const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
   const store = new LineStore();
@@ -189,15 +211,15 @@ LOADER = """
 def test_L6_rows_are_asked_for_once_and_ahead_of_the_reader(at_home: Page) -> None:
     asked = at_home.evaluate(
         "async () => {" + LOADER + """
-          loader.want(5000, 5100);
+          loader.request(5000, 5100);
           await wait(10);
-          loader.want(5000, 5100);
-          loader.want(5020, 5120, { direction: 1 });
+          loader.request(5000, 5100);
+          loader.request(5020, 5120, { direction: 1 });
           await wait(10);
           const before = asked.length;
-          loader.want(5300, 5400, { direction: 1 });
+          loader.request(5300, 5400, { direction: 1 });
           await wait(10);
-          loader.want(4950, 5050, { direction: -1 });
+          loader.request(4950, 5050, { direction: -1 });
           await wait(10);
           return [before, asked];
         }""")
@@ -209,12 +231,12 @@ def test_L6_what_is_no_longer_wanted_is_aborted(at_home: Page) -> None:
     asked, told = at_home.evaluate(
         "async () => {" + LOADER + """
           slow = 100;
-          loader.want(1000, 1100);
+          loader.request(1000, 1100);
           await wait(20);
-          loader.want(7000, 7100);
+          loader.request(7000, 7100);
           await wait(200);
           // A thumb that does not rest.
-          for (let row = 2000; row < 3000; row += 100) { loader.want(row, row + 50, { isMoving: true }); await wait(10); }
+          for (let row = 2000; row < 3000; row += 100) { loader.request(row, row + 50, { isMoving: true }); await wait(10); }
           await wait(300);
           return [asked, told];
         }""")
@@ -226,13 +248,13 @@ def test_L10_what_fails_is_tried_again_and_what_is_refused_is_not(at_home: Page)
     asked, told, refused = at_home.evaluate(
         "async () => {" + LOADER + """
           fail = new ApiError(503, 'Not now.');
-          loader.want(0, 50);
+          loader.request(0, 50);
           await wait(20);
           fail = null;
           await wait(900);
           const again = [asked.length, [...told]];
           fail = new ApiError(404, 'Gone.');
-          loader.want(9000, 9050);
+          loader.request(9000, 9050);
           await wait(1200);
           return [...again, [asked.length, told.at(-1)]];
         }""")
@@ -243,7 +265,7 @@ def test_L10_what_fails_is_tried_again_and_what_is_refused_is_not(at_home: Page)
 # ---- the scroll space
 
 SPACE = """
-  const { ScrollSpace } = await import('/assets/js/job/scroll-space.js');
+  const { ScrollSpace } = await import('/assets/js/job/viewer/scroll-space.js');
   const whole = 200_000_000, view = 600, cap = 8_000_000;
   const space = new ScrollSpace();
   space.resize(whole, view);
@@ -253,7 +275,7 @@ SPACE = """
 def test_L6_a_short_log_is_its_own_space(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { ScrollSpace } = await import('/assets/js/job/scroll-space.js');
+          const { ScrollSpace } = await import('/assets/js/job/viewer/scroll-space.js');
           const space = new ScrollSpace();
           space.resize(20_000, 600);
           const top = space.place(7000.5);
@@ -340,7 +362,7 @@ def test_L6_there_is_always_room_to_go_on_or_it_is_said(at_home: Page) -> None:
 def test_L6_a_log_outgrows_its_element_under_the_reader(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { ScrollSpace } = await import('/assets/js/job/scroll-space.js');
+          const { ScrollSpace } = await import('/assets/js/job/viewer/scroll-space.js');
           const space = new ScrollSpace({ cap: 10_000, edge: 1000 });
           space.resize(9000, 500);
           const top = space.place(4000);
@@ -354,7 +376,7 @@ def test_L6_a_log_outgrows_its_element_under_the_reader(at_home: Page) -> None:
 def test_L7_hits_of_a_line(at_home: Page) -> None:
     found = at_home.evaluate(
         """async () => {
-          const { firstFrom, hitsIn } = await import('/assets/js/job/hits.js');
+          const { firstFrom, hitsIn } = await import('/assets/js/job/search/search.js');
           const hits = [2, 5, 5, 9].map((n, col) => ({ n, col, len: 1 }));
           return [[1, 2, 3, 5, 6, 9, 10].map(n => firstFrom(hits, n)), [1, 2, 5, 9, 10].map(n => hitsIn(hits, n).map(hit => hit.col))];
         }""")
@@ -362,12 +384,12 @@ def test_L7_hits_of_a_line(at_home: Page) -> None:
 
 
 def test_L8_times_since_the_start(at_home: Page) -> None:
-    read = lambda ms: at_home.evaluate("async ms => (await import('/assets/js/job/timestamps.js')).sinceStart(ms).join('')", ms)
+    read = lambda ms: at_home.evaluate("async ms => (await import('/assets/js/job/text/timestamps.js')).sinceStart(ms).join('')", ms)
     assert [read(ms) for ms in (0, 134_267, 4_329_001, -3120)] == ["+00:00.000", "+02:14.267", "+1:12:09.001", "-00:03.120"]
 
 
 def test_L8_addresses_of_lines(at_home: Page) -> None:
-    read = lambda text: at_home.evaluate("async t => (await import('/assets/js/job/lines-hash.js')).readHash(t)", text)
+    read = lambda text: at_home.evaluate("async t => (await import('/assets/js/job/selection/selection.js')).readHash(t)", text)
     assert read("#L120") == {"from": 120, "to": 120}
     assert read("#L120-L131") == {"from": 120, "to": 131}
     assert read("#L131-L120") == {"from": 120, "to": 131}
@@ -378,12 +400,12 @@ def test_L8_addresses_of_lines(at_home: Page) -> None:
 def test_L5_what_is_asked_for_in_a_burst_runs_at_once_and_once_more(at_home: Page) -> None:
     runs = at_home.evaluate(
         """async () => {
-          const { seldom } = await import('/assets/js/lib/seldom.js');
+          const { throttle } = await import('/assets/js/lib/timing.js');
           const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
           const begun = performance.now();
           const runs = [];
           let busy = 0;
-          const ask = seldom(100, async () => { runs.push([Math.round(performance.now() - begun), busy += 1]); await wait(50); busy -= 1; });
+          const ask = throttle(100, async () => { runs.push([Math.round(performance.now() - begun), busy += 1]); await wait(50); busy -= 1; });
           for (let i = 0; i < 10; i += 1) { ask(); await wait(1); }
           await wait(400);
           ask();
@@ -409,8 +431,8 @@ def test_A1_a_job_that_cannot_be_stopped_can_be_given_up(page: Page) -> None:
     can = lambda **job: page.evaluate(
         """async job => {
           const [base] = document.querySelector('script[type=module]').src.split('/js/');
-          const { lastResorts } = await import(`${base}/js/job/last-resort.js`);
-          return lastResorts({ job: { status: 'CANCELLED', engine_state: 'STOPPING', ...job }, worker: null });
+          const { forceActions } = await import(`${base}/js/job/head/force-actions.js`);
+          return forceActions({ job: { status: 'CANCELLED', engine_state: 'STOPPING', ...job }, worker: null });
         }""", job)
     early, late = "2999-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
     assert can(forced=False)["force"] and not can(forced=False)["giveUp"]
@@ -419,13 +441,6 @@ def test_A1_a_job_that_cannot_be_stopped_can_be_given_up(page: Page) -> None:
     assert not can(forced=True, give_up={"allowed": False, "allowed_from": early})["giveUp"]
     assert not can(forced=True, give_up=None)["giveUp"]
     assert not can(forced=True, give_up={"allowed": True}, engine_state="GONE")["giveUp"]
-
-
-def test_L6_the_job_page_asks_for_all_its_modules_at_once(page: Page, planned) -> None:
-    page.goto(f"/dashboard/jobs/{planned['job']['id']}")
-    listed = page.locator('link[rel="modulepreload"], script[src]').evaluate_all("nodes => nodes.map(node => node.href ?? node.src)")
-    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.endsWith('.js'))")
-    assert sorted(set(loaded)) == sorted(set(listed))
 
 
 # ---- values of vines: nothing is lost on the way through the form
@@ -612,13 +627,13 @@ VINE = "11111111-2222-4333-8444-555555555555"
     # A folder of the Tendril's is not part of the cause.
     (f"open /srv/tendril-1/vines/{VINE}/modules/x.json: no such file\non /srv/tendril-1/vines/{VINE}/main.tf line 9", ["open modules/x.json: no such file", "", "", "main.tf:9", 0]),
     # Anything else is a cause as it stands.
-    ("Given up by ana: no contact with eu-west-1a for 52 s.", ["Given up by ana: no contact with eu-west-1a for 52 s", "", "", "", 0]),
+    ("Given up by ana: no heartbeatText with eu-west-1a for 52 s.", ["Given up by ana: no heartbeatText with eu-west-1a for 52 s", "", "", "", 0]),
     ("on", ["on", "", "", "", 0]),
     (None, ["", "", "", "", 0]),
 ])
 def test_B1_an_error_message_is_taken_apart(at_home: Page, message: str | None, found: list) -> None:
     read = at_home.evaluate(
-        """async ([message, ids]) => { const { diagnosticOf } = await import('/assets/js/job/diagnostic.js');
+        """async ([message, ids]) => { const { diagnosticOf } = await import('/assets/js/job/head/diagnostic.js');
           const { cause, more, address, place, others } = diagnosticOf(message, ids); return [cause, more, address, place, others]; }""", [message, [VINE]])
     assert read == found
 

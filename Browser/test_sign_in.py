@@ -126,7 +126,7 @@ def test_a_short_id_leads_to_the_job_and_keeps_the_line(page: Page, planned) -> 
 
 def test_a_short_id_of_nothing_says_so(page: Page, watcher: Watcher) -> None:
     watcher.network_may_fail = True
-    for text, said in ((uuid.uuid4().hex[:8], "No job's ID begins with"), ("zz", "Not a job ID")):
+    for text, said in ((uuid.uuid4().hex[:8], "No job's ID starts with"), ("zz", "Not a job ID")):
         answer = page.goto(f"/dashboard/jobs/{text}")
         assert answer and answer.status == 404
         expect(page.get_by_role("main")).to_contain_text(said)

@@ -154,7 +154,7 @@ def test_a_pasted_key_is_stored_whole(page: Page, api: Api, how: str) -> None:
     page.get_by_role("button", name="New vine").click()
     page.get_by_label("Project").fill(project)
     page.get_by_label("Stage").fill("dev")
-    page.get_by_label("Text of the file").fill(
+    page.get_by_label("File content").fill(
         'variable "key" {\n  type      = string\n  sensitive = true\n}\n'
         'output "lines" {\n  value = length(split("\\n", nonsensitive(var.key)))\n}\n')
     # The files declare it as sensitive, and it is offered as such.
@@ -183,7 +183,7 @@ def test_declared_variables_are_offered_and_checked(page: Page, api: Api) -> Non
     page.get_by_role("button", name="New vine").click()
     page.get_by_label("Project").fill(project)
     page.get_by_label("Stage").fill("dev")
-    page.get_by_label("Text of the file").fill(
+    page.get_by_label("File content").fill(
         'variable "size" {\n  type        = number\n  description = "How many rows"\n}\n'
         'variable "tags" {\n  type = map(string)\n  default = { a = "b" }\n}\n'
         'variable "zones" { type = list(string) }\nvariable "name" { type = string }\n')
@@ -235,6 +235,40 @@ def test_a_folder_is_uploaded_with_its_modules(page: Page, api: Api, tmp_path: P
     made = next(v for v in api.get(f"/api/vines?q={project}")["items"])
     assert made["source"]["files"] == {name: text for name, text in files.items() if "terraform." not in name and ".terraform" not in name}
     api.plan(made["id"])
+
+
+def test_an_upload_respects_the_ignore_file_and_names_what_it_leaves_out(page: Page, api: Api, tmp_path: Path) -> None:
+    root = tmp_path / "infra"
+    files = {"main.tf": BLANK, ".terraformignore": "# notes\nnotes/\n*.log\n!keep.log\n", "notes/a.md": "a", "mod/debug.log": "x", "keep.log": "y"}
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / "logo.png").write_bytes(b"\x89PNG\xff\xfe\x00")
+    page.goto("/dashboard/vines")
+    page.get_by_role("button", name="New vine").click()
+    page.locator("[data-folder-upload]").set_input_files(root)
+    names = page.get_by_label("File name")
+    expect(names).to_have_count(3)
+    assert sorted(names.nth(i).input_value() for i in range(3)) == [".terraformignore", "keep.log", "main.tf"]
+    notice = page.locator("[data-toasts]")
+    for text in ("3 files left out.", "Excluded by .terraformignore: mod/debug.log, notes/a.md.", "logo.png is not a text file."):
+        expect(notice).to_contain_text(text)
+    # The ignore file of the form holds for files that come later.
+    (tmp_path / "late.log").write_text("z")
+    page.locator("[data-file-upload]").set_input_files([tmp_path / "late.log"])
+    expect(notice).to_contain_text("late.log is excluded by .terraformignore. It was left out.")
+    expect(names).to_have_count(3)
+
+
+def test_warnings_of_a_vine_are_shown_in_the_list_and_the_form(page: Page, api: Api) -> None:
+    vine = api.vine(BLANK, sensitive_variables={"login": {"user": "ana", "password": "long-enough-to-mask"}})
+    assert len(vine["warnings"]) == 1
+    edit(page, vine)
+    expect(page.locator("tr", has_text=vine["project_name"]).locator(".c-vine .warned")).to_have_attribute("title", vine["warnings"][0])
+    expect(page.locator("[data-form-warnings]")).to_contain_text(vine["warnings"][0])
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="New vine").click()
+    expect(page.locator("[data-form-warnings]")).to_be_hidden()
 
 
 DROP = """
@@ -298,10 +332,10 @@ def test_an_empty_configuration_is_refused(page: Page, files: dict[str, str]) ->
     page.get_by_label("Stage").fill("dev")
     for number, (name, text) in enumerate(files.items()):
         page.get_by_label("File name").nth(number).fill(name)
-        page.get_by_label("Text of the file").nth(number).fill(text)
+        page.get_by_label("File content").nth(number).fill(text)
     page.get_by_role("button", name="Create vine").click()
     expect(page.locator("[data-form-error]")).to_contain_text("The configuration is empty.")
-    page.get_by_label("Text of the file").first.fill(BLANK)
+    page.get_by_label("File content").first.fill(BLANK)
     expect(page.locator("[data-form-error]")).to_be_hidden()
     page.evaluate("document.querySelector('[data-form]').reset()")
     page.once("dialog", lambda dialog: dialog.accept())

@@ -85,7 +85,7 @@ def test_after_create_the_next_step_is_plan(page: Page) -> None:
     page.get_by_role("button", name="New vine").click()
     page.get_by_label("Project").fill(project)
     page.get_by_label("Stage").fill("dev")
-    page.get_by_label("Text of the file").fill(TWO)
+    page.get_by_label("File content").fill(TWO)
     page.get_by_role("button", name="Create vine").click()
     step = page.get_by_role("group", name="Next step").get_by_role("button", name="Plan it")
     expect(step).to_be_focused()

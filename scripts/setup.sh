@@ -24,7 +24,8 @@ if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 2 ]; }; then
 fi
 
 # Installs missing Debian packages.
-packages=(git tar ca-certificates libsqlite3-dev libzstd-dev libpcre2-dev zlib1g-dev make python3 python3-venv)
+packages=(git tar ca-certificates libsqlite3-dev libzstd-dev libpcre2-dev zlib1g-dev make python3 python3-venv
+  esbuild)
 if [ "${1:-run}" = test ]; then packages+=(chromium fonts-dejavu-core node-typescript zstd); fi
 missing=()
 for package in "${packages[@]}"; do

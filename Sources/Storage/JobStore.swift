@@ -113,6 +113,8 @@ public struct JobFields: Hashable, Sendable {
     public var outcome: Outcome?
     public var changes: PlannedChanges?
     public var warnings: Int?
+    /// The engine's commands so far; a shorter list than the stored one is ignored.
+    public var phases: [JobPhase]?
     public var truncated: [String]?
     /// Merged into the job's metadata (``JSONValue/merging(_:)``).
     public var metadata: JSONValue?
@@ -128,7 +130,8 @@ public struct JobFields: Hashable, Sendable {
 
     public init(
         cancelledBy: String? = nil, errorMessage: String? = nil, outcome: Outcome? = nil,
-        changes: PlannedChanges? = nil, warnings: Int? = nil, truncated: [String]? = nil, metadata: JSONValue? = nil,
+        changes: PlannedChanges? = nil, warnings: Int? = nil, phases: [JobPhase]? = nil, truncated: [String]? = nil,
+        metadata: JSONValue? = nil,
         engine: Engine? = nil, runRoot: String? = nil, resolvedCommit: String? = nil,
         plannedState: StatePosition?? = nil, notes: [String] = []
     ) {
@@ -137,6 +140,7 @@ public struct JobFields: Hashable, Sendable {
         self.outcome = outcome
         self.changes = changes
         self.warnings = warnings
+        self.phases = phases
         self.truncated = truncated
         self.metadata = metadata
         self.engine = engine

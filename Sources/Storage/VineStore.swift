@@ -10,6 +10,9 @@ public protocol VineStore: Sendable {
 
     func vineSecrets(_ id: VineID) async throws -> VineSecrets
 
+    /// What users should know about the sensitive values (``VineSecrets/warnings``) of the vines that have any.
+    func vineWarnings(_ ids: [VineID]) async throws -> [VineID: [String]]
+
     /// The vine even after it was deleted (``Vine/deletedAt``): its states can still be read.
     func anyVine(_ id: VineID) async throws -> Vine?
 

@@ -78,6 +78,36 @@ public struct JobStatusResponse: Codable, Sendable {
     }
 }
 
+/// How the work of a job ended, as the API shows it.
+public struct OutcomeResponse: Codable, Hashable, Sendable {
+    public var result: Outcome.Result
+    public var phase: String?
+    public var exitCode: Int?
+    public var signal: Int?
+    public var stateSerialBefore: Int64?
+    public var stateSerialAfter: Int64?
+    /// The same as `state_serial_before` and `state_serial_after`, under their earlier names.
+    public var serialBefore: Int64?
+    public var serialAfter: Int64?
+    public var lockReleased: Bool?
+    public var unfinished: [String]?
+    public var summary: String
+
+    public init(_ outcome: Outcome) {
+        result = outcome.result
+        phase = outcome.phase
+        exitCode = outcome.exitCode
+        signal = outcome.signal
+        stateSerialBefore = outcome.serialBefore
+        stateSerialAfter = outcome.serialAfter
+        serialBefore = outcome.serialBefore
+        serialAfter = outcome.serialAfter
+        lockReleased = outcome.lockReleased
+        unfinished = outcome.unfinished
+        summary = outcome.summary
+    }
+}
+
 /// What a queued job waits for.
 public struct WaitResponse: Codable, Sendable {
     /// `job`, `lock`, `tendril`, `no_tendril`, `slot` or `nothing`.
@@ -86,12 +116,20 @@ public struct WaitResponse: Codable, Sendable {
     public var message: String
     public var jobId: JobID?
     public var workerId: TendrilID?
+    /// The name of `worker_id`.
+    public var workerName: String?
+    public var lockId: String?
 
-    public init(kind: String, message: String, jobId: JobID? = nil, workerId: TendrilID? = nil) {
+    public init(
+        kind: String, message: String, jobId: JobID? = nil, workerId: TendrilID? = nil, workerName: String? = nil,
+        lockId: String? = nil
+    ) {
         self.kind = kind
         self.message = message
         self.jobId = jobId
         self.workerId = workerId
+        self.workerName = workerName
+        self.lockId = lockId
     }
 }
 
@@ -119,7 +157,9 @@ public struct JobResponse: Codable, Sendable {
     public var logState: String
     /// Why the log is INCOMPLETE.
     public var logStateReason: String?
-    public var outcome: Outcome?
+    public var outcome: OutcomeResponse?
+    /// The engine's commands so far, in order.
+    public var phases: [JobPhase]
     public var waitingFor: WaitResponse?
     /// nil where nothing of the job runs that could be given up.
     public var giveUp: GiveUpRecord?
@@ -139,6 +179,8 @@ public struct JobResponse: Codable, Sendable {
     public var forced: Bool
     /// When that was decided.
     public var forcedAt: Timestamp?
+    /// When the job was taken from a Tendril that could not be reached.
+    public var givenUpAt: Timestamp?
     // How the engine is run; see ``RunOptions``.
     public var targets: [String]
     public var replace: [String]
@@ -167,7 +209,8 @@ public struct JobResponse: Codable, Sendable {
         engineState = job.state.engine
         logState = job.state.log.name
         logStateReason = job.state.log.reason
-        outcome = job.outcome
+        outcome = job.outcome.map(OutcomeResponse.init)
+        phases = job.phases
         vineId = job.vine
         assignedWorkerId = job.assignedWorker
         workerId = job.state.worker
@@ -178,6 +221,7 @@ public struct JobResponse: Codable, Sendable {
         cancelledBy = job.cancelledBy
         forced = job.state.isForced
         forcedAt = job.forcedAt
+        givenUpAt = job.givenUpAt
         targets = job.options.targets
         replace = job.options.replace
         refreshOnly = job.options.refreshOnly

@@ -214,6 +214,8 @@ public struct ReportStatusRequest: Codable, Sendable {
     public var changes: PlannedChanges?
     public var warnings: Int?
     public var truncated: [String]?
+    /// The engine's commands so far, in order.
+    public var phases: [JobPhase]?
     /// The engine that runs the job, with the start.
     public var engine: Engine?
     public var runRoot: String?

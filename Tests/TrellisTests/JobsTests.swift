@@ -145,6 +145,61 @@ import Wire
         }
     }
 
+    @Test func whatHappenedAndWhatAJobWaitsForAreFields() async throws {
+        try await TrellisHarness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            let made = try await api.makeJob(on: vine.id)
+            let tendril = try await api.makeTendril()
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, API.start).status == 200)
+            let phases =
+                #"[{"name": "init", "started_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T00:00:01Z"}, "#
+                + #"{"name": "plan", "started_at": "2026-01-01T00:00:01Z"}]"#
+            #expect(try await tendril.report(order, #""phases": \#(phases)"#).status == 200)
+            let next = try await api.makeJob(on: vine.id)
+            let waiting = try #require(try await api.get("/api/jobs/\(next.id)").decode(JobResponse.self).waitingFor)
+            #expect(waiting.kind == "job" && waiting.jobId == made.id)
+            var job = try await api.get("/api/jobs/\(made.id)").decode(JobResponse.self)
+            #expect(job.phases.map(\.name) == ["init", "plan"])
+            #expect(job.phases.map { $0.endedAt == nil } == [false, true])
+            let outcome =
+                #"{"result": "FAILED", "phase": "plan", "exit_code": 1, "serial_before": 3, "serial_after": 3, "#
+                + #""lock_released": true, "unfinished": ["a.b"], "summary": "Any text."}"#
+            #expect(
+                try await tendril.report(
+                    order, #""status": "FAILED", "engine_state": "GONE", "outcome": \#(outcome)"#
+                ).status == 200)
+            job = try await api.get("/api/jobs/\(made.id)").decode(JobResponse.self)
+            let shown = try #require(job.outcome)
+            #expect(shown.stateSerialBefore == 3 && shown.stateSerialAfter == 3 && shown.lockReleased == true)
+            #expect(shown.unfinished == ["a.b"] && shown.exitCode == 1 && shown.phase == "plan")
+            #expect(job.phases.count == 2)
+        }
+    }
+
+    @Test func theStoredPhasesAreBounded() {
+        let phase = JobPhase(name: "plan", startedAt: Timestamp(milliseconds: 0))
+        let long = JobPhase(name: String(repeating: "a", count: 65), startedAt: phase.startedAt)
+        let most = Array(repeating: phase, count: JobPhase.maximumCount)
+        #expect(JobPhase.bounded(most) == most)
+        #expect(JobPhase.bounded(most + [long]) == most)
+        #expect(JobPhase.bounded([long])[0].name.utf8.count <= JobPhase.nameBytes)
+        let edge = JobPhase(name: String(repeating: "a", count: 64), startedAt: phase.startedAt)
+        #expect(JobPhase.bounded([edge]) == [edge])
+    }
+
+    @Test func aJobThatWaitsForALockNamesIt() async throws {
+        try await TrellisHarness.run { _, api async throws in
+            let vine = try await api.makeVine()
+            _ = try await api.makeTendril()
+            let lock = #"{"ID": "5d0c7a3e-lock", "Who": "ana@laptop", "Operation": "OperationTypeApply"}"#
+            #expect(try await api.post("/api/vines/\(vine.id)/lock", lock).status == 200)
+            let made = try await api.makeJob(on: vine.id)
+            let waiting = try #require(try await api.get("/api/jobs/\(made.id)").decode(JobResponse.self).waitingFor)
+            #expect(waiting.kind == "lock" && waiting.lockId == "5d0c7a3e-lock" && waiting.jobId == nil)
+        }
+    }
+
     @Test func runOptionsAreCheckedShownAndKept() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()

@@ -53,7 +53,7 @@ import Wire
             let upper = try await api.get("/dashboard/jobs/ABCD1234-0000-4000-8000-000000000002".dropLastID)
             #expect(upper.status == 409)
             let both = try await api.get("/dashboard/jobs/abcd1234")
-            #expect(both.status == 409 && both.text.contains("2 jobs have an ID that begins with"))
+            #expect(both.status == 409 && both.text.contains("2 jobs have an ID that starts with"))
             #expect(both.text.components(separatedBy: "href=\"/dashboard/jobs/abcd1234-").count == 3)
             for wrong in ["abc", "ffff0000", "zzzz", "abcd%25", String(repeating: "a", count: 37)] {
                 #expect(try await api.get("/dashboard/jobs/\(wrong)").status == 404, "\(wrong)")

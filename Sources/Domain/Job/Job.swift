@@ -24,6 +24,8 @@ public struct Job: Hashable, Sendable, Identifiable {
     public var changes: PlannedChanges?
     /// Warnings of the engine, failed checks included; nil until the job has reported its end.
     public var warnings: Int?
+    /// The engine's commands so far, in order.
+    public var phases: [JobPhase]
     /// What was cut from the metadata or the outcome to fit, by name: `outputs.kubeconfig`.
     public var truncated: [String]
     /// What the job brought to light: outputs, counts, timing. An object.
@@ -35,6 +37,8 @@ public struct Job: Hashable, Sendable, Identifiable {
     public var completedAt: Timestamp?
     /// When a person wanted the engine of the cancelled job killed.
     public var forcedAt: Timestamp?
+    /// When the lease was taken from a Tendril that could not be reached.
+    public var givenUpAt: Timestamp?
 
     public init(
         id: JobID,
@@ -53,13 +57,15 @@ public struct Job: Hashable, Sendable, Identifiable {
         outcome: Outcome? = nil,
         changes: PlannedChanges? = nil,
         warnings: Int? = nil,
+        phases: [JobPhase] = [],
         truncated: [String] = [],
         metadata: JSONValue = .object([:]),
         createdAt: Timestamp,
         claimedAt: Timestamp? = nil,
         startedAt: Timestamp? = nil,
         completedAt: Timestamp? = nil,
-        forcedAt: Timestamp? = nil
+        forcedAt: Timestamp? = nil,
+        givenUpAt: Timestamp? = nil
     ) {
         self.id = id
         self.type = type
@@ -77,6 +83,7 @@ public struct Job: Hashable, Sendable, Identifiable {
         self.outcome = outcome
         self.changes = changes
         self.warnings = warnings
+        self.phases = phases
         self.truncated = truncated
         self.metadata = metadata
         self.createdAt = createdAt
@@ -84,6 +91,7 @@ public struct Job: Hashable, Sendable, Identifiable {
         self.startedAt = startedAt
         self.completedAt = completedAt
         self.forcedAt = forcedAt
+        self.givenUpAt = givenUpAt
     }
 
     public var status: JobStatus { state.status }

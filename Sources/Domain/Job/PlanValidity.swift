@@ -12,6 +12,8 @@ public enum PlanValidity: Hashable, Sendable {
         public var remedy: Remedy?
         /// The DEPLOY that applied it, where that is the reason.
         public var deploy: JobID?
+        /// The vine or its state changed after the plan.
+        public var isOutdated: Bool
     }
 
     /// How to come to a plan that may be applied.
@@ -68,7 +70,15 @@ public enum PlanValidity: Hashable, Sendable {
             case facts.plannedDigest: .rerun
             default: .planVine
             }
-        return .stale(Staleness(reason: reason, remedy: remedy, deploy: facts.deploy))
+        return .stale(
+            Staleness(reason: reason, remedy: remedy, deploy: facts.deploy, isOutdated: isOutdated(facts)))
+    }
+
+    private static func isOutdated(_ facts: Facts) -> Bool {
+        guard facts.planType == .plan, facts.planStatus == .success, facts.deploy == nil,
+            let digest = facts.currentDigest
+        else { return false }
+        return digest != facts.plannedDigest || facts.currentState != facts.plannedState
     }
 
     private static func obstacle(_ facts: Facts) -> String? {

@@ -2,8 +2,8 @@
 public enum WaitReason: Hashable, Sendable {
     /// Another job works on the vine.
     case job(JobID)
-    /// Somebody holds the vine's state lock; `job` if a job does.
-    case lock(holder: String, job: JobID?)
+    /// The vine's state lock is held; `job` if a job holds it.
+    case lock(id: String, holder: String, job: JobID?)
     /// The Tendril that was asked for can't take it now, for this reason (a predicate: `is OFFLINE`).
     case tendril(TendrilID, name: String, reason: String)
     /// No Tendril that could run it is ONLINE, for this reason.

@@ -29,12 +29,14 @@ struct JobRow: Hashable, Sendable {
     var outcome: Outcome?
     var changes: PlannedChanges?
     var warnings: Int?
+    var phases: [JobPhase] = []
     var truncated: [String] = []
     var createdAt: Timestamp
     var claimedAt: Timestamp?
     var startedAt: Timestamp?
     var completedAt: Timestamp?
     var forcedAt: Timestamp?
+    var givenUpAt: Timestamp?
     var tail = LogTail()
 }
 
@@ -49,9 +51,10 @@ extension JobRow {
             requirement: job.requirement, options: job.options, engine: nil, runRoot: nil, plannedState: nil,
             createdBy: job.createdBy,
             cancelledBy: job.cancelledBy, errorMessage: job.errorMessage, outcome: job.outcome,
-            changes: job.changes, warnings: job.warnings, truncated: job.truncated, createdAt: job.createdAt,
+            changes: job.changes, warnings: job.warnings, phases: job.phases, truncated: job.truncated,
+            createdAt: job.createdAt,
             claimedAt: job.claimedAt, startedAt: job.startedAt,
-            completedAt: job.completedAt, forcedAt: job.forcedAt)
+            completedAt: job.completedAt, forcedAt: job.forcedAt, givenUpAt: job.givenUpAt)
     }
 
     /// The job without its documents: see ``JobStore/outline(of:)``.
@@ -69,8 +72,9 @@ extension JobRow {
             id: id, type: type, vine: vine, state: state, assignedWorker: assignedWorker, plan: plan,
             rerunOf: rerunOf, snapshot: snapshot, requirement: requirement, options: options,
             createdBy: createdBy, cancelledBy: cancelledBy, errorMessage: errorMessage, outcome: outcome,
-            changes: changes, warnings: warnings, truncated: truncated, metadata: metadata, createdAt: createdAt,
-            claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt, forcedAt: forcedAt)
+            changes: changes, warnings: warnings, phases: phases, truncated: truncated, metadata: metadata,
+            createdAt: createdAt, claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt,
+            forcedAt: forcedAt, givenUpAt: givenUpAt)
     }
 
     /// What a DEPLOY of this plan needs: what the plan ran with.

@@ -26,6 +26,7 @@ struct JobUpdate: Sendable {
             if transition.isChange {
                 setTimes(from: record.state.status, to: transition.state.status, at: now)
                 if transition.state.isForced, !record.state.isForced { record.forcedAt = now }
+                if case .giveUp = event { record.givenUpAt = now }
                 record.state = transition.state
                 isChange = true
             }
@@ -47,8 +48,14 @@ struct JobUpdate: Sendable {
         if hadEnded, record.outcome?.result == .unknown, let outcome = facts.outcome, outcome.result != .unknown {
             // The job was given up, and its Tendril came back with what really happened: once.
             record.outcome = outcome
+            record.phases = facts.phases ?? record.phases
         } else {
             record.outcome = take(facts.outcome, over: record.outcome)
+            let stored = record.phases.isEmpty ? nil : record.phases
+            // A delayed report with fewer phases is older than the stored ones.
+            if let phases = take(facts.phases, over: stored), phases.count >= record.phases.count {
+                record.phases = phases
+            }
         }
         record.engine = take(facts.engine, over: record.engine)
         record.runRoot = take(facts.runRoot, over: record.runRoot)

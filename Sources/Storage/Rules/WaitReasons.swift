@@ -18,7 +18,7 @@ enum WaitReasons {
         tendrils: [Candidate], at now: Timestamp
     ) -> WaitReason {
         if let holder { return .job(holder) }
-        if let lock { return .lock(holder: lock.holder, job: lock.job) }
+        if let lock { return .lock(id: lock.id, holder: lock.holder, job: lock.job) }
         if let assigned {
             guard let candidate = tendrils.first(where: { $0.agent.id == assigned }) else {
                 return .noTendril(reason: "The Tendril that it was assigned to is gone.")

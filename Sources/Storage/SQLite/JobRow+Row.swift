@@ -19,10 +19,11 @@ extension JobRow {
             outcome: try row.optionalText("outcome").map { try StoredJSON.decode(Outcome.self, from: $0) },
             changes: try row.optionalText("changes").map { try StoredJSON.decode(PlannedChanges.self, from: $0) },
             warnings: row.optionalInt("warnings"),
+            phases: try row.optionalText("phases").map { try StoredJSON.decode([JobPhase].self, from: $0) } ?? [],
             truncated: try row.optionalText("truncated").map { try StoredJSON.decode([String].self, from: $0) } ?? [],
             createdAt: try row.time("created_at"), claimedAt: row.optionalTime("claimed_at"),
             startedAt: row.optionalTime("started_at"), completedAt: row.optionalTime("completed_at"),
-            forcedAt: row.optionalTime("forced_at"),
+            forcedAt: row.optionalTime("forced_at"), givenUpAt: row.optionalTime("given_up_at"),
             tail: try LogTail(row))
     }
 

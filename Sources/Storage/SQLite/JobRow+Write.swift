@@ -59,9 +59,11 @@ extension JobRow {
                 ("planned_serial", plannedState.flatMap { $0 }?.serial), ("cancelled_by", cancelledBy),
                 ("error_message", errorMessage), ("outcome", try outcome.map { try StoredJSON.encode($0) }),
                 ("changes", try changes.map { try StoredJSON.encode($0) }), ("warnings", warnings),
+                ("phases", phases.isEmpty ? nil : try StoredJSON.encode(phases)),
                 ("truncated", truncated.isEmpty ? nil : try StoredJSON.encode(truncated)),
                 ("claimed_at", claimedAt?.milliseconds), ("started_at", startedAt?.milliseconds),
                 ("completed_at", completedAt?.milliseconds), ("forced_at", forcedAt?.milliseconds),
+                ("given_up_at", givenUpAt?.milliseconds),
             ]
         }
     }

@@ -142,6 +142,14 @@ extension SQLiteSchema {
                 FROM provision_job_documents WHERE job_id = provision_jobs.id), '');
         """
 
+    /// The engine's commands with their times, and when a job was given up. Of jobs that ended before, only the error
+    /// message says that they were given up.
+    static let jobPhases = """
+        ALTER TABLE provision_jobs ADD COLUMN phases TEXT;
+        ALTER TABLE provision_jobs ADD COLUMN given_up_at INTEGER;
+        UPDATE provision_jobs SET given_up_at = completed_at WHERE error_message LIKE 'Given up%';
+        """
+
     /// Logs. The text stands last in its row, so that what is read without it does not touch its pages.
     ///
     /// `provision_job_log_appends` remembers what each append held, for as long as it may be sent again.

@@ -18,6 +18,7 @@ enum SQLiteSchema {
         migrator.registerMigration("5 names of jobs") { db in try db.execute(sql: jobNames) }
         migrator.registerMigration("6 give-up, revocation, packed states") { db in try db.execute(sql: revocation) }
         migrator.registerMigration("7 vine facts") { db in try db.execute(sql: vineFacts) }
+        migrator.registerMigration("8 phases, given-up jobs") { db in try db.execute(sql: jobPhases) }
         return migrator
     }
 

@@ -35,6 +35,18 @@ extension SQLiteStore {
         return try openSecrets(sealed, for: .vineSecrets(id))
     }
 
+    public func vineWarnings(_ ids: [VineID]) async throws -> [VineID: [String]] {
+        let sealed = try await read { db in
+            try ids.compactMap { id in try VineRow.find(id, db).map { (id, $0.secrets) } }
+        }
+        var warnings: [VineID: [String]] = [:]
+        for (id, secrets) in sealed {
+            let found = try openSecrets(secrets, for: .vineSecrets(id)).warnings
+            if !found.isEmpty { warnings[id] = found }
+        }
+        return warnings
+    }
+
     public func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine> {
         let limit = PageLimit.clamped(limit)
         let cursor = try cursor.map { try PageCursor($0) }

@@ -59,6 +59,11 @@ struct JobProgress: Codable, Hashable, Sendable {
 
     func mark(of phase: Phase) -> PhaseMark? { phases.first { $0.phase == phase } }
 
+    /// The phases as they are reported.
+    var reportedPhases: [JobPhase] {
+        phases.map { JobPhase(name: $0.phase.rawValue, startedAt: $0.begunAt, endedAt: $0.end?.at) }
+    }
+
     /// True once no further phase may begin.
     var isStopped: Bool {
         isCancelled || leaseLost != nil || failure != nil || failedPhase != nil

@@ -16,6 +16,7 @@ extension JobRunner {
                     PhaseMark(
                         phase: phase, captured: .end(of: self.folder), begunAt: self.host.ambient.now()))
             }
+            reportPhases()
         }
         let end: PhaseEnd
         do {
@@ -32,6 +33,25 @@ extension JobRunner {
             guard let index = progress.phases.firstIndex(where: { $0.phase == phase }) else { return }
             progress.phases[index].end = PhaseMark.End(end, at: span?.endedAt ?? self.host.ambient.now())
             if let span { progress.phases[index].begunAt = span.execAt }
+        }
+        reportPhases()
+    }
+
+    /// Reports the phases while the job runs, so that its page can show them. One report is in flight at a time; changes
+    /// made meanwhile go with the next one. A lost report does no harm: every later one repeats the phases.
+    func reportPhases() {
+        let phases = progress.reportedPhases
+        guard phaseReport == nil, phases != sentPhases, !progress.done.contains(.report) else { return }
+        var report = ReportStatusRequest(epoch: lease.epoch)
+        report.phases = phases
+        guard let masked = try? MaskedReport(report, masker) else { return }
+        sentPhases = phases
+        phaseReport = Task {
+            do { _ = try await host.trellis.report(masked, job: lease.jobId) } catch {
+                logger.info("the phases could not be reported: \(error)")
+            }
+            phaseReport = nil
+            reportPhases()
         }
     }
 

@@ -185,6 +185,7 @@ extension JobRunner {
         report.changes = progress.changes
         report.warnings = max(said?.warnings ?? 0, progress.failedChecks ?? 0)
         report.truncated = progress.truncated
+        report.phases = progress.reportedPhases
         if let fitted = report.outcome?.fitted() {
             report.outcome = fitted.outcome
             if fitted.isCut { report.truncated = (report.truncated ?? []) + ["outcome.unfinished"] }

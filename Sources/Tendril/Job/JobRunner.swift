@@ -23,6 +23,10 @@ actor JobRunner {
     /// The vine's folder is this job's for as long as this is held.
     var vineLock: FileLock?
     private var isLeaseLost = false
+    /// Sends the phases while the job runs; nil while nothing is being sent.
+    var phaseReport: Task<Void, Never>?
+    /// The phases that were sent last.
+    var sentPhases: [JobPhase] = []
     /// The progress on disk is older than ours.
     private var isUnsaved = false
 

@@ -10,7 +10,7 @@ struct MaskedReport: Sendable {
     /// Fields of numbers, times, and digests, and those that have one of a few words.
     static let structural: Set<String> = [
         "epoch", "status", "engine", "engine_state", "engine_started_at", "run_root", "planned_state", "log.digest",
-        "outcome.result", "outcome.phase",
+        "outcome.result", "outcome.phase", "phases[].name", "phases[].started_at", "phases[].ended_at",
     ]
     /// Fields that hold nothing of what the job printed or was given: they are sent even if the secrets aren't known
     /// any more.

@@ -57,7 +57,7 @@ struct TrellisComponents {
 
     func router() async throws -> Router<TrellisContext> {
         let resources = Bundle.module.bundlePath + "/Resources"
-        let assets = try Assets(folder: resources + "/assets")
+        let assets = try Assets(folder: resources + "/assets", bundle: resources + "/bundle")
         let renderer = try await PageRenderer(folder: resources + "/templates", assets: assets.path)
         let router = Router(context: TrellisContext.self)
         router.addMiddleware {

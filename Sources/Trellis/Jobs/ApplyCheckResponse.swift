@@ -8,6 +8,8 @@ struct ApplyCheckResponse: Codable, Sendable {
     var valid: Bool
     /// Why it may not.
     var reason: String?
+    /// The vine or its state changed after the plan.
+    var outdated: Bool?
     /// How to come to a plan that may be applied; nil where it may, and where none could.
     var remedy: PlanValidity.Remedy?
     /// The DEPLOY that applied this plan.
@@ -32,6 +34,7 @@ extension JobService {
             let validity = PlanValidity.judge(facts)
             check.valid = validity == .valid
             check.reason = validity.staleness?.reason
+            check.outdated = validity.staleness?.isOutdated
             check.remedy = validity.staleness?.remedy
             check.deployId = facts.deploy
             check.stateSerial = facts.plannedState?.serial

@@ -32,8 +32,10 @@ struct JobResponses: Sendable {
     /// A lock that a job holds is shown with that job and its Tendril's name, not with the holder's own text.
     private func waiting(_ reason: WaitReason) async throws -> WaitResponse {
         var record = WaitResponse(reason)
-        guard case .lock(_, let id?) = reason, let job = try await store.job(id) else { return record }
-        let name = try await workerName(of: job) ?? "a Tendril"
+        guard case .lock(_, _, let id?) = reason, let job = try await store.job(id) else { return record }
+        record.workerId = job.state.worker
+        record.workerName = try await workerName(of: job)
+        let name = record.workerName ?? "a Tendril"
         record.message = "Waiting for the state lock held by \(name) (job \(id.short))"
         return record
     }
@@ -117,10 +119,11 @@ extension WaitResponse {
     init(_ reason: WaitReason) {
         switch reason {
         case .job(let id): self.init(kind: "job", message: "Waiting for job \(id.short) on the same vine", jobId: id)
-        case .lock(let holder, let job):
-            self.init(kind: "lock", message: "Waiting for the state lock held by \(holder)", jobId: job)
+        case .lock(let id, let holder, let job):
+            self.init(
+                kind: "lock", message: "Waiting for the state lock held by \(holder)", jobId: job, lockId: id)
         case .tendril(let id, let name, let reason):
-            self.init(kind: "tendril", message: "Waiting for \(name), which \(reason)", workerId: id)
+            self.init(kind: "tendril", message: "Waiting for \(name), which \(reason)", workerId: id, workerName: name)
         case .noTendril(let reason): self.init(kind: "no_tendril", message: reason)
         case .slot: self.init(kind: "slot", message: "Waiting for a free Tendril: all of them are busy")
         case .nothing: self.init(kind: "nothing", message: "About to be claimed")

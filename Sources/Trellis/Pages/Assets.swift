@@ -5,10 +5,13 @@ internal import Hummingbird
 internal import NIOCore
 internal import NIOFoundationCompat
 
-/// The pages' scripts and styles, read once at the start: an answer needs no open file, and is never half a file.
+/// The pages' scripts and styles, read once at the start: a response needs no open file, and is never half a file.
 ///
-/// Pages name them under a path that changes with their content, so that a browser asks for each once and never again;
-/// after an upgrade it asks for the new ones.
+/// The sources can be served as they are, one request per module. If `scripts/bundle.sh` has made a bundle of exactly
+/// these sources, its files replace the entry points of the same names, so that a page needs few requests.
+///
+/// Pages name assets under a path that changes with their content, so that a browser requests each of them once; after
+/// an upgrade it requests the new ones.
 struct Assets: Sendable {
     private struct File: Sendable {
         var bytes: ByteBuffer
@@ -20,27 +23,58 @@ struct Assets: Sendable {
     private let files: [String: File]
     /// The path that pages put before an asset's own.
     let path: String
+    /// Whether the bundle is served.
+    let isBundled: Bool
 
-    /// - Throws: ``AssetError`` where a file can't be read, or is of a kind that no page uses.
-    init(folder: String) throws {
-        var files: [String: File] = [:]
+    /// - Parameters:
+    ///   - folder: the sources.
+    ///   - bundle: the folder where `scripts/bundle.sh` writes; it may be missing or out of date.
+    /// - Throws: ``AssetError`` if a file can't be read, or has a type that no page uses.
+    init(folder: String, bundle: String) throws {
+        var contents = try Self.contents(of: folder)
+        let built = Self.bundle(in: bundle, of: contents)
+        isBundled = built != nil
+        contents.merge(built ?? [:]) { _, bundled in bundled }
         var hash = SHA256()
-        for name in try FileManager.default.subpathsOfDirectory(atPath: folder).sorted() {
+        files = try contents.sorted { $0.key < $1.key }.reduce(into: [:]) { files, item in
+            let (name, bytes) = item
+            guard let type = Self.types[(name as NSString).pathExtension] else { throw AssetError.unknownKind(name) }
+            hash.update(data: Data(name.utf8) + [0])
+            hash.update(data: bytes)
+            files[name] = File(bytes: ByteBuffer(data: bytes), type: type, tag: "\"\(Self.digest(bytes).prefix(16))\"")
+        }
+        path = "/assets/" + Data(hash.finalize()).hex.prefix(12)
+    }
+
+    /// The files in a folder and its subfolders, by their relative paths.
+    private static func contents(of folder: String) throws -> [String: Data] {
+        var contents: [String: Data] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: folder) {
             var isFolder: ObjCBool = false
             guard FileManager.default.fileExists(atPath: "\(folder)/\(name)", isDirectory: &isFolder),
                 !isFolder.boolValue
             else { continue }
-            let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
-            guard let type = Self.types[(name as NSString).pathExtension] else { throw AssetError.unknownKind(name) }
-            hash.update(data: Data(name.utf8) + [0])
-            hash.update(data: bytes)
-            files[name] = File(
-                bytes: ByteBuffer(data: bytes), type: type,
-                tag: "\"\(Data(SHA256.hash(data: bytes)).hex.prefix(16))\"")
+            contents[name] = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
         }
-        self.files = files
-        path = "/assets/" + Data(hash.finalize()).hex.prefix(12)
+        return contents
     }
+
+    /// The bundled files; nil unless they were made from exactly these sources.
+    private static func bundle(in folder: String, of sources: [String: Data]) -> [String: Data]? {
+        guard var bundle = try? contents(of: folder), let digest = bundle.removeValue(forKey: "digest"),
+            String(decoding: digest, as: UTF8.self).trimmingCharacters(in: .newlines) == sourceDigest(sources)
+        else { return nil }
+        return bundle
+    }
+
+    /// The digest that `scripts/bundle.sh` computes, which covers every script and style.
+    private static func sourceDigest(_ sources: [String: Data]) -> String {
+        let lines = sources.filter { $0.key.hasSuffix(".js") || $0.key.hasSuffix(".css") }.sorted { $0.key < $1.key }
+            .map { "\(Self.digest($0.value))  \($0.key)\n" }
+        return Self.digest(Data(lines.joined().utf8))
+    }
+
+    private static func digest(_ bytes: Data) -> String { Data(SHA256.hash(data: bytes)).hex }
 
     private static let types = [
         "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml",
@@ -49,7 +83,7 @@ struct Assets: Sendable {
 
     var routes: Routes { Routes(assets: self) }
 
-    /// Answers for assets, before anybody is asked who they are.
+    /// Serves assets, without authentication.
     struct Routes: RouterMiddleware {
         fileprivate let assets: Assets
 

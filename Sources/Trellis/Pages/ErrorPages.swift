@@ -6,11 +6,11 @@ internal import Hummingbird
 struct ErrorPages: Sendable {
     var renderer: PageRenderer
 
-    /// The page for an error; nil where the client did not ask for one.
+    /// The page for an error; nil if the client did not ask for a page.
     func page(_ report: ErrorReport, _ request: Request, _ context: TrellisContext) -> Response? {
         guard Self.wantsPage(request) else { return nil }
         if report.status == .unauthorized {
-            // The query goes along, so that filters survive.
+            // Keep the query, so that filters survive.
             let path = request.uri.path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? ""
             let query = request.uri.query.flatMap {
                 "?\($0)".addingPercentEncoding(withAllowedCharacters: .alphanumerics)
@@ -20,7 +20,7 @@ struct ErrorPages: Sendable {
         return page(report, context, heading: ErrorReport.sentence(for: report.status))
     }
 
-    /// - Parameter candidates: ids of jobs that were perhaps meant, as links.
+    /// - Parameter candidates: the IDs of the jobs that match, shown as links.
     func page(
         _ report: ErrorReport, _ context: TrellisContext, heading: String, candidates: [String] = []
     ) -> Response {
@@ -38,8 +38,8 @@ struct ErrorPages: Sendable {
         return renderer.page("error", model, status: report.status)
     }
 
-    /// Pages stand under `/dashboard`; elsewhere a browser says that it wants one. The API and the assets answer
-    /// everybody alike.
+    /// Pages are under `/dashboard`; elsewhere the Accept header decides. The API and the assets never respond with a
+    /// page.
     private static func wantsPage(_ request: Request) -> Bool {
         guard request.method == .get || request.method == .head else { return false }
         let first = request.uri.path.split(separator: "/").first ?? ""

@@ -4,7 +4,7 @@ internal import Hummingbird
 internal import Mustache
 internal import NIOCore
 
-/// Draws the pages. The templates are checked at the start: a missing one would otherwise render as nothing.
+/// Renders the pages. The templates are checked at the start: a missing template would render nothing.
 struct PageRenderer: Sendable {
     private let library: MustacheLibrary
     /// Where the pages find their scripts and styles.
@@ -28,7 +28,7 @@ struct PageRenderer: Sendable {
             body: .init(byteBuffer: ByteBuffer(string: html)))
     }
 
-    /// `value` as JSON that can stand in a `<script type="application/json">`: no `<` ends the element.
+    /// `value` as JSON that is safe in a `<script type="application/json">`: no `<` ends the element.
     static func dataBlock(_ data: Data) -> String {
         String(decoding: data, as: UTF8.self)
             .replacing("<", with: "\\u003c").replacing("\u{2028}", with: "\\u2028")

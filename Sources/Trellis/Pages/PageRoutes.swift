@@ -23,7 +23,7 @@ struct PageRoutes: Sendable {
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
     }
 
-    /// Says who is signed in already: a link or a token then switches users, and only when asked to.
+    /// Shows who is already signed in: a link or a token then switches users only on request.
     private func signIn(_ request: Request, context: TrellisContext) async throws -> Response {
         var model: [String: Any] = ["title": "Sign in", "version": VintnerVersion.current]
         if case .user(let user) = context.principal { model["user"] = user.name }
@@ -53,14 +53,14 @@ struct PageRoutes: Sendable {
         return renderer.page("job", model)
     }
 
-    /// The beginning of a job's id, as pages and logs show it, leads to the job.
+    /// Redirects from the start of a job's ID, as pages and logs show it, to the job.
     private func jobByPrefix(_ prefix: String, _ request: Request, _ context: TrellisContext) async throws -> Response {
         guard (4...36).contains(prefix.utf8.count), prefix.allSatisfy({ $0.isHexDigit || $0 == "-" }) else {
             throw Refusal(.notFound, "Not a job ID: \"\(prefix.prefix(40))\". Give the ID or its first 4+ characters.")
         }
         let found = try await jobs.store.jobIDs(startingWith: prefix, limit: Self.candidates + 1)
         guard let first = found.first else {
-            throw Refusal(.notFound, "No job's ID begins with \"\(prefix)\".")
+            throw Refusal(.notFound, "No job's ID starts with \"\(prefix)\".")
         }
         if found.count == 1 {
             let query = request.uri.query.map { "?\($0)" } ?? ""
@@ -68,15 +68,15 @@ struct PageRoutes: Sendable {
         }
         let count = found.count > Self.candidates ? "More than \(Self.candidates)" : String(found.count)
         let report = ErrorReport(
-            Refusal(.conflict, "\(count) jobs have an ID that begins with \"\(prefix)\". Which one is it?"))
+            Refusal(.conflict, "\(count) jobs have an ID that starts with \"\(prefix)\". Which one is it?"))
         return ErrorPages(renderer: renderer).page(
             report, context, heading: "Which job?", candidates: found.prefix(Self.candidates).map(\.rawValue))
     }
 
-    /// How many jobs an ambiguous id offers.
+    /// The maximum number of jobs that are listed for an ambiguous ID.
     private static let candidates = 10
 
-    /// As many lines as the job page asks for itself (`catch-up.js`).
+    /// As many lines as the job page asks for itself (`job/feed/log-end.js`).
     private static let logEnd = LineQuery(
         start: .tail, count: 200, streams: Set(LogStream.allCases), isStyled: true, fold: LineQuery.foldLength)
 
@@ -88,28 +88,4 @@ struct PageRoutes: Sendable {
             "version": VintnerVersion.current,
         ]
     }
-}
-
-/// What the job page starts with.
-struct JobPage: Encodable {
-    struct VineBrief: Encodable {
-        var id: VineID
-        var title: String
-        var projectName: String
-        var environmentStage: String
-
-        init(_ job: Job) {
-            let settings = job.snapshot.settings
-            id = job.vine
-            projectName = settings.projectName
-            environmentStage = settings.environmentStage
-            title = "\(settings.projectName) / \(settings.environmentStage)"
-        }
-    }
-
-    var job: JobResponse
-    var vine: VineBrief
-    var apply: ApplyCheckResponse
-    /// The log's last lines, so that the page shows them without asking.
-    var log: LineWindowResponse
 }

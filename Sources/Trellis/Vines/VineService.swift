@@ -70,15 +70,17 @@ struct VineService: Sendable {
 
     /// The vine as the API shows it, with what its users should know about its sensitive values.
     func record(_ vine: Vine) async throws -> VineResponse {
-        var record = try await VineResponse(vine, facts: store.vineFacts([vine.id])[vine.id])
-        let warnings = try await store.vineSecrets(vine.id).warnings
-        record.warnings = warnings.isEmpty ? nil : warnings
-        return record
+        try await records([vine])[0]
     }
 
     func records(_ vines: [Vine]) async throws -> [VineResponse] {
         let facts = try await store.vineFacts(vines.map(\.id))
-        return vines.map { VineResponse($0, facts: facts[$0.id]) }
+        let warnings = try await store.vineWarnings(vines.map(\.id))
+        return vines.map { vine in
+            var record = VineResponse(vine, facts: facts[vine.id])
+            record.warnings = warnings[vine.id]
+            return record
+        }
     }
 
     func find(_ id: VineID) async throws -> Vine {

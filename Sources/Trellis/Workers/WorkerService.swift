@@ -143,7 +143,8 @@ struct WorkerService: Sendable {
             errorMessage: report.status == nil && job.errorMessage != nil
                 ? nil : report.errorMessage?.shortened(toBytes: Self.errorBytes), outcome: outcome?.outcome,
             changes: report.changes ?? report.executionMetadata.flatMap(PlannedChanges.init(metadata:)),
-            warnings: report.warnings.map { max(0, $0) }, truncated: truncated.isEmpty ? nil : truncated,
+            warnings: report.warnings.map { max(0, $0) }, phases: report.phases.map(JobPhase.bounded),
+            truncated: truncated.isEmpty ? nil : truncated,
             resolvedCommit: report.resolvedCommit)
         var metadata = fitted.value
         if let engine = report.engine, let runRoot = report.runRoot {

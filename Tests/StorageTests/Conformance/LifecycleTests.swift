@@ -16,6 +16,26 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreEngine.all) func phasesGrowAndADelayedReportTakesNoneAway(_ engine: StoreEngine)
+        async throws
+    {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            let begun = JobPhase(name: "init", startedAt: StoreFixture.at(4))
+            let ended = JobPhase(name: "init", startedAt: StoreFixture.at(4), endedAt: StoreFixture.at(5))
+            let plan = JobPhase(name: "plan", startedAt: StoreFixture.at(5))
+            for (reported, stored) in [([begun], [begun]), ([ended, plan], [ended, plan]), ([begun], [ended, plan])] {
+                _ = try await bench.store.change(job.id, [], facts: JobFields(phases: reported), at: StoreFixture.at(6))
+                #expect(try await bench.store.job(job.id)?.phases == stored)
+            }
+            #expect(try await bench.store.job(job.id)?.givenUpAt == nil)
+            let given = try await bench.store.change(
+                job.id, [.giveUp(epoch: 1)], facts: JobFields(), at: StoreFixture.at(7))
+            #expect(given.job.givenUpAt == StoreFixture.at(7))
+            #expect(try await bench.store.job(job.id) == given.job)
+        }
+    }
+
     @Test(arguments: StoreEngine.all) func aLostClaimIsQueuedAgain(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()

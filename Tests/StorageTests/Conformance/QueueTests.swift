@@ -122,7 +122,7 @@ import Testing
             try await bench.store.lockState(lock, lease: nil)
             #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2)) == nil)
             let reason = try await bench.store.waitReason(of: job.id, at: StoreFixture.at(2))
-            #expect(reason == .lock(holder: "ana@laptop", job: nil))
+            #expect(reason == .lock(id: "l1", holder: "ana@laptop", job: nil))
             try await bench.store.unlockState(of: vine.id, id: "l1")
             #expect(try await bench.store.claim(by: tendril.id, at: StoreFixture.at(3)) != nil)
         }

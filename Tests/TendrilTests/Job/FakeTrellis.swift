@@ -18,6 +18,8 @@ actor FakeTrellis: TrellisClient {
     private(set) var orders: [JobID: ClaimResponse] = [:]
     private(set) var statuses: [JobID: JobStatus] = [:]
     private(set) var reports: [ReportStatusRequest] = []
+    /// The phases that were reported while the job ran.
+    private(set) var phaseReports: [[JobPhase]] = []
     private(set) var heartbeats: [HeartbeatRequest] = []
     private var holders: [VineID: String] = [:]
     /// Holds every vine.
@@ -102,6 +104,11 @@ actor FakeTrellis: TrellisClient {
     func report(_ masked: MaskedReport, job: JobID) async throws -> ReportStatusResponse {
         let report = masked.content
         bodies.append(("report", try WireJSON.encode(report)))
+        if report.status == nil, report.outcome == nil, report.log == nil, let phases = report.phases {
+            // Sent beside the job's own calls, whenever a phase starts or ends.
+            phaseReports.append(phases)
+            return ReportStatusResponse(status: statuses[job] ?? .processing, engineState: .running, logState: "OPEN")
+        }
         try await enter("report \(report.status?.rawValue ?? "facts")")
         if refusesMetadata, report.executionMetadata != nil { throw Self.refused(413, "Too large.") }
         let stands = statuses[job] ?? .queued

@@ -25,6 +25,16 @@ extension JobRunnerTests {
         #expect(tries.withLock { $0.values.allSatisfy { $0 >= 3 } })
     }
 
+    @Test func phasesAreReportedWhileTheJobRuns() async throws {
+        try await run(Fixtures.order(.destroy), FakeJobServices(engine: ScriptedEngine().run))
+        let reports = await trellis.phaseReports
+        #expect(reports.contains { $0.map(\.name) == ["init"] && $0[0].endedAt == nil })
+        #expect(reports.contains { $0.last?.name == "apply" })
+        let last = try #require(await trellis.lastReport?.phases)
+        #expect(last.map(\.name) == ["init", "plan", "show", "apply"])
+        #expect(last.allSatisfy { $0.endedAt.map { end in end.milliseconds >= 0 } == true })
+    }
+
     @Test func aLeaseThatWasGivenUpStillReportsItsFacts() async throws {
         let order = Fixtures.order(.destroy)
         let equipment = FakeJobServices(

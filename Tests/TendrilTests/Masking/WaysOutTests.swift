@@ -27,6 +27,7 @@ import Wire
          "engine_started_at":"2026-01-02T03:04:05.678Z","resolved_commit":"TEXT",
          "changes":{"add":1,"change":2,"destroy":3,"import":4,"move":5,"forget":6,"outputs":7},"warnings":8,
          "truncated":["TEXT"],
+         "phases":[{"name":"init","started_at":"2026-01-02T03:04:05.678Z","ended_at":"2026-01-02T03:04:06.789Z"}],
          "planned_state":{"lineage":"l","serial":3},"log":{"digest":{},"incomplete":"TEXT"}}
         """
 
@@ -45,6 +46,7 @@ import Wire
         #expect(masked.changes == report.changes && masked.warnings == 8)
         #expect(masked.executionMetadata?["(sensitive)"] == ["(sensitive)", "(sensitive)", ["deep": "(sensitive)"]])
         #expect(masked.status == .failed && masked.engineState == .gone && masked.plannedState?.serial == 3)
+        #expect(masked.phases == report.phases)
         #expect(masked.engine == report.engine && masked.engineStartedAt == report.engineStartedAt)
 
         let withheld = try MaskedReport(report, WithholdingMasker()).content

@@ -1,4 +1,4 @@
-// A classic script in the head, so that the theme stands before the first paint.
+// A classic script in the head, so the theme is set before the first paint.
 (() => {
   const key = "vintner.theme";
   const root = document.documentElement;
@@ -14,7 +14,7 @@
     if (!event.target.closest?.("[data-theme-toggle]")) return;
     const next = root.dataset.theme === "dark" ? "light" : "dark";
     root.dataset.theme = next;
-    // What equals the system's choice is not remembered: it goes on following the system.
+    // A choice equal to the system theme is not stored, so it keeps following the system.
     try { next === system() ? localStorage.removeItem(key) : localStorage.setItem(key, next); } catch { /* for this page only */ }
   });
 })();

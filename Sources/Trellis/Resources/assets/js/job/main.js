@@ -1,31 +1,28 @@
-// The job's page: makes the parts and ties them together.
+// The job's page: creates and connects the components.
 
-import { announce } from "../lib/announce.js";
+import "../account.js";
 import { signInPath } from "../lib/api.js";
-import { sync } from "../lib/clock.js";
 import { copyFrom } from "../lib/copy.js";
 import { all, one, pageData } from "../lib/dom.js";
+import { startTimes } from "../lib/format.js";
 import { bindMenus } from "../lib/menu.js";
-import { showProblem } from "../lib/problem.js";
 import { Realtime } from "../lib/realtime.js";
-import { seldom } from "../lib/seldom.js";
-import { startTimes } from "../lib/times.js";
-import { toast } from "../lib/toast.js";
-import { startActions } from "./actions.js";
-import { startDetails } from "./details.js";
-import { FeedLine } from "./feed-line.js";
-import { Feed } from "./feed.js";
-import { startHeader } from "./header.js";
-import { startKeys } from "./keys.js";
-import { startLastResorts } from "./last-resort.js";
-import { LogApi, answerOf } from "./log-api.js";
-import { LogPanel } from "./log-panel.js";
+import { throttle, sync } from "../lib/timing.js";
+import { announce, showError, toast } from "../lib/toast.js";
+import { ConnectionStatus } from "./feed/connection-status.js";
+import { Feed } from "./feed/feed.js";
+import { answerOf, LogApi } from "./feed/log-api.js";
+import { StatusPoll } from "./feed/status-poll.js";
+import { LineStore } from "./feed/store.js";
+import { startActions } from "./head/actions.js";
+import { startDetails } from "./head/details.js";
+import { startForceActions } from "./head/force-actions.js";
+import { startHeader } from "./head/header.js";
+import { StatusBar } from "./head/status-bar.js";
+import { statusSentence } from "./head/text.js";
 import { JobModel } from "./model.js";
-import { PhaseWatch } from "./phases.js";
-import { LineStore } from "./store.js";
-import { Strip } from "./strip.js";
-import { Watch } from "./watch.js";
-import { statusSentence } from "./words.js";
+import { startKeys } from "./viewer/keys.js";
+import { LogPanel } from "./viewer/log-panel.js";
 
 const data = pageData("job-data");
 sync(data.job.server_now);
@@ -34,66 +31,50 @@ const model = new JobModel(data);
 const api = new LogApi(model.job.id);
 const store = new LineStore();
 const realtime = new Realtime();
-const watch = new Watch(model, realtime);
+const poll = new StatusPoll(model, realtime);
 const refused = (error) => {
   if (error.status === 401) toast("You're signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
-  else showProblem(error);
+  else showError(error);
 };
 const panel = new LogPanel(api, store, {
-  start: () => Date.parse(model.job.started_at ?? model.job.created_at), refused, trouble: () => feedLine.draw(),
+  start: () => Date.parse(model.job.started_at ?? model.job.created_at), refused, trouble: () => connectionStatus.draw(),
 });
 // A job's rows change in bursts, as when it is claimed and started; where the fetch fails, the poll says why.
-const refresh = seldom(150, () => watch.refresh().catch(() => {}));
+const refresh = throttle(150, () => poll.refresh().catch(() => {}));
 const feed = new Feed({
   job: model.job.id, api, store, realtime,
   isClosed: () => model.job.log_state !== "OPEN",
   isSettled: () => model.isSettled,
   onJob: refresh,
-  onWorker: (worker, at) => watch.takeWorker(worker, at),
+  onWorker: (worker, at) => poll.takeWorker(worker, at),
 });
-const phases = new PhaseWatch();
 
 startHeader(model);
-const actions = startActions(model, watch);
-startLastResorts(model, watch);
+const actions = startActions(model, poll);
+startForceActions(model, poll);
 startDetails(model);
-const strip = new Strip(model, phases);
-const feedLine = new FeedLine({ model, store, view: panel.view, feed, watch, loader: panel.loader });
+const statusBar = new StatusBar(model);
+const connectionStatus = new ConnectionStatus({ model, store, view: panel.view, feed, watch: poll, loader: panel.loader });
 
 panel.isFilling = () => feed.isFilling;
-strip.onGrow = (px) => panel.shift(px);
-strip.onJump = (n) => panel.cursor.show(n);
-strip.onRemedy = actions.remedy;
-strip.onFree = actions.freeAssignment;
-feedLine.onNote = () => panel.redraw();
-store.onGrow(({ lines }) => {
-  takePhases(lines);
-  drawError();
-});
+statusBar.onGrow = (px) => panel.shift(px);
+statusBar.onJump = (n) => panel.cursor.goTo(n);
+statusBar.onRemedy = actions.remedy;
+statusBar.onFree = actions.freeAssignment;
+connectionStatus.onNote = () => panel.redraw();
+store.onGrow(() => drawError());
 let outlineWas = 0;
 const drawError = () => {
   if (store.outline.version === outlineWas) return;
   outlineWas = store.outline.version;
-  strip.setOutline(store.outline);
+  statusBar.setOutline(store.outline);
 };
 
-/** @param {import("./line.js").Line[]} lines */
-function takePhases(lines) {
-  let hasBegun = false;
-  for (const line of lines) hasBegun = phases.take(line) || hasBegun;
-  if (hasBegun) strip.draw();
-}
-
-// A success says how long its phases took; the end of the log, which the page came with, may name them all.
-const needsPhases = () => !model.isTerminal || model.job.status === "SUCCESS" && phases.phases[0]?.name !== "init";
-
-// What stands anywhere in the log, for the strip and the ruler; live lines tell of more.
+// Loads the outline of the whole log; live lines add to it.
 async function survey() {
-  const [outline, system] = await Promise.allSettled([
-    api.outline(), needsPhases() ? api.lines({ streams: "SYSTEM", from: 1, count: 200 }) : null,
-  ]);
-  if (outline.status === "fulfilled") store.outline.merge(outline.value);
-  if (system.status === "fulfilled" && system.value) takePhases(system.value.lines);
+  try {
+    store.outline.merge(await api.outline());
+  } catch { /* the lines in view still show their own marks */ }
   drawError();
   panel.redraw();
 }
@@ -103,28 +84,29 @@ model.onChange((_, before) => {
   if (model.job.status !== before.status) announce(statusSentence(model), { urgent: model.isTerminal });
   const { log_state: logState, log_state_reason: reason, engine_state: engine } = model.job;
   if (logState !== "OPEN") {
-    // What was given up may still be told of: the log that had ended is read again.
+    // After a job was given up, its Tendril may still report: read the log's end again.
     const isNews = before.log_state !== logState || before.log_state_reason !== reason || before.engine_state !== engine
       || !model.isSettled && !feed.isFollowed;
     if (feed.state !== "ended" || isNews) feed.finish();
   }
-  // A job that goes on after its log seemed to have ended: there is more to read.
+  // The log continues after it seemed to have ended.
   else if (feed.state === "ended" && before.log_state !== "OPEN") feed.restart();
 });
 let feedWas = feed.state;
 feed.onChange(() => {
   const before = feedWas;
   feedWas = feed.state;
-  // What came while nobody listened is not all here.
+  // Changes that came while the feed was not followed may be missing.
   if (feed.state === "ended" && before !== "ended" || feed.state === "live" && before === "lost") survey();
   if (feed.state !== "ended" || before === "ended") return;
-  watch.refresh().then(
-    // The log said its end, the job says otherwise: ask for the rest.
+  poll.refresh().then(
+    // Log and job disagree about the end: load the rest.
     () => { if (model.job.log_state === "OPEN") setTimeout(() => feed.restart(), 1000); },
     () => {},
   );
 });
-watch.onRefused = refused;
+poll.onRefused = refused;
+poll.needsRecord = () => feed.isPolling;
 
 const copyId = one("[data-copy-id]");
 copyId.addEventListener("click", () => copyFrom(copyId, model.job.id, "Copied the job ID"));
@@ -152,5 +134,5 @@ skip.addEventListener("click", (event) => { event.preventDefault(); panel.focus(
 
 bindMenus(one("main"));
 startTimes();
-watch.start();
+poll.start();
 feed.start(answerOf(data.log));

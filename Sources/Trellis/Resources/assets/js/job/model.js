@@ -1,10 +1,10 @@
-// The job as this page knows it. Several sources tell of it (the feed, the status poll, a fetch after a click), in
+// The job's data. Several sources update it (the feed, the status poll, a fetch after a click), in
 // any order; an older record never replaces a newer one.
 
-import { now } from "../lib/clock.js";
+import { now } from "../lib/timing.js";
 
 /** @typedef {"QUEUED"|"CLAIMED"|"PROCESSING"|"SUCCESS"|"FAILED"|"CANCELLED"} Status */
-/** @typedef {{valid: boolean, reason: string|null, remedy: "RERUN"|"PLAN_VINE"|null, deploy_id: string|null, state_serial: number|null, changes: import("../lib/changes.js").Changes|null, rerun: string|null, rerun_note: string|null, vine_deleted?: boolean|null, vine_changed?: boolean|null}} Apply */
+/** @typedef {{valid: boolean, reason: string|null, remedy: "RERUN"|"PLAN_VINE"|null, deploy_id: string|null, state_serial: number|null, changes: import("../lib/changes.js").Changes|null, rerun: string|null, rerun_note: string|null, vine_deleted?: boolean|null, vine_changed?: boolean|null, outdated?: boolean|null}} Apply */
 
 const TERMINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
 
@@ -30,7 +30,7 @@ export class JobModel {
     return this.isTerminal && this.job.log_state !== "OPEN" && this.job.engine_state !== "STOPPING";
   }
 
-  /** True once nothing can be added any more: a Tendril that was given up may still report what it did. */
+  /** True once nothing can be added. After a job was given up, its Tendril may still report. */
   get isSettled() {
     return this.isFinal && this.job.log_state === "COMPLETE" && this.job.engine_state !== "UNKNOWN";
   }
@@ -46,9 +46,9 @@ export class JobModel {
     if (Date.parse(job.server_now) < Date.parse(this.job.server_now)) return;
     if (this.isTerminal && !TERMINAL.has(job.status)) return;
     const before = this.job;
-    // What a feed leaves out (snapshot, metadata, names) stays; what is gone from a whole record goes.
+    // Partial updates keep missing fields; full records replace all fields.
     this.job = "config_snapshot" in job ? job : { ...before, waiting_for: undefined, ...job };
-    this.#tell(before);
+    this.#notify(before);
   }
 
   /** What `getJobStatus` answers: two fields, and no time. @param {{status: Status, error_message?: string|null}} record */
@@ -56,22 +56,22 @@ export class JobModel {
     const { job } = this;
     if (job.status === status || this.isTerminal) return;
     this.job = { ...job, status, error_message: error_message ?? job.error_message };
-    this.#tell(job);
+    this.#notify(job);
   }
 
   /** @param {Apply} apply */
   takeApply(apply) {
     this.apply = apply;
-    this.#tell(this.job);
+    this.#notify(this.job);
   }
 
   /** @param {any} worker @param {number} [at] when it was so, on the server's clock */
   takeWorker(worker, at = now()) {
     this.worker = { ...worker, known_at: at };
-    this.#tell(this.job);
+    this.#notify(this.job);
   }
 
-  #tell(before) {
+  #notify(before) {
     for (const listener of this.#listeners) listener(this, before);
   }
 }

@@ -1,13 +1,11 @@
-// The list of jobs: filters in the address, rows kept fresh.
+// The list of jobs: filters in the URL, live rows.
 
-import { announce } from "../lib/announce.js";
-import { now } from "../lib/clock.js";
+import "../account.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
-import { followTable } from "../lib/follow-table.js";
-import { clockTime, count, counted, shortId, ticking } from "../lib/format.js";
-import { drawNothing, drawRows, LiveList } from "../lib/list.js";
-import { keepPlace, setFilters } from "../lib/place.js";
-import { agoTime, startTimes } from "../lib/times.js";
+import { agoTime, clockTime, count, counted, shortId, startTimes, ticking } from "../lib/format.js";
+import { drawNothing, drawRows, followTable, keepPlace, LiveList, setFilters } from "../lib/list.js";
+import { now } from "../lib/timing.js";
+import { announce } from "../lib/toast.js";
 
 const form = /** @type {HTMLFormElement} */ (one("[data-filters]"));
 const fields = ["q", "status", "type"];
@@ -26,7 +24,7 @@ function duration(job) {
   return clockTime((Number.isNaN(ended) ? now() : ended) - started);
 }
 
-// What the counts of a job are called, and the class of their colour.
+// The names of a job's counts, and the classes of their colors.
 const CHANGES = [["add", "+", "add", "to add"], ["change", "~", "chg", "to change"], ["destroy", "−", "del", "to destroy"],
   ["import", "import ", "", "to import"], ["move", "move ", "", "to move"], ["forget", "forget ", "", "to forget"], ["outputs", "outputs ", "", "changed outputs"]];
 
@@ -76,7 +74,7 @@ function filter() {
   setFilters(filters());
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    await list.refresh({ anew: true });
+    await list.refresh({ fromStart: true });
     announce(`${counted(list.items.length, "job")}${list.cursor ? " or more" : ""}`);
   }, 150);
 }
@@ -89,7 +87,7 @@ function clear() {
 
 form.addEventListener("input", filter);
 form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
-// A row is a link as a whole; its own text can still be selected.
+// The whole row is a link; its text can still be selected.
 one("[data-rows]").addEventListener("click", (event) => {
   if (event.target.closest("a, button") || String(getSelection())) return;
   event.target.closest("tr")?.querySelector(".row-link").click();

@@ -1,10 +1,10 @@
-// Calls to the API. Every call that changes something carries the session's CSRF token.
+// Calls to the API. Every call that changes something sends the session's CSRF token.
 
-import { sync } from "./clock.js";
 import { connection } from "./connection.js";
-import { parseExact, writeExact } from "./exact-json.js";
+import { parseExact, parseKeepingDigits, writeExact } from "./exact-json.js";
+import { sync } from "./timing.js";
 
-/** An answer that is an error, with the server's own sentence. */
+/** An error response, with the server's message. */
 export class ApiError extends Error {
   /** @param {number} status 0 where no answer came @param {string} message */
   constructor(status, message) {
@@ -12,18 +12,18 @@ export class ApiError extends Error {
     this.status = status;
   }
 
-  /** True where asking again later may help. */
-  get isPassing() {
+  /** Whether a retry may help. */
+  get isTransient() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
-/** What is said where no answer came. */
+/** The message if there is no response. */
 export const UNREACHED = "Can't reach the server. Check your connection and try again.";
-// What stands between this page and the server says that it can't reach it.
+// A proxy between this page and the server reports that it can't reach it.
 const PROXY = new Set([502, 504]);
 
-// The type checker's library does not know these yet.
+// Missing in the type checker's library.
 const signals = /** @type {any} */ (AbortSignal);
 
 const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
@@ -32,8 +32,8 @@ const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribu
  * @param {string} method
  * @param {string} path
  * @param {any} [body] sent as JSON
- * @param {{signal?: AbortSignal, timeout?: number, isExact?: boolean}} options isExact: numbers keep their digits, in
- *   what is sent and in the answer, as `exact-json.js` has it
+ * @param {{signal?: AbortSignal, timeout?: number, isExact?: boolean}} options isExact: objects are Maps and numbers
+ *   are `Digits`, in the body and the response
  * @returns {Promise<any>} the decoded answer; null where it has no body
  */
 export async function call(method, path, body, { signal, timeout = 20_000, isExact = false } = {}) {
@@ -56,13 +56,13 @@ export async function call(method, path, body, { signal, timeout = 20_000, isExa
   }
   if (!PROXY.has(response.status)) connection.heard();
   let data = null;
-  try { data = text ? isExact && response.ok ? parseExact(text) : JSON.parse(text) : null; } catch { /* a proxy's page, perhaps */ }
+  try { data = text ? isExact && response.ok ? parseExact(text) : parseKeepingDigits(text) : null; } catch { /* a proxy's page, perhaps */ }
   if (!response.ok) throw new ApiError(response.status, data?.error ?? sentence(response.status));
   if (!isExact) sync(data?.server_now);
   return data;
 }
 
-/** What a status without a sentence of its own means. @param {number} status */
+/** The message for a status without one from the server. @param {number} status */
 export function sentence(status) {
   if (status === 401) return "You're signed out. Sign in again to continue.";
   if (status === 403) return "You aren't allowed to do that.";
@@ -82,10 +82,10 @@ export function query(values) {
   for (const [name, value] of Object.entries(values)) {
     if (value !== null && value !== undefined && value !== "") params.set(name, String(value));
   }
-  // A space as %20: a plus sign is one only in forms.
+  // Encode a space as %20: a plus sign means a space only in forms.
   const text = params.toString().replaceAll("+", "%20");
   return text ? `?${text}` : "";
 }
 
-/** Where to sign in again and come back to this page. */
+/** The sign-in page, which then returns to this page. */
 export const signInPath = () => `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;

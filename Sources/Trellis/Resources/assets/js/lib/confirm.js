@@ -1,9 +1,9 @@
-// Asks before something that can't be taken back: with the counts, the Tendril, or by having the vine's name typed.
+// Confirms irreversible actions: shows the counts and the Tendril, or asks for the vine's name.
 
 import { deltas } from "./changes.js";
 import { h, one, setText } from "./dom.js";
-import { messageOf } from "./problem.js";
 import { TendrilPicker } from "./tendril-picker.js";
+import { messageOf } from "./toast.js";
 
 /**
  * @typedef {object} Question
@@ -28,7 +28,7 @@ const picker = new TendrilPicker(box);
 /** @type {Question|null} */
 let asked = null;
 
-// Spaces around the slash do not make it another name.
+// Ignore spaces around the slash.
 const plain = (text) => text.trim().replace(/\s*\/\s*/g, "/");
 const isMet = () => !asked?.name || plain(form.elements.name.value) === plain(asked.name);
 

@@ -1,18 +1,18 @@
-// Whether the server can be reached: one verdict for the whole page, from every sign there is. Answers and live
-// messages say that it can; requests that fail, silence after a question, and the browser's own events say that it may
-// not, and then the page asks once more before it says so.
+// Whether the server can be reached: one state for the whole page, from all signals. Responses and live messages show
+// that it can; failed requests, missing replies and the browser's events show that it may not, and then the page checks
+// once more before it reports that.
 
-import { now } from "./clock.js";
+import { now } from "./timing.js";
 
-// Nothing heard for this long: ask over the live connection. Nobody looks at a hidden page, so it doesn't ask.
+// After this long without a message, check over the live connection. A hidden page does not check.
 const QUIET = 1500;
-// Still nothing heard after this long: ask by a request, which fails after PATIENCE. Together they stay under 5 s.
+// After this long without a message, check with a request, which fails after PATIENCE. Together they stay under 5 s.
 const DOUBT = 2500;
 const PATIENCE = 1500;
 const TICK = 500;
-// While it can't be reached, how often to try again; each page waits a little differently.
+// The retry interval while the server can't be reached, plus jitter.
 const RETRY = 1500;
-// Two ticks this far apart: the page slept, and what it didn't hear in its sleep says nothing.
+// Two ticks this far apart mean that the page slept, so the silence proves nothing.
 const SLEPT = 2000;
 
 class Connection {
@@ -30,7 +30,7 @@ class Connection {
   isOffline = false;
   /** When the server was last heard, on its own clock, in milliseconds since 1970. */
   heardAt = now();
-  /** When it was found out that the server can't be reached: times that tick stop here, for none may go back. */
+  /** When the connection was found to be lost: ticking times stop here, because they must not go back. */
   lostAt = 0;
 
   constructor() {
@@ -46,7 +46,7 @@ class Connection {
   }
 
   /**
-   * While somebody watches, silence is looked into; otherwise only requests and the browser tell.
+   * While the page is visible, silence is checked; otherwise only requests and the browser report.
    * @param {boolean} yes
    */
   watch(yes) {
@@ -54,12 +54,12 @@ class Connection {
     if (yes && this.#uses === 1) this.#heard = performance.now();
   }
 
-  /** @param {() => boolean} asker asks the server over a connection that stands; false where none does */
+  /** @param {() => boolean} asker asks the server over an open connection; false without one */
   addAsker(asker) {
     this.#askers.add(asker);
   }
 
-  /** The server has said something. */
+  /** A message or response has arrived. */
   heard() {
     this.#heard = performance.now();
     this.#isAsked = false;
@@ -67,12 +67,12 @@ class Connection {
     this.#set(false);
   }
 
-  /** A request had no answer. */
+  /** A request got no response. */
   missed() {
     this.#doubt();
   }
 
-  /** Asks at once; what it says then is new. */
+  /** Checks at once. */
   #doubt() {
     this.#nextTry = 0;
     this.#ask();
@@ -93,7 +93,7 @@ class Connection {
     if (!this.#uses || document.hidden) return;
     const quiet = time - this.#heard;
     if (quiet < QUIET) return;
-    // Over the live connection if there is one: it is cheaper than a request, and it is what lines come over.
+    // Use the live connection if there is one: it is cheaper than a request, and it delivers the lines.
     if (!this.#isAsked) {
       this.#isAsked = true;
       if (![...this.#askers].some((ask) => ask())) this.#ask();
@@ -102,7 +102,7 @@ class Connection {
     }
   }
 
-  // One question at a time, beside everything else; that it fails is the answer.
+  // One check at a time; a failure is a result, too.
   async #ask() {
     if (this.#probe) return;
     const probe = this.#probe = new AbortController();
@@ -122,7 +122,7 @@ class Connection {
 
   #failed(began) {
     this.#nextTry = performance.now() + RETRY * (1 + Math.random() / 2);
-    // Something else may have been heard in the meantime.
+    // Another message may have arrived in the meantime.
     if (this.#heard < began) this.#set(true);
   }
 
@@ -136,5 +136,5 @@ class Connection {
 
 export const connection = new Connection();
 
-/** Now, for the server; while it can't be reached, when that was found out: nothing is known of the time since. */
+/** Now, for the server; while it can't be reached, the time when the connection was lost. */
 export const knownNow = () => (connection.isOffline ? connection.lostAt : now());

@@ -1,8 +1,7 @@
-// The clipboard, and the check mark that says it worked.
+// Copies to the clipboard and confirms with a check mark.
 
-import { announce } from "./announce.js";
 import { icon } from "./dom.js";
-import { toast } from "./toast.js";
+import { announce, toast } from "./toast.js";
 
 /** @param {string} text @returns {Promise<boolean>} */
 async function toClipboard(text) {
@@ -10,12 +9,12 @@ async function toClipboard(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return oldWay(text);
+    return copyWithExecCommand(text);
   }
 }
 
-// Pages on plain http beyond localhost have no clipboard API.
-function oldWay(text) {
+// Pages over plain HTTP have no clipboard API, except on localhost.
+function copyWithExecCommand(text) {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "sr";
@@ -37,7 +36,7 @@ function oldWay(text) {
  */
 export async function copyFrom(button, text, what = "Copied") {
   if (!(await toClipboard(text))) {
-    toast("The browser did not allow copying.");
+    toast("Couldn't copy: the browser denied access to the clipboard.");
     return;
   }
   announce(what, { urgent: true });

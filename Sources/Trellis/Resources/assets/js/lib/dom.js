@@ -1,4 +1,6 @@
-// Building and finding elements. Text only ever becomes a text node.
+// Builds and finds elements. Text always becomes a text node.
+
+import { parseKeepingDigits } from "./exact-json.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -31,7 +33,7 @@ export function icon(name, size = "") {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", size ? `i ${size}` : "i");
   svg.setAttribute("aria-hidden", "true");
-  // The icon turns as a whole: a part of it would have the page laid out and painted for each frame.
+  // Rotate the whole icon: rotating a part would cause layout and paint in each frame.
   if (document.getElementById(`i-${name}`)?.hasAttribute("data-spins")) svg.classList.add("spin");
   const use = document.createElementNS(SVG, "use");
   use.setAttribute("href", `#i-${name}`);
@@ -73,7 +75,7 @@ export function all(selector, root = document) {
   return [...root.querySelectorAll(selector)];
 }
 
-/** Sets an element's text if it is another one, so that an unchanged node is not touched. */
+/** Sets an element's text only if it differs. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -81,7 +83,7 @@ export function setText(node, text) {
 /** Data that the server wrote into the page; null where it wrote none. @param {string} id */
 export function pageData(id) {
   const text = document.getElementById(id)?.textContent.trim();
-  return text ? JSON.parse(text) : null;
+  return text ? parseKeepingDigits(text) : null;
 }
 
 /** True where keys go into a field, so that they are no shortcuts. @param {EventTarget|null} target */

@@ -1,6 +1,6 @@
 // JSON without loss: numbers keep their digits. JSON.parse makes doubles of them, which rounds what is longer.
 
-/** A number as it is written. */
+/** A number with its original digits. */
 export class Digits {
   /** @param {string} text as JSON writes it */
   constructor(text) {
@@ -18,7 +18,7 @@ const SPACE = /[ \t\r\n]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const WORDS = new Map([["true", true], ["false", false], ["null", null]]);
-// Deeper than any value the API takes; the answer wraps values in levels of its own.
+// Deeper than any value that the API accepts; a response adds levels of its own.
 const MAX_DEPTH = 128;
 
 class Reader {
@@ -117,6 +117,24 @@ class Reader {
  */
 export const parseExact = (text) => new Reader(text).document();
 
+// A number that may lose digits as a double. Text in strings can look like one, which costs time and nothing else.
+const MAY_LOSE = /[:[,\s]-?(?:\d{16,}|\d+[.eE])/;
+
+/**
+ * As `JSON.parse`, except that numbers which a double can't hold become `Digits`.
+ * @param {string} text @returns {any} @throws {SyntaxError}
+ */
+export function parseKeepingDigits(text) {
+  const value = JSON.parse(text);
+  return MAY_LOSE.test(text) ? plain(parseExact(text)) : value;
+}
+
+function plain(value) {
+  if (value instanceof Digits) return String(Number(value.text)) === value.text ? Number(value.text) : value;
+  if (Array.isArray(value)) return value.map(plain);
+  return value instanceof Map ? Object.fromEntries([...value].map(([name, item]) => [name, plain(item)])) : value;
+}
+
 /**
  * Takes what `parseExact` gives, plain objects and plain numbers too.
  * @param {any} value @param {string} [indent] breaks lines where it is not empty @returns {string}
@@ -138,7 +156,7 @@ function write(value, indent, line) {
   return indent ? `${open}${inner}${items.join(`,${inner}`)}${line}${close}` : open + items.join(",") + close;
 }
 
-/** True for equal values, digit for digit; the order of members does not count. */
+/** Compares values digit by digit; ignores the order of members. */
 export function isSame(left, right) {
   if (left instanceof Digits || right instanceof Digits) return left instanceof Digits && right instanceof Digits && left.text === right.text;
   if (left instanceof Map || right instanceof Map) {

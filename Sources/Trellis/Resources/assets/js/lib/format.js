@@ -1,5 +1,8 @@
 // Numbers and times for people. Times are milliseconds since 1970.
 
+import { h, setText } from "./dom.js";
+import { now } from "./timing.js";
+
 const pad = (n, width = 2) => String(n).padStart(width, "0");
 const whole = new Intl.NumberFormat("en");
 
@@ -87,3 +90,32 @@ export function bytes(n) {
 
 /** The first eight characters of an id. @param {string} id */
 export const shortId = (id) => id.slice(0, 8);
+
+// `time` elements that show how long ago something happened, and the exact time on hover.
+
+/** Fills one element. @param {HTMLElement} node @param {string} at RFC 3339 */
+export function setAgo(node, at) {
+  const ms = Date.parse(at);
+  if (Number.isNaN(ms)) return;
+  if (node.getAttribute("datetime") !== at || !node.title) {
+    node.setAttribute("datetime", at);
+    node.title = exact(ms);
+  }
+  node.dataset.ago = "";
+  setText(node, ago(now() - ms));
+}
+
+/** @param {string} at RFC 3339 */
+export function agoTime(at) {
+  const node = h("time");
+  setAgo(node, at);
+  return node;
+}
+
+/** Updates all of them. */
+export function startTimes() {
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const node of document.querySelectorAll("time[data-ago]")) setAgo(node, node.getAttribute("datetime"));
+  }, 1000);
+}

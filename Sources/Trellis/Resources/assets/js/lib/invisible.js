@@ -1,9 +1,9 @@
-// Characters that can't be seen, or that change the order in which others are shown, so that a line reads differently
-// from what it says. They are shown as symbols; the text itself, and what a selection copies, stay as they are.
+// Invisible characters, and characters that change the display order of others. They are shown as symbols; the text
+// itself, and what a selection copies, stay as they are.
 
 import { h } from "./dom.js";
 
-/** @type {[number, number, string][]} from, to, what stands for each; the code point where no name is short enough */
+/** @type {[number, number, string][]} from, to, the symbol for each; the code point if no name is short enough */
 const NAMES = [
   [0x00ad, 0x00ad, "SHY"], [0x034f, 0x034f, "CGJ"], [0x061c, 0x061c, "ALM"], [0x115f, 0x1160, "HF"], [0x17b4, 0x17b5, ""], [0x180b, 0x180f, ""],
   [0x200b, 0x200b, "ZWSP"], [0x200c, 0x200c, "ZWNJ"], [0x200d, 0x200d, "ZWJ"], [0x200e, 0x200e, "LRM"], [0x200f, 0x200f, "RLM"],
@@ -15,20 +15,20 @@ const NAMES = [
 ];
 const hex = (code) => code.toString(16).toUpperCase().padStart(4, "0");
 const SET = NAMES.map(([from, to]) => `\\u{${hex(from)}}-\\u{${hex(to)}}`).join("");
-// An emoji may be made of several, joined by U+200D; flags of regions end in tags: those are seen.
+// An emoji may be several characters joined by U+200D, and region flags end in tags: those are visible.
 const PERSON = "\\p{Extended_Pictographic}[\\u{FE0F}\\p{Emoji_Modifier}]*";
 const EMOJI = `\\u{1F3F4}[\\u{E0020}-\\u{E007F}]+|${PERSON}(?:\\u{200D}${PERSON})*`;
 const FIND = new RegExp(`(${EMOJI})|([${SET}])`, "gu");
 const MAY = new RegExp(`[${SET}]`, "u");
 
-/** What stands for the character. @param {number} code */
+/** The symbol for the character. @param {number} code */
 function nameOf(code) {
   const name = NAMES.find(([from, to]) => code >= from && code <= to)?.[2];
   return name || `U+${hex(code)}`;
 }
 
 /**
- * Appends `text` to `host`, with symbols where characters can't be seen.
+ * Appends `text` to `host`, with symbols for invisible characters.
  * @template {Element} Host
  * @param {Host} host
  * @param {string} text
@@ -50,8 +50,7 @@ export function marked(host, text) {
   return host;
 }
 
-// The character is there, in a box of its own that it can't reach out of; the symbol before it is drawn by the style
-// sheet, so that it is no text.
+// The character stays, isolated in its own box; the style sheet draws the symbol before it, which is not text.
 function symbol(character) {
   const code = character.codePointAt(0);
   return h("span", { class: "unseen", "data-name": nameOf(code), title: `Invisible character U+${hex(code)}` }, h("span", {}, character));

@@ -1,14 +1,15 @@
-// JSON for people: pretty, coloured, secrets as a chip. Text nodes only.
+// JSON for people: indented, colored, secrets as a chip. Text nodes only.
 
 import { h, icon } from "./dom.js";
+import { Digits, writeExact } from "./exact-json.js";
 import { marked } from "./invisible.js";
 
 const SECRET = new Set(["(sensitive)", "(sensitive value)"]);
 
-/** True for what stands where a sensitive value would. @param {any} value */
+/** True for the placeholder of a sensitive value. @param {any} value */
 export const isSecret = (value) => SECRET.has(value);
 
-/** The chip in a sensitive value's place. */
+/** The chip that replaces a sensitive value. */
 export const mask = () => h("span", { class: "mask" }, icon("lock"), "sensitive");
 
 /** @param {any} value @returns {HTMLElement} */
@@ -19,13 +20,15 @@ export function jsonView(value) {
 }
 
 /** The same as text: what a copy button gives. @param {any} value */
-export const jsonText = (value) => JSON.stringify(value, null, 2);
+export const jsonText = (value) => writeExact(value, "  ");
 
 const part = (kind, text) => marked(h("span", { class: kind }), text);
 
 function write(host, value, depth) {
   if (Array.isArray(value)) {
     list(host, value.map((item) => [null, item]), "[", "]", depth);
+  } else if (value instanceof Digits) {
+    host.append(part("n", value.text));
   } else if (value !== null && typeof value === "object") {
     list(host, Object.entries(value), "{", "}", depth);
   } else if (typeof value === "string") {
@@ -36,7 +39,7 @@ function write(host, value, depth) {
   }
 }
 
-// A text of many lines, such as a file, is broken where its lines end: for the eye alone, it stays one JSON string.
+// Breaks text with several lines at its line ends, for display only: it stays one JSON string.
 function string(value, depth) {
   const lines = JSON.stringify(value).split(/(?<=(?<!\\)(?:\\\\)*\\n)(?!"$)/);
   if (lines.length === 1) return part("s", lines[0]);

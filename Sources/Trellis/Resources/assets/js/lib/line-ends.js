@@ -1,4 +1,4 @@
-// A text area shows every line end as a line feed. These give a text that was edited there its own line ends back.
+// A text area shows every line end as a line feed. These functions restore the original line ends of an edited text.
 
 const LINE = /[^\r\n]*(\r\n|\r|\n|$)/y;
 
@@ -17,7 +17,7 @@ function lines(text) {
 export const shownText = (text) => text.replace(/\r\n?/g, "\n");
 
 /**
- * Lines that were not edited keep the ends that they had; new ones get the text's most frequent end.
+ * Unedited lines keep their line ends; new ones get the most frequent one.
  * @param {string} original @param {string} edited as the text area gives it
  */
 export function restoreLineEnds(original, edited) {

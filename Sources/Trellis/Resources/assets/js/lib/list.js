@@ -1,12 +1,12 @@
-// A list of the API on a page: its first page is in the page, more are fetched, all of it is kept fresh.
+// A list of the API on a page: its first page is in the page, more are fetched, all rows stay up to date.
 
 import { ApiError, get, query } from "./api.js";
-import { sync } from "./clock.js";
 import { one } from "./dom.js";
-import { pollWhileVisible } from "./poll.js";
-import { showProblem } from "./problem.js";
+import { Realtime } from "./realtime.js";
+import { pollWhileVisible, throttle, sync } from "./timing.js";
+import { showError } from "./toast.js";
 
-// One answer is at most this long; what is older than that stays as it was fetched.
+// The maximum size of a page; older rows are not refreshed.
 const MAX = 200;
 const PAGE = 50;
 
@@ -18,7 +18,7 @@ export class LiveList {
   /** @type {any[]} */
   items = [];
   cursor = null;
-  /** True until the first answer. */
+  /** True until the first response. */
   isLoading = true;
   /** @type {() => void} */
   onChange = () => {};
@@ -49,26 +49,26 @@ export class LiveList {
     while (this.cursor && this.items.length < count && !this.#failed) await this.more(null, Math.min(MAX, count - this.items.length));
   }
 
-  /** Fetches what is shown again. @param {{anew?: boolean}} [options] anew: other filters, so from the start */
-  async refresh({ anew = false } = {}) {
+  /** Fetches the list again. @param {{fromStart?: boolean}} [options] fromStart: the filters changed */
+  async refresh({ fromStart = false } = {}) {
     const run = this.#run += 1;
-    const want = anew ? PAGE : Math.min(MAX, Math.max(PAGE, this.items.length));
+    const want = fromStart ? PAGE : Math.min(MAX, Math.max(PAGE, this.items.length));
     try {
       const page = await get(`${this.#path}${query({ ...this.#filter(), limit: want })}`);
       sync(page.items[0]?.server_now);
       if (run !== this.#run) return; // a later question is under way
       const fresh = new Set(page.items.map((item) => item.id));
-      const older = anew || this.items.length <= want ? [] : this.items.slice(want).filter((item) => !fresh.has(item.id));
+      const older = fromStart || this.items.length <= want ? [] : this.items.slice(want).filter((item) => !fresh.has(item.id));
       this.items = [...page.items, ...older];
       if (!older.length) this.cursor = page.next_cursor ?? null;
       this.isLoading = false;
       this.#failed = false;
       this.onChange();
     } catch (error) {
-      // Once is enough; the list says that it is old by standing still.
+      // Report only once.
       if (run === this.#run && !this.#failed) {
         this.#failed = true;
-        showProblem(error);
+        showError(error);
       }
       if (error instanceof ApiError && error.status === 401) {
         this.poll.stop();
@@ -91,7 +91,7 @@ export class LiveList {
       this.#failed = false;
     } catch (error) {
       this.#failed = true;
-      showProblem(error);
+      showError(error);
     } finally {
       if (button) button.disabled = false;
     }
@@ -99,10 +99,10 @@ export class LiveList {
 }
 
 /**
- * Keeps table rows in step with items, touching only what changed.
+ * Updates table rows to match items, and changes only what differs.
  * @param {HTMLElement} body
  * @param {any[]} items
- * @param {(item: any) => string} keyOf a row is made anew when its key's text changes
+ * @param {(item: any) => string} keyOf a row is made again when its key changes
  * @param {(item: any) => HTMLElement} make
  */
 export function drawRows(body, items, keyOf, make) {
@@ -130,10 +130,69 @@ export function drawRows(body, items, keyOf, make) {
   for (const row of old.values()) row.remove();
 }
 
-/** Shows or hides what stands in an empty list's place. @param {boolean} isEmpty @param {Node[]} content */
+/** Shows or hides what replaces an empty list. @param {boolean} isEmpty @param {Node[]} content */
 export function drawNothing(isEmpty, content) {
   const host = one("[data-nothing]");
   host.hidden = !isEmpty;
   one(".table-wrap").hidden = isEmpty;
   if (isEmpty) host.replaceChildren(...content);
+}
+
+// Keeps a list in step with a table of the server: a change triggers a reload. Polling continues, less often while
+// changes are reported.
+
+const GAP = 300;
+const TOLD = 15_000;
+const UNTOLD = 3000;
+
+/**
+ * @param {LiveList} list
+ * @param {string} table
+ */
+export function followTable(list, table) {
+  // A hidden list is loaded when it becomes visible again.
+  const refresh = throttle(GAP, async () => { if (!document.hidden) await list.refresh(); });
+  const channel = new Realtime().channel(table, {
+    bindings: () => [{ event: "*", schema: "public", table }],
+    on: { [table]: refresh },
+    onReady: () => {
+      list.poll.setInterval(TOLD);
+      refresh(); // what changed before anybody listened
+    },
+    onDown: () => list.poll.setInterval(UNTOLD),
+  });
+  list.onRefused = () => channel.leave();
+}
+
+// The reader's place in a list: filters are in the URL; the loaded count and the scroll position are in the history
+// entry. So *Back* and a reload lead to the same place.
+
+/**
+ * @param {LiveList} list
+ * @param {() => void} [onFresh] where there is no place to go back to
+ */
+export async function keepPlace(list, onFresh = () => {}) {
+  const place = history.state?.place;
+  history.scrollRestoration = "manual";
+  addEventListener("pagehide", () => save(list));
+  // A discarded tab fires no `pagehide`.
+  addEventListener("scrollend", () => save(list));
+  if (!place) {
+    if (list.isLoading) await list.refresh();
+    onFresh();
+    return;
+  }
+  await list.restore(place.count);
+  scrollTo(0, place.top);
+}
+
+function save(list) {
+  if (list.isLoading) return;
+  history.replaceState({ ...history.state, place: { count: list.items.length, top: scrollY } }, "");
+}
+
+/** Puts filters into the address, and begins at the top: another list is shown. @param {Record<string, string>} filters */
+export function setFilters(filters) {
+  const text = new URLSearchParams(Object.entries(filters).filter(([, value]) => value)).toString();
+  history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }

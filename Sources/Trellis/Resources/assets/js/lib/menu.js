@@ -1,8 +1,8 @@
-// Menus of buttons with `data-menu`: in the top layer, so that no panel cuts them off.
+// Menus of buttons with `data-menu`, in the top layer so that no panel clips them.
 
 import { all, h, icon } from "./dom.js";
 
-/** Opens and closes the menus whose buttons stand in `root`. @param {ParentNode} root */
+/** Opens and closes the menus whose buttons are in `root`. @param {ParentNode} root */
 export function bindMenus(root) {
   for (const button of all("[data-menu]", root)) {
     const menu = document.getElementById(button.dataset.menu);
@@ -78,7 +78,7 @@ function behave(menu, owner) {
   });
   menu.addEventListener("click", (event) => {
     const item = event.target.closest("[role^=menuitem]");
-    // A check box stays open for the next one.
+    // The menu stays open after a check box.
     if (item && item.getAttribute("role") === "menuitem") close(true);
   });
   addEventListener("pointerdown", (event) => {

@@ -1,6 +1,6 @@
-// Answers that come line by line, each a JSON value, for as long as the server has something to say.
+// Reads streamed responses with one JSON value per line.
 
-import { ApiError, UNREACHED, sentence } from "./api.js";
+import { ApiError, sentence, UNREACHED } from "./api.js";
 import { connection } from "./connection.js";
 
 /**

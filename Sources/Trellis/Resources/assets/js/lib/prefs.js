@@ -1,4 +1,4 @@
-// What the viewer chose, kept in this browser. Where storage is off, for this page only.
+// The viewer's preferences, stored in this browser. Without storage, only for this page.
 
 const memory = new Map();
 

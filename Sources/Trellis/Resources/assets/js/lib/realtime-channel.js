@@ -1,7 +1,7 @@
-// One channel of the connection: joined anew after each break, with the bindings of that moment. What belongs to
-// an earlier join is not listened to.
+// One channel of the connection: rejoined after each disconnect, with the current bindings. Messages of an earlier join
+// are ignored.
 
-import { Backoff } from "./backoff.js";
+import { Backoff } from "./timing.js";
 
 /** @typedef {{event: string, schema: string, table: string, filter?: string}} Binding */
 /** @typedef {{schema: string, table: string, type: "INSERT"|"UPDATE"|"DELETE", record?: any, old_record?: any, commit_timestamp: string}} Change */
@@ -12,7 +12,7 @@ import { Backoff } from "./backoff.js";
  * @property {Record<string, (change: Change) => void>} on by table
  * @property {(bindings: any[]) => void} [onJoin] with the bindings as the server has them
  * @property {() => void} [onReady] changes are listened to from here on
- * @property {(hasFailed: boolean) => void} [onDown] it broke; hasFailed: it had not even come about
+ * @property {(hasFailed: boolean) => void} [onDown] it broke; hasFailed: the join itself failed
  */
 
 /** @typedef {{send: (message: any[]) => void, ref: () => string, fail: () => void, remove: (channel: Channel) => void}} Wire */
@@ -24,12 +24,12 @@ export class Channel {
   #wire;
   #options;
   #backoff = new Backoff();
-  /** The join that counts; null while there is none. @type {string|null} */
+  /** The current join; null without one. @type {string|null} */
   #joinRef = null;
   #joinedAt = 0;
   #ids = new Set();
   #isLeft = false;
-  // One timer: for the answer to a join, or for the next one.
+  // One timer: for the reply to a join, or for the next join.
   #timer = 0;
 
   /** @param {Wire} wire @param {string} name @param {ChannelOptions} options */
@@ -50,7 +50,7 @@ export class Channel {
     this.#timer = setTimeout(() => this.#wire.fail(), ANSWER);
   }
 
-  /** Leaves and joins, as to be told again what did not arrive. */
+  /** Rejoins to get missing rows. */
   rejoin() {
     if (!this.#joinRef) return; // it comes anyway
     this.#sendLeave();
@@ -64,7 +64,7 @@ export class Channel {
     this.#wire.remove(this);
   }
 
-  /** Joins at once where it waits. */
+  /** Joins at once if it is waiting. */
   retryNow() {
     if (this.#joinRef) return;
     this.#backoff.reset();
@@ -87,7 +87,7 @@ export class Channel {
    */
   take(joinRef, ref, event, payload) {
     if (!this.#joinRef) return;
-    // A reply, and a close in the older form, name the join by `ref` alone.
+    // A reply, and an older form of close, name the join by `ref` only.
     const isOurs = joinRef === null ? this.isJoined || ref === this.#joinRef : joinRef === this.#joinRef;
     if (!isOurs) return;
     switch (event) {
@@ -128,7 +128,7 @@ export class Channel {
     this.#options.on[data.table]?.(data);
   }
 
-  // The channel alone: the connection stands, so the next join is this channel's own affair.
+  // Only the channel failed: the connection is open, so the channel rejoins by itself.
   #broke() {
     this.down(true);
     if (!this.#isLeft) this.#timer = setTimeout(() => this.join(), this.#backoff.next());

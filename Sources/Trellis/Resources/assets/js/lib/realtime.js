@@ -1,21 +1,20 @@
 // One WebSocket for a page, however many of its parts are live. It speaks Supabase Realtime: messages of Phoenix,
-// version 2.0.0. It stands while a channel needs it and comes back by itself; what was missed in between is asked
-// for by the channels when they join again, so nothing is kept here to be sent later.
+// version 2.0.0. It is open while a channel needs it and reconnects; channels request missed data when they rejoin, so
+// nothing is buffered here.
 
-import { Backoff } from "./backoff.js";
-import { now } from "./clock.js";
 import { connection } from "./connection.js";
 import { Channel } from "./realtime-channel.js";
+import { Backoff, now } from "./timing.js";
 
 const PATH = "/realtime/v1/websocket?vsn=2.0.0";
 const HEARTBEAT = 25_000;
-// No answer for this long, to the handshake or to a heartbeat: the connection is dead, whatever the browser thinks.
+// No answer for this long, to the handshake or to a heartbeat: the connection counts as dead.
 const SILENCE = 10_000;
-// When somebody looks at the page again, or the network is back, an answer is wanted sooner.
+// The shorter timeout after the page becomes visible or the network returns.
 const IMPATIENT = 5000;
-// A connection that stood this long was a good one: the next try comes soon.
+// A connection that lasted this long resets the backoff.
 const STABLE = 5000;
-// How often to try where connections seem to be blocked for good.
+// The retry interval while WebSockets count as blocked.
 const BLOCKED = 30_000;
 
 export class Realtime {
@@ -47,7 +46,7 @@ export class Realtime {
     const wake = () => { if (!document.hidden) this.retryNow(); };
     addEventListener("online", wake);
     document.addEventListener("visibilitychange", wake);
-    // A tab that was frozen missed what its timers should have noticed.
+    // A frozen tab missed its timers.
     document.addEventListener("resume", wake);
     connection.addAsker(() => this.#isOpen && this.#ask());
     connection.onChange(() => { if (!connection.isOffline) this.retryNow(); });
@@ -61,7 +60,7 @@ export class Realtime {
   }
 
   /**
-   * Joins a channel, now and after every break, until it is left.
+   * Joins a channel, now and after each disconnect, until it is left.
    * @param {string} name
    * @param {import("./realtime-channel.js").ChannelOptions} options
    */
@@ -75,7 +74,7 @@ export class Realtime {
     return channel;
   }
 
-  /** Tries at once where it waits; where it stands, finds out whether it does. */
+  /** Retries at once if it is waiting; if it is open, checks that it still works. */
   retryNow() {
     if (!this.#channels.size) return;
     if (!this.#socket) {
@@ -99,7 +98,7 @@ export class Realtime {
     try {
       socket = new WebSocket(url);
     } catch {
-      // Some policies forbid it outright. Told later, as any failure is.
+      // Some policies forbid WebSockets. Report it later, like any failure.
       this.#timer = setTimeout(() => this.#fail());
       return;
     }
@@ -173,7 +172,7 @@ export class Realtime {
     this.#timer = setTimeout(() => this.#askForAnswer(SILENCE), HEARTBEAT);
   }
 
-  // The reply to a heartbeat may stand in line behind many rows: whatever comes is a sign of life.
+  // The reply to a heartbeat may be queued after many rows, so every frame counts as a sign of life.
   #askForAnswer(limit) {
     clearTimeout(this.#timer);
     this.#isHeard = false;
@@ -182,7 +181,7 @@ export class Realtime {
     const due = Date.now() + limit;
     const judge = () => { if (this.#isHeard) this.#beat(); else this.#fail(); };
     this.#timer = setTimeout(() => {
-      // Late: the tab slept, and the answer may be the next thing that it is given.
+      // The timer is late because the tab slept; the reply may still arrive.
       if (!this.#isHeard && Date.now() - due > 2000) this.#timer = setTimeout(judge, 1000);
       else judge();
     }, limit);
@@ -190,7 +189,7 @@ export class Realtime {
 
   #send(message) {
     const socket = this.#socket;
-    // It may be closing, and not have told yet.
+    // It may be closing without an event yet.
     if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   }
 

@@ -1,13 +1,13 @@
-// The list of Tendrils to choose one from: "Any available" first, then each with its dot and, where it can't be
-// chosen, the reason.
+// The list of Tendrils to choose one from: "Any available" first, then each with its status and, if it can't be chosen,
+// the reason.
 
 import { get } from "./api.js";
-import { now } from "./clock.js";
 import { dot, h, one } from "./dom.js";
 import { counted, ticking } from "./format.js";
+import { now } from "./timing.js";
 
 const ORDER = { ONLINE: 0, DRAINING: 1, OFFLINE: 2 };
-// Two lists may stand on one page, and are two choices.
+// One page may have two lists, which are separate choices.
 let made = 0;
 
 export class TendrilPicker {
@@ -30,7 +30,7 @@ export class TendrilPicker {
     this.#chosen?.focus({ preventScroll: true });
   }
 
-  /** Back to "Any available" alone, until a list is loaded. */
+  /** Shows only "Any available" until a list is loaded. */
   clear() {
     this.#run += 1;
     this.#draw([]);
@@ -58,9 +58,9 @@ export class TendrilPicker {
   }
 
   #any(workers) {
-    // Chosen all the same: the job then waits, and says what for.
+    // It can still be chosen: the job then waits and shows why.
     const why = workers.length && !workers.some(canTake)
-      ? "None can take it now; the job waits" : "The first free Tendril that is ONLINE";
+      ? "None can take it now; the job waits" : "The first free ONLINE Tendril";
     return h("label", { class: "any" }, this.#radio("", true, false), h("span", { class: "name" }, "Any available"), h("span", { class: "why" }, why));
   }
 
@@ -78,12 +78,15 @@ export class TendrilPicker {
 
 const canTake = (worker) => worker.status === "ONLINE" && !worker.shortfall;
 
+/** What DRAINING means. @param {number} active jobs it still runs */
+export const drainingText = (active) => (active ? `Finishes ${counted(active, "job")}, takes no new ones` : "Takes no new jobs");
+
 function note(worker) {
   const active = worker.active_jobs?.length ?? 0;
   if (worker.status === "OFFLINE") return worker.last_seen_at ? `No heartbeat for ${ticking(now() - Date.parse(worker.last_seen_at))}` : "Has never connected";
-  if (worker.status === "DRAINING") return active ? `Finishes ${counted(active, "job")}, takes no new ones` : "Takes no new jobs";
+  if (worker.status === "DRAINING") return drainingText(active);
   if (worker.shortfall) return `${worker.shortfall.charAt(0).toUpperCase()}${worker.shortfall.slice(1)}`;
   const version = worker.version ? `, v${worker.version}` : "";
   return active === 0 ? `Idle, 0 of ${counted(worker.slots, "job")}${version}`
-    : `${active} of ${counted(worker.slots, "job")}${active >= worker.slots ? ", the next one waits" : ""}${version}`;
+    : `${active} of ${counted(worker.slots, "job")}${active >= worker.slots ? ", new jobs wait" : ""}${version}`;
 }

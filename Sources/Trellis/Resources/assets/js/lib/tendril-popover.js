@@ -1,9 +1,9 @@
-// The Tendril Select Popover: where a job is to run, and the last look before it starts.
+// The Tendril Select Popover: selects a Tendril and confirms.
 
 import { deltas } from "./changes.js";
 import { one, setText } from "./dom.js";
-import { messageOf } from "./problem.js";
 import { TendrilPicker } from "./tendril-picker.js";
+import { messageOf } from "./toast.js";
 
 const GAP = 8;
 
@@ -57,7 +57,7 @@ export class TendrilPopover {
     addEventListener("pointerdown", (event) => {
       if (this.isOpen && !this.#box.contains(event.target) && !this.#button?.contains(event.target)) this.close(true);
     });
-    // Tab leaves it: then it is over.
+    // Close it when Tab moves the focus out.
     this.#box.addEventListener("focusout", (event) => {
       if (event.relatedTarget && !this.#box.contains(event.relatedTarget) && event.relatedTarget !== this.#button) this.close();
     });
@@ -103,7 +103,7 @@ export class TendrilPopover {
         (check) => { if (!isOver()) this.#draw(check, true); },
         (error) => {
           if (isOver()) return;
-          // The server decides again at the click; a check that failed must not stand in the way.
+          // A failed check must not block the click; the server checks again.
           this.#draw(ask.known, true);
           this.#fail(messageOf(error));
         }),
@@ -158,7 +158,7 @@ export class TendrilPopover {
     this.#error.textContent = text;
   }
 
-  // Under the button's end, or over it where there is more room. On a phone the style sheet makes it a bottom sheet.
+  // Below the button, or above it if there is more room. On a phone the style sheet makes it a bottom sheet.
   #place() {
     if (!this.isOpen || !this.#button?.isConnected) return;
     const edge = this.#button.getBoundingClientRect();

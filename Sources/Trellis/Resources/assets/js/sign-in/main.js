@@ -1,8 +1,8 @@
-// Signing in: by the link's token, which stands in the fragment so that no log sees it, or by an API token.
+// Signing in: by the link's token, which is in the fragment so that it is not logged, or by an API token.
 
 import { post } from "../lib/api.js";
 import { one, setText } from "../lib/dom.js";
-import { messageOf } from "../lib/problem.js";
+import { messageOf } from "../lib/toast.js";
 
 const form = /** @type {HTMLFormElement} */ (one("[data-sign-in]"));
 const problem = one("[data-error]");
@@ -55,7 +55,7 @@ if (signedIn) {
   });
 }
 
-/** Takes a link's token out of the address, and signs in with it. False where there is none. */
+/** Takes a link's token out of the address, and signs in with it. False without a token. */
 function useLink() {
   link = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
@@ -71,6 +71,6 @@ function useLink() {
   return true;
 }
 
-// A link that is opened where this page stands already only changes the fragment.
+// Opening a link in a tab with this page changes only the fragment.
 addEventListener("hashchange", useLink);
 if (!useLink()) (document.querySelector("[data-continue]") ?? form.elements.token).focus();

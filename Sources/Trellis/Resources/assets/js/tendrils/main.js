@@ -1,14 +1,13 @@
-// The Tendrils: how they are, and how to add one.
+// The list of Tendrils and the registration form.
 
-import { announce } from "../lib/announce.js";
+import "../account.js";
 import { post } from "../lib/api.js";
 import { copyFrom } from "../lib/copy.js";
 import { all, dot, h, icon, one, pageData } from "../lib/dom.js";
-import { followTable } from "../lib/follow-table.js";
-import { shortId } from "../lib/format.js";
-import { drawNothing, drawRows, LiveList } from "../lib/list.js";
-import { messageOf } from "../lib/problem.js";
-import { agoTime, setAgo, startTimes } from "../lib/times.js";
+import { agoTime, setAgo, shortId, startTimes } from "../lib/format.js";
+import { drawNothing, drawRows, followTable, LiveList } from "../lib/list.js";
+import { drainingText } from "../lib/tendril-picker.js";
+import { announce, messageOf } from "../lib/toast.js";
 
 const list = new LiveList("/api/workers", { first: pageData("page-data"), every: 3000 });
 
@@ -16,11 +15,12 @@ function makeRow(worker) {
   const jobs = worker.active_jobs ?? [];
   return h("tr", {},
     h("td", { class: "c-name" }, h("b", {}, worker.name), h("code", { class: "dim", title: worker.id }, shortId(worker.id))),
-    h("td", { class: "c-state" }, h("span", { class: "worker-status" }, dot(worker.status), worker.status)),
+    h("td", { class: "c-state" }, h("span", { class: "worker-status" }, dot(worker.status), worker.status),
+      worker.status === "DRAINING" ? h("span", { class: "dim state-note" }, drainingText(jobs.length)) : null),
     h("td", { "data-label": "Jobs" }, `${jobs.length} of ${worker.slots}`, ...jobs.flatMap((id, i) => [i ? ", " : " ", h("a", { class: "mono", href: `/dashboard/jobs/${id}` }, shortId(id))])),
     h("td", { "data-label": "Engines" }, worker.engines?.length ? worker.engines.map((engine) => `${engine.name} ${engine.version}`).join(", ") : h("span", { class: "dim" }, "none reported")),
     h("td", { "data-label": "Version" }, worker.version || h("span", { class: "dim" }, "–")),
-    h("td", { "data-label": "Last seen" }, worker.last_seen_at ? agoTime(worker.last_seen_at) : h("span", { class: "dim" }, "never")));
+    h("td", { "data-label": "Last heartbeat" }, worker.last_seen_at ? agoTime(worker.last_seen_at) : h("span", { class: "dim" }, "never")));
 }
 
 function draw() {
@@ -34,7 +34,7 @@ function draw() {
     }
   }
   drawNothing(!list.items.length && !list.isLoading, [icon("tendril"), h("p", {}, "No Tendrils yet."),
-    h("p", { class: "dim" }, "Without one, jobs wait. Register the first one below.")]);
+    h("p", { class: "dim" }, "Jobs wait until a Tendril is connected. Register one below.")]);
 }
 
 const form = /** @type {HTMLFormElement} */ (one("[data-register]"));
@@ -43,7 +43,7 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const name = form.elements.name.value.trim();
   fail("");
-  if (!name) return fail("Give the Tendril a name.");
+  if (!name) return fail("Enter a name.");
   const button = one("button[type=submit]", form);
   button.disabled = true;
   try {
@@ -57,7 +57,7 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
-// An error goes when the name is mended.
+// The error disappears when the name is edited.
 form.addEventListener("input", () => {
   problem.hidden = true;
   form.elements.name.removeAttribute("aria-invalid");

@@ -1,4 +1,4 @@
-// The variables that the files declare and that have no value yet, each with a button that adds it.
+// The declared variables without a value, each with a button that adds it.
 
 import { h, icon, one } from "../lib/dom.js";
 import { declarations, typeName } from "./hcl.js";
@@ -24,7 +24,7 @@ export class Declared {
     sensitive?.declare(found);
     const given = new Set([...plain?.names ?? [], ...sensitive?.names ?? []]);
     const open = [...found.values()].filter(({ name }) => !given.has(name));
-    // A variable without a default comes first: Terraform does not plan without it.
+    // Variables without a default come first: Terraform requires them.
     open.sort((a, b) => Number(a.default !== null) - Number(b.default !== null));
     const key = JSON.stringify(open.map(({ name, default: value, isSensitive, type }) => [name, value, isSensitive, typeName(type)]));
     if (key === this.#key) return;

@@ -5,11 +5,16 @@ import { isSame } from "../lib/exact-json.js";
 import { bytes, counted } from "../lib/format.js";
 import { restoreLineEnds, shownText } from "../lib/line-ends.js";
 import { toast } from "../lib/toast.js";
-import { FieldError } from "./field-error.js";
 import { droppedFiles, isLeftOut, pickedFiles } from "./folder.js";
+import { IGNORE_FILE, IgnoreRules } from "./ignore-rules.js";
+import { FieldError } from "./fields.js";
 
 const MAX_FILE = 4 << 20;
 const MAX_FILES = 500;
+// Names in a notice; the others are counted.
+const NAMED = 40;
+const NOT_TEXT = "is not a text file";
+const IGNORED = `is excluded by ${IGNORE_FILE}`;
 
 /**
  * @typedef {string|Map<string, any>} FileValue text, or what the API has for a file that is more than text: `content`,
@@ -56,14 +61,14 @@ export class Files {
     for (const [name, value] of files) this.#add(name, value);
   }
 
-  /** The files as they stand, faulty names and all. @returns {[string, string][]} */
+  /** The files as typed, including invalid names. @returns {[string, string][]} */
   get current() {
     return this.#rows.filter((row) => !isBinary(row.value)).map((row) => /** @type {[string, string]} */ ([row.name.value.trim(), row.area.value]));
   }
 
   /**
    * @param {string} [folder] where Terraform runs, in the source
-   * @returns {Map<string, FileValue>} @throws {FieldError} with a sentence for the one who typed
+   * @returns {Map<string, FileValue>} @throws {FieldError} with a message for the user
    */
   get(folder = "") {
     const files = new Map();
@@ -93,7 +98,7 @@ export class Files {
     const text = isBinary(value) ? "Not text. The file stays as it is." : typeof value === "string" ? value : String(value.get("content") ?? "");
     const input = /** @type {HTMLInputElement} */ (h("input", { "aria-label": "File name", placeholder: "main.tf", autocomplete: "off", spellcheck: "false" }));
     input.value = name;
-    const area = /** @type {HTMLTextAreaElement} */ (h("textarea", { "aria-label": "Text of the file", rows: "10", spellcheck: "false", autocapitalize: "off", wrap: "off", readonly: isBinary(value) }));
+    const area = /** @type {HTMLTextAreaElement} */ (h("textarea", { "aria-label": "File content", rows: "10", spellcheck: "false", autocapitalize: "off", wrap: "off", readonly: isBinary(value) }));
     area.value = shownText(text);
     const item = h("div", { class: "file" },
       h("div", { class: "file-head" }, icon("file"), input,
@@ -121,8 +126,7 @@ export class Files {
   }
 
   /**
-   * Puts files into the form. One that has a name of the form takes its place; files of one name that come together
-   * are all kept, for a person to rename. A folder that comes into an empty form is its root.
+   * Puts files into the form. A file replaces the one with its name in the form; files with the same name in one upload are all kept, for the user to rename. A folder in an empty form becomes the root.
    * @param {import("./folder.js").Found} found
    */
   async take({ files, folder }) {
@@ -131,13 +135,14 @@ export class Files {
     const known = new Set(isEmpty ? [] : this.#rows.map((row) => row.name.value.trim()));
     const taken = [];
     const left = [];
+    const ignores = await this.#ignoreRules(files, folder);
     for (const { path, file } of files) {
       const name = path.startsWith(root) ? path.slice(root.length) : path;
       const why = isLeftOut(name) || !file ? "belongs to Terraform or git, not to a source"
-        : file.size > MAX_FILE ? `has ${bytes(file.size)}; the files of a vine have at most ${bytes(MAX_FILE)}`
+        : ignores(path) ? IGNORED : file.size > MAX_FILE ? `has ${bytes(file.size)}; the files of a vine have at most ${bytes(MAX_FILE)}`
           : taken.length === MAX_FILES ? `is one too many: a vine has at most ${MAX_FILES} files` : "";
       const text = why || !file ? null : await textIn(file);
-      if (text === null) left.push({ name, why: why || "is not a text file" });
+      if (text === null) left.push({ name, why: why || NOT_TEXT });
       else taken.push({ name, text, isOld: known.has(name) });
     }
     if (isEmpty && taken.length) this.#clear();
@@ -149,18 +154,32 @@ export class Files {
         continue;
       }
       replaced.add(name);
-      // A script that could be executed still can.
+      // Keep the executable bit.
       old.value = isBinary(old.value) ? text : typeof old.value === "string" ? text : new Map([...old.value, ["content", text]]);
       old.area.readOnly = false;
       old.text = text;
       old.area.value = shownText(text);
     }
     if (replaced.size) toast(`Replaced ${listed([...replaced])}.`, { tone: "ok", key: "replaced" });
-    if (left.length) toast(leftOut(left), { key: "left-out" });
+    if (left.length) toast(leftOut(left), { key: "left-out", tone: left.every(({ why }) => why === IGNORED) ? "ok" : "err" });
     if (taken.length) this.#changed();
   }
 
-  /** Takes blank rows away, for what comes in their place. */
+  /**
+   * The rules of the folder's own ignore file, else of the one in the form.
+   * @param {import("./folder.js").FoundFile[]} files @param {string} folder
+   * @returns {Promise<(path: string) => boolean>}
+   */
+  async #ignoreRules(files, folder) {
+    const base = folder ? `${folder}/` : "";
+    const file = files.find(({ path }) => path === base + IGNORE_FILE)?.file;
+    const text = file ? await textIn(file) : this.current.find(([name]) => name === IGNORE_FILE)?.[1];
+    if (!text) return () => false;
+    const rules = new IgnoreRules(text);
+    return (path) => rules.excludes(path.startsWith(base) ? path.slice(base.length) : path);
+  }
+
+  /** Removes all rows. */
   #clear() {
     for (const row of this.#rows) row.item.remove();
     this.#rows = [];
@@ -183,16 +202,23 @@ const textOf = (row) => (row.area.value === shownText(row.text) ? row.text : res
 /** @param {File} file @returns {Promise<string|null>} null for what is not text */
 async function textIn(file) {
   try {
-    // The mark stays: whoever wrote it reads it.
+    // The byte order mark stays.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
   } catch {
     return null;
   }
 }
 
-const listed = (names) => (names.length > 5 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", "));
+const listed = (names, most = 5) => (names.length > most ? `${names.slice(0, most - 1).join(", ")} and ${names.length - most + 1} more` : names.join(", "));
 
+/** Names what was left out, by reason. @param {{name: string, why: string}[]} left */
 function leftOut(left) {
   if (left.length === 1) return `${left[0].name} ${left[0].why}. It was left out.`;
-  return `${counted(left.length, "file")} left out: ${listed(left.map(({ name, why }) => `${name} ${why}`))}.`;
+  const reasons = [...new Set(left.map(({ why }) => why))];
+  const parts = reasons.map((why) => {
+    const names = left.filter((item) => item.why === why).map(({ name }) => name);
+    const heading = why === IGNORED ? `Excluded by ${IGNORE_FILE}` : why === NOT_TEXT ? "Not text" : `${why.charAt(0).toUpperCase()}${why.slice(1)}`;
+    return names.length === 1 ? `${names[0]} ${why}.` : `${heading}: ${listed(names, NAMED)}.`;
+  });
+  return `${counted(left.length, "file")} left out. ${parts.join(" ")}`;
 }

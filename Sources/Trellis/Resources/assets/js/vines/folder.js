@@ -5,7 +5,7 @@
  * @typedef {{files: FoundFile[], folder: string}} Found folder: the one that all of them are in, or ""
  */
 
-/** What the server refuses: it is made anew where it is needed. @param {string} path */
+/** What the server refuses: Terraform and git make it again where it is needed. @param {string} path */
 export const isLeftOut = (path) => /(^|\/)(\.terraform|\.git)\//.test(path) || /\.tfstate(\.backup)?$/.test(path);
 
 /** @param {FileList} list @returns {Found} */
@@ -16,7 +16,7 @@ export function pickedFiles(list) {
 
 /** @param {DataTransfer} data @returns {Promise<Found>} */
 export async function droppedFiles(data) {
-  // Entries are only there while the event is handled, so all of them are taken before anything is awaited.
+  // Entries exist only during the event, so get all of them before the first await.
   const entries = [...data.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry?.());
   if (!entries.length || entries.some((entry) => !entry)) return pickedFiles(data.files);
   /** @type {FoundFile[]} */

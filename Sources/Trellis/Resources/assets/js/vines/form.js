@@ -1,12 +1,12 @@
-// The form for a vine, new or changed. What was typed stays until it is saved; what was not touched is not sent.
+// The form for a vine, new or changed. Keeps its input until it is saved, and sends only changes.
 
 import { call, get } from "../lib/api.js";
-import { all, one, setText } from "../lib/dom.js";
-import { messageOf, showProblem } from "../lib/problem.js";
+import { all, h, icon, one, setText } from "../lib/dom.js";
+import { messageOf, showError } from "../lib/toast.js";
 import { Declared } from "./declared.js";
-import { FieldError } from "./field-error.js";
 import { Files, isIn } from "./files.js";
 import { Pairs } from "./pairs.js";
+import { FieldError } from "./fields.js";
 
 const KINDS = ["variables", "sensitive_variables", "environment", "sensitive_environment"];
 const TEXTS = ["project_name", "environment_stage", "region", "engine"];
@@ -59,12 +59,12 @@ export class VineForm {
     const other = vine?.id !== this.#id;
     if (other && this.#dirty && this.isOpen && !confirm("Discard what you have typed?")) return;
     this.#back = from ?? null;
-    // What was typed into a form that was closed is still there.
+    // A closed form keeps its input.
     if (other || !this.#filled) {
       try {
         this.#fill(vine && await get(`/api/vines/${vine.id}`, { isExact: true }));
       } catch (error) {
-        showProblem(error);
+        showError(error);
         return;
       }
     }
@@ -88,6 +88,9 @@ export class VineForm {
     this.#filled = true;
     setText(one("[data-form-title]"), vine ? `Edit ${vine.get("project_name")} / ${vine.get("environment_stage")}` : "New vine");
     setText(one("[data-form-save]"), vine ? "Save changes" : "Create vine");
+    const warnings = vine?.get("warnings") ?? [];
+    one("[data-form-warnings]").hidden = !warnings.length;
+    one("[data-form-warnings]").replaceChildren(icon("warn", "s"), h("span", {}, warnings.join(" ")));
     for (const name of TEXTS) elements[name].value = vine?.get(name) ?? "";
     elements.source.value = source?.get("type") ?? "inline";
     this.#files.set(source?.get("files") ?? new Map([["main.tf", ""]]));
@@ -114,11 +117,11 @@ export class VineForm {
     this.#declared.show(files.map(([name, text]) => [name.slice(folder ? folder.length + 1 : 0), text]));
   }
 
-  /** A new vine as a whole. */
+  /** The request for a new vine. */
   #created() {
     const body = new Map();
-    body.set("project_name", this.#needed("project_name", "Give the vine a project name."));
-    body.set("environment_stage", this.#needed("environment_stage", "Give the vine a stage, such as staging."));
+    body.set("project_name", this.#needed("project_name", "Enter a project name."));
+    body.set("environment_stage", this.#needed("environment_stage", "Enter a stage, for example staging."));
     for (const name of ["region", "engine"]) if (this.#text(name)) body.set(name, this.#text(name));
     body.set("source", this.#isInline ? this.#inline(this.#files.get(this.#folder)) : this.#git());
     for (const [kind, pairs] of this.#pairs) {
@@ -128,12 +131,12 @@ export class VineForm {
     return body;
   }
 
-  /** What was touched, and nothing else: an emptied field is null. */
+  /** The request for a change: only edited fields; an emptied one is null. */
   #changed() {
     const body = new Map();
     const isTouched = (name) => this.#form.elements[name].value !== this.#shown.get(name);
-    if (isTouched("project_name")) body.set("project_name", this.#needed("project_name", "Give the vine a project name."));
-    if (isTouched("environment_stage")) body.set("environment_stage", this.#needed("environment_stage", "Give the vine a stage, such as staging."));
+    if (isTouched("project_name")) body.set("project_name", this.#needed("project_name", "Enter a project name."));
+    if (isTouched("environment_stage")) body.set("environment_stage", this.#needed("environment_stage", "Enter a stage, for example staging."));
     for (const name of ["region", "engine"]) if (isTouched(name)) body.set(name, this.#text(name) || null);
     if (this.#isInline) {
       const files = isTouched("source") ? this.#files.get(this.#folder) : this.#files.changes(this.#folder);
@@ -167,7 +170,7 @@ export class VineForm {
     return this.#text(name);
   }
 
-  /** What the form does not show of a source, such as the folder where Terraform runs, stays. */
+  /** Keeps what the form does not show of a source, such as the folder where Terraform runs. */
   #inline(files) {
     /** @type {Map<string, any>|undefined} */
     const before = this.#vine?.get("source");
@@ -177,7 +180,7 @@ export class VineForm {
   }
 
   #git() {
-    const source = new Map([["type", "git"], ["url", this.#needed("git_url", "Give the repository's URL.")], ["ref", this.#needed("git_ref", "Give a branch, tag or commit.")]]);
+    const source = new Map([["type", "git"], ["url", this.#needed("git_url", "Enter the repository URL.")], ["ref", this.#needed("git_ref", "Enter a branch, tag or commit.")]]);
     if (this.#text("git_path")) source.set("path", this.#text("git_path"));
     return source;
   }
@@ -213,7 +216,7 @@ export class VineForm {
     if (!text) for (const field of all("[aria-invalid]", this.#form)) field.removeAttribute("aria-invalid");
   }
 
-  /** An error goes when its field is mended; one of the server's names no field, and goes with the next edit. */
+  /** An error disappears when its field is corrected; an error from the server names no field, and disappears at the next edit. */
   #mended(field) {
     const invalid = all("[aria-invalid]", this.#form);
     if (!invalid.length || invalid.includes(field)) this.#fail("");

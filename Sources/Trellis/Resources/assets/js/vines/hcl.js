@@ -107,7 +107,7 @@ class Lexer {
     return /[$%]/.test(this.text[this.at]) && this.text[this.at + 1] === "{";
   }
 
-  /** One character, or an escaped beginning of a template. */
+  /** One character, or an escaped template start. */
   #plain() {
     const text = this.text.slice(this.at, this.at + 3);
     const isEscaped = text === "$${" || text === "%%{";
@@ -272,7 +272,7 @@ export function parseType(text) {
 /** @returns {Type} */
 function type(lexer) {
   const token = lexer.next();
-  // A type in quotation marks is how Terraform 0.11 wrote it.
+  // Terraform 0.11 wrote types in quotation marks.
   const name = token.text;
   if (["string", "number", "bool", "any"].includes(name)) return { kind: /** @type {Type["kind"]} */ (name) };
   if (name === "list" || name === "set" || name === "map") {
@@ -324,7 +324,7 @@ function tupleType(lexer) {
   }
 }
 
-/** Steps over what is left of an entry: a closing bracket of `list(…)`, the default of `optional(…)`. */
+/** Skips the rest of an entry: a closing bracket of `list(…)`, the default of `optional(…)`. */
 function skipTo(lexer, closer) {
   for (let depth = 0; ;) {
     const token = lexer.peek();
@@ -357,7 +357,7 @@ export function typeName(shown) {
  */
 
 /**
- * The variables that a configuration declares. Files in folders are modules, with variables of their own.
+ * The variables that a configuration declares. Files in folders are modules with separate variables.
  * @param {Iterable<[string, string]>} files @returns {Map<string, Declaration>}
  */
 export function declarations(files) {
@@ -367,7 +367,7 @@ export function declarations(files) {
     try {
       if (/\.(tf|tofu)$/.test(name)) declared(text, found);
       else if (/\.(tf|tofu)\.json$/.test(name)) declaredInJSON(text, found);
-    } catch { /* being written, perhaps: what stands before the fault counts */ }
+    } catch { /* perhaps still being typed: what comes before the fault counts */ }
   }
   return found;
 }
@@ -389,7 +389,7 @@ function declared(text, found) {
     }
     if (head.text === "variable" && labels.length === 1) {
       const declaration = blank(labels[0]);
-      // Known before its body is read, so that a body that is being written still counts.
+      // Register it before its body is parsed, so an incomplete body still counts.
       found.set(declaration.name, declaration);
       body(lexer, declaration, text);
     } else {
@@ -471,7 +471,7 @@ function declaredInJSON(text, found) {
 const NUMERIC = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
- * Why a value can't be right for a type, after the conversions that Terraform makes; "" where it may be.
+ * Why a value can't have a type, after Terraform's conversions; "" if it can.
  * @param {any} value @param {Type} wanted @param {string} [path] of the value, for the sentence
  * @returns {string}
  */

@@ -1,19 +1,18 @@
-// The vines: what there is, and what can be done with it.
+// The vines: the list and its actions.
 
-import { announce } from "../lib/announce.js";
+import "../account.js";
 import { post, remove } from "../lib/api.js";
-import { now } from "../lib/clock.js";
 import { confirmFirst } from "../lib/confirm.js";
 import { badge, h, icon, one, pageData } from "../lib/dom.js";
-import { count, counted, exact, shortId } from "../lib/format.js";
-import { drawNothing, drawRows, LiveList } from "../lib/list.js";
+import { agoTime, count, counted, exact, shortId, startTimes } from "../lib/format.js";
+import { drawNothing, drawRows, keepPlace, LiveList, setFilters } from "../lib/list.js";
 import { sharedMenu } from "../lib/menu.js";
-import { keepPlace, setFilters } from "../lib/place.js";
 import { TendrilPopover } from "../lib/tendril-popover.js";
-import { agoTime, startTimes } from "../lib/times.js";
+import { now } from "../lib/timing.js";
+import { announce } from "../lib/toast.js";
 import { VineForm } from "./form.js";
 
-// After this long, a lock of somebody's own Terraform may have been left behind.
+// After this long, a lock of a user's own Terraform may have been left behind.
 const LONG_LOCK = 3_600_000;
 
 const form = new VineForm();
@@ -50,7 +49,7 @@ function destroy(vine) {
   });
 }
 
-/** What stays behind when the vine goes. */
+/** What remains after the vine is deleted. */
 function leftBehind({ resource_count: resources, state_kept_by: keeper }) {
   if (keeper) return `Its state is kept by ${keeper}, so Vintner does not know whether it still has resources. They are not destroyed.`;
   if (resources === undefined) return "Its state may still have resources. They are not destroyed.";
@@ -64,7 +63,7 @@ function deleteVine(vine) {
     text: `Deletes the vine. ${leftBehind(vine)} Its jobs and the versions of its state can still be read.`,
     name: titleOf(vine), action: "Delete vine", isDanger: true,
     run: async () => {
-      // What is not known to be empty was named in the dialog; whatever else turns up is refused.
+      // The dialog named what may not be empty; if anything else turns up, the server refuses.
       const query = vine.resource_count === 0 ? "" : `?confirm=${encodeURIComponent(confirmation(vine))}`;
       await remove(`/api/vines/${vine.id}${query}`).catch((error) => {
         list.refresh();
@@ -81,7 +80,7 @@ function breakLock(vine) {
   const { id, holder, since } = vine.lock;
   confirmFirst({
     title: `Break the lock of ${titleOf(vine)}`,
-    text: `${holder} has held the state's lock since ${exact(Date.parse(since))}, and may still be changing real infrastructure. Break the lock only if you know that nothing runs there any more. A state that still comes from there is kept as a version of its own.`,
+    text: `${holder} has held the state's lock since ${exact(Date.parse(since))}, and may still be changing real infrastructure. Break the lock only if nothing is running there. Later state versions from there are stored separately.`,
     name: titleOf(vine), action: "Break lock", cancel: "Keep lock", isDanger: true,
     run: async () => {
       await post(`/api/vines/${vine.id}/break-lock`, { lock_id: id, confirm: vine.project_name });
@@ -91,7 +90,7 @@ function breakLock(vine) {
   });
 }
 
-/** Nobody is about to give this lock back by itself. */
+/** Whether the lock will not be released by itself. */
 const isLeftOver = (lock) => !lock.at_work && (lock.job_id || now() - Date.parse(lock.since) > LONG_LOCK);
 
 function sourceOf({ source }) {
@@ -156,7 +155,7 @@ function draw() {
   drawNothing(!list.items.length && !list.isLoading, filters().q
     ? [h("p", {}, "No vine matches this search."), h("button", { class: "btn", type: "button", on: { click: clear } }, "Show all vines")]
     : [icon("tendril"), h("p", {}, "No vines yet."),
-      h("p", { class: "dim" }, "A vine is one infrastructure configuration: Terraform files, variables, a region. Paste or upload them to begin."),
+      h("p", { class: "dim" }, "A vine is one infrastructure configuration: Terraform files, variables, a region. Paste or upload files to start."),
       h("button", { class: "btn primary", type: "button", on: { click: (event) => form.open(null, event.currentTarget) } }, "Create the first vine")]);
 }
 
@@ -165,7 +164,7 @@ function filter() {
   setFilters(filters());
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    await list.refresh({ anew: true });
+    await list.refresh({ fromStart: true });
     announce(`${counted(list.items.length, "vine")}${list.cursor ? " or more" : ""}`);
   }, 150);
 }
@@ -176,8 +175,8 @@ function clear() {
   search.elements.q.focus();
 }
 
-// `#ID` is where the job's page links to; the beginning of an id does.
-function showAsked() {
+// The job's page links to `#ID`; the start of an ID is enough.
+function showLinkedVine() {
   const asked = location.hash.slice(1);
   for (const row of document.querySelectorAll("tr[data-asked]")) row.removeAttribute("data-asked");
   const row = asked.length < 4 ? null : [...document.querySelectorAll("tr[data-vine]")].find((item) => item.dataset.vine?.startsWith(asked));
@@ -198,14 +197,14 @@ function showNext(vine) {
 }
 
 form.onSaved = async (vine, isNew) => {
-  // What was saved is shown, whatever was searched for.
+  // Show the saved vine even if the search excludes it.
   if (isNew && filters().q) search.reset();
   setFilters(filters());
   if (vine?.id) history.replaceState(history.state, "", `${location.search}#${vine.id}`);
   if (isNew) showNext(vine);
   await list.refresh();
   announce(isNew ? "Vine created" : "Vine saved", { urgent: true });
-  showAsked();
+  showLinkedVine();
 };
 search.addEventListener("input", filter);
 search.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
@@ -217,6 +216,6 @@ addEventListener("keydown", (event) => {
 });
 list.onChange = draw;
 draw();
-keepPlace(list, showAsked);
-addEventListener("hashchange", showAsked);
+keepPlace(list, showLinkedVine);
+addEventListener("hashchange", showLinkedVine);
 startTimes();

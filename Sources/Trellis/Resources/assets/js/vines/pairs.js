@@ -3,9 +3,8 @@
 import { all, h, icon, one } from "../lib/dom.js";
 import { isSame, writeExact } from "../lib/exact-json.js";
 import { restoreLineEnds, shownText } from "../lib/line-ends.js";
-import { FieldError } from "./field-error.js";
 import { kindOf, mismatch, parseValue, typeName } from "./hcl.js";
-import { secretField } from "./secret-field.js";
+import { FieldError, secretField } from "./fields.js";
 
 /**
  * @typedef {object} Entry a row of the form
@@ -78,8 +77,7 @@ export class Pairs {
   }
 
   /**
-   * What to send for a change; null where nothing was touched. Sensitive entries that were not touched are left out,
-   * removed ones are null. Of other entries all are sent: the API takes the whole map.
+   * What to send for a change; null without a change. Unchanged sensitive entries are left out, removed ones are null. Of the other kinds all entries are sent, because the API replaces the whole map.
    * @returns {Map<string, any>|null} @throws {FieldError}
    */
   changes() {
@@ -120,7 +118,7 @@ export class Pairs {
     }
   }
 
-  /** @throws {SyntaxError} with a sentence that never has the value in it */
+  /** @throws {SyntaxError} with a message that never contains the value */
   #read(entry, text) {
     if (!this.#isVariable) return text;
     const name = entry.name.value.trim();
@@ -134,13 +132,13 @@ export class Pairs {
     return value;
   }
 
-  /** A declared type decides; without one, what reads as a value is one. */
+  /** A declared type decides; without one, text that parses as a value is a value. */
   #inferred(name, text, wanted) {
     if (wanted === "string" || (wanted === "any" && this.#isSensitive)) {
-      // Text needs no quotation marks, and may have them as HCL has.
+      // Text may have quotation marks, as in HCL.
       return this.#isSensitive || !/^\s*("|<<)/.test(text) ? text : tried(text, text);
     }
-    // What is not even a value is text, which the declaration then refuses in its own words.
+    // Anything else is text, which the check of the declaration then refuses.
     return ["any", "number", "bool"].includes(wanted) ? tried(text, text) : parsed(name, text);
   }
 
@@ -165,7 +163,7 @@ export class Pairs {
     return entry;
   }
 
-  /** What the files say of the entry, and what its value is taken for. */
+  /** The entry's description from the files, and the inferred type of its value. */
   #describe(entry) {
     if (!this.#isVariable) return;
     const declared = this.#declared.get(entry.name.value.trim());
