@@ -176,11 +176,11 @@ def test_L5_rows_that_nobody_has_are_said_to_be_missing(live: Live) -> None:
     live.server.joins[0].rows(row(8))
     expect(live.view.with_text("told-9")).to_be_visible()
     assert [join.after for join in live.server.joins] == [5, 5, 5, 5]
-    expect(live.view.line(6)).to_have_text(re.compile("This line has not arrived"))
+    expect(live.view.line(6)).to_have_text(re.compile("This line is missing"))
     live.ends()
     live.server.joins[-1].change("provision_jobs", {"id": live.view.job}, "UPDATE")
     expect(live.feed).to_have_text("Incomplete")
-    expect(live.page.locator("[data-log-note]")).to_contain_text("Some lines did not arrive")
+    expect(live.page.locator("[data-log-note]")).to_contain_text("Some lines are missing")
 
 
 def test_L5_ends_when_the_job_does_and_leaves_the_connection(live: Live) -> None:

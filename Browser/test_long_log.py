@@ -254,7 +254,7 @@ def test_L8_what_is_too_much_for_a_clipboard_is_offered_as_a_file(page: Page, mi
     view = JobPage(page, million).open().is_complete()
     page.keyboard.press("c")
     notice = page.locator(".toast")
-    expect(notice).to_contain_text("too much for the clipboard", timeout=20_000)
+    expect(notice).to_contain_text("Too large for the clipboard", timeout=20_000)
     with page.expect_download() as download:
         notice.get_by_role("link", name="Download it instead").click()
     assert download.value.path().read_text().count("\n") > LINES
