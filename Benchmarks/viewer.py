@@ -30,12 +30,12 @@ window.opened = new Promise((resolve) => {
 JUMP = """
 (share) => new Promise((resolve) => {
   const log = document.querySelector('[role="log"]');
-  const begun = performance.now();
+  const start = performance.now();
   log.scrollTop = (log.scrollHeight - log.clientHeight) * share;
   const box = log.getBoundingClientRect();
   const look = () => {
     const row = document.elementFromPoint(box.x + box.width / 3, box.y + box.height / 2)?.closest('[data-line]');
-    if (row?.dataset.stream && performance.now() - begun > 1) resolve([performance.now() - begun, Number(row.dataset.line)]);
+    if (row?.dataset.stream && performance.now() - start > 1) resolve([performance.now() - start, Number(row.dataset.line)]);
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);

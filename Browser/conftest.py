@@ -21,6 +21,17 @@ expect.set_options(timeout=10_000)
 FAILED = pytest.StashKey[bool]()
 # A trace records every frame and action, which makes the tests slower.
 TRACE = "TRACE" in os.environ
+# These files take longest. They run first, so that at the end no worker is still busy with one of them.
+SLOW_FILES = [
+    "test_accessibility.py", "test_job_truth.py", "test_long_log.py", "test_live_jobs.py", "test_last_resort.py",
+    "test_vine_list.py", "test_job_log.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return SLOW_FILES.index(item.path.name) if item.path.name in SLOW_FILES else len(SLOW_FILES)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

@@ -187,12 +187,12 @@ class FakeLog:
             start = next((i for i, row in enumerate(shown) if row["first_line"] >= int(query["from"])), len(shown))
         lines = [line(row) for row in shown[start:start + count]]
         counts = {stream: sum(row["stream_type"] == stream for row in self.rows) for stream in ("STDOUT", "STDERR", "SYSTEM")}
-        answer: dict[str, Any] = {
+        response: dict[str, Any] = {
             "from": lines[0]["n"] if lines else self._total + 1, "total": self._total, "seq": self._seq, "row": start, "rows": len(shown),
             "counts": counts, "log_state": self.log_state, "lines": lines}
         if "streams" not in query and (not self.rows or lines and lines[-1]["n"] == self._total):
-            answer["ends"] = {}
-        return answer
+            response["ends"] = {}
+        return response
 
 
 def line(row: dict[str, Any]) -> dict[str, Any]:

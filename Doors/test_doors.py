@@ -50,9 +50,9 @@ def test_deeply_nested_documents(server: Server, api: Api) -> None:
             body = ('{"project_name":"deep-%d-%d","environment_stage":"x","variables":{"v":[%s]},'
                     '"source":{"type":"inline","files":{"main.tf":"terraform {}"}}}'
                     % (index, depth, nested(depth, 60_000 // (2 * depth))))
-            answer = requests.post(
+            response = requests.post(
                 f"{server.url}/api/vines", data=body, headers=headers(server), timeout=60)
-            assert answer.status_code == (201 if depth == 60 else 400), answer.text[:300]
+            assert response.status_code == (201 if depth == 60 else 400), response.text[:300]
         requests.get(f"{server.url}/api/vines", headers=headers(server), timeout=60)
 
     with Health(server.host, server.port, keep=True) as health:
@@ -191,12 +191,12 @@ def test_recovers_after_running_out_of_file_descriptors(tmp_path: Path, files: i
             for connection in held:
                 connection.settimeout(0.2)
                 try:
-                    answer = connection.recv(65536)
+                    response = connection.recv(65536)
                 except OSError:
                     continue
-                refused += answer.startswith(b"HTTP/1.1 503 ")
-                if answer.startswith(b"HTTP/1.1 200 "):
-                    head, _, body = answer.partition(b"\r\n\r\n")
+                refused += response.startswith(b"HTTP/1.1 503 ")
+                if response.startswith(b"HTTP/1.1 200 "):
+                    head, _, body = response.partition(b"\r\n\r\n")
                     assert body, "an asset came without its bytes"
         health.check()
         assert refused > 0, "no client got a 503"

@@ -32,8 +32,8 @@ class Session:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.http = requests.Session()
-        answer = self.http.post(f"{server.url}/sign-in", json={"token": server.token})
-        assert answer.ok, answer.text
+        response = self.http.post(f"{server.url}/sign-in", json={"token": server.token})
+        assert response.ok, response.text
         (cookie,) = self.http.cookies
         self.secret = cookie.value or ""
         self.headers = {"Cookie": f"{cookie.name}={self.secret}", "Origin": server.url}
@@ -42,8 +42,8 @@ class Session:
         page = self.http.get(f"{self.server.url}/dashboard/jobs").text
         token = re.search(r'name="csrf-token" content="([^"]+)"', page)
         assert token
-        answer = self.http.post(f"{self.server.url}/sign-out", headers={"X-CSRF-Token": token.group(1)})
-        assert answer.ok, answer.text
+        response = self.http.post(f"{self.server.url}/sign-out", headers={"X-CSRF-Token": token.group(1)})
+        assert response.ok, response.text
 
 
 @pytest.fixture
@@ -133,10 +133,10 @@ def test_wrong_cookie(open_socket: Connect, server: Server, session: Session) ->
 def test_wrong_host(server: Server, host: str) -> None:
     """A foreign name that resolves to this server (DNS rebinding)."""
     for path in PATHS:
-        answer = requests.get(f"{server.url}{path}?apikey={server.token}", headers={
+        response = requests.get(f"{server.url}{path}?apikey={server.token}", headers={
             "Host": host.format(port=server.port), "Connection": "Upgrade", "Upgrade": "websocket",
             "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
-        assert answer.status_code == 421 and "error" in answer.json()
+        assert response.status_code == 421 and "error" in response.json()
 
 
 @pytest.mark.parametrize("version", ["3.0.0", "1", "", "2.0.0.0", "1.0.0 "])
@@ -145,8 +145,8 @@ def test_unknown_version(open_socket: Connect, version: str) -> None:
 
 
 def test_request_without_upgrade(server: Server) -> None:
-    answer = requests.get(f"{server.url}/realtime/v1/websocket", params={"apikey": server.token})
-    assert answer.status_code == 426 and answer.headers["Upgrade"] == "websocket" and "error" in answer.json()
+    response = requests.get(f"{server.url}/realtime/v1/websocket", params={"apikey": server.token})
+    assert response.status_code == 426 and response.headers["Upgrade"] == "websocket" and "error" in response.json()
     assert requests.get(f"{server.url}/realtime/v1/websocket").status_code == 401
 
 

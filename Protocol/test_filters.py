@@ -94,7 +94,7 @@ def test_several_jobs(socket: Socket, tendril: SimulatedTendril) -> None:
     jobs = [tendril.start() for _ in range(4)]
     *followed, other = jobs
     joined = socket.joined("realtime:a", binding(filter=f"job_id=in.({','.join(job.id for job in followed)})"))
-    assert "seq" not in joined.echoes[0], "one number can't stand for several logs"
+    assert "seq" not in joined.echoes[0], "one number for several logs"
     socket.joined("realtime:other", of_job(other.id))
     for round in range(3):
         for job in jobs:
@@ -170,9 +170,9 @@ def test_invalid_binding(socket: Socket, job: SimulatedJob, wrong: dict[str, Any
     assert joined.reply.payload["status"] == "ok"
     assert [{k: v for k, v in echo.items() if k != "id"} for echo in joined.echoes] == [of_job(job.id), wrong]
     assert joined.system is not None
-    told = joined.system.payload
-    assert (told["status"], told["extension"], told["channel"]) == ("error", "postgres_changes", "wrong")
-    assert told["message"] and message in (None, told["message"])
+    system = joined.system.payload
+    assert (system["status"], system["extension"], system["channel"]) == ("error", "postgres_changes", "wrong")
+    assert system["message"] and message in (None, system["message"])
     socket.joined("realtime:right", of_job(job.id))
     last = job.append("x\n")
     seen = socket.until(lambda m: m.topic == "realtime:right" and m.record["seq"] == last) + socket.heartbeat()

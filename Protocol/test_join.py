@@ -119,8 +119,8 @@ def test_unknown_events_are_ignored(socket: Socket, job: SimulatedJob, event: st
 def test_heartbeat(socket: Socket, ref: str | None) -> None:
     """The Python client sends no ref; the JavaScript client waits for its ref."""
     socket.push("phoenix", "heartbeat", {}, ref=ref)
-    answer = socket.reply(ref)
-    assert (answer.topic, answer.payload) == ("phoenix", {"status": "ok", "response": {}})
+    reply = socket.reply(ref)
+    assert (reply.topic, reply.payload) == ("phoenix", {"status": "ok", "response": {}})
 
 
 @pytest.mark.parametrize("frame", [

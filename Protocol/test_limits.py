@@ -31,14 +31,14 @@ def test_number_of_channels_per_connection(socket: Socket) -> None:
         assert reason(socket, f"realtime:{number}") == ""
     # The limit on joins may apply first; it recovers.
     deadline = time.monotonic() + 5
-    while (answer := reason(socket, "realtime:100")).startswith("ClientJoinRateLimitReached: "):
+    while (refusal := reason(socket, "realtime:100")).startswith("ClientJoinRateLimitReached: "):
         assert time.monotonic() < deadline
-    assert answer == "ChannelRateLimitReached: Too many channels"
+    assert refusal == "ChannelRateLimitReached: Too many channels"
     socket.reply(socket.push("realtime:50", "phx_leave", {}))
     assert socket.next().event == "phx_close"
     deadline = time.monotonic() + 5
-    while answer := reason(socket, "realtime:100"):
-        assert answer.startswith("ClientJoinRateLimitReached: ") and time.monotonic() < deadline
+    while refusal := reason(socket, "realtime:100"):
+        assert refusal.startswith("ClientJoinRateLimitReached: ") and time.monotonic() < deadline
 
 
 def test_length_of_a_topic(socket: Socket) -> None:
@@ -54,11 +54,11 @@ def test_rate_of_joins(socket: Socket) -> None:
     begin = time.monotonic()
     refs = [socket.send_join("realtime:a") for _ in range(300)]
     seen = socket.until(lambda m: m.event == "phx_reply" and m.ref == refs[-1])
-    answers = [m for m in seen if m.event == "phx_reply"]
+    replies = [m for m in seen if m.event == "phx_reply"]
     passed = time.monotonic() - begin
-    assert [m.ref for m in answers] == refs
-    assert all(m.payload["status"] == "ok" for m in answers[:100])
-    refused = [m.payload["response"]["reason"] for m in answers if m.payload["status"] == "error"]
+    assert [m.ref for m in replies] == refs
+    assert all(m.payload["status"] == "ok" for m in replies[:100])
+    refused = [m.payload["response"]["reason"] for m in replies if m.payload["status"] == "error"]
     assert 200 - 10 * passed - 1 <= len(refused) <= 200
     assert all(text.startswith("ClientJoinRateLimitReached: ") for text in refused)
     deadline = time.monotonic() + 5

@@ -33,9 +33,9 @@ def test_shutdown_notifies_all_clients(make_server: Callable[..., Server]) -> No
 
     server.process.signal(signal.SIGTERM)
     for socket in joined:
-        told = [socket.next(), socket.next()]
-        assert {m.topic for m in told} == {"realtime:a", "realtime:b"}
-        for message in told:
+        messages = [socket.next(), socket.next()]
+        assert {m.topic for m in messages} == {"realtime:a", "realtime:b"}
+        for message in messages:
             assert message.event == "system" and message.payload == {
                 "extension": "system", "status": "ok", "message": "Server requested disconnect",
                 "channel": message.topic.removeprefix("realtime:")}

@@ -18,7 +18,7 @@ run() {
     lint | build) make --no-print-directory "$1" ;;
     Swift) scripts/test-swift.sh ;;
     # These wait more than they compute. A file's tests share fixtures, so one worker runs all of them.
-    Browser | Protocol) python -n "$workers" --dist loadfile "$1" ;;
+    Browser | Protocol) python -n "$workers" --dist loadfile --no-loadscope-reorder "$1" ;;
     Chaos) python -n "$((workers + 1))" Chaos ;;
     # Doors measures latencies, so nothing may run at the same time.
     scripts | Engine | Doors) python "$1" ;;
