@@ -36,10 +36,10 @@ struct PhaseRunner: Sendable {
     /// - Returns: the phase's lock, held.
     private func supervise(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) async throws -> OpenFile
     {
-        let once = Once<OpenFile>()
+        let once = OneShotResult<OpenFile>()
         // A thread of its own, since it blocks; it also reaps the supervisor, whether or not somebody still waits.
         Thread.detachNewThread {
-            once.resume(
+            once.set(
                 Result {
                     let child = try startUnlessBegun(command, phase, in: folder)
                     let lock = try OpenFile(phase.alive, .append)

@@ -37,6 +37,8 @@ struct PosixError: Error, Hashable, CustomStringConvertible {
     var description: String { (path.map { "\(call) \($0)" } ?? call) + ": \(reason)" }
 
     var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+    /// There is nothing at the path, though its folder may exist.
+    var isAbsent: Bool { code == ENOENT }
     var isExisting: Bool { code == EEXIST }
     /// A FIFO that nobody reads.
     var hasNoReader: Bool { code == ENXIO || code == EPIPE }
@@ -200,18 +202,25 @@ enum Posix {
         return signal == 0 ? .exited(code: Int((status >> 8) & 0xff)) : .signaled(Int(signal))
     }
 
-    /// The names in a folder, without `.` and `..`; none where it can't be read.
-    static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
+    /// The names in a folder, without `.` and `..`; none if it can't be read.
+    static func names(in path: String) -> [String] { (try? list(path)) ?? [] }
+
+    /// The names in a folder, without `.` and `..`.
+    static func list(_ path: String) throws(PosixError) -> [String] {
+        guard let folder = opendir(path) else { throw PosixError("opendir", path) }
         defer { closedir(folder) }
         var names: [String] = []
-        while let entry = readdir(folder) {
+        while true {
+            errno = 0
+            guard let entry = readdir(folder) else {
+                guard errno == 0 else { throw PosixError("readdir", path) }
+                return names
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             if name != ".", name != ".." { names.append(name) }
         }
-        return names
     }
 
     /// Closes what was inherited, from `first` on.
