@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import SystemCalls
 import Wire
 
 /// Takes one job from its claim to its end, step by step as ``JobSteps`` says.

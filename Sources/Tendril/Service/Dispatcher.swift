@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Logging
 import Synchronization
+import SystemCalls
 import Wire
 
 /// The Tendril's loops: heartbeats, the event stream, claims, and the jobs themselves.
