@@ -38,6 +38,12 @@ let package = Package(
             dependencies: ["Domain"],
             swiftSettings: strict
         ),
+        // Not named `System`: SwiftNIO imports Apple's module of that name if the build has one.
+        .target(
+            name: "SystemCalls",
+            path: "Sources/System",
+            swiftSettings: strict
+        ),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
         .target(
@@ -101,7 +107,7 @@ let package = Package(
         .target(
             name: "Tendril",
             dependencies: [
-                "Domain", "Wire",
+                "Domain", "Wire", "SystemCalls",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -114,7 +120,7 @@ let package = Package(
         .executableTarget(
             name: "vintner",
             dependencies: [
-                "Domain", "Wire", "Storage", "LiveFeed", "Trellis", "Tendril",
+                "Domain", "Wire", "Storage", "LiveFeed", "Trellis", "Tendril", "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -135,6 +141,7 @@ let package = Package(
             dependencies: ["Storage", "Domain", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict
         ),
+        .testTarget(name: "SystemTests", dependencies: ["SystemCalls"], swiftSettings: strict),
         .testTarget(name: "TextSearchTests", dependencies: ["TextSearch"], swiftSettings: strict),
         .testTarget(
             name: "LiveFeedTests",
@@ -180,7 +187,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TendrilTests",
-            dependencies: ["Tendril", "Wire", "Domain", "vintner", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Tendril", "SystemCalls", "Wire", "Domain", "vintner",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             exclude: ["Capture/Fixtures"],
             swiftSettings: strict
         ),

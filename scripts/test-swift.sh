@@ -10,6 +10,7 @@ groups=(
   "DomainTests WireTests TextSearchTests LiveFeedTests StorageTests"
   "TrellisTests CommandTests"
   "WebSocketTests"
+  "SystemTests"
   "TendrilTests"
   "EndToEndTests"
 )

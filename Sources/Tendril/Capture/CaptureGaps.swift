@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// Parts of a capture that were given up because Trellis was away and the disk has a bound: they are read over, and a
 /// line of the platform stands in their place.

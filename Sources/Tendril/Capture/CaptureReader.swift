@@ -1,4 +1,5 @@
 import Domain
+import SystemCalls
 
 /// Reads a capture in the order of its `order` file, as both grow, and feeds a pipeline.
 ///

@@ -1,4 +1,5 @@
 import Domain
+import SystemCalls
 
 /// Writes down how far the engine's output has come.
 struct CaptureRecorder {

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// What the engine said was wrong, read from the whole capture: its first error, and counts.
 struct EngineDiagnostics: Hashable, Sendable {

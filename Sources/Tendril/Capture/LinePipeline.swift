@@ -1,4 +1,5 @@
 import Domain
+import SystemCalls
 
 /// Makes chunks of captured bytes: repairs UTF-8, hides secrets, splits lines, in this order.
 ///

@@ -1,6 +1,7 @@
 import Dispatch
 import Domain
 import Synchronization
+import SystemCalls
 
 /// Writes the platform's own lines into the capture: first the text, then its place in the order.
 final class SystemLines: Sendable {

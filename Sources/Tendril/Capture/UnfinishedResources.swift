@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// Finds what an apply began and did not finish, by the engine's own lines: `ADDRESS: Creating...` without
 /// `ADDRESS: Creation complete after 2s`. It is what a person has to look at after an end that was no end.

@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import SystemCalls
 import Wire
 
 extension HTTPTrellisClient: TrellisClient {

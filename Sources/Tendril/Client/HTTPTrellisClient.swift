@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import SystemCalls
 import Wire
 
 /// Trellis over HTTP: one client with its pool of connections for all that a Tendril does.

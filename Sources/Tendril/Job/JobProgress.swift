@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 import Wire
 
 /// What a job has behind it, as its folder keeps it: enough for a Tendril that was killed to go on, and no secrets.

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import SystemCalls
 import Wire
 
 extension JobRunner {
@@ -107,7 +108,7 @@ extension JobRunner {
             try Files.makeFolder(cache)
             let log = equipment?.log
             lock = try await cancellation.interrupting { [pacing = host.pacing] in
-                try await FileLock.wait(for: "\(cache)/.vintner.lock", pacing: pacing) {
+                try await FileLock.wait(for: "\(cache)/.vintner.lock", sleep: pacing.pause) {
                     await log?.note("Waiting for the plugin cache, which another init fills")
                 }
             }

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 import Wire
 
 extension JobRunner {
@@ -216,7 +217,7 @@ extension JobRunner {
     func artifact() throws -> Artifact {
         Artifact(
             workspace: workspace, planFolder: folder.exchange,
-            tar: Tool(executable: try helper("tar"), environment: host.environment.base), limit: host.artifactLimit)
+            tar: Command(executable: try helper("tar"), environment: host.environment.base), limit: host.artifactLimit)
     }
 
     /// A tool of the system, on the PATH.

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import SystemCalls
 import Wire
 
 extension JobRunner {

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import SystemCalls
 import Wire
 
 /// Takes one job from its claim to its end, step by step as ``JobSteps`` says.
@@ -49,9 +50,15 @@ actor JobRunner {
         self.host = host
         folder = host.folder(of: order.jobId)
         logger = host.logger.tagged(order.jobId)
-        if let old = try? JobProgress.load(folder.progress), old.done.contains(.start) {
+        let earlier: JobProgress?
+        do { earlier = try JobProgress.load(folder.progress) } catch {
+            // An engine may be running.
             throw Failure(
-                description: "Job \(order.jobId) has started here before, and never moves; it is not begun again.")
+                description: "Can't tell whether job \(order.jobId) already started here, so it does not start again: "
+                    + "\(folder.progress) is unreadable (\(error)).")
+        }
+        if earlier?.done.contains(.start) == true {
+            throw Failure(description: "Job \(order.jobId) already started here and must not start again.")
         }
         try folder.remove()
         try Files.makeFolder(host.jobs)

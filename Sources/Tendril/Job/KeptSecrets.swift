@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// What a job masks, kept in its folder for as long as that stands: Trellis tells no secrets of a job whose engine is
 /// gone, and what was captured may still have to be masked then, by a Tendril that was restarted in between.

@@ -1,4 +1,5 @@
 import Domain
+import SystemCalls
 import Wire
 
 /// The equipment of a real job: supervisors, capture files and the shipper.

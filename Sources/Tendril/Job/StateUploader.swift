@@ -1,6 +1,7 @@
 import Crypto
 import Domain
 import Foundation
+import SystemCalls
 
 /// Brings the state file of a running engine to Trellis, version by version, and sees to it that the last one
 /// arrives.

@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// A process that an engine left behind.
 struct Leftover: Codable, Hashable, Sendable {
     var pid: Int32
@@ -59,7 +61,7 @@ enum Descendants {
                 seen[pid] = Leftover(pid: pid, name: status.name, isEnded: true)
                 isNew = true
             }
-            if !isNew { Posix.nap(milliseconds: 1) }
+            if !isNew { Posix.sleep(milliseconds: 1) }
         }
         return seen.values.sorted { $0.pid < $1.pid }
     }
@@ -99,7 +101,7 @@ enum Descendants {
                 seen[status.startTime, default: [:]][pid] = Leftover(pid: pid, name: status.name, isEnded: true)
                 Posix.send(.kill, to: pid)
             }
-            Posix.nap(milliseconds: 2)
+            Posix.sleep(milliseconds: 2)
             alive = find()
             guard Posix.uptimeMilliseconds() < limit else { break }
         }

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// Where everything about one job's run stands: what was captured, in which order, and the phases.
 ///

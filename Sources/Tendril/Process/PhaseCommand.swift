@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// One run of the engine: what to execute, where, and with which environment.
 struct PhaseCommand: Codable, Hashable, Sendable {
     /// `init`, `plan`, `show`, `apply`: unique within the job.
@@ -22,6 +24,13 @@ enum PhaseEnd: Hashable, Sendable {
     case signaled(Int)
     /// The process is gone and left no exit status: a reboot, or a killed supervisor.
     case unknown
+
+    init(_ status: ExitStatus) {
+        switch status {
+        case .exited(let code): self = .exited(code: code)
+        case .signaled(let signal): self = .signaled(signal)
+        }
+    }
 
     var succeeded: Bool { self == .exited(code: 0) }
 }

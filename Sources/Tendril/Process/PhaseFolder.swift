@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// One phase's files: the command, and what its supervisor wrote about it.
 struct PhaseFolder: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Domain
+import SystemCalls
 
 extension PhaseRunner {
     /// Runs `command` as ``run(_:in:)`` does, and stops it step by step once `stop` is made.

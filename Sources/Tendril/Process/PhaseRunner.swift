@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 
 /// Runs phases under supervisors, and finds them again after a restart.
 struct PhaseRunner: Sendable {
@@ -36,29 +37,30 @@ struct PhaseRunner: Sendable {
     /// - Returns: the phase's lock, held.
     private func supervise(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) async throws -> OpenFile
     {
-        let once = Once<OpenFile>()
+        let once = OneShotResult<OpenFile>()
         // A thread of its own, since it blocks; it also reaps the supervisor, whether or not somebody still waits.
         Thread.detachNewThread {
-            once.resume(
+            once.set(
                 Result {
                     let child = try startUnlessBegun(command, phase, in: folder)
                     let lock = try OpenFile(phase.alive, .append)
                     _ = try lock.lock(wait: true)
-                    if let child { _ = Posix.reap(child) }
+                    child?.wait()
                     return lock
                 })
         }
         return try await once.wait()
     }
 
-    private func startUnlessBegun(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) throws -> Int32?
+    private func startUnlessBegun(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) throws
+        -> ChildProcess?
     {
         // A supervisor holds this lock from before it starts until it is gone, however it goes: the opening is
         // shared with it, and ours ends with this function.
         let lock = try OpenFile(phase.alive, .append)
         guard try lock.lock(wait: false), !phase.hasBegun, try phase.end() == nil else { return nil }
         try PhaseFolder.write(command, to: phase.command, durably: false)
-        return try SupervisorMain.spawn(executable, folder: folder, phase: phase, lock: lock)
+        return try SupervisorMain.start(executable, folder: folder, phase: phase, lock: lock)
     }
 
     // MARK: - Without a supervisor

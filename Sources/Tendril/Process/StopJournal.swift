@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// The steps of a phase's cancel that were taken, in its folder: a Tendril that comes back must not take one again.
 struct StopJournal {
     private let path: String

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// Watches over one run of the engine, as a process of its own that outlives the Tendril.
 ///
@@ -46,12 +47,12 @@ final class Supervisor {
 
         let end: PhaseEnd
         do {
-            let pid = try spawnEngine()
+            let engine = try startEngine()
             start.execAt = now().milliseconds
-            start.engine = ProcessIdentity(pid: pid)
+            start.engine = ProcessIdentity(pid: engine.pid)
             // From here on nothing may stop the watch: errors are told, and the engine goes on.
             attempt { try PhaseFolder.write(start, to: phase.started, durably: true) }
-            end = watch(pid)
+            end = watch(engine.pid)
         } catch let error as PosixError {
             end = .exited(code: error.isNotExecutable ? 126 : 127)
             attempt {
@@ -62,7 +63,7 @@ final class Supervisor {
         try PhaseFolder.write(PhaseExit(end, endedAt: now()), to: phase.exit, durably: true)
     }
 
-    private func spawnEngine() throws -> Int32 {
+    private func startEngine() throws -> ChildProcess {
         let stdout =
             if let path = command.stdoutFile { try OpenFile(path, .replace) } else {
                 try OpenFile(folder.capture(of: .stdout), .append)
@@ -72,16 +73,14 @@ final class Supervisor {
         if let user = command.user {
             // A script may open /dev/stderr, which asks for rights on the file itself.
             for file in [stdout, stderr] { try user.own(file.path) }
-            return try Spawn(
-                executable: "/proc/self/exe", name: "vintner",
-                arguments: RunAsMain.arguments(for: user, command.executable, command.arguments),
-                environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)]
-            ).start()
+            return try ChildProcess(
+                "/proc/self/exe", name: "vintner",
+                RunAsMain.arguments(for: user, command.executable, command.arguments),
+                environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)])
         }
-        return try Spawn(
-            executable: command.executable, name: command.executable, arguments: command.arguments,
-            environment: command.environment, descriptors: [(stdout, 1), (stderr, 2)]
-        ).start()
+        return try ChildProcess(
+            command.executable, command.arguments, environment: command.environment,
+            descriptors: [(stdout, 1), (stderr, 2)])
     }
 
     // MARK: - While the engine runs
@@ -117,10 +116,10 @@ final class Supervisor {
         _ = record()
         // The engine is a zombie, so its number is still its own, and its group's.
         Posix.send(.kill, toGroup: pid)
-        let end = Posix.reap(pid) ?? .unknown
+        let end = Posix.reap(pid).map(PhaseEnd.init) ?? .unknown
         // SIGKILL takes a moment; until then what was left could still write.
         let limit = Posix.uptimeMilliseconds() + ProcessGroup.patience
-        while ProcessGroup.isAlive(pid), Posix.uptimeMilliseconds() < limit { Posix.nap(milliseconds: 1) }
+        while ProcessGroup.isAlive(pid), Posix.uptimeMilliseconds() < limit { Posix.sleep(milliseconds: 1) }
         // What left the group, too: all that lost its parent is a child of this process.
         let leftovers = Descendants.end()
         if !leftovers.isEmpty {

@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// The hidden subcommand under which this executable watches over one run of the engine.
 public enum SupervisorMain {
     /// The name of the subcommand.
@@ -37,12 +39,13 @@ public enum SupervisorMain {
     /// Under this number the supervisor finds the phase's lock.
     static let aliveDescriptor: Int32 = 3
 
-    static func spawn(_ executable: String, folder: JobFolder, phase: PhaseFolder, lock: OpenFile) throws -> Int32 {
+    static func start(_ executable: String, folder: JobFolder, phase: PhaseFolder, lock: OpenFile) throws
+        -> ChildProcess
+    {
         let log = try OpenFile(phase.supervisorLog, .append)
-        return try Spawn(
-            executable: executable, name: "vintner", arguments: [subcommand, folder.path, phase.name],
-            environment: inheritedEnvironment, descriptors: [(log, 1), (log, 2), (lock, aliveDescriptor)]
-        ).start()
+        return try ChildProcess(
+            executable, name: "vintner", [subcommand, folder.path, phase.name],
+            environment: inheritedEnvironment, descriptors: [(log, 1), (log, 2), (lock, aliveDescriptor)])
     }
 
     /// What the executable itself needs to start; not our credentials, which the engine could read there.

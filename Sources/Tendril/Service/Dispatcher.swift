@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Logging
 import Synchronization
+import SystemCalls
 import Wire
 
 /// The Tendril's loops: heartbeats, the event stream, claims, and the jobs themselves.
@@ -10,8 +11,8 @@ struct Dispatcher: Sendable {
     let host: JobContext
     let logger: Logger
     private let clock: ServerClock
-    private let roster = RunningJobs()
-    private let turnstile = SerialGate()
+    private let jobs = RunningJobs()
+    private let gate = SerialGate()
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
     private let standing = Standing()
@@ -37,17 +38,23 @@ struct Dispatcher: Sendable {
     /// Runs until the task is cancelled; then no engine is touched, and every job stays where the next process finds
     /// it. Also ends after ``drain()``, and where Trellis does not take the token (``failure``).
     func run() async {
-        let leftovers = adopt()
-        for runner in leftovers { await roster.add(runner) }
+        let resumed: [JobRunner]
+        do { resumed = try resumeJobs() } catch {
+            standing.fail(
+                "Can't read the jobs folder, so running engines can't be found: \(error). Make \(host.jobs) readable, "
+                    + "then start the Tendril again.")
+            return
+        }
+        for runner in resumed { await jobs.add(runner) }
         await withDiscardingTaskGroup { group in
-            for runner in leftovers { group.addTask { await attend(runner) } }
+            for runner in resumed { group.addTask { await run(runner) } }
             group.addTask { await beat() }
             group.addTask { await listen() }
             for await _ in wake {
-                while let runner = await claimIfFree() { group.addTask { await attend(runner) } }
+                while let order = await claimIfFree() { group.addTask { await start(order) } }
                 if standing.failure != nil { break }
                 guard standing.isDraining else { continue }
-                if await roster.count == 0 { break }
+                if await jobs.count == 0 { break }
                 if standing.announceDrain() { group.addTask { await announce() } }
             }
             group.cancelAll()
@@ -58,45 +65,64 @@ struct Dispatcher: Sendable {
     // MARK: - Jobs
 
     /// The jobs that an earlier process left.
-    private func adopt() -> [JobRunner] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: host.jobs)) ?? []
+    private func resumeJobs() throws(PosixError) -> [JobRunner] {
+        let names: [String]
+        do { names = try Posix.list(host.jobs) } catch {
+            guard error.isAbsent else { throw error }
+            names = []
+        }
         return names.sorted().compactMap { name in
             guard let job = JobID(name) else { return nil }
             do {
                 let runner = try JobRunner(leftIn: host.folder(of: job), host: host)
-                if runner == nil { logger.warning("nothing is known of the job in \(host.folder(of: job).path)") }
+                if runner == nil { logger.warning("no job data in \(host.folder(of: job).path)") }
                 return runner
             } catch {
-                logger.error("the job in \(host.folder(of: job).path) can't be taken up: \(error)")
+                logger.error("the job in \(host.folder(of: job).path) can't be resumed: \(error)")
                 return nil
             }
         }
     }
 
-    private func attend(_ runner: JobRunner) async {
+    /// Starts a job that was just claimed, and runs it.
+    private func start(_ order: ClaimResponse) async {
+        do {
+            // An earlier claim of the same job, lost before it started. Heartbeats continue while it ends.
+            if let earlier = await jobs[order.jobId], await !earlier.progress.done.contains(.start) {
+                await earlier.loseLease()
+                try await jobs.waitUntilRemoved(order.jobId)
+            }
+            let runner = try JobRunner(order, host: host)
+            await jobs.add(runner)
+            await run(runner)
+        } catch is CancellationError {
+            // The lease stays named: the next process finds out that it was lost.
+        } catch {
+            // The next heartbeat does not name the lease, so Trellis takes it back.
+            logger.error("can't start job \(order.jobId): \(error)")
+            await jobs.release(order.jobId)
+            waker.yield()
+        }
+    }
+
+    private func run(_ runner: JobRunner) async {
         await runner.run()
-        // One that was let go of is still ours: the goodbye must name its lease.
+        // A detached job is still ours: the last heartbeat must name its lease.
         guard !Task.isCancelled else { return }
-        await roster.remove(runner)
+        await jobs.remove(runner)
         // A slot is free.
         waker.yield()
     }
 
-    /// One claim, where a slot is free and there is an engine to run with.
-    private func claimIfFree() async -> JobRunner? {
-        guard !Task.isCancelled, !standing.isDraining, await roster.count < configuration.slots else { return nil }
+    /// Claims a job if a slot is free and this machine has an engine.
+    private func claimIfFree() async -> ClaimResponse? {
+        guard !Task.isCancelled, !standing.isDraining, await jobs.count < configuration.slots else { return nil }
         guard await !host.engines.find().isEmpty else { return nil }
         do {
-            return try await turnstile.pass {
+            return try await gate.run {
                 guard let order = try await host.trellis.claim() else { return nil }
-                // An earlier claim of the same job, lost before its start: it ends by itself.
-                if let earlier = await roster[order.jobId], await !earlier.progress.done.contains(.start) {
-                    await earlier.loseLease()
-                    await roster.awaitDeparture(of: order.jobId)
-                }
-                let runner = try JobRunner(order, host: host)
-                await roster.add(runner)
-                return runner
+                await jobs.reserve(LeaseMessage(jobId: order.jobId, epoch: order.epoch))
+                return order
             }
         } catch is CancellationError {
             return nil
@@ -112,7 +138,7 @@ struct Dispatcher: Sendable {
     private func beat() async {
         while !Task.isCancelled {
             do {
-                let reply = try await turnstile.pass {
+                let reply = try await gate.run {
                     let heartbeat = await heartbeat()
                     let sent = host.ambient.now()
                     let reply = try await host.trellis.heartbeat(heartbeat)
@@ -120,10 +146,10 @@ struct Dispatcher: Sendable {
                     return reply
                 }
                 greet(reply)
-                for job in reply.stop { await roster[job]?.cancel() }
-                for job in reply.kill ?? [] { await roster[job]?.kill() }
+                for job in reply.stop { await jobs[job]?.cancel() }
+                for job in reply.kill ?? [] { await jobs[job]?.kill() }
                 for lease in reply.lost {
-                    if let runner = await roster[lease.jobId], runner.lease == lease { await runner.loseLease() }
+                    if let runner = await jobs[lease.jobId], runner.lease == lease { await runner.loseLease() }
                 }
                 if reply.work { waker.yield() }
             } catch is CancellationError { return } catch {
@@ -157,7 +183,7 @@ struct Dispatcher: Sendable {
             standing.forget401()
             return false
         }
-        guard standing.count401(), await roster.count == 0 else { return false }
+        guard standing.count401(), await jobs.count == 0 else { return false }
         standing.fail(
             "Trellis at \(configuration.trellisURL) does not take this Tendril's id and token (401): TENDRIL_ID and "
                 + "TENDRIL_TOKEN are wrong, or the Tendril was revoked.")
@@ -167,7 +193,7 @@ struct Dispatcher: Sendable {
     /// Trellis hears at once that nothing more is claimed here.
     private func announce() async {
         do {
-            _ = try await turnstile.pass { try await host.trellis.heartbeat(await heartbeat()) }
+            _ = try await gate.run { try await host.trellis.heartbeat(await heartbeat()) }
         } catch { logger.debug("the next heartbeat says that this Tendril drains: \(error)") }
     }
 
@@ -175,7 +201,7 @@ struct Dispatcher: Sendable {
         HeartbeatRequest(
             version: configuration.version, slots: configuration.slots, draining: draining || standing.isDraining,
             engines: await host.engines.find().map(\.engine), runRoot: configuration.runRoot,
-            leases: await roster.leases)
+            leases: await jobs.leases)
     }
 
     /// Trellis shows at once that nothing more is claimed here; it is no harm if this is not heard.
@@ -201,8 +227,8 @@ struct Dispatcher: Sendable {
                 try await host.trellis.follow { signal in
                     switch signal {
                     case .connected, .work: waker.yield()
-                    case .stop(let job): Task { await roster[job]?.cancel() }
-                    case .kill(let job): Task { await roster[job]?.kill() }
+                    case .stop(let job): Task { await jobs[job]?.cancel() }
+                    case .kill(let job): Task { await jobs[job]?.kill() }
                     }
                 }
                 logger.debug("the event stream ended")

@@ -2,6 +2,7 @@ import Domain
 import Foundation
 public import Logging
 import Synchronization
+import SystemCalls
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,6 @@
 import Domain
 import Synchronization
+import SystemCalls
 import Wire
 
 /// Sends a capture to Trellis while it grows.

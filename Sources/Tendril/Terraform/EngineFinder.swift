@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// An engine and where it is.
 struct FoundEngine: Codable, Hashable, Sendable {
@@ -52,7 +53,7 @@ actor EngineFinder {
     private func engine(_ name: Engine.Name, at path: String) async -> Engine? {
         guard Files.isExecutable(path), let fingerprint = Files.fingerprint(path) else { return nil }
         if let known = known[path], known.fingerprint == fingerprint { return known.engine }
-        guard let result = try? await Tool(executable: path, environment: environment).run(["version", "-json"]),
+        guard let result = try? await Command(executable: path, environment: environment).run(["version", "-json"]),
             result.status == 0, let engine = Self.read(result.output, name)
         else { return nil }
         known[path] = Known(fingerprint: fingerprint, engine: engine)

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// Finds the variables that a configuration declares with `ephemeral = true`. A saved plan does not hold their values,
 /// so an apply needs them once more.

@@ -1,6 +1,7 @@
 import Crypto
 import Domain
 import Foundation
+import SystemCalls
 
 /// A saved plan with all that applying it needs, as one tar file: the vine's folder under the vine's name, and the
 /// plan beside it.
@@ -14,7 +15,7 @@ struct Artifact: Sendable {
     let workspace: Workspace
     /// Where the plan file is.
     let planFolder: String
-    let tar: Tool
+    let tar: Command
     /// Bytes.
     let limit: Int
 

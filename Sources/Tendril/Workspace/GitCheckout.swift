@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 #if canImport(Glibc)
     import Glibc
@@ -265,7 +266,7 @@ struct GitLFS: Sendable {
         try Files.create(try target.read(limit: 1024) ?? Data(), at: asked)
         var environment = source.git.environment
         environment["GIT_DIR"] = gitFolder
-        let shell = Tool(executable: "/bin/sh", environment: environment)
+        let shell = Command(executable: "/bin/sh", environment: environment)
         let result = try await shell.run(
             ["-c", #"exec "$0" smudge < "$1" > "$2""#, program, asked, got], timeout: source.limits.fetching)
         guard let result else {

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// A git repository at a ref, as a source of files.
 ///
@@ -18,7 +19,7 @@ struct GitSource: Sendable {
 
     let url: String
     let ref: String
-    let git: Tool
+    let git: Command
     let limits: Limits
     let allowFile: Bool
 
@@ -45,7 +46,7 @@ struct GitSource: Sendable {
         environment["GIT_ATTR_NOSYSTEM"] = "1"
         environment["GIT_ALLOW_PROTOCOL"] = allowFile ? "https:ssh:file" : "https:ssh"
         environment["LC_ALL"] = "C"
-        git = Tool(executable: executable, environment: environment)
+        git = Command(executable: executable, environment: environment)
     }
 
     static func check(_ url: String, allowFile: Bool) throws(Problem) {
@@ -119,7 +120,7 @@ struct GitSource: Sendable {
 
     /// - Throws: ``Problem`` where git fails or takes longer than `limit`.
     @discardableResult
-    func run(_ arguments: [String], within limit: Duration? = nil, output: Int = 4 << 20) async throws -> Tool.Result {
+    func run(_ arguments: [String], within limit: Duration? = nil, output: Int = 4 << 20) async throws -> Command.Result {
         let verb = arguments.first { Self.verbs.contains($0) } ?? "git"
         let limit = limit ?? limits.fetching
         guard let result = try await git.run(arguments, limit: output, timeout: limit) else {

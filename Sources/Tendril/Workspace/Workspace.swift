@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 
 /// The folder in which a vine's jobs run, one after the other: `RUN_ROOT/VINE`.
 ///
@@ -20,7 +21,7 @@ struct Workspace: Sendable {
     func take(pacing: Sleeper, onWait: () async -> Void) async throws -> FileLock {
         let locks = "\(runRoot)/.locks"
         try Files.makeFolder(locks)
-        return try await FileLock.wait(for: "\(locks)/\(vine)", pacing: pacing, onWait: onWait)
+        return try await FileLock.wait(for: "\(locks)/\(vine)", sleep: pacing.pause, onWait: onWait)
     }
 
     /// Removes whatever an earlier job left, and makes the folder again. What can't be removed (it belongs to another

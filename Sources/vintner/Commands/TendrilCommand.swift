@@ -3,6 +3,7 @@ internal import Domain
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import SystemCalls
 internal import Tendril
 internal import Trellis
 internal import UnixSignals
@@ -57,7 +58,7 @@ struct TendrilCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
-        ProcessPrivacy.begin()
+        Posix.becomePrivate()
         var service = try TendrilRunner(
             configuration: configuration(), drain: .seconds(care.drain), logger: logging.makeLogger("tendril"))
         service.logger[metadataKey: "tendril"] = "\(service.configuration.id.short)"

@@ -3,6 +3,7 @@ internal import Domain
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import SystemCalls
 internal import Tendril
 internal import Trellis
 internal import UnixSignals
@@ -57,7 +58,7 @@ struct TrellisCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
-        ProcessPrivacy.begin()
+        Posix.becomePrivate()
         // The database and what else is made is for the owner alone.
         umask(0o077)
         let logger = logging.makeLogger("trellis")

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Domain
 internal import Foundation
 internal import ServiceLifecycle
+internal import SystemCalls
 internal import Tendril
 internal import UnixSignals
 internal import Wire
@@ -23,13 +24,13 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        ProcessPrivacy.begin()
+        Posix.becomePrivate()
         // Children and engines work in other folders.
         var server = server
         server.data = URL(fileURLWithPath: server.data).standardizedFileURL.path
         try FileManager.default.createDirectory(
             atPath: server.data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        guard let lock = FolderLock(server.data + "/up.lock") else {
+        guard let lock = try FileLock.take(server.data + "/up.lock") else {
             throw CommandFailure("Another \"vintner up\" uses \(server.data).")
         }
         let logger = logging.makeLogger("up")
@@ -46,7 +47,7 @@ struct UpCommand: AsyncParsableCommand {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(20 + care.drain)
         try await ServiceGroup(configuration: group).run()
-        lock.release()
+        withExtendedLifetime(lock) {}
     }
 
     /// Plans the first example where nothing is there yet, and prints the way in.

@@ -4,7 +4,7 @@ internal import Synchronization
 /// Keeps one child process running until it is told to stop.
 final class RestartingProcess: Sendable {
     private struct State {
-        var child: ChildProcess?
+        var child: ServerProcess?
         var isStopping = false
         var failures = 0
     }
@@ -13,14 +13,14 @@ final class RestartingProcess: Sendable {
     private let logger: Logger
     /// How long it may take to end after it was asked to.
     private let patience: Duration
-    private let start: @Sendable () throws -> ChildProcess
+    private let start: @Sendable () throws -> ServerProcess
     private let state = Mutex(State())
     private let done: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation) =
         AsyncStream.makeStream()
 
     init(
         name: String, logger: Logger, patience: Duration = UpService.patience,
-        start: @escaping @Sendable () throws -> ChildProcess
+        start: @escaping @Sendable () throws -> ServerProcess
     ) {
         self.name = name
         self.patience = patience
@@ -42,9 +42,9 @@ final class RestartingProcess: Sendable {
                 return state.isStopping
             }
             if isLate { child.terminate() }
-            var status: Int32 = 0
+            var status = 0
             for await end in child.ended { status = end }
-            child.forget()
+            child.removePidFile()
             let failures = state.withLock { state in
                 state.child = nil
                 // One that ran for a minute has earned a fresh start.
@@ -67,7 +67,7 @@ final class RestartingProcess: Sendable {
         child.terminate()
         let killer = Task {
             try await Task.sleep(for: patience)
-            child.kill9()
+            child.kill()
         }
         for await _ in done.stream {}
         killer.cancel()

@@ -3,6 +3,7 @@ internal import Domain
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import SystemCalls
 internal import Wire
 
 /// `vintner up`: keeps one Trellis and K Tendrils running, as processes of their own.
@@ -26,7 +27,7 @@ struct UpService: Service {
 
     func run() async throws {
         try FileManager.default.createDirectory(atPath: "\(options.data)/run", withIntermediateDirectories: true)
-        for name in ["trellis"] + (1...max(1, tendrils)).map(Self.tendrilName) { await pidFile(name).endLeftover() }
+        for name in ["trellis"] + (1...max(1, tendrils)).map(Self.tendrilName) { await pidFile(name).terminateLeftover() }
         let (stop, stopped) = AsyncStream<Void>.makeStream()
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -93,20 +94,20 @@ struct UpService: Service {
         return worker
     }
 
-    private func startTrellis() throws -> ChildProcess {
+    private func startTrellis() throws -> ServerProcess {
         var arguments = [
             "trellis", "--data", options.data, "--host", options.host, "--port", String(port), "--log-level", logLevel,
         ]
         if let cert = options.tlsCert, let key = options.tlsKey { arguments += ["--tls-cert", cert, "--tls-key", key] }
         if let proxy = options.behindProxy { arguments += ["--behind-proxy", proxy] }
         if options.allowFileGit { arguments.append("--allow-file-git") }
-        return try ChildProcess(
+        return try ServerProcess(
             "trellis", arguments: arguments, environment: ProcessInfo.processInfo.environment,
             pidFile: pidFile("trellis"))
     }
 
     private func startTendril(_ name: String, _ credentials: RegisterWorkerResponse, _ url: String) throws
-        -> ChildProcess
+        -> ServerProcess
     {
         var environment = ProcessInfo.processInfo.environment
         environment["TRELLIS_URL"] = url
@@ -119,7 +120,7 @@ struct UpService: Service {
         ]
         arguments += care.arguments
         if options.allowFileGit { arguments.append("--allow-file-git") }
-        return try ChildProcess(name, arguments: arguments, environment: environment, pidFile: pidFile(name))
+        return try ServerProcess(name, arguments: arguments, environment: environment, pidFile: pidFile(name))
     }
 
     /// One for all Tendrils. Another user gets nowhere into the data folder, so engines that run as one work beside it.

@@ -1,5 +1,6 @@
 import Crypto
 import Domain
+import SystemCalls
 import Testing
 
 @testable import Tendril

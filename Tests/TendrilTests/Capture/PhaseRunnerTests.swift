@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 import Testing
 import Wire
 
@@ -360,17 +361,15 @@ import Wire
 
     /// The number in the record is another process's by now: after a reboot, say.
     @Test func aStrangerIsNeverTouched() async throws {
-        let stranger = try Spawn(
-            executable: "/bin/sleep", name: "sleep", arguments: ["1000"], environment: [:], descriptors: []
-        ).start()
+        let stranger = try ChildProcess("/bin/sleep", ["1000"], environment: [:])
         defer {
-            Posix.send(.kill, to: stranger)
-            _ = Posix.reap(stranger)
+            stranger.send(.kill)
+            stranger.wait()
         }
         let phase = folder.phase("apply")
         try phase.create()
         for field in 0..<2 {
-            var identity = try #require(ProcessIdentity(pid: stranger))
+            var identity = try #require(ProcessIdentity(pid: stranger.pid))
             if field == 0 { identity.startTime -= 1 } else { identity.bootID = "another" }
             try PhaseFolder.write(
                 PhaseStart(supervisor: identity, engine: identity), to: phase.started, durably: false)
@@ -378,7 +377,7 @@ import Wire
             #expect(await !runner.send(.kill, phase: "apply", in: folder))
             #expect(try await runner.run(script("echo never"), in: folder) == .unknown)
         }
-        #expect(ProcessIdentity(pid: stranger)?.isAlive == true)
+        #expect(ProcessIdentity(pid: stranger.pid)?.isAlive == true)
         #expect(try captured(.stdout).isEmpty)
     }
 
@@ -388,11 +387,9 @@ import Wire
         let (record, _) = try await started()
         try await said("ready")
         for signal in ["INT", "TERM", "HUP", "PIPE"] {
-            let kill = try Spawn(
-                executable: "/bin/sh", name: "sh", arguments: ["-c", "kill -\(signal) \(record.supervisor.pid)"],
-                environment: [:], descriptors: []
-            ).start()
-            #expect(Posix.reap(kill) == .exited(code: 0))
+            let kill = try ChildProcess(
+                "/bin/sh", ["-c", "kill -\(signal) \(record.supervisor.pid)"], environment: [:])
+            #expect(kill.wait() == .exited(code: 0))
         }
         try await open(go)
         #expect(try await end == .exited(code: 4))

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 import Testing
 
 @testable import Tendril

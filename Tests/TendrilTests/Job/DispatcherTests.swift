@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 import Testing
 import Wire
 
@@ -161,6 +162,54 @@ import Wire
         try await eventually { [trellis] in await trellis.heartbeats.count > during }
         #expect(await trellis.heartbeats[during].leases == [LeaseMessage(jobId: order.jobId, epoch: 1)])
         hold.open()
+        task.cancel()
+        await task.value
+    }
+
+    // MARK: - Damaged data, and a claim that comes twice
+
+    @Test func anUnreadableJobsFolderStopsTheTendril() async throws {
+        try place.write("not a folder", to: "work/jobs")
+        let dispatcher = dispatcher(FakeJobServices(engine: ScriptedEngine().run))
+        let task = Task { await dispatcher.run() }
+        try await eventually { dispatcher.failure != nil }
+        task.cancel()
+        await task.value
+        #expect(dispatcher.failure?.description.contains(place.path + "/work/jobs") == true)
+        #expect(await trellis.calls.isEmpty)
+    }
+
+    @Test func heartbeatsContinueWhileAnEarlierClaimOfTheJobEnds() async throws {
+        try Fixtures.putEngine(in: place)
+        let starting = Gate()
+        let isFirst = Mutex(true)
+        await trellis.guarding { call in
+            let isEarlier = call == "report PROCESSING" && isFirst.withLock { isFirst in
+                defer { isFirst = false }
+                return isFirst
+            }
+            guard isEarlier else { return }
+            await starting.pass()
+            throw FakeTrellis.refused(410, "This lease was lost.")
+        }
+        let order = Fixtures.order()
+        var again = order
+        again.epoch = 2
+        await trellis.offer(order)
+        let equipment = FakeJobServices(engine: ScriptedEngine().run)
+        let dispatcher = dispatcher(equipment, slots: 2)
+        let task = Task { await dispatcher.run() }
+        await starting.someone()
+        await trellis.offer(again)
+        await trellis.send(.work)
+        let lease = LeaseMessage(jobId: order.jobId, epoch: 2)
+        try await eventually { [trellis] in await trellis.heartbeats.last?.leases.contains(lease) == true }
+        let before = await trellis.heartbeats.count
+        try await eventually { [trellis] in await trellis.heartbeats.count > before + 2 }
+        #expect(equipment.phases.isEmpty)
+        starting.open()
+        try await eventually { [trellis] in await trellis.status(of: order.jobId) == .success }
+        #expect(await trellis.lastReport?.epoch == 2)
         task.cancel()
         await task.value
     }

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 import Wire
 
 @testable import Tendril
@@ -101,12 +102,6 @@ final class FakeJobServices: JobServicesFactory, PhaseRunning, Stopper, JobLoggi
     func mask(_ text: String) -> String { text.replacingOccurrences(of: word, with: "***") }
 }
 
-extension ChildProcess {
-    /// SIGINT to the process itself.
-    @discardableResult
-    func interrupt() -> Bool { kill(pid, SIGINT) == 0 }
-}
-
 /// Real processes, without a supervisor.
 enum DirectEngine {
     static func run(
@@ -117,18 +112,21 @@ enum DirectEngine {
         let child = try ChildProcess(
             "/bin/sh",
             ["-c", #"cd "$0" && exec "$@""#, command.workingDirectory, command.executable] + command.arguments,
-            environment: command.environment, stdout: output.fileDescriptor, stderr: errors.fileDescriptor)
+            environment: command.environment, descriptors: [(output, 1), (errors, 2)])
         started(child)
         let status = await withCheckedContinuation { continuation in
             Thread.detachNewThread { continuation.resume(returning: child.wait()) }
         }
-        return status >= 128 ? .signaled(status - 128) : .exited(code: status)
+        return status.map(PhaseEnd.init) ?? .unknown
     }
 
-    private static func open(_ path: String) throws -> FileHandle {
-        if Files.kind(of: path) == nil { try Files.create(Data(), at: path) }
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        if path != "/dev/null" { try file.seekToEnd() }
-        return file
+    private static func open(_ path: String) throws -> OpenFile {
+        // A device, too, unlike OpenFile's own way.
+        let number = systemOpen(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard number >= 0 else { throw PosixError("open", path) }
+        return OpenFile(adopting: number, path: path)
     }
 }
+
+/// Outside of ``DirectEngine``, whose own `open` would hide the system's.
+private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 { open(path, flags, mode) }

@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Logging
 import Synchronization
+import SystemCalls
 import Testing
 import Wire
 

@@ -1,6 +1,7 @@
 import Crypto
 import Domain
 import Foundation
+import SystemCalls
 import Testing
 
 @testable import Tendril
@@ -34,7 +35,7 @@ import Testing
             sub() { git -C "$1" -c protocol.file.allow=always submodule --quiet add "$2" "$3"; }
 
             """
-        let made = try await Tool(executable: "/bin/sh", environment: environment).run(["-c", head + script])
+        let made = try await Command(executable: "/bin/sh", environment: environment).run(["-c", head + script])
         try #require(made.status == 0, "\(made.complaint)")
         return made.text
     }

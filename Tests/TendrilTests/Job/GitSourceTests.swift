@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 import Testing
 
 @testable import Tendril
@@ -24,7 +25,7 @@ import Testing
             echo one > sub/main.tf && git add . && git commit -qm 1 && git rev-parse HEAD && git tag -a -m t v1
             echo two > sub/main.tf && git commit -qam 2 && git rev-parse HEAD
             """
-        let made = try await Tool(executable: "/bin/sh", environment: environment).run(["-c", script])
+        let made = try await Command(executable: "/bin/sh", environment: environment).run(["-c", script])
         try #require(made.status == 0, "\(made.complaint)")
         let commits = made.text.split(separator: "\n").map(String.init)
         return ("file://\(place.path)/repo", commits[0], commits[1])

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 import Testing
 import Wire
 

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 import Testing
 import Wire
 
@@ -286,7 +287,7 @@ extension JobRunnerTests {
 
     @Test func aGitSourceIsResolvedOnceAndReported() async throws {
         let environment = ["PATH": "/usr/local/bin:/usr/bin:/bin"]
-        let made = try await Tool(executable: "/bin/sh", environment: environment).run([
+        let made = try await Command(executable: "/bin/sh", environment: environment).run([
             "-c",
             """
             set -e; cd \(place.path); export GIT_CONFIG_GLOBAL=/dev/null

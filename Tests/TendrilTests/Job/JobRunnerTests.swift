@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 import Testing
 import Wire
 
@@ -38,6 +39,19 @@ import Wire
         return PlanReference(
             jobId: order.jobId, artifactSha256: try Artifact.digest(of: place.path + "/artifact"),
             state: report.plannedState, changes: PlannedChanges(add: 1, change: 0, destroy: 0))
+    }
+
+    // MARK: - Damaged data
+
+    @Test func aJobWhoseProgressCannotBeReadIsNotStarted() async throws {
+        let order = Fixtures.order()
+        let progress = folder(of: order) + "/job.json"
+        try Files.makeFolder(folder(of: order))
+        try Files.write(Data("{".utf8), to: progress)
+        let host = Fixtures.host(place, trellis, FakeJobServices(engine: ScriptedEngine().run))
+        let error = #expect(throws: (any Error).self) { _ = try JobRunner(order, host: host) }
+        #expect(error.map { "\($0)" }?.contains(progress) == true)
+        #expect(try Files.read(progress) == Data("{".utf8))
     }
 
     // MARK: - The whole way

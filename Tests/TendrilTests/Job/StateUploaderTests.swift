@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 import Testing
 
 @testable import Tendril

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Synchronization
+import SystemCalls
 import Testing
 import Wire
 
@@ -218,7 +219,7 @@ struct TerraformJobTests {
         let planned = try await run(plan, equipment())
         let applying = Mutex<ChildProcess?>(nil)
         let equipment = equipment(
-            onStop: { applying.withLock { _ = $0?.interrupt() } },
+            onStop: { applying.withLock { _ = $0?.send(.interrupt) } },
             started: { command, child in if command.name == "apply" { applying.withLock { $0 = child } } })
         let deploy = order(.deploy, files: files, plan: try await record(plan, planned))
         await trellis.grant(deploy)

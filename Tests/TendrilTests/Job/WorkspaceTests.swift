@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import SystemCalls
 import Testing
 
 @testable import Tendril
@@ -94,7 +95,7 @@ import Testing
         let script = """
             set -e; cd "$1"; mkdir "$(printf 'd\\374r')"; ln -s "$(printf "$3")" "$(printf "$2")"
             """
-        let made = try await Tool(executable: "/bin/sh", environment: ["PATH": "/usr/bin:/bin"])
+        let made = try await Command(executable: "/bin/sh", environment: ["PATH": "/usr/bin:/bin"])
             .run(["-c", script, "sh", workspace.folder, name, target])
         try #require(made.status == 0, "\(made.complaint)")
         #expect(throws: SafePath.Unsafe.self) { try workspace.checkTree(workingDirectory: workspace.folder) }
@@ -106,7 +107,7 @@ import Testing
             cd "$1"; mkdir "$(printf 'd\\374r')"; printf 12345 > "$(printf 'd\\374r/f\\377')"
             ln -s "$(printf 'd\\374r')" "$(printf 'l\\340')"
             """
-        let made = try await Tool(executable: "/bin/sh", environment: ["PATH": "/usr/bin:/bin"])
+        let made = try await Command(executable: "/bin/sh", environment: ["PATH": "/usr/bin:/bin"])
             .run(["-c", script, "sh", workspace.folder])
         try #require(made.status == 0, "\(made.complaint)")
         try workspace.checkTree(workingDirectory: workspace.folder)
@@ -175,7 +176,7 @@ import Testing
     private func artifact(limit: Int = 1 << 20) -> Artifact {
         Artifact(
             workspace: workspace, planFolder: place.path + "/job",
-            tar: Tool(executable: "/usr/bin/tar", environment: ["PATH": "/usr/bin:/bin"]), limit: limit)
+            tar: Command(executable: "/usr/bin/tar", environment: ["PATH": "/usr/bin:/bin"]), limit: limit)
     }
 
     @Test func comesBackWithoutProvidersAndState() async throws {
@@ -221,33 +222,6 @@ import Testing
         try artifact(limit: 20_000).checkSize(workingDirectory: workspace.folder)
         #expect(throws: Artifact.Problem.self) {
             try artifact(limit: 19_999).checkSize(workingDirectory: workspace.folder)
-        }
-    }
-}
-
-@Suite struct ToolTests {
-    private let shell = Tool(executable: "/bin/sh", environment: ["A": "b"])
-
-    @Test func givesBothStreamsAndTheStatus() async throws {
-        let result = try await shell.run(["-c", "echo out $A; echo err >&2; exit 3"])
-        #expect(result.text == "out b\n")
-        #expect(result.complaint == "err")
-        #expect(result.status == 3)
-    }
-
-    @Test func cancellingEndsIt() async throws {
-        let place = try Place()
-        let task = Task { try await shell.run(["-c", "echo $$ > \(place.path)/pid; exec sleep 600"]) }
-        while place.text(of: "pid")?.hasSuffix("\n") != true { await Task.yield() }
-        task.cancel()
-        await #expect(throws: CancellationError.self) { try await task.value }
-        let pid = place.text(of: "pid")?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
-        #expect(Files.kind(of: "/proc/\(pid)") == nil)
-    }
-
-    @Test func whatIsNotThereIsAnError() async {
-        await #expect(throws: FileError.self) {
-            try await Tool(executable: "/nowhere/tool", environment: [:]).run([])
         }
     }
 }

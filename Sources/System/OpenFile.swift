@@ -1,37 +1,46 @@
+public import Foundation
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
 
-/// An open file that closes itself. Children never inherit it.
-final class OpenFile: Sendable {
-    enum Mode: Sendable {
+/// An open file, closed with its last reference. Child processes do not inherit it.
+public final class OpenFile: Sendable {
+    public enum Mode: Sendable {
         case read
         /// Must exist.
         case readWrite
-        /// Made where it is missing, readable for the owner only.
+        /// Created if it is missing, readable for the owner only.
         case append
-        /// Made or emptied, readable for the owner only.
+        /// Created or emptied, readable for the owner only.
         case replace
-        /// A folder, to make its names durable.
+        /// A folder, to sync its names.
         case folder
-        /// Both ends of a FIFO, without waiting for anybody.
+        /// Both ends of a FIFO, without waiting for another process.
         case fifo
-        /// The writing end of a FIFO; fails where nobody reads.
+        /// The writing end of a FIFO; fails if it has no reader.
         case fifoWriter
     }
 
-    let number: Int32
-    let path: String
+    public let number: Int32
+    public let path: String
 
-    /// Takes over `number`, which is open already.
-    init(adopting number: Int32, path: String) {
+    /// Takes ownership of the open descriptor `number`.
+    public init(adopting number: Int32, path: String) {
         self.number = number
         self.path = path
     }
 
-    convenience init(_ path: String, _ mode: Mode) throws(PosixError) {
+    /// Another descriptor of the open file `number`; nil if that is not open.
+    public convenience init?(copying number: Int32, path: String) {
+        let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { return nil }
+        self.init(adopting: copy, path: path)
+    }
+
+    public convenience init(_ path: String, _ mode: Mode) throws(PosixError) {
         let number: Int32 =
             switch mode {
             case .read: try Posix.openRegular(path, O_RDONLY)
@@ -47,24 +56,38 @@ final class OpenFile: Sendable {
 
     deinit { close(number) }
 
-    func size() throws(PosixError) -> Int64 {
+    public func size() throws(PosixError) -> Int64 {
         var status = stat()
         guard fstat(number, &status) == 0 else { throw PosixError("fstat", path) }
         return Int64(status.st_size)
     }
 
-    /// One `write`: with `.append` it stands in the file in one piece, whoever else appends.
+    /// One `write`: with `.append`, the bytes are contiguous in the file even if other processes append too.
     ///
-    /// - Throws: also where only a part could be written (the disk is full).
-    func append(_ bytes: [UInt8]) throws(PosixError) {
+    /// - Throws: also if only a part could be written (the disk is full).
+    public func append(_ bytes: [UInt8]) throws(PosixError) {
         var written: Int
         repeat { written = write(number, bytes, bytes.count) } while written < 0 && errno == EINTR
         guard written >= 0 else { throw PosixError("write", path) }
         guard written == bytes.count else { throw PosixError("write", path, code: ENOSPC) }
     }
 
-    /// Up to `buffer.count` bytes from `offset` on; 0 at the end.
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(PosixError) -> Int {
+    /// Writes all bytes, in as many steps as it takes.
+    public func writeAll(_ bytes: UnsafeRawBufferPointer) throws(PosixError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let piece = UnsafeRawBufferPointer(rebasing: rest)
+            let written = write(number, piece.baseAddress, piece.count)
+            if written > 0 {
+                rest = rest.dropFirst(written)
+            } else if written == 0 || errno != EINTR {
+                throw written == 0 ? PosixError("write", path, code: ENOSPC) : PosixError("write", path)
+            }
+        }
+    }
+
+    /// Reads up to `buffer.count` bytes from `offset` on; 0 at the end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(PosixError) -> Int {
         var count: Int
         repeat {
             count = pread(number, buffer.baseAddress, buffer.count, off_t(offset))
@@ -74,30 +97,30 @@ final class OpenFile: Sendable {
         return count
     }
 
-    /// What stands in a FIFO or is queued in an inotify descriptor now; empty where nothing is.
-    func readAvailable(_ limit: Int = 4096) -> [UInt8] {
+    /// The bytes that a FIFO or an inotify descriptor has now; empty if it has none.
+    public func readAvailable(_ limit: Int = 4096) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(0, Posix.readOnce(number, buffer.baseAddress, limit))
         }
     }
 
-    /// Gives the disk back what stands in `range`; from then on it reads as zeros. The file keeps its size.
-    func punch(_ range: Range<Int64>) throws(PosixError) {
-        // Whole blocks only, so that nothing beside it is touched.
+    /// Frees the disk space of `range`, which then reads as zeros. The file keeps its size.
+    public func punch(_ range: Range<Int64>) throws(PosixError) {
+        // Whole blocks only, so the bytes around the range stay.
         let block: Int64 = 4096
         let (from, to) = ((range.lowerBound + block - 1) / block * block, range.upperBound / block * block)
         guard from < to else { return }
         guard Posix.punchHole(number, from, to - from) == 0 else { throw PosixError("fallocate", path) }
     }
 
-    func sync() throws(PosixError) {
+    public func sync() throws(PosixError) {
         guard fsync(number) == 0 else { throw PosixError("fsync", path) }
     }
 
-    /// Takes the file's lock (`flock`), which goes with the last descriptor of this opening.
+    /// Takes the file's lock (`flock`). It is released with the last descriptor of this opening.
     ///
-    /// - Returns: false where somebody else has it and `wait` is false.
-    func lock(exclusive: Bool = true, wait: Bool) throws(PosixError) -> Bool {
+    /// - Returns: false if another opening has it and `wait` is false.
+    public func lock(exclusive: Bool = true, wait: Bool) throws(PosixError) -> Bool {
         let operation = (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)
         while flock(number, operation) != 0 {
             if errno == EWOULDBLOCK { return false }
@@ -106,20 +129,19 @@ final class OpenFile: Sendable {
         return true
     }
 
-    /// Keeps children from inheriting it, where it was adopted.
-    func closeOnExec() -> Bool { fcntl(number, F_SETFD, FD_CLOEXEC) == 0 }
+    /// Keeps child processes from inheriting an adopted descriptor.
+    public func closeOnExec() -> Bool { fcntl(number, F_SETFD, FD_CLOEXEC) == 0 }
 }
 
-/// The one way in which files are opened that something in a job can have touched: it may have put anything in their
-/// place.
+/// Opens files in folders that untrusted programs write to: there may be anything in the place of a file.
 extension Posix {
     /// Opens a regular file. It never waits, follows no link in the last component, and is not inherited.
     ///
-    /// - Throws: ``PosixError/isNotRegular`` where the name belongs to a FIFO, a socket, a device, a link or a folder.
-    static func openRegular(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(PosixError) -> Int32 {
+    /// - Throws: ``PosixError/isNotRegular`` if there is a FIFO, a socket, a device, a link or a folder at the path.
+    public static func openRegular(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(PosixError) -> Int32 {
         let number: Int32
         do { number = try openRetrying(path, flags | O_NONBLOCK | O_NOFOLLOW, mode: mode) } catch {
-            // A link (ELOOP), or a FIFO or a socket that nobody reads (ENXIO).
+            // A link (ELOOP), or a FIFO or a socket without a reader (ENXIO).
             if !error.isMissing, let kind = kindOfOther(path) { throw .notRegular(path, kind: kind) }
             throw error
         }
@@ -133,13 +155,13 @@ extension Posix {
             close(number)
             throw .notRegular(path, kind: name(ofKind: status.st_mode))
         }
-        // The flag would be handed down with the file; it was only for the opening.
+        // Only for opening: child processes would inherit the flag.
         _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) & ~O_NONBLOCK)
         return number
     }
 
-    /// Opens a regular file to be written from its beginning. What else has its name is removed.
-    static func replaceRegular(_ path: String) throws(PosixError) -> Int32 {
+    /// Opens a regular file to write it from the start. Anything else at the path is removed.
+    public static func replaceRegular(_ path: String) throws(PosixError) -> Int32 {
         let flags = O_WRONLY | O_CREAT
         let number: Int32
         do { number = try openRegular(path, flags) } catch {
@@ -155,7 +177,7 @@ extension Posix {
         return number
     }
 
-    static func openFIFO(_ path: String, _ flags: Int32) throws(PosixError) -> Int32 {
+    public static func openFIFO(_ path: String, _ flags: Int32) throws(PosixError) -> Int32 {
         let number = try openRetrying(path, flags | O_NONBLOCK | O_NOFOLLOW)
         var status = stat()
         guard fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
@@ -174,7 +196,7 @@ extension Posix {
         return number
     }
 
-    /// What stands at `path`, where that is no regular file.
+    /// What is at `path`, if that is not a regular file.
     private static func kindOfOther(_ path: String) -> String? {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { return nil }
@@ -193,12 +215,12 @@ extension Posix {
 }
 
 extension Posix {
-    static func readOnce(_ number: Int32, _ buffer: UnsafeMutableRawPointer?, _ limit: Int) -> Int {
+    public static func readOnce(_ number: Int32, _ buffer: UnsafeMutableRawPointer?, _ limit: Int) -> Int {
         read(number, buffer, limit)
     }
 
     /// Two ends of a pipe; children never inherit them.
-    static func makePipe() throws(PosixError) -> (reader: OpenFile, writer: OpenFile) {
+    public static func makePipe() throws(PosixError) -> (reader: OpenFile, writer: OpenFile) {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw PosixError("pipe") }
         let pipe = (
@@ -208,10 +230,10 @@ extension Posix {
         return pipe
     }
 
-    /// Waits until one of `files` can be read, or for `timeout` milliseconds (nil: for ever).
+    /// Waits until one of `files` can be read, or for `timeout` milliseconds (nil: forever).
     ///
     /// - Returns: for each file, whether it can be read.
-    static func wait(for files: [OpenFile?], timeout: Int64?) -> [Bool] {
+    public static func wait(for files: [OpenFile?], timeout: Int64?) -> [Bool] {
         var polled = files.map { pollfd(fd: $0?.number ?? -1, events: Int16(POLLIN), revents: 0) }
         let limit = timeout.map { Int32(clamping: max(0, $0)) } ?? -1
         guard poll(&polled, nfds_t(polled.count), limit) > 0 else { return files.map { _ in false } }
@@ -219,14 +241,14 @@ extension Posix {
     }
 }
 
-/// Whole small files.
-enum SmallFile {
-    /// nil where there is none.
-    static func read(_ path: String, limit: Int = 16 << 20) throws(PosixError) -> [UInt8]? {
+/// Small files, read and written as a whole.
+public enum SmallFile {
+    /// The file's bytes; nil if there is no file.
+    public static func read(_ path: String, limit: Int = 16 << 20) throws(PosixError) -> [UInt8]? {
         let file: OpenFile
         do { file = try OpenFile(path, .read) } catch { if error.isMissing { return nil } else { throw error } }
         guard try file.size() <= limit else { throw PosixError("read", path, code: EFBIG) }
-        // Files in /proc have no size: read until nothing comes.
+        // Files in /proc have no size: read until the end.
         var bytes: [UInt8] = []
         while bytes.count < limit {
             let piece = file.readAvailable(64 << 10)
@@ -236,20 +258,37 @@ enum SmallFile {
         return bytes
     }
 
-    /// Writes a whole file under a name beside it, then puts it in place: readers see all of it or nothing.
+    /// Replaces the file at `path` in one step: readers see the old file or the whole new one.
     ///
-    /// - Parameter durably: it is on the disk, with its name, when this returns.
-    static func write(_ bytes: [UInt8], to path: String, durably: Bool) throws(PosixError) {
+    /// - Parameter durably: whether the file and its name survive a power cut once this returns.
+    public static func write(
+        _ bytes: some ContiguousBytes, to path: String, mode: UInt32 = 0o600, durably: Bool
+    ) throws(PosixError) {
         let draft = path + ".new"
-        let file = try OpenFile(draft, .replace)
-        try file.append(bytes)
-        if durably { try file.sync() }
+        try Posix.remove(draft)
+        try create(bytes, at: draft, mode: mode, durably: durably)
         try Posix.move(draft, to: path)
         if durably { try syncFolder(of: path) }
     }
 
-    /// Makes the names in a file's folder survive a crash of the machine.
-    static func syncFolder(of path: String) throws(PosixError) {
+    /// Creates a file that must not exist yet; no link is followed.
+    public static func create(
+        _ bytes: some ContiguousBytes, at path: String, mode: UInt32 = 0o600, durably: Bool = false
+    ) throws(PosixError) {
+        let number = try Posix.openRegular(path, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
+        let file = OpenFile(adopting: number, path: path)
+        let error = bytes.withUnsafeBytes { buffer -> PosixError? in
+            do throws(PosixError) {
+                try file.writeAll(buffer)
+                return nil
+            } catch { return error }
+        }
+        if let error { throw error }
+        if durably { try file.sync() }
+    }
+
+    /// Makes the names in a file's folder survive a power cut.
+    public static func syncFolder(of path: String) throws(PosixError) {
         let end = path.lastIndex(of: "/") ?? path.startIndex
         try OpenFile(end == path.startIndex ? "/" : String(path[..<end]), .folder).sync()
     }

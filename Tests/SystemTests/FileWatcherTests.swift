@@ -1,7 +1,6 @@
 import Synchronization
+import SystemCalls
 import Testing
-
-@testable import Tendril
 
 @Suite struct FileWatcherTests {
     @Test(arguments: [false, true]) func tellsEveryListenerOfItsFile(polling: Bool) async throws {

@@ -4,11 +4,10 @@
     import Musl
 #endif
 
-/// Removes a folder that a job may have left in any shape: read-only, very deep, full of links, FIFOs and names that
-/// are not UTF-8.
+/// Removes a folder in any shape: read-only, very deep, full of links, FIFOs and names that are not UTF-8.
 ///
-/// It works on open folders, so a link that is put in the place of one is never followed. What belongs to us is made
-/// writable on the way.
+/// It works on open folders, so a link that replaces a folder is never followed. Folders of this user are made writable
+/// on the way.
 struct Removal {
     /// Deeper folders are moved up first, so that the number of open files stays small.
     private static let depthLimit = 64
@@ -17,7 +16,7 @@ struct Removal {
     private let top: Int32
     private var moved = 0
 
-    /// - Throws: ``FileError`` naming what is left and why.
+    /// - Throws: ``FileError`` with the path that is left, and why.
     static func remove(folder path: String) throws(FileError) {
         let top = try open(path, in: AT_FDCWD, named: path)
         defer { close(top) }
@@ -32,7 +31,7 @@ struct Removal {
     }
 
     private mutating func empty(_ folder: Int32, path: String, depth: Int) throws(FileError) {
-        // Whatever is moved up arrives in the top folder, which is therefore read until it is empty.
+        // Deep folders are moved to the top folder, so that one is read until it is empty.
         while true {
             let names = Self.names(in: folder)
             if names.isEmpty { return }
@@ -61,7 +60,7 @@ struct Removal {
         guard unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { throw Self.problem(full) }
     }
 
-    /// Opens a folder and sees to it that its owner may change it.
+    /// Opens a folder and makes it writable for its owner.
     private static func open(_ name: [CChar], in folder: Int32, named path: String) throws(FileError) -> Int32 {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var number = openat(folder, name, flags)
@@ -79,7 +78,7 @@ struct Removal {
         try open(Array(name.utf8CString), in: folder, named: path)
     }
 
-    /// The names as they are, without `.` and `..`; none where the folder can't be read.
+    /// The names as bytes, without `.` and `..`; none if the folder can't be read.
     private static func names(in folder: Int32) -> [[CChar]] {
         let copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard copy >= 0 else { return [] }
@@ -105,6 +104,6 @@ struct Removal {
     }
 
     private static func problem(_ path: String, code: Int32 = errno) -> FileError {
-        FileError(path: path, reason: "it can't be removed (\(String(cString: strerror(code))))")
+        FileError(path: path, reason: "can't remove it (\(String(cString: strerror(code))))")
     }
 }
