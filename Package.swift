@@ -51,6 +51,14 @@ let package = Package(
             dependencies: [
                 "Domain", "CZstd",
                 .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "StorageSQLite",
+            dependencies: [
+                "Domain", "Storage",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
@@ -86,7 +94,7 @@ let package = Package(
         .target(
             name: "Trellis",
             dependencies: [
-                "Domain", "Wire", "Storage", "LiveFeed", "WebSocket", "TextSearch",
+                "Domain", "Wire", "Storage", "StorageSQLite", "LiveFeed", "WebSocket", "TextSearch",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -138,7 +146,11 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire", "Domain"], swiftSettings: strict),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Storage", "Domain", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "Storage", "StorageSQLite", "Domain",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "SystemTests", dependencies: ["SystemCalls"], swiftSettings: strict),
@@ -168,7 +180,7 @@ let package = Package(
         .testTarget(
             name: "TrellisTests",
             dependencies: [
-                "Trellis", "Storage", "LiveFeed", "Wire", "Domain",
+                "Trellis", "Storage", "StorageSQLite", "LiveFeed", "Wire", "Domain",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: strict

@@ -8,6 +8,7 @@ import LiveFeed
 import Logging
 import NIOCore
 import Storage
+import StorageSQLite
 import Synchronization
 import Testing
 import Wire

@@ -1,48 +1,92 @@
-internal import Domain
+package import Domain
 internal import Foundation
 
 /// A job as it is stored, without its documents (snapshot and metadata, which may be large and are left as text until
 /// somebody wants them).
-struct JobRow: Hashable, Sendable {
-    var id: JobID
-    var type: JobType
-    var vine: VineID
-    var state: JobState
-    var assignedWorker: TendrilID?
-    var plan: JobID?
-    var rerunOf: JobID?
-    var snapshotRevision: Int
-    var snapshotDigest: String
+package struct JobRow: Hashable, Sendable {
+    package var id: JobID
+    package var type: JobType
+    package var vine: VineID
+    package var state: JobState
+    package var assignedWorker: TendrilID?
+    package var plan: JobID?
+    package var rerunOf: JobID?
+    package var snapshotRevision: Int
+    package var snapshotDigest: String
     /// The snapshot's names, so that lists need no snapshot.
-    var projectName: String
-    var environmentStage: String
-    var resolvedCommit: String?
-    var requirement: EngineRequirement
-    var options: RunOptions
+    package var projectName: String
+    package var environmentStage: String
+    package var resolvedCommit: String?
+    package var requirement: EngineRequirement
+    package var options: RunOptions
     /// What it ran with.
-    var engine: Engine?
-    var runRoot: String?
-    var plannedState: StatePosition??
-    var createdBy: String
-    var cancelledBy: String?
-    var errorMessage: String?
-    var outcome: Outcome?
-    var changes: PlannedChanges?
-    var warnings: Int?
-    var phases: [JobPhase] = []
-    var truncated: [String] = []
-    var createdAt: Timestamp
-    var claimedAt: Timestamp?
-    var startedAt: Timestamp?
-    var completedAt: Timestamp?
-    var forcedAt: Timestamp?
-    var givenUpAt: Timestamp?
-    var tail = LogTail()
+    package var engine: Engine?
+    package var runRoot: String?
+    package var plannedState: StatePosition??
+    package var createdBy: String
+    package var cancelledBy: String?
+    package var errorMessage: String?
+    package var outcome: Outcome?
+    package var changes: PlannedChanges?
+    package var warnings: Int?
+    package var phases: [JobPhase] = []
+    package var truncated: [String] = []
+    package var createdAt: Timestamp
+    package var claimedAt: Timestamp?
+    package var startedAt: Timestamp?
+    package var completedAt: Timestamp?
+    package var forcedAt: Timestamp?
+    package var givenUpAt: Timestamp?
+    package var tail = LogTail()
+
+    package init(
+        id: JobID, type: JobType, vine: VineID, state: JobState, assignedWorker: TendrilID?, plan: JobID?,
+        rerunOf: JobID?, snapshotRevision: Int, snapshotDigest: String, projectName: String,
+        environmentStage: String, resolvedCommit: String?, requirement: EngineRequirement, options: RunOptions,
+        engine: Engine?, runRoot: String?, plannedState: StatePosition??, createdBy: String, cancelledBy: String?,
+        errorMessage: String?, outcome: Outcome?, changes: PlannedChanges?, warnings: Int?,
+        phases: [JobPhase] = [], truncated: [String] = [], createdAt: Timestamp, claimedAt: Timestamp?,
+        startedAt: Timestamp?,
+        completedAt: Timestamp?, forcedAt: Timestamp?, givenUpAt: Timestamp?, tail: LogTail = LogTail()
+    ) {
+        self.id = id
+        self.type = type
+        self.vine = vine
+        self.state = state
+        self.assignedWorker = assignedWorker
+        self.plan = plan
+        self.rerunOf = rerunOf
+        self.snapshotRevision = snapshotRevision
+        self.snapshotDigest = snapshotDigest
+        self.projectName = projectName
+        self.environmentStage = environmentStage
+        self.resolvedCommit = resolvedCommit
+        self.requirement = requirement
+        self.options = options
+        self.engine = engine
+        self.runRoot = runRoot
+        self.plannedState = plannedState
+        self.createdBy = createdBy
+        self.cancelledBy = cancelledBy
+        self.errorMessage = errorMessage
+        self.outcome = outcome
+        self.changes = changes
+        self.warnings = warnings
+        self.phases = phases
+        self.truncated = truncated
+        self.createdAt = createdAt
+        self.claimedAt = claimedAt
+        self.startedAt = startedAt
+        self.completedAt = completedAt
+        self.forcedAt = forcedAt
+        self.givenUpAt = givenUpAt
+        self.tail = tail
+    }
 }
 
 extension JobRow {
     /// The record of a new job.
-    init(_ job: Job) {
+    package init(_ job: Job) {
         self.init(
             id: job.id, type: job.type, vine: job.vine, state: job.state, assignedWorker: job.assignedWorker,
             plan: job.plan, rerunOf: job.rerunOf, snapshotRevision: job.snapshot.revision,
@@ -58,7 +102,7 @@ extension JobRow {
     }
 
     /// The job without its documents: see ``JobStore/outline(of:)``.
-    func outline() -> Job {
+    package func outline() -> Job {
         let settings = VineSettings(
             projectName: projectName, environmentStage: environmentStage, source: .inline(files: [:]))
         let snapshot = Snapshot(
@@ -78,19 +122,25 @@ extension JobRow {
     }
 
     /// What a DEPLOY of this plan needs: what the plan ran with.
-    var deployRequirement: EngineRequirement {
+    package var deployRequirement: EngineRequirement {
         EngineRequirement(name: engine?.name, version: engine?.version, platform: engine?.platform, runRoot: runRoot)
     }
 }
 
 /// A record with its documents as they are stored, still to be parsed.
-struct JobWithDocuments: Sendable {
-    var record: JobRow
-    var snapshot: String
-    var metadata: String
+package struct JobWithDocuments: Sendable {
+    package var record: JobRow
+    package var snapshot: String
+    package var metadata: String
+
+    package init(record: JobRow, snapshot: String, metadata: String) {
+        self.record = record
+        self.snapshot = snapshot
+        self.metadata = metadata
+    }
 
     /// The job. Costs the parsing of its documents, so it is not for the one writer to do.
-    func job() throws -> Job {
+    package func job() throws -> Job {
         var snapshot = try StoredJSON.decode(Snapshot.self, from: snapshot)
         snapshot.resolvedCommit = record.resolvedCommit
         return record.job(snapshot: snapshot, metadata: try StoredJSON.decode(JSONValue.self, from: metadata))
@@ -98,12 +148,12 @@ struct JobWithDocuments: Sendable {
 }
 
 /// Values that are stored as JSON text.
-enum StoredJSON {
-    static func encode(_ value: some Encodable) throws -> String {
+package enum StoredJSON {
+    package static func encode(_ value: some Encodable) throws -> String {
         try JSONValue(encoding: value).text
     }
 
-    static func decode<Value: Decodable>(_: Value.Type, from text: String) throws -> Value {
+    package static func decode<Value: Decodable>(_: Value.Type, from text: String) throws -> Value {
         do {
             return try JSONValue(parsing: text.utf8, maxDepth: JSONDepth.trusted).decoded()
         } catch {

@@ -1,24 +1,24 @@
-internal import Domain
+package import Domain
 
 /// What events and facts make of a job: the rules of ``JobStore/change(_:_:facts:at:)`` without the database.
-struct JobUpdate: Sendable {
-    private(set) var record: JobRow
-    private(set) var actions: [JobLifecycle.Action] = []
+package struct JobUpdate: Sendable {
+    package private(set) var record: JobRow
+    package private(set) var actions: [JobLifecycle.Action] = []
     /// Lines for the log, in order.
-    private(set) var notes: [String] = []
+    package private(set) var notes: [String] = []
     /// False where everything had happened before.
-    private(set) var isChange = false
+    package private(set) var isChange = false
 
     /// The job and its engine had ended before: what its last holder says now may add, and not contradict.
     private let hadEnded: Bool
 
-    init(of record: JobRow) {
+    package init(of record: JobRow) {
         self.record = record
         hadEnded = record.state.status.isTerminal && !record.state.engine.holdsVine
     }
 
     /// Makes `events` happen. `artifactStored` is what is true in the commit.
-    mutating func apply(_ events: [JobEvent], artifactStored: Bool, at now: Timestamp) throws(Refusal) {
+    package mutating func apply(_ events: [JobEvent], artifactStored: Bool, at now: Timestamp) throws(Refusal) {
         for event in events {
             var event = event
             if case .succeed(let epoch, _) = event { event = .succeed(epoch: epoch, artifactStored: artifactStored) }
@@ -37,7 +37,7 @@ struct JobUpdate: Sendable {
 
     /// Adds what is new in `facts`. Where the events had all happened before, this is a repeated report: it fills what
     /// is empty, and rewrites nothing. `metadata` says whether the facts' metadata is new.
-    mutating func add(_ facts: JobFields, metadata isNewMetadata: Bool, repeated: Bool) {
+    package mutating func add(_ facts: JobFields, metadata isNewMetadata: Bool, repeated: Bool) {
         let before = record
         record.cancelledBy = record.cancelledBy ?? facts.cancelledBy
         record.resolvedCommit = record.resolvedCommit ?? facts.resolvedCommit
@@ -83,9 +83,32 @@ struct JobUpdate: Sendable {
 }
 
 extension JobFields {
-    var holdsOnlyNotes: Bool {
+    package var holdsOnlyNotes: Bool {
         var rest = self
         rest.notes = []
         return rest == JobFields()
+    }
+}
+
+/// A job's metadata with something new in it, and what it was made from.
+package struct MergedMetadata: Sendable {
+    package let text: String
+    private let before: String
+    private let hadEnded: Bool
+
+    /// Of a job that has ended what is stored stands, and nothing grows beyond the bound: what would is left out as a
+    /// whole.
+    package init(_ new: JSONValue, into job: JobWithDocuments) throws {
+        before = job.metadata
+        hadEnded = Self.hasEnded(job)
+        let stored = try StoredJSON.decode(JSONValue.self, from: before)
+        let merged = try StoredJSON.encode(hadEnded ? new.merging(stored) : stored.merging(new))
+        text = merged.utf8.count <= max(JobMetadata.storedBytes, before.utf8.count) ? merged : before
+    }
+
+    package func isBased(on job: JobWithDocuments) -> Bool { job.metadata == before && Self.hasEnded(job) == hadEnded }
+
+    private static func hasEnded(_ job: JobWithDocuments) -> Bool {
+        job.record.state.status.isTerminal && !job.record.state.engine.holdsVine
     }
 }

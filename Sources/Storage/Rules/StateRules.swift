@@ -1,16 +1,16 @@
-internal import Domain
+package import Domain
 
 /// A lock that the vine no longer has.
-enum ReleasedLock: Hashable, Sendable {
+package enum ReleasedLock: Hashable, Sendable {
     case released
     /// Taken from its holder by an operator.
     case broken
 }
 
 /// Who may lock a state.
-enum LockRules {
+package enum LockRules {
     /// Whether `wanted` is held already (true) or may be granted (false).
-    static func isHeld(_ wanted: StateLock, current: StateLock?, past: ReleasedLock?) throws(Refusal) -> Bool {
+    package static func isHeld(_ wanted: StateLock, current: StateLock?, past: ReleasedLock?) throws(Refusal) -> Bool {
         if let current {
             guard current.id == wanted.id, current.job == wanted.job else { throw .locked(by: current.holder) }
             return true
@@ -22,7 +22,7 @@ enum LockRules {
 }
 
 /// Where a version of a state goes.
-enum StateDisposition: Hashable, Sendable {
+package enum StateDisposition: Hashable, Sendable {
     /// It is stored already.
     case stored(StateVersion)
     /// It becomes the vine's newest state.
@@ -33,7 +33,7 @@ enum StateDisposition: Hashable, Sendable {
     /// - Parameters:
     ///   - newest: the newest version that is not aside.
     ///   - past: what became of the lock `lockID`, where the vine once had it.
-    static func decide(
+    package static func decide(
         position: StatePosition, sha256: String, lockID: String?, newest: StateVersion?, lock: StateLock?,
         past: ReleasedLock?
     ) throws(Refusal) -> StateDisposition {

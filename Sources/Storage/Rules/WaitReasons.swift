@@ -1,19 +1,24 @@
-internal import Domain
+package import Domain
 
 /// Says what a queued job waits for, from what the store knows.
-enum WaitReasons {
-    struct Candidate: Sendable {
-        var agent: Tendril
+package enum WaitReasons {
+    package struct Candidate: Sendable {
+        package var agent: Tendril
         /// Slots in use.
-        var busy: Int
+        package var busy: Int
 
-        var hasFreeSlot: Bool { busy < agent.offer.slots }
+        package init(agent: Tendril, busy: Int) {
+            self.agent = agent
+            self.busy = busy
+        }
+
+        package var hasFreeSlot: Bool { busy < agent.offer.slots }
     }
 
     /// - Parameters:
     ///   - holder: another job that works on the vine.
     ///   - lock: the vine's lock.
-    static func judge(
+    package static func judge(
         assigned: TendrilID?, requirement: EngineRequirement, holder: JobID?, lock: StateLock?,
         tendrils: [Candidate], at now: Timestamp
     ) -> WaitReason {

@@ -8,6 +8,7 @@ internal import NIOCore
 internal import NIOSSL
 public import ServiceLifecycle
 internal import Storage
+internal import StorageSQLite
 
 /// The composition root of the control plane: opens the store, builds routes over services, and runs them.
 public struct TrellisApplication: Service {

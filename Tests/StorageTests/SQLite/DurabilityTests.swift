@@ -4,6 +4,7 @@ import Foundation
 import Testing
 
 @testable import Storage
+@testable import StorageSQLite
 
 /// What is on the disk, and what it is worth.
 @Suite struct DurabilityTests {

@@ -4,6 +4,7 @@ import Foundation
 import Testing
 
 @testable import Storage
+@testable import StorageSQLite
 
 /// The database's own guards: they hold even where the program is wrong.
 @Suite struct SchemaTests {

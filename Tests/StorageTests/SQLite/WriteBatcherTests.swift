@@ -5,6 +5,7 @@ import Foundation
 import Testing
 
 @testable import Storage
+@testable import StorageSQLite
 
 /// Group commit, on a real database whose writer a test can hold still.
 @Suite struct WriteBatcherTests {

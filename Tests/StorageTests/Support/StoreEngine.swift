@@ -2,6 +2,7 @@ import Crypto
 import Domain
 import Foundation
 import Storage
+import StorageSQLite
 import Synchronization
 import Testing
 

@@ -1,0 +1,75 @@
+internal import Domain
+internal import Foundation
+internal import GRDB
+internal import Storage
+
+/// A value that stands in for a `?`.
+typealias SQLValue = (any DatabaseValueConvertible)?
+
+extension Database {
+    /// Executes one statement, compiled once per connection.
+    func run(_ sql: String, _ values: SQLValue...) throws {
+        try cachedStatement(sql: sql).execute(arguments: StatementArguments(values))
+    }
+
+    /// The first row of a query.
+    func row(_ sql: String, _ values: SQLValue...) throws -> Row? {
+        try Row.fetchOne(cachedStatement(sql: sql), arguments: StatementArguments(values))
+    }
+
+    /// All rows of a query, each made into a value.
+    func rows<Value>(_ sql: String, _ values: SQLValue..., make: (Row) throws -> Value) throws -> [Value] {
+        try rows(sql, arguments: StatementArguments(values), make: make)
+    }
+
+    func rows<Value>(
+        _ sql: String, arguments: StatementArguments, make: (Row) throws -> Value
+    ) throws -> [Value] {
+        let cursor = try Row.fetchCursor(cachedStatement(sql: sql), arguments: arguments)
+        var found: [Value] = []
+        while let row = try cursor.next() { found.append(try make(row)) }
+        return found
+    }
+
+    /// Whether a query finds anything.
+    func exists(_ sql: String, _ values: SQLValue...) throws -> Bool {
+        try Int.fetchOne(cachedStatement(sql: "SELECT EXISTS (\(sql))"), arguments: StatementArguments(values)) == 1
+    }
+}
+
+/// Columns as the domain's values; a column that does not hold one is corruption, never a crash.
+extension Row {
+    func text(_ column: String) throws -> String { try required(optionalText(column), column) }
+    func optionalText(_ column: String) -> String? { self[column] }
+
+    func integer(_ column: String) throws -> Int64 { try required(optionalInteger(column), column) }
+    func optionalInteger(_ column: String) -> Int64? { self[column] }
+    func int(_ column: String) throws -> Int { Int(try integer(column)) }
+    func optionalInt(_ column: String) -> Int? { optionalInteger(column).map { Int($0) } }
+    func flag(_ column: String) throws -> Bool { try integer(column) != 0 }
+
+    func blob(_ column: String) throws -> Data { try required(self[column] as Data?, column) }
+
+    func time(_ column: String) throws -> Timestamp { Timestamp(milliseconds: try integer(column)) }
+    func optionalTime(_ column: String) -> Timestamp? {
+        optionalInteger(column).map { Timestamp(milliseconds: $0) }
+    }
+
+    func id<Noun>(_ column: String) throws -> Identifier<Noun> { try required(Identifier(text(column)), column) }
+    func optionalID<Noun>(_ column: String) throws -> Identifier<Noun>? {
+        try optionalText(column).map { try required(Identifier($0), column) }
+    }
+
+    /// One of a fixed set of names.
+    func name<Name: RawRepresentable<String>>(_ column: String) throws -> Name {
+        try required(Name(rawValue: text(column)), column)
+    }
+    func optionalName<Name: RawRepresentable<String>>(_ column: String) throws -> Name? {
+        try optionalText(column).map { try required(Name(rawValue: $0), column) }
+    }
+
+    private func required<Value>(_ value: Value?, _ column: String) throws -> Value {
+        guard let value else { throw StorageError(.corrupt, "The column \(column) holds no such value.") }
+        return value
+    }
+}

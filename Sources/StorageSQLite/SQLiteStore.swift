@@ -1,0 +1,88 @@
+internal import GRDB
+public import Storage
+
+/// The store on one SQLite file: one writer that commits in groups, and several readers beside it.
+///
+/// One file per protocol beside this one; `SQLiteSchema` says what the tables hold.
+public final class SQLiteStore: Store {
+    let pool: DatabasePool
+    let batcher: WriteBatcher
+    let vault: Vault
+
+    /// Opens the database at `path`; makes it, or brings it up to date, where needed.
+    ///
+    /// - Parameters:
+    ///   - vault: seals secrets, states and artifacts. A database opens with the key that it was made with only.
+    ///   - onChange: called after each commit that changed something, in commit order, on the writer's queue.
+    /// - Throws: ``StorageError`` `.newer` for a database that a newer program has written, `.key` for another key.
+    public static func open(
+        path: String, vault: Vault, onChange: @escaping ChangeObserver
+    ) async throws -> SQLiteStore {
+        let pool = try await SQLiteDatabase.open(path: path)
+        let store = SQLiteStore(pool: pool, vault: vault, onChange: onChange)
+        do {
+            try await store.verifyKey()
+        } catch {
+            try? await store.close()
+            throw error
+        }
+        return store
+    }
+
+    private init(pool: DatabasePool, vault: Vault, onChange: @escaping ChangeObserver) {
+        self.pool = pool
+        self.vault = vault
+        batcher = WriteBatcher(pool: pool, onChange: onChange)
+    }
+
+    public func check() async throws {
+        try await write { db, _ in
+            try db.run("UPDATE store SET checks = checks + 1 WHERE id = 1")
+        }
+        _ = try await read { db in try Int64.fetchOne(db, sql: "SELECT checks FROM store WHERE id = 1") }
+    }
+
+    public func close() async throws {
+        await batcher.close()
+        try await SQLiteDatabase.close(pool)
+    }
+
+    // MARK: - The two ways to the database
+
+    /// Makes `body` part of the next commit. Returns once that is durable; cancelling the caller changes nothing.
+    ///
+    /// `body` appends what it changed, for the observer. It runs on the writer's queue: no waiting in it.
+    /// - Parameter cost: about how many bytes it writes, where that is many.
+    func write<Value: Sendable>(
+        cost: Int = 0, _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await batcher.write(cost: cost, body)
+        } catch {
+            throw StorageError.mapped(error)
+        }
+    }
+
+    /// Runs `body` on one of the readers, on one state of the database.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            return try await pool.read(body)
+        } catch {
+            throw StorageError.mapped(error)
+        }
+    }
+
+    // MARK: - The key
+
+    /// Throws where the database was made with another key; marks a new one with this.
+    private func verifyKey() async throws {
+        let mark = try vault.encrypt(EncryptionPurpose.keyMark, for: .store)
+        let stored = try await write { db, _ in
+            try db.run("UPDATE store SET key_mark = ifnull(key_mark, ?) WHERE id = 1", mark)
+            return try Row.fetchOne(db, sql: "SELECT key_mark FROM store WHERE id = 1")?.blob("key_mark")
+        }
+        guard let stored, (try? vault.decrypt(stored, for: .store)) == EncryptionPurpose.keyMark else {
+            throw StorageError(.key, "The database was sealed with another key than the one given.")
+        }
+    }
+}
