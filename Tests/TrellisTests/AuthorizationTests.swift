@@ -346,11 +346,4 @@ import Wire
             #expect(try await tendril.append(order, n: 2, "more\n").status == 429)
         }
     }
-
-    @Test func openFilesLeaveRoomForMoreThanConnections() {
-        #expect(OpenFiles.connections(of: 1024) == 768)
-        #expect(OpenFiles.connections(of: 256) == 192)
-        #expect(OpenFiles.connections(of: 65_536) == 49_152)
-        #expect(OpenFiles.connections(of: 64) == 8)
-    }
 }

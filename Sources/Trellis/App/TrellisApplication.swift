@@ -92,6 +92,7 @@ public struct TrellisApplication: Service {
 public enum TrellisStartError: Error, CustomStringConvertible {
     case openHost(String)
     case unknownDatabase
+    case tooFewFiles(Int, needed: Int)
 
     public var description: String {
         switch self {
@@ -99,6 +100,8 @@ public enum TrellisStartError: Error, CustomStringConvertible {
             "listening on \(host) sends passwords in clear: give --tls-cert and --tls-key, or --behind-proxy URL"
         case .unknownDatabase:
             "the database is given as sqlite:PATH"
+        case .tooFewFiles(let limit, let needed):
+            "the limit on open files is \(limit), and at least \(needed) are needed: raise it (ulimit -n)"
         }
     }
 }

@@ -115,7 +115,8 @@ struct TrellisComponents {
     /// HTTP/1.1 with WebSockets, over TLS where certificates are given.
     func server() throws -> HTTPServerBuilder {
         var connections = configuration.limits.connections
-        connections.connections = min(connections.connections, OpenFiles.connections(of: OpenFiles.raiseLimit()))
+        connections.connections = min(
+            connections.connections, try OpenFiles.connections(of: OpenFiles.raiseLimit()))
         let plain = HTTPServerBuilder.http1(
             webSocket: RealtimeEndpoint(door: realtimeDoor, parts: realtimeParts),
             limits: configuration.limits.webSocket, connections: connections,

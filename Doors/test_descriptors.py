@@ -1,0 +1,145 @@
+"""A server whose descriptors run out while a job runs: it refuses what it can't do, survives, and recovers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+import server as module
+from frames import V2, Socket
+from server import Api, Job, Server, Tendril
+
+RECOVERY = 20
+# Descriptors that are never taken.
+SPARE = 8
+
+
+def limited(folder: Path, files: int) -> Server:
+    """A server that a shell has given so many open files, for good."""
+    script = folder / "vintner"
+    script.write_text(f'#!/bin/bash\nulimit -n {files}\nexec "{module.binary()}" "$@"\n')
+    script.chmod(0o755)
+    real = module.binary
+    module.binary = lambda: script
+    try:
+        return Server(folder / "data", "--tendrils", "0")
+    finally:
+        module.binary = real
+
+
+def used(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def attempt(server: Server, job: Job, stop: threading.Event, refused: list[str]) -> None:
+    """Does what users do, each time on a new connection; failures are expected."""
+    headers = {"Authorization": f"Bearer {server.token}"}
+    paths = [f"/api/jobs/{job.id}/logs/lines?tail=1", f"/api/jobs/{job.id}/logs/search?q=line", "/dashboard/jobs",
+             f"/api/jobs/{job.id}/logs?format=text", "/api/vines", "/assets/app.css", f"/api/jobs/{job.id}"]
+    turn = 0
+    while not stop.is_set():
+        turn += 1
+        try:
+            answer = requests.get(server.url + paths[turn % len(paths)], headers=headers, timeout=2)
+            if not answer.ok:
+                refused.append(f"{answer.status_code}")
+        except requests.RequestException as error:
+            refused.append(type(error).__name__)
+
+
+def follow(server: Server, job: Job, stop: threading.Event) -> None:
+    """Opens followers of both kinds, and drops them again."""
+    while not stop.is_set():
+        kept: list[socket.socket] = []
+        try:
+            client = Socket(server.url, server.token, version=V2)
+            client.connection.send(json.dumps(["1", "1", "realtime:x", "phx_join", {"config": {"postgres_changes": [
+                {"event": "INSERT", "schema": "public", "table": "provision_job_logs",
+                 "filter": f"job_id=eq.{job.id},seq=gt.0"}]}}]))
+            for _ in range(4):
+                one = socket.create_connection((server.host, server.port), timeout=2)
+                one.sendall((f"GET /api/jobs/{job.id}/logs/stream HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
+                             f"Authorization: Bearer {server.token}\r\n\r\n").encode())
+                kept.append(one)
+            client.connection.recv(timeout=1)
+            client.connection.close()
+        except Exception:  # noqa: BLE001 (whatever the refusal looks like to these clients)
+            pass
+        finally:
+            for one in kept:
+                one.close()
+
+
+def crowd(server: Server, files: int, stop: threading.Event, held: list[socket.socket]) -> None:
+    """Holds as many connections as it gets, and asks for more all the time."""
+    while not stop.is_set():
+        try:
+            one = socket.create_connection((server.host, server.port), timeout=2)
+            one.sendall(b"GET /heal")
+            held.append(one)
+        except OSError:
+            pass
+        while len(held) > 2 * files:
+            held.pop(0).close()
+
+
+@pytest.mark.parametrize("files", [128, 200, 256])
+def test_a_job_outlives_a_crowd(tmp_path: Path, files: int) -> None:
+    server = limited(tmp_path, files)
+    stop, refused = threading.Event(), list[str]()
+    held: list[socket.socket] = []
+    try:
+        tendril = Tendril(Api(server))
+        job = tendril.start()
+        job.append("line 0\n")
+        pid = server.trellis()
+        assert pid is not None
+        threads = [threading.Thread(target=attempt, args=(server, job, stop, refused), daemon=True) for _ in range(6)]
+        threads += [threading.Thread(target=follow, args=(server, job, stop), daemon=True) for _ in range(4)]
+        threads += [threading.Thread(target=crowd, args=(server, files, stop, held), daemon=True) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        appended = most = 0
+        begin = time.monotonic()
+        # The descriptors that libdispatch opens every second must be there: it ends the process if they are not.
+        while time.monotonic() < begin + 8 or not refused:
+            # The Tendril's own connection was there before, and goes on.
+            appended += 1
+            job.append(f"line {appended}\n")
+            assert server.trellis() == pid, "the server crashed"
+            most = max(most, used(pid))
+            assert time.monotonic() < begin + 60, f"{appended} appends, refused {refused[:5]}"
+        assert appended > 20 and most <= files - SPARE, f"{most} of {files} descriptors were used"
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+        for one in held:
+            one.close()
+        deadline = time.monotonic() + RECOVERY
+        while True:
+            try:
+                if requests.get(f"{server.url}/readyz", timeout=2).status_code == 200:
+                    break
+            except requests.RequestException:
+                pass
+            assert time.monotonic() < deadline, "the server did not recover"
+        assert server.trellis() == pid, "the server crashed"
+        text = "".join(row["log_chunk"] for row in Api(server).rows(job.id) if row["stream_type"] == "STDOUT")
+        assert text == "".join(f"line {n}\n" for n in range(appended + 1))
+        job.end()
+    finally:
+        stop.set()
+        for one in held:
+            one.close()
+        server.stop()
+
+
+def test_too_few_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="open files"):
+        limited(tmp_path, 64).stop()
