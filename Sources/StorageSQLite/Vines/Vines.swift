@@ -42,7 +42,7 @@ extension SQLiteStore {
         }
         var warnings: [VineID: [String]] = [:]
         for (id, secrets) in sealed {
-            let found = try openSecrets(secrets, for: .vineSecrets(id)).warnings
+            let found = try vault.decryptSecrets(secrets, for: .vineSecrets(id)).warnings
             if !found.isEmpty { warnings[id] = found }
         }
         return warnings
