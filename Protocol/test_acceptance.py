@@ -143,7 +143,7 @@ async def play(server: Server, api: Api, proxy: FaultProxy, job: str, out: Path)
 
 def run(server: Server, job: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(SCRIPT), job], capture_output=True, text=True, timeout=20,
+        [sys.executable, str(SCRIPT), job], capture_output=True, text=True, timeout=60,
         env={**os.environ, "VINTNER_URL": server.url, "VINTNER_TOKEN": server.token, **environment})
 
 

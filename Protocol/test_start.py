@@ -71,7 +71,7 @@ def test_reply_seq_separates_backlog_and_live_rows(open_socket: Connect, tendril
             joined = socket.joined("realtime:a", of_job(job.id))
             starts.append((socket, joined.echoes[0]["seq"]))
     for socket, end in starts:
-        rows = socket.rows("realtime:a", writer.last, 30) if end < writer.last else []
+        rows = socket.rows("realtime:a", writer.last, 60) if end < writer.last else []
         assert [row["seq"] for row in rows] == list(range(end + 1, writer.last + 1))
     assert any(0 < end < writer.last for _, end in starts), "no join happened while the writer appended"
 
@@ -83,7 +83,7 @@ def test_seq_resumes(socket: Socket, large: SimulatedJob, api: Api, operator: st
     stored = api.rows(large.id)
     joined = socket.joined("realtime:a", of_job(large.id, f"seq={operator}"))
     assert joined.echoes[0]["seq"] == stored[-1]["seq"]
-    assert socket.rows("realtime:a", stored[-1]["seq"], 30) == stored[skipped:]
+    assert socket.rows("realtime:a", stored[-1]["seq"], 60) == stored[skipped:]
     assert socket.heartbeat() == []
 
 
@@ -104,7 +104,7 @@ def test_backlog_then_live_without_a_gap(open_socket: Connect, tendril: Simulate
         socket = open_socket(version=version)
         joined = socket.joined("realtime:a", of_job(job.id, "seq=gt.0"))
         assert joined.echoes[0]["seq"] >= 2600
-    rows = socket.rows("realtime:a", writer.last, 30)
+    rows = socket.rows("realtime:a", writer.last, 60)
     assert writer.last > 5000
     assert rows == api.rows(job.id)
 
@@ -159,7 +159,7 @@ def test_many_clients_all_receive_everything(server: Server, tendril: SimulatedT
         tasks = [asyncio.create_task(follow(number, ready)) for number in range(30)]
         for _ in tasks:
             await ready.get()
-        await asyncio.to_thread(joined.wait, 30)
+        await asyncio.to_thread(joined.wait, 60)
         return await asyncio.wait_for(asyncio.gather(*tasks), 60)
 
     results: list[Any] = []

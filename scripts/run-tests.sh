@@ -26,28 +26,31 @@ run() {
   esac
 }
 
-lines=()
-failed=0
-is_built=1
-for suite in "${suites[@]}"; do
-  case $suite in Swift | Protocol | Doors | Browser | Chaos) needs_build=1 ;; *) needs_build=0 ;; esac
-  if [ $needs_build = 1 ] && [ $is_built = 0 ]; then
-    lines+=("$(printf '%-9s not run: the build failed' "$suite")")
-    continue
-  fi
-  printf '\n== %s\n' "$suite"
-  start=$SECONDS
-  if run "$suite"; then
-    result=passed
-  else
-    result=FAILED failed=1
-    [ "$suite" != build ] || is_built=0
-  fi
-  took=$((SECONDS - start))
-  lines+=("$(printf '%-9s %s in %d min %02d s' "$suite" "$result" $((took / 60)) $((took % 60)))")
-  echo "${lines[-1]}"
-done
+# A function, because bash reads a script while it runs, and this one may be edited meanwhile.
+main() {
+  local lines=() failed=0 is_built=1 suite needs_build start result took
+  for suite in "${suites[@]}"; do
+    case $suite in Swift | Protocol | Doors | Browser | Chaos) needs_build=1 ;; *) needs_build=0 ;; esac
+    if [ $needs_build = 1 ] && [ $is_built = 0 ]; then
+      lines+=("$(printf '%-9s not run: the build failed' "$suite")")
+      continue
+    fi
+    printf '\n== %s\n' "$suite"
+    start=$SECONDS
+    if run "$suite"; then
+      result=passed
+    else
+      result=FAILED failed=1
+      [ "$suite" != build ] || is_built=0
+    fi
+    took=$((SECONDS - start))
+    lines+=("$(printf '%-9s %s in %d min %02d s' "$suite" "$result" $((took / 60)) $((took % 60)))")
+    echo "${lines[-1]}"
+  done
 
-printf '\n== Summary (%d min)\n' $((SECONDS / 60))
-printf '%s\n' "${lines[@]}"
-exit $failed
+  printf '\n== Summary (%d min)\n' $((SECONDS / 60))
+  printf '%s\n' "${lines[@]}"
+  exit $failed
+}
+
+main
