@@ -88,7 +88,7 @@ final class HTTPTrellisClient: Sendable {
 
     /// As ``send(_:)``, the answer read by `read`.
     func repeating<Result>(_ call: Call, read: (HTTPClientResponse) async throws -> Result) async throws -> Result {
-        var backoff = Backoff(limit: .seconds(3), ambient: ambient)
+        var backoff = Backoff(limit: .seconds(3), dependencies: ambient)
         for attempt in 1... {
             do {
                 return try await once(call, read: read)

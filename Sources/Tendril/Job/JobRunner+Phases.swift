@@ -20,9 +20,7 @@ extension JobRunner {
         }
         let end: PhaseEnd
         do {
-            end = try await cancellation.handling({ equipment.stopper.stop() }) {
-                try await equipment.phases.run(command, in: folder)
-            }
+            end = try await equipment.phases.run(command, in: folder, stop: stop)
         } catch let error where !(error is CancellationError) {
             // The engine was not run.
             try record { $0.phases.removeAll { $0.phase == phase } }
@@ -87,7 +85,7 @@ extension JobRunner {
         {
             try Files.makeFolder(cache)
             let log = equipment?.log
-            lock = try await cancellation.interrupting { [pacing = host.pacing] in
+            lock = try await stop.interrupting { [pacing = host.pacing] in
                 try await FileLock.wait(for: "\(cache)/.vintner.lock", sleep: pacing.pause) {
                     await log?.note("Waiting for the plugin cache, which another init fills")
                 }
@@ -148,7 +146,7 @@ extension JobRunner {
     func packPlan() async throws {
         let place = progress.workingDirectory ?? workspace.folder
         let packer = try artifact()
-        let digest = try await cancellation.interrupting { [folder] in
+        let digest = try await stop.interrupting { [folder] in
             try await packer.pack(to: folder.artifact, workingDirectory: place)
         }
         try record { $0.artifact = digest }
@@ -157,7 +155,7 @@ extension JobRunner {
     func uploadPlan() async throws {
         guard let digest = progress.artifact else { throw Failure(description: "The plan was not packed.") }
         do {
-            try await cancellation.interrupting { [self] in
+            try await stop.interrupting { [self] in
                 try await self.untilAnswered("storing the plan") { [folder, lease, host] in
                     try await host.trellis.uploadArtifact(folder.artifact, sha256: digest, lease: lease)
                 }

@@ -84,7 +84,7 @@ extension JobRunner {
                 }
                 if !hasNoted { await note("Waiting for the state lock, held by \(holder)") }
                 hasNoted = true
-                try await cancellation.interrupting { [pacing = host.pacing] in try await pacing.pause(.seconds(2)) }
+                try await stop.interrupting { [pacing = host.pacing] in try await pacing.pause(.seconds(2)) }
             }
         }
     }
@@ -123,7 +123,7 @@ extension JobRunner {
         let order = try requireOrder()
         if vineLock == nil {
             let log = equipment?.log
-            vineLock = try await cancellation.interrupting { [workspace, pacing = host.pacing] in
+            vineLock = try await stop.interrupting { [workspace, pacing = host.pacing] in
                 try await workspace.take(
                     pacing: pacing,
                     onWait: { await log?.note("Waiting for the vine's folder, which another job holds") })
@@ -183,14 +183,14 @@ extension JobRunner {
         } else {
             let isResolved = GitSource.isCommit(ref)
             if !isResolved { await note("Resolving \(ref) of \(url)") }
-            commit = try await cancellation.interrupting { try await git.resolve() }
+            commit = try await stop.interrupting { try await git.resolve() }
             if !isResolved {
                 try record { $0.resolvedCommit = commit }
                 try await reportProcessing()
             }
         }
         await note("Checking out \(commit.prefix(12)) of \(url)" + (ref == commit ? "" : " (\(ref))"))
-        let found = try await cancellation.interrupting { [workspace, folder] in
+        let found = try await stop.interrupting { [workspace, folder] in
             try await git.checkOut(commit, into: workspace.folder, scratch: folder.gitScratch)
         }
         if resolved == nil, progress.resolvedCommit == nil {
@@ -201,14 +201,14 @@ extension JobRunner {
     }
 
     private func restore(_ plan: PlanReference) async throws {
-        try await cancellation.interrupting { [self] in
+        try await stop.interrupting { [self] in
             try await untilAnswered("fetching the plan") { [folder, lease, host] in
                 try await host.trellis.downloadArtifact(
                     of: plan.jobId, for: lease, to: folder.artifact, limit: host.artifactLimit)
             }
         }
         let artifact = try artifact()
-        try await cancellation.interrupting { [folder] in
+        try await stop.interrupting { [folder] in
             try await artifact.unpack(folder.artifact, sha256: plan.artifactSha256)
         }
         await note("Restored the plan of job \(plan.jobId.short)")
@@ -240,8 +240,4 @@ extension JobRunner {
         guard !ephemeral.isEmpty else { return }
         try Files.write(Data(JSONValue.object(ephemeral).bytes), to: folder.ephemeralVariables)
     }
-}
-
-extension Duration {
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

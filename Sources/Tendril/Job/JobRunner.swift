@@ -14,7 +14,8 @@ actor JobRunner {
     nonisolated let host: JobContext
     nonisolated let folder: JobFolder
     nonisolated let logger: Logger
-    nonisolated let cancellation = JobCancellation()
+    /// Whether a user wants the job to end.
+    nonisolated let stop = StopRequest()
 
     /// nil until Trellis has (once more) told what the job is; also where it does not any more.
     private(set) var order: ClaimResponse?
@@ -24,6 +25,7 @@ actor JobRunner {
     /// The vine's folder is this job's for as long as this is held.
     var vineLock: FileLock?
     private var isLeaseLost = false
+    private var isCancelNoted = false
     /// The progress on disk is older than ours.
     private var isUnsaved = false
 
@@ -75,27 +77,28 @@ actor JobRunner {
         self.host = host
         self.folder = folder
         logger = host.logger.tagged(progress.lease.jobId)
-        if progress.isCancelled { cancellation.request() }
+        if progress.isCancelled { stop.request() }
     }
 
     // MARK: - From outside
 
-    /// The job is to stop. Asking again changes nothing.
+    /// A user cancels the job. Repeating it changes nothing.
     func cancel() async {
-        guard !cancellation.isRequested else { return }
+        guard !stop.isRequested, !isCancelNoted else { return }
+        isCancelNoted = true
         let running = progress.phases.last.flatMap { $0.end == nil ? $0.phase : nil }
         await note("Cancel requested" + (running.map { "; stopping \(engineName) \($0.command)" } ?? ""))
-        cancellation.request()
-        // At once: this process may end before the phase does.
+        stop.request()
+        // Immediately: this process may end before the phase does.
         do { try record { $0.isCancelled = true } } catch {
             logger.warning("the cancel could not be written: \(error)")
         }
     }
 
-    /// The engine of a cancelled job is not to be waited for. Asking again changes nothing.
-    func kill() async {
+    /// A user does not want to wait until the engine of a canceled job exits. Repeating it changes nothing.
+    func force() async {
         await cancel()
-        equipment?.stopper.kill()
+        stop.force()
     }
 
     /// Trellis does not count the lease as ours any more. What runs goes on; nothing further begins.
@@ -134,12 +137,12 @@ actor JobRunner {
             logger.notice("the job is not ours to start: \(error.sentence)")
             try record { $0.isCancelled = true }
         } catch is CancellationError {
-            guard cancellation.isRequested, !isWindDown, !Task.isCancelled else { throw CancellationError() }
+            guard stop.isRequested, !isWindDown, !Task.isCancelled else { throw CancellationError() }
             try record { $0.isCancelled = true }
         } catch let error as TrellisCallError where error.isLeaseLost && !isWindDown {
             try record { $0.leaseLost = error.sentence }
         } catch {
-            if cancellation.isRequested, !isWindDown { return try record { $0.isCancelled = true } }
+            if stop.isRequested, !isWindDown { return try record { $0.isCancelled = true } }
             let sentence = mask(error is Failure ? "\(error)" : relative("\(error)"))
             logger.warning("step \(step.rawValue): \(sentence)")
             await note(sentence)
@@ -177,7 +180,7 @@ actor JobRunner {
     }
 
     private func noticeRequests() {
-        if cancellation.isRequested { progress.isCancelled = true }
+        if stop.isRequested { progress.isCancelled = true }
         if isLeaseLost, progress.leaseLost == nil { progress.leaseLost = "Trellis took it away." }
     }
 
@@ -190,7 +193,7 @@ actor JobRunner {
             progress.leaseLost = error.sentence
         }
         guard progress.done.contains(.start) else { return }
-        var backoff = Backoff(ambient: host.ambient)
+        var backoff = Backoff(dependencies: host.ambient)
         while equipment == nil {
             do { try await openEquipment() } catch let error where !(error is CancellationError) {
                 // The engine may be running: there is nothing to do but to try again.
@@ -268,7 +271,7 @@ actor JobRunner {
     func untilAnswered<Result: Sendable>(
         _ what: String, onWait: (@Sendable () async -> Void)? = nil, _ call: @Sendable () async throws -> Result
     ) async throws -> Result {
-        var backoff = Backoff(ambient: host.ambient)
+        var backoff = Backoff(dependencies: host.ambient)
         var hasWaited = false
         while true {
             do {

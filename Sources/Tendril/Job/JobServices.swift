@@ -6,10 +6,11 @@ protocol PhaseRunning: Sendable {
     /// Runs `command` to its end. Where an earlier Tendril began the phase: waits for that run's end, or returns the
     /// one that was recorded; a phase that has begun is never begun again.
     ///
-    /// Cancelling the task leaves the engine alone, and throws `CancellationError`.
+    /// Once `stop` is requested, the engine is stopped in stages (``StopEscalation``), each taken once, also after a
+    /// restart of the Tendril. Canceling the task leaves the engine alone, and throws `CancellationError`.
     ///
-    /// - Throws: where the engine was not run.
-    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd
+    /// - Throws: if the engine was not run.
+    func run(_ command: PhaseCommand, in folder: JobFolder, stop: StopRequest) async throws -> PhaseEnd
 
     /// When the phase's engine ran; nil where that is not recorded.
     func span(of phase: String, in folder: JobFolder) async -> PhaseSpan?
@@ -24,16 +25,6 @@ struct PhaseSpan: Hashable, Sendable {
 
 extension PhaseRunning {
     func span(of phase: String, in folder: JobFolder) async -> PhaseSpan? { nil }
-}
-
-/// Ends whatever phase of the job is running.
-protocol Stopper: Sendable {
-    /// One SIGINT, much later a second, last SIGKILL: for the phase that runs now, each once, also where a job that
-    /// was taken up again is asked once more. Returns at once.
-    func stop()
-
-    /// SIGKILL at once, for the phase that runs now. Returns at once; asking again changes nothing.
-    func kill()
 }
 
 /// The job's log.
@@ -79,7 +70,6 @@ extension TextMasking {
 /// What one job needs around its engine.
 struct JobServices: Sendable {
     var phases: any PhaseRunning
-    var stopper: any Stopper
     var log: any JobLogging
     var masker: any TextMasking
 }

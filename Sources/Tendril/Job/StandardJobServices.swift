@@ -26,29 +26,24 @@ struct StandardJobServices: JobServicesFactory {
             folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
             seal: SystemSeal(token: token, lease: lease),
             sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), bound: bound)
-        let stop = StopRequest()
         // Without the secrets nothing can be masked: what was captured stays on this machine.
         guard secrets != nil else {
             let silent = WithheldLog(log: log)
             return JobServices(
-                phases: StoppablePhaseRunner(stop: stop, timing: timing, log: log), stopper: stop, log: silent,
-                masker: WithholdingMasker())
+                phases: StoppablePhaseRunner(timing: timing, log: log), log: silent, masker: WithholdingMasker())
         }
         log.start()
         return JobServices(
-            phases: StoppablePhaseRunner(stop: stop, timing: timing, log: log), stopper: stop,
-            log: ShippedLog(log: log),
-            masker: log.masker)
+            phases: StoppablePhaseRunner(timing: timing, log: log), log: ShippedLog(log: log), masker: log.masker)
     }
 }
 
-/// Phases that end when the job is to stop.
+/// Runs phases under supervisors, and logs how they are stopped and what they left running.
 struct StoppablePhaseRunner: PhaseRunning {
-    var stop: StopRequest
     var timing: StopEscalation.Timing
     var log: JobLog
 
-    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
+    func run(_ command: PhaseCommand, in folder: JobFolder, stop: StopRequest) async throws -> PhaseEnd {
         let end = try await PhaseRunner().run(command, in: folder, stop: stop, timing: timing) { log.note($0) }
         let phase = folder.phase(command.name)
         let leftovers = phase.leftBehind()
@@ -83,11 +78,6 @@ struct WithholdingMasker: TextMasking {
     func mask(_ value: JSONValue) -> JSONValue { .object([:]) }
 }
 
-extension StopRequest: Stopper {
-    func stop() { make() }
-    func kill() { forceIt() }
-}
-
 /// The log of a job, as the runner sees it.
 struct ShippedLog: JobLogging {
     var log: JobLog
@@ -99,41 +89,5 @@ struct ShippedLog: JobLogging {
     func letGo() async { await log.stop() }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         await log.diagnostics(errorsFrom: start)
-    }
-}
-
-/// One job's log, on its way to Trellis.
-struct HTTPLogSink: LogSink {
-    var job: JobID
-    var trellis: any TrellisClient
-    var clock: ServerClock
-
-    func append(_ logs: AppendLogsRequest) async throws -> LogCursorResponse {
-        try await judged { try await trellis.append(job, onServerTime(logs)) }
-    }
-
-    func cursor(epoch: Int) async throws -> LogCursorResponse {
-        try await judged { try await trellis.cursor(job, epoch: epoch) }
-    }
-
-    /// Times are told on Trellis' clock. They don't count for an append's identity, so a retry may differ in them.
-    private func onServerTime(_ logs: AppendLogsRequest) -> AppendLogsRequest {
-        let offset = clock.offset
-        guard offset != 0 else { return logs }
-        var logs = logs
-        for index in logs.chunks.indices {
-            logs.chunks[index].times = logs.chunks[index].times?.map { $0.count == 2 ? [$0[0], $0[1] + offset] : $0 }
-        }
-        return logs
-    }
-
-    /// Tells what is worth another try from what is not.
-    private func judged<Value>(_ call: () async throws -> Value) async throws -> Value {
-        do {
-            return try await call()
-        } catch let error as TrellisCallError where !error.isTransient && !error.isUnauthorised {
-            if error.isLeaseLost { throw LogSinkError.leaseLost }
-            throw error.isConflict ? LogSinkError.diverged(error.sentence) : LogSinkError.refused(error.sentence)
-        }
     }
 }

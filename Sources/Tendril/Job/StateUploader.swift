@@ -46,7 +46,7 @@ actor StateUploader {
     /// Ships each version that it finds, until the task is cancelled. What it can't ship now comes later: nothing
     /// here may disturb the engine.
     func watch() async {
-        var backoff = Backoff(limit: .seconds(30), ambient: ambient)
+        var backoff = Backoff(limit: .seconds(30), dependencies: ambient)
         while !Task.isCancelled {
             var wait = Duration.milliseconds(250)
             do {
@@ -70,7 +70,7 @@ actor StateUploader {
             // Killed while it wrote; what was stored last is the newest that can be read.
             return .unstored(path: path, reason: "it is not a whole state file")
         }
-        var backoff = Backoff(limit: .seconds(30), ambient: ambient)
+        var backoff = Backoff(limit: .seconds(30), dependencies: ambient)
         while true {
             do {
                 // Also what was taken before: Trellis' database may have been restored from a backup since.

@@ -25,9 +25,9 @@ struct PhaseRunner: Sendable {
         let lock = try await supervise(command, phase, in: folder)
         if let end = try phase.end() { return end.phaseEnd }
         guard phase.hasBegun else {
-            let said = try SmallFile.read(phase.supervisorLog).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            let output = try SmallFile.read(phase.supervisorLog).map { String(decoding: $0, as: UTF8.self) } ?? ""
             throw PhaseError.supervisorFailed(
-                phase: phase.name, said: said.trimmingCharacters(in: .whitespacesAndNewlines))
+                phase: phase.name, output: output.trimmingCharacters(in: .whitespacesAndNewlines))
         }
         return try await followOrphan(phase, in: folder, holding: lock)
     }

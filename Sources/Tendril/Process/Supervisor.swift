@@ -25,7 +25,7 @@ final class Supervisor {
     init(folder: JobFolder, phase: PhaseFolder) throws {
         self.folder = folder
         self.phase = phase
-        guard !phase.hasBegun, try phase.end() == nil else { throw PhaseError.alreadyBegun(phase.name) }
+        guard !phase.hasBegun, try phase.end() == nil else { throw PhaseError.alreadyStarted(phase.name) }
         guard let text = try SmallFile.read(phase.command) else {
             throw PosixError("open", phase.command, code: 2)
         }

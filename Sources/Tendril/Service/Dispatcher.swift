@@ -147,7 +147,7 @@ struct Dispatcher: Sendable {
                 }
                 greet(reply)
                 for job in reply.stop { await jobs[job]?.cancel() }
-                for job in reply.kill ?? [] { await jobs[job]?.kill() }
+                for job in reply.kill ?? [] { await jobs[job]?.force() }
                 for lease in reply.lost {
                     if let runner = await jobs[lease.jobId], runner.lease == lease { await runner.loseLease() }
                 }
@@ -220,7 +220,7 @@ struct Dispatcher: Sendable {
     // MARK: - Events
 
     private func listen() async {
-        var backoff = Backoff(ambient: host.ambient)
+        var backoff = Backoff(dependencies: host.ambient)
         while !Task.isCancelled {
             let began = host.ambient.now()
             do {
@@ -228,7 +228,7 @@ struct Dispatcher: Sendable {
                     switch signal {
                     case .connected, .work: waker.yield()
                     case .stop(let job): Task { await jobs[job]?.cancel() }
-                    case .kill(let job): Task { await jobs[job]?.kill() }
+                    case .force(let job): Task { await jobs[job]?.force() }
                     }
                 }
                 logger.debug("the event stream ended")

@@ -8,21 +8,6 @@ struct Sleeper: Sendable {
     static let system = Sleeper { try await Task.sleep(for: $0) }
 }
 
-/// Counts failures in a row, and says how long to wait before the next attempt.
-struct Backoff: Sendable {
-    private let delay: RetryDelay
-    private let ambient: SystemDependencies
-    private var failures = 0
-
-    init(first: Duration = .milliseconds(200), limit: Duration = .seconds(10), ambient: SystemDependencies) {
-        delay = RetryDelay(first: first, longest: limit)
-        self.ambient = ambient
-    }
-
-    mutating func next() -> Duration {
-        failures += 1
-        return delay.delay(afterFailures: failures, random: Double(ambient.randomBytes(1).first ?? 255) / 255)
-    }
-
-    mutating func reset() { failures = 0 }
+extension Duration {
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

@@ -1,3 +1,4 @@
+import Dispatch
 import Domain
 import Synchronization
 import SystemCalls
@@ -31,7 +32,7 @@ actor LogShipper {
     private let seal: SystemSeal?
     private let sink: any LogSink
     private let limits: LogLimits
-    private let backoff: RetryDelay
+    private let backoff: Backoff
     private let pause: Pause
     private let news: Signal
 
@@ -52,7 +53,7 @@ actor LogShipper {
     init(
         folder: JobFolder, epoch: Int, masker: Masker, seal: SystemSeal? = nil, sink: any LogSink,
         limits: LogLimits = .standard,
-        backoff: RetryDelay = RetryDelay(), watcher: FileWatcher = .shared,
+        backoff: Backoff = Backoff(first: .milliseconds(100)), watcher: FileWatcher = .shared,
         pause: @escaping Pause = { try await Task.sleep(for: $0) }
     ) {
         self.folder = folder
@@ -190,7 +191,7 @@ actor LogShipper {
 
     /// Repeats `call` until it succeeds, Trellis refuses, or the task is cancelled.
     private func persist<Reply: Sendable>(_ call: @Sendable () async throws -> Reply) async throws -> Reply {
-        var failures = 0
+        var backoff = backoff
         while true {
             do {
                 return try await call()
@@ -198,8 +199,7 @@ actor LogShipper {
                 throw error
             } catch {
                 try Task.checkCancellation()
-                failures += 1
-                try await pause(backoff.delay(afterFailures: failures, random: .random(in: 0...1)))
+                try await pause(backoff.next())
             }
         }
     }
@@ -230,5 +230,18 @@ private final class Signal: Sendable {
     func wait() async throws {
         for await _ in stream { return }
         throw CancellationError()
+    }
+}
+
+/// Runs an actor on a queue of its own: reading files and masking must not hold up the shared threads.
+private final class QueueExecutor: SerialExecutor {
+    private let queue: DispatchQueue
+
+    init(label: String) { queue = DispatchQueue(label: label) }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedSerialExecutor()
+        queue.async { job.runSynchronously(on: executor) }
     }
 }

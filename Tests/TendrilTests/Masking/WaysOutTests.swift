@@ -172,6 +172,6 @@ private struct LoggingEquipment: JobServicesFactory {
             folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
             sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: ServerClock()))
         log.start()
-        return JobServices(phases: phases, stopper: phases, log: ShippedLog(log: log), masker: log.masker)
+        return JobServices(phases: phases, log: ShippedLog(log: log), masker: log.masker)
     }
 }
