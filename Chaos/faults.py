@@ -144,7 +144,7 @@ def second_tendril(world: World) -> None:
     wait_for_lock(world)
     other = subprocess.run(
         world.tendril_command, env=world.tendril_environment, capture_output=True, timeout=30, text=True)
-    assert other.returncode != 0 and "Another Tendril is running" in other.stderr + other.stdout, other
+    assert other.returncode != 0 and "Another Tendril uses" in other.stderr + other.stdout, other
 
 
 def force_cancel(world: World) -> None:

@@ -48,4 +48,4 @@ def test_everybody_is_told(make_server: Callable[..., Server]) -> None:
     assert trellis and not os.path.exists(f"/proc/{trellis}")
     for item in deaf:
         item.close()
-    assert "ended; starting it again" not in server.output.read_text()
+    assert "exited; restarting" not in server.output.read_text()

@@ -1,5 +1,5 @@
-/// The growing pause between attempts: twice as long after each failure up to a limit, with jitter, so that many clients
-/// don't retry at the same moment.
+/// The growing pause between attempts: twice as long after each failure up to a limit, with jitter, so that many
+/// clients don't retry at the same moment.
 public struct Backoff: Sendable {
     private let first: Duration
     private let limit: Duration

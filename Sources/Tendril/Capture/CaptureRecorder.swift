@@ -1,7 +1,7 @@
 import Domain
 import SystemCalls
 
-/// Writes down how far the engine's output has come.
+/// Records the end offsets of the engine's output.
 struct CaptureRecorder {
     private let order: OpenFile
     private let files: [(stream: LogStream, file: OpenFile)]
@@ -17,7 +17,7 @@ struct CaptureRecorder {
 
     /// Records the streams that have grown since the last call.
     ///
-    /// - Parameter first: the stream that was seen to grow first.
+    /// - Parameter first: the stream that grew first.
     /// - Returns: whether one had.
     /// - Throws: where it could not be written; the next call tries again, and no byte is lost.
     mutating func record(first: LogStream? = nil, at moment: Timestamp) throws(PosixError) -> Bool {
@@ -33,7 +33,7 @@ struct CaptureRecorder {
         return true
     }
 
-    /// Records that nothing came for a while.
+    /// Records an idle mark.
     func recordQuiet(at moment: Timestamp) throws(PosixError) {
         try order.append(OrderRecord(at: moment, .quiet).encoded)
     }

@@ -1,6 +1,6 @@
 import Domain
 
-/// Puts lines of one stream that follow each other into one chunk.
+/// Joins consecutive lines of one stream into chunks.
 struct ChunkBuilder: Sendable {
     private let limit: Int
     private var chunks: [UnnumberedChunk] = []
@@ -14,8 +14,8 @@ struct ChunkBuilder: Sendable {
     /// Adds one line, or the piece of one, of at most `limit` bytes.
     ///
     /// - Parameters:
-    ///   - isContinued: it goes on where the stream's last chunk was cut, so it begins a chunk.
-    ///   - isCut: it goes on itself, so it ends its chunk.
+    ///   - isContinued: it continues the previous chunk, so it starts a chunk.
+    ///   - isCut: it is cut, so it ends its chunk.
     mutating func append(
         _ piece: some Collection<UInt8>, of stream: LogStream, isContinued: Bool, isCut: Bool, at moment: Timestamp
     ) {

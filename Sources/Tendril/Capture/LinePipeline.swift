@@ -1,10 +1,10 @@
 import Domain
 import SystemCalls
 
-/// Makes chunks of captured bytes: repairs UTF-8, hides secrets, splits lines, in this order.
+/// Turns captured bytes into chunks: repairs UTF-8, masks secrets, splits lines, in this order.
 ///
 /// Pure: no I/O and no clock. The text of each stream and the order of the lines depend on nothing but the order
-/// records, the bytes and the secrets; how the bytes were batched only shows in where chunks begin.
+/// records, the bytes and the secrets; batching affects only where chunks start.
 struct LinePipeline: Sendable {
     private var lanes: [Lane]
     private var builder: ChunkBuilder
@@ -30,7 +30,7 @@ struct LinePipeline: Sendable {
         masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
     }
 
-    /// The bytes of `gap` are not there any more: says so, and goes on with the next whole line.
+    /// Adds a line for `gap` and continues with the next whole line.
     mutating func skip(_ gap: Range<Int64>, of stream: LogStream, at moment: Timestamp) {
         latest = max(latest, moment)
         let lane = Self.lane(of: stream)
@@ -41,7 +41,7 @@ struct LinePipeline: Sendable {
         }
     }
 
-    /// Nothing came for a while: shows what stands in unfinished lines, except what could begin a secret.
+    /// Emits unfinished lines after an idle period, except text that could start a secret.
     mutating func quiet(at moment: Timestamp) {
         latest = max(latest, moment)
         for lane in lanes.indices {
@@ -52,7 +52,7 @@ struct LinePipeline: Sendable {
         }
     }
 
-    /// Nothing more comes: gives out all that is left.
+    /// End of input: emits the rest.
     mutating func finish() {
         for lane in lanes.indices {
             repaired.removeAll(keepingCapacity: true)
@@ -65,7 +65,7 @@ struct LinePipeline: Sendable {
         }
     }
 
-    /// The chunks that are there by now, in order.
+    /// Takes the finished chunks, in order.
     mutating func takeChunks() -> [UnnumberedChunk] { builder.takeChunks() }
 
     private static func lane(of stream: LogStream) -> Int {
@@ -88,7 +88,7 @@ private struct Lane: Sendable {
     private var line: [UInt8] = []
     /// That line goes on where the last chunk was cut.
     private var isContinued = false
-    /// Nothing is given before the next line feed: what it would be the end of is not known.
+    /// After a gap, output is suppressed until the next line feed.
     private var isLost = false
     private let masker: Masker
 
@@ -99,7 +99,7 @@ private struct Lane: Sendable {
         masking = MaskingStream(masker)
     }
 
-    /// Takes text in whole scalars.
+    /// Accepts whole Unicode scalars.
     mutating func split(_ text: UnsafeBufferPointer<UInt8>, at moment: Timestamp, into builder: inout ChunkBuilder) {
         var rest = text[...]
         if isLost {
@@ -124,7 +124,7 @@ private struct Lane: Sendable {
         cutOverlong(at: moment, into: &builder)
     }
 
-    /// The stream has a hole here. A secret may be cut by it: its beginning is hidden, its end never shown.
+    /// The stream has a gap, which may cut a secret: its start is masked, its end is not shown.
     mutating func lose(rest: inout [UInt8], at moment: Timestamp, into builder: inout ChunkBuilder) {
         masking.finish(into: &rest)
         if !line.isEmpty || !rest.isEmpty {

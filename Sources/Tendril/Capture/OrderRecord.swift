@@ -1,6 +1,6 @@
 import Domain
 
-/// One observation of the `order` file: the single truth of what came when, and in which order.
+/// One observation of the `order` file: the authoritative record of timing and order.
 ///
 /// On disk: 32 bytes of text, `1789000000000 O 000000000012345` and a line feed. Offsets only grow, so a record that
 /// is lost costs the time of its lines, not their bytes. Two processes append; a record goes out in one write.
@@ -8,7 +8,7 @@ struct OrderRecord: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
         /// The stream's capture file had `end` bytes.
         case output(LogStream, end: Int64)
-        /// Nothing came for a while: what stands in an unfinished line shall be shown.
+        /// Idle: an unfinished line should be shown.
         case quiet
     }
 
@@ -31,9 +31,9 @@ struct OrderRecord: Hashable, Sendable {
         return Array("\(Self.digits(at.milliseconds, 13)) \(letter) \(Self.digits(offset, 15))\n".utf8)
     }
 
-    /// Reads the last 32 bytes of `line`, which ends with its line feed; nil where they are no record.
+    /// Parses the last 32 bytes of `line`, including its line feed; nil if invalid.
     ///
-    /// A record that was torn off has no line feed, so it stands before the next one on the same line.
+    /// A truncated record has no line feed, so it precedes the next one on the same line.
     init?(line: some BidirectionalCollection<UInt8>) {
         let bytes = Array(line.suffix(Self.size))
         let space = UInt8(ascii: " ")
@@ -74,7 +74,7 @@ struct OrderRecord: Hashable, Sendable {
     }
 }
 
-/// Reads records out of bytes that arrive in pieces; what is no record is passed over.
+/// Reads records out of bytes that arrive in pieces; invalid input is skipped.
 struct OrderParser: Sendable {
     private var rest: [UInt8] = []
 
@@ -87,7 +87,7 @@ struct OrderParser: Sendable {
             start = feed + 1
         }
         rest.removeFirst(start)
-        // Of rubbish without a line feed only what could still belong to a record is kept.
+        // Of invalid input, keep only what could still be part of a record.
         if rest.count >= OrderRecord.size { rest.removeFirst(rest.count - OrderRecord.size + 1) }
         return records
     }

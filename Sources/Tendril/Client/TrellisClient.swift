@@ -2,14 +2,14 @@ import Domain
 import Foundation
 import Wire
 
-/// What the Tendril asks of Trellis, call by call.
+/// The calls that a Tendril makes to Trellis.
 ///
-/// Every call throws ``TrellisCallError``, or `CancellationError` where its task was cancelled. Calls that may be repeated
-/// without harm are repeated a few times before they throw; whoever must not give up calls again.
+/// Every call throws ``TrellisCallError``, or `CancellationError` where its task was cancelled. Calls that may be
+/// repeated without harm are repeated a few times before they throw; callers that must not give up retry.
 protocol TrellisClient: Sendable {
     func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse
 
-    /// nil where there is nothing to claim. Not repeated: a claim whose answer was lost is put right by the next
+    /// nil where there is nothing to claim. Not repeated: a claim whose response was lost is corrected by the next
     /// heartbeat, which does not name its lease.
     func claim() async throws -> ClaimResponse?
 
@@ -45,9 +45,9 @@ protocol TrellisClient: Sendable {
     func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws
 }
 
-/// What the event stream tells. Hints only: the heartbeat carries the same.
+/// Events of the stream. Hints only: the heartbeat carries the same.
 enum TendrilEvent: Hashable, Sendable {
-    /// The stream stands; what happened before is not in it.
+    /// Connected; earlier events are not replayed.
     case connected
     case work
     case stop(JobID)
@@ -56,7 +56,7 @@ enum TendrilEvent: Hashable, Sendable {
 }
 
 extension TendrilEvent {
-    /// What an event of the stream means; nil for one that is not known here.
+    /// What an event of the stream means; nil for an unknown event.
     init?(_ event: EventStreamParser.Event) {
         switch event.name {
         case WorkerEvent.work: self = .work

@@ -1,7 +1,7 @@
 import Domain
 import Logging
 
-/// What a Tendril gives each of its jobs.
+/// Settings and services shared by all jobs of a Tendril.
 struct JobContext: Sendable {
     var trellis: any TrellisClient
     var equipment: any JobServicesFactory
@@ -10,7 +10,7 @@ struct JobContext: Sendable {
     var workDir: String
     var runRoot: String
     var worker: TendrilID
-    /// Says who holds a lock: the Tendril's id, and its machine.
+    /// The lock holder's name: the Tendril's ID and machine.
     var name: String
     var allowFileGit = false
     var gitLimits = GitSource.Limits()
@@ -34,11 +34,11 @@ struct JobContext: Sendable {
 
     var jobs: String { "\(workDir)/jobs" }
 
-    /// Where what could not be stored is kept, until a person has looked at it.
+    /// Preserved data that could not be stored.
     func kept(of job: JobID) -> String { "\(workDir)/kept/\(job)" }
 }
 
-/// The job runner's own files in the job's folder. All of them but the progress go before the job is reported.
+/// The job runner's own files in the job's folder. All except the progress are deleted before the report.
 extension JobFolder {
     var progress: String { path + "/job.json" }
     var variables: String { exchange + "/variables.tfvars.json" }

@@ -11,7 +11,7 @@ extension JobRunner {
         let command = try phaseCommand(phase, stdoutFile: stdoutFile)
         if progress.mark(of: phase) == nil {
             await note("Running \(engineName) \(phase.command)" + (progress.phases.isEmpty ? engineDetails : ""))
-            // Durably: what this phase may write must never be taken for an empty folder.
+            // Durable: a restart must know that this phase may have written to the folder.
             try record(durably: true) { progress in
                 progress.phases.append(
                     PhaseMark(
@@ -41,7 +41,7 @@ extension JobRunner {
     private func phaseCommand(_ phase: Phase, stdoutFile: String?) throws -> PhaseCommand {
         let engine = progress.engine?.path ?? ""
         guard let order else {
-            // Only to find the run that was begun: without the order none begins.
+            // Only to find an existing run; without the order, none starts.
             guard progress.mark(of: phase) != nil else {
                 _ = try requireOrder(); return try phaseCommand(phase, stdoutFile: nil)
             }
@@ -77,7 +77,7 @@ extension JobRunner {
 
     // MARK: - init
 
-    /// Under a lock: two engines that fill one plugin cache at a time spoil it.
+    /// Under a lock: concurrent writes corrupt the plugin cache.
     func initialise() async throws {
         var lock: FileLock?
         if progress.mark(of: .initialise) == nil, let order,
@@ -87,7 +87,7 @@ extension JobRunner {
             let log = equipment?.log
             lock = try await stop.interrupting { [pacing = host.pacing] in
                 try await FileLock.wait(for: "\(cache)/.vintner.lock", sleep: pacing.pause) {
-                    await log?.note("Waiting for the plugin cache, which another init fills")
+                    await log?.note("Waiting for the plugin cache, in use by another init")
                 }
             }
         }
@@ -105,11 +105,11 @@ extension JobRunner {
         case .refused(let reason): throw Failure(description: reason)
         case .backend(let name):
             try record { $0.backend = name }
-            await note("The state is kept by \(name)")
+            await note("The state is stored in \(name)")
         }
     }
 
-    /// Reads the state of another backend. It spoils nothing where that fails: then the serial is not known.
+    /// Reads another backend's state. On failure, only the serial is unknown.
     func pull(_ phase: Phase) async throws {
         let file = folder.pulled(phase)
         try await run(phase, stdoutFile: file)
@@ -161,7 +161,7 @@ extension JobRunner {
                 }
             }
         } catch let error as TrellisCallError where !error.isLeaseLost {
-            throw Failure(description: "The plan could not be stored: \(error.sentence)")
+            throw Failure(description: "Couldn't store the plan: \(error.sentence)")
         }
         await note("Saved plan: \(progress.changes?.sentence ?? "stored")")
     }
@@ -193,8 +193,8 @@ extension JobRunner {
                 progress.storedState = digest
             }
         } catch {
-            // It is stored again by the next process, which is no harm.
-            logger.warning("the progress could not be written: \(error)")
+            // The next process stores it again, which is harmless.
+            logger.warning("couldn't save the progress: \(error)")
         }
     }
 }

@@ -12,7 +12,7 @@ extension JobRunner {
             order.requirement, from: await host.engines.find(), runRoot: host.runRoot)
         try record { $0.engine = engine }
         try await reportProcessing()
-        // From here on the job is ours to end, whatever happens.
+        // From here on, this Tendril must end the job.
         try record { $0.done.insert(.start) }
         try await openEquipment()
         for warning in order.secrets.warnings { await note(warning) }
@@ -23,7 +23,7 @@ extension JobRunner {
         }
     }
 
-    /// Trellis hears that the job is (still) being processed, and agrees.
+    /// Reports PROCESSING and waits for the acknowledgment.
     func reportProcessing(onWait: (@Sendable () async -> Void)? = nil) async throws {
         var report = ReportStatusRequest(epoch: lease.epoch)
         report.status = .processing
@@ -43,15 +43,15 @@ extension JobRunner {
     private func missingEngine(_ requirement: EngineRequirement) -> String {
         let wanted = [requirement.name?.rawValue ?? "engine", requirement.version, requirement.platform]
             .compactMap { $0 }.joined(separator: " ")
-        return "This Tendril has no \(wanted) any more."
+        return "This Tendril no longer has \(wanted)."
     }
 
-    /// Just before anything is changed: was the job cancelled, or given to others, while nobody could tell us?
+    /// Before the first change: check that the job was not canceled or reassigned while we were disconnected.
     func confirm() async throws {
         do {
             let log = equipment?.log
             try await reportProcessing(onWait: {
-                await log?.note("Waiting for Trellis, which must agree before anything is applied")
+                await log?.note("Waiting for Trellis to confirm before applying")
             })
         } catch let error as TrellisCallError where error.isConflict {
             try record { $0.isCancelled = true }
@@ -68,19 +68,19 @@ extension JobRunner {
     }
 
     func lock() async throws {
-        // Also where the answer gets lost, the lock must be given back.
+        // Release the lock even if the response is lost.
         try record { $0.mayHoldLock = true }
         let giveUpAt = host.ambient.now().advanced(by: host.lockPatience.milliseconds)
         var hasNoted = false
         while true {
             do {
-                return try await untilAnswered("taking the lock") { [info = lockInfo, vine = progress.vine] in
+                return try await untilAnswered("acquiring the state lock") { [info = lockInfo, vine = progress.vine] in
                     try await self.host.trellis.lock(vine, info)
                 }
             } catch let error as TrellisCallError {
                 guard case .locked(let holder) = error.kind else { throw error }
                 guard host.ambient.now() < giveUpAt else {
-                    throw Failure(description: "The vine's state stayed locked by \(holder); nothing was run.")
+                    throw Failure(description: "The vine's state is still locked by \(holder); nothing was run.")
                 }
                 if !hasNoted { await note("Waiting for the state lock, held by \(holder)") }
                 hasNoted = true
@@ -96,7 +96,7 @@ extension JobRunner {
         try Files.remove(folder.stateBefore)
         guard let state else { return }
         guard let position = StateReader.position(of: state) else {
-            throw Failure(description: "The state that Trellis keeps for this vine is no Terraform state.")
+            throw Failure(description: "The stored state of this vine is not a Terraform state.")
         }
         try Files.write(state, to: folder.stateBefore)
         try record { progress in
@@ -105,10 +105,10 @@ extension JobRunner {
         }
     }
 
-    /// A plan may have gone stale between the click and now.
+    /// The plan may have become stale since the click.
     func judge() throws {
         guard let plan = try requireOrder().plan else {
-            throw Failure(description: "The saved plan is gone; plan again. Nothing was applied.")
+            throw Failure(description: "The saved plan no longer exists. Plan again; nothing was applied.")
         }
         let facts = PlanValidity.Facts(
             planType: .plan, planStatus: .success, plannedDigest: "", currentDigest: "", plannedState: plan.state,
@@ -126,7 +126,7 @@ extension JobRunner {
             vineLock = try await stop.interrupting { [workspace, pacing = host.pacing] in
                 try await workspace.take(
                     pacing: pacing,
-                    onWait: { await log?.note("Waiting for the vine's folder, which another job holds") })
+                    onWait: { await log?.note("Waiting for the vine's folder, in use by another job") })
             }
         }
         if let place = try workspace.empty() {
@@ -143,7 +143,7 @@ extension JobRunner {
             let state = try Files.read(folder.stateBefore)
             try Files.write(state ?? Data(), to: workingDirectory + "/terraform.tfstate")
         }
-        await note(progress.stateBefore.map { "Restored state, serial \($0.serial)" } ?? "There is no state yet")
+        await note(progress.stateBefore.map { "Restored state, serial \($0.serial)" } ?? "No state yet")
         try writeVariables(order, workingDirectory: workingDirectory)
         if let user = host.user {
             for path in [workspace.folder, folder.exchange] { try user.own(path) }
@@ -165,7 +165,7 @@ extension JobRunner {
         }
         let removed = try workspace.removeForeignState(in: workingDirectory)
         if !removed.isEmpty {
-            await note("Left out of the source, because Vintner keeps the state: \(removed.joined(separator: ", "))")
+            await note("Ignored in the source, because Vintner stores the state: \(removed.joined(separator: ", "))")
         }
         // Only a PLAN is saved. It is said before the plan is made, not after.
         if progress.type == .plan { try artifact().checkSize(workingDirectory: workingDirectory) }

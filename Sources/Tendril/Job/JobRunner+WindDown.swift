@@ -14,7 +14,7 @@ extension JobRunner {
             settlement = .unstored(path: file, reason: "\(error)")
         }
         guard case .unstored(let path, let reason) = settlement else { return try checkForLostState(file) }
-        // Neither the lock nor the folder is given up: nobody may go on from an older state without knowing.
+        // Keep the lock and the folder: nobody must unknowingly continue from an older state.
         try record { progress in
             progress.keepsFolder = true
             progress.mayHoldLock = false
@@ -22,7 +22,7 @@ extension JobRunner {
         }
         let kept = (try? keep(path)) ?? path
         throw Failure(
-            description: "The state could not be stored (\(reason)); it is kept at \(kept) on \(host.name), and the "
+            description: "Couldn't store the state (\(reason)). It is kept at \(kept) on \(host.name), and the "
                 + "vine stays locked.")
     }
 
@@ -61,7 +61,7 @@ extension JobRunner {
 
     // MARK: - Facts
 
-    /// Gathers what the job brought to light, then removes every file that holds a secret: the report may take long.
+    /// Collects results, then deletes all files with secrets, because the report may take long.
     func collect() async throws {
         var found: [String: JSONValue] = [:]
         if let engine = progress.engine?.engine {
@@ -79,7 +79,7 @@ extension JobRunner {
             found["outputs"] = .object(outputs.values)
             large = outputs.tooLarge
         }
-        // The job's own words may add, but not contradict.
+        // The job's own metadata may add fields but not override ours.
         let written = Self.withoutOwnNames(await writtenMetadata())
         let gathered = progress.metadata.merging(masker.mask(written.merging(.object(found))))
         let outputsCut = large.map { "outputs.\(mask($0))" }.sorted()
@@ -125,13 +125,13 @@ extension JobRunner {
         guard Files.kind(of: folder.metadata) == .file else { return .object([:]) }
         let limit = 64 << 10
         guard let data = try? Files.read(folder.metadata, limit: limit) else {
-            await note("The metadata file is larger than 64 KiB, and left out")
+            await note("Ignored the metadata file: larger than 64 KiB")
             try? record { $0.truncated = ($0.truncated ?? []) + ["metadata_file"] }
             return .object([:])
         }
         guard let written = try? JSONValue.parse(data, cuttingBelow: JSONDepth.metadata), case .object = written.value
         else {
-            await note("The metadata file is no JSON object, and left out")
+            await note("Ignored the metadata file: not a JSON object")
             return .object([:])
         }
         if written.isCut {
@@ -146,7 +146,7 @@ extension JobRunner {
             Files.kind(of: "\(place)/errored.tfstate") == .file
         else { return }
         let kept = try keep("\(place)/errored.tfstate")
-        await note("\(engineName) could not save the state; what it left is kept at \(kept) on \(host.name)")
+        await note("\(engineName) could not save the state; a copy is at \(kept) on \(host.name)")
     }
 
     // MARK: - Unlock and report
@@ -156,7 +156,7 @@ extension JobRunner {
 
     func unlock() async throws {
         do {
-            try await untilAnswered("giving the lock back") { [info = lockInfo, vine = progress.vine] in
+            try await untilAnswered("releasing the state lock") { [info = lockInfo, vine = progress.vine] in
                 try await self.host.trellis.unlock(vine, info)
             }
             try record { $0.lockReleased = true }
@@ -165,7 +165,7 @@ extension JobRunner {
             // Broken by an operator, or never granted.
             guard progress.done.contains(.lock) else { return }
             try record { $0.lockReleased = false }
-            await note("The lock was not ours any more: \(error.sentence)")
+            await note("The lock was lost: \(error.sentence)")
         }
     }
 
@@ -197,7 +197,7 @@ extension JobRunner {
         }
         let closing = await equipment?.log.finish()
         try Task.checkCancellation()
-        report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "the log could not be opened")
+        report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "couldn't open the log")
         guard let reply = try await deliver(report) else { return try keepCapture(nil) }
         guard reply.logState != "COMPLETE", let log = equipment?.log else { return try keepCapture(reply) }
         if closing?.incomplete == nil, let second = await log.resend() {
@@ -209,7 +209,7 @@ extension JobRunner {
         try keepCapture(reply)
     }
 
-    /// Reports until there is an answer; with less where Trellis has decided otherwise before. nil where it takes
+    /// Reports until answered; without a status if Trellis already decided it. nil if Trellis accepts
     /// nothing at all from this lease.
     private func deliver(_ report: ReportStatusRequest) async throws -> ReportStatusResponse? {
         var attempts = [report]
@@ -221,7 +221,7 @@ extension JobRunner {
             attempts.append(essential)
         }
         if report.status != nil {
-            // Cancelled, or given up on: the facts are still wanted.
+            // Canceled or given up: still send the facts.
             var facts = report
             facts.status = nil
             attempts.append(facts)
@@ -236,7 +236,7 @@ extension JobRunner {
             }
         }
         if report.status != .failed, let refusal {
-            // Not cancelled, then, and still no success: it must not stay open for ever.
+            // Success was refused: report a failure, so the job does not stay open.
             var failed = report
             failed.status = .failed
             failed.executionMetadata = nil
@@ -251,12 +251,12 @@ extension JobRunner {
 
     private func send(_ report: ReportStatusRequest) async throws -> ReportStatusResponse {
         let masked = try MaskedReport(report, masker)
-        return try await untilAnswered("reporting the end") {
+        return try await untilAnswered("sending the report") {
             try await self.host.trellis.report(masked, job: self.lease.jobId)
         }
     }
 
-    /// A log that is not known to be whole stays here, for a person to look at.
+    /// Preserve the capture of an incomplete log for inspection.
     private func keepCapture(_ reply: ReportStatusResponse?) throws {
         guard reply?.logState != "COMPLETE" else { return }
         try record { $0.keepsCapture = true }
@@ -265,7 +265,7 @@ extension JobRunner {
     // MARK: - The end
 
     func cleanUp() throws {
-        // Now rather than when the next job waits for it.
+        // Do it now, so the next job does not wait.
         if vineLock != nil, !progress.keepsFolder, let place = try workspace.empty() {
             logger.warning("what the job left could not be removed; it is now in \(place)")
         }
@@ -274,7 +274,7 @@ extension JobRunner {
             let place = host.kept(of: lease.jobId)
             try Files.makeFolder(place)
             for path in folder.confidential + [folder.keptSecrets] { try Files.remove(path) }
-            // Commands have the environment in them.
+            // Commands contain the environment.
             try Files.remove(folder.path + "/phases")
             try Files.remove("\(place)/capture")
             try Files.move(folder.path, to: "\(place)/capture")

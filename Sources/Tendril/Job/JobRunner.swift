@@ -6,8 +6,8 @@ import Wire
 
 /// Takes one job from its claim to its end, step by step as ``JobSteps`` says.
 ///
-/// Each step is recorded in the job's folder once it is done, so another Tendril process goes on where this one was
-/// killed. Cancelling the task of ``run()`` lets go of the job: the engine runs on, the folder stays.
+/// Each step is recorded in the job's folder once it is done, so the next process resumes where this one was
+/// killed. Cancelling the task of ``run()`` detaches from the job: the engine keeps running, the folder stays.
 actor JobRunner {
     nonisolated let lease: LeaseMessage
     nonisolated let vine: VineID
@@ -17,24 +17,24 @@ actor JobRunner {
     /// Whether a user wants the job to end.
     nonisolated let stop = StopRequest()
 
-    /// nil until Trellis has (once more) told what the job is; also where it does not any more.
+    /// nil until Trellis has provided it, or if it no longer does.
     private(set) var order: ClaimResponse?
     private(set) var progress: JobProgress
     /// nil before the start was acknowledged.
     private(set) var equipment: JobServices?
-    /// The vine's folder is this job's for as long as this is held.
+    /// Holding this reserves the vine's folder.
     var vineLock: FileLock?
     private var isLeaseLost = false
     private var isCancelNoted = false
-    /// The progress on disk is older than ours.
+    /// The progress on disk is outdated.
     private var isUnsaved = false
 
-    /// Why a job ends without a report: Trellis does not know it as ours.
+    /// The job ends without a report, because the lease is not ours.
     struct Abandoned: Error {
         var sentence: String
     }
 
-    /// What went wrong, in a sentence for the job's page.
+    /// A failure with a message for the job page.
     struct Failure: Error, CustomStringConvertible {
         var description: String
     }
@@ -68,7 +68,7 @@ actor JobRunner {
         try progress.save(folder.progress, durably: false)
     }
 
-    /// For a job that an earlier Tendril process left in `folder`; nil where nothing is to be found there.
+    /// For a job that an earlier Tendril process left in `folder`; nil if the folder has no job.
     init?(leftIn folder: JobFolder, host: JobContext) throws {
         guard let progress = try JobProgress.load(folder.progress) else { return nil }
         self.progress = JobSteps.resumed(progress)
@@ -91,7 +91,7 @@ actor JobRunner {
         stop.request()
         // Immediately: this process may end before the phase does.
         do { try record { $0.isCancelled = true } } catch {
-            logger.warning("the cancel could not be written: \(error)")
+            logger.warning("couldn't record the cancel: \(error)")
         }
     }
 
@@ -101,11 +101,11 @@ actor JobRunner {
         stop.force()
     }
 
-    /// Trellis does not count the lease as ours any more. What runs goes on; nothing further begins.
+    /// The lease was lost. Running phases continue; no new phase starts.
     func loseLease() {
         guard !isLeaseLost, !progress.done.contains(.report) else { return }
         isLeaseLost = true
-        logger.warning("Trellis does not count this lease as ours any more")
+        logger.warning("lease lost")
     }
 
     // MARK: - The script
@@ -122,9 +122,9 @@ actor JobRunner {
             }
         } catch is CancellationError {
             await equipment?.log.letGo()
-            logger.info("let go of the job; it will be taken up at the next start")
+            logger.info("detached from the job; the next start resumes it")
         } catch {
-            logger.error("the job can't go on here: \(error)")
+            logger.error("can't continue the job: \(error)")
         }
     }
 
@@ -134,7 +134,7 @@ actor JobRunner {
             try await perform(step)
             try record { $0.done.insert(step) }
         } catch let error as Abandoned {
-            logger.notice("the job is not ours to start: \(error.sentence)")
+            logger.notice("the lease is not ours: \(error.sentence)")
             try record { $0.isCancelled = true }
         } catch is CancellationError {
             guard stop.isRequested, !isWindDown, !Task.isCancelled else { throw CancellationError() }
@@ -181,15 +181,15 @@ actor JobRunner {
 
     private func noticeRequests() {
         if stop.isRequested { progress.isCancelled = true }
-        if isLeaseLost, progress.leaseLost == nil { progress.leaseLost = "Trellis took it away." }
+        if isLeaseLost, progress.leaseLost == nil { progress.leaseLost = "Trellis revoked it." }
     }
 
-    /// What a new process must have again before it goes on: the secrets, the log, the vine's folder.
+    /// Restores what a new process needs: secrets, log, vine folder.
     private func takeUp() async throws {
         do {
-            order = try await untilAnswered("asking what the job is") { try await self.host.trellis.work(self.lease) }
+            order = try await untilAnswered("requesting the job") { try await self.host.trellis.work(self.lease) }
         } catch let error as TrellisCallError {
-            // Given up on while we were away. What runs is watched to its end, and its state is saved.
+            // The job was given up meanwhile. Wait for the engine and save its state.
             progress.leaseLost = error.sentence
         }
         guard progress.done.contains(.start) else { return }
@@ -197,13 +197,13 @@ actor JobRunner {
         while equipment == nil {
             do { try await openEquipment() } catch let error where !(error is CancellationError) {
                 // The engine may be running: there is nothing to do but to try again.
-                logger.error("the job's log can't be opened: \(error)")
+                logger.error("couldn't open the job's log: \(error)")
                 try await host.pacing.pause(backoff.next())
             }
         }
         guard progress.done.contains(.prepare) else { return }
         vineLock = try? FileLock.take("\(host.runRoot)/.locks/\(progress.vine)")
-        if vineLock == nil { logger.warning("the vine's folder can't be locked; it is left alone at the end") }
+        if vineLock == nil { logger.warning("the vine's folder can't be locked; it is not cleaned up at the end") }
     }
 
     // MARK: - What every step uses
@@ -216,10 +216,10 @@ actor JobRunner {
             try progress.save(folder.progress, durably: durably)
             isUnsaved = false
         } catch  where !durably {
-            // A full disk must not end the job's care: it is known here, and saved with the next change. A Tendril that
-            // is killed before repeats a step, which is no harm.
+            // A full disk must not end the job: keep the progress in memory and save it with the next change. A Tendril
+            // that is killed before repeats a step, which is no harm.
             isUnsaved = true
-            logger.warning("the progress could not be written: \(error)")
+            logger.warning("couldn't save the progress: \(error)")
         }
     }
 
@@ -261,13 +261,13 @@ actor JobRunner {
 
     private nonisolated var workspaceFolder: String { Workspace(runRoot: host.runRoot, vine: vine).folder }
 
-    /// The order, for steps that can't do without.
+    /// The order, for steps that need it.
     func requireOrder() throws -> ClaimResponse {
-        guard let order else { throw Failure(description: "Trellis no longer tells what this job is.") }
+        guard let order else { throw Failure(description: "Trellis no longer provides this job.") }
         return order
     }
 
-    /// Makes a call to Trellis again and again until it answers, yes or no.
+    /// Retries a call until Trellis accepts or refuses it.
     func untilAnswered<Result: Sendable>(
         _ what: String, onWait: (@Sendable () async -> Void)? = nil, _ call: @Sendable () async throws -> Result
     ) async throws -> Result {

@@ -1,7 +1,7 @@
 import Domain
 import Wire
 
-/// Runs phases, each at most once in the life of its job.
+/// Runs phases, each at most once per job.
 protocol PhaseRunning: Sendable {
     /// Runs `command` to its end. Where an earlier Tendril began the phase: waits for that run's end, or returns the
     /// one that was recorded; a phase that has begun is never begun again.
@@ -32,7 +32,7 @@ protocol JobLogging: Sendable {
     /// Appends a SYSTEM line. It stands in the capture when this returns.
     func note(_ text: String) async
 
-    /// Ships all that was captured, however long that takes, and says how the log ends. Nothing is noted afterwards.
+    /// Ships the whole capture, however long it takes, and returns the closing. No SYSTEM lines may follow.
     /// Called again by a Tendril that was restarted in between.
     func finish() async -> LogClosingMessage
 
@@ -42,7 +42,7 @@ protocol JobLogging: Sendable {
     /// Stops shipping, for good in this process: the job runs on without it.
     func letGo() async
 
-    /// What an apply began and did not finish, by its own words; masked.
+    /// Unfinished resources of an apply; masked.
     func unfinished() async -> [String]
 
     /// What the engine said was wrong, masked; errors only from `start` on.
@@ -67,7 +67,7 @@ extension TextMasking {
     func mask(_ value: JSONValue) -> JSONValue { value.mapStrings { mask($0) } }
 }
 
-/// What one job needs around its engine.
+/// The services of one job.
 struct JobServices: Sendable {
     var phases: any PhaseRunning
     var log: any JobLogging
@@ -78,7 +78,7 @@ struct JobServices: Sendable {
 protocol JobServicesFactory: Sendable {
     /// Opens the log of the job in its folder, which is there, and begins to ship it.
     ///
-    /// `secrets` is nil where Trellis does not tell them any more (the lease was lost while this Tendril was away):
+    /// `secrets` is nil if Trellis no longer provides them (the lease was lost while this Tendril was away):
     /// then nothing that was captured may leave this machine.
     func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices
 }

@@ -6,12 +6,12 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     case start
     case lock
     case fetchState
-    /// Is the plan still good for the state?
+    /// Checks that the plan matches the state.
     case judge
     /// The working folder: sources or the saved plan's files, the state, the variables.
     case prepare
     case initialise
-    /// Who keeps the state?
+    /// Finds out which backend stores the state.
     case readBackend
     case pullBefore
     case plan
@@ -19,11 +19,11 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     case readPlan
     case packPlan
     case uploadPlan
-    /// Trellis still wants the job, and this Tendril still has it: asked once more before anything is changed.
+    /// Confirms with Trellis once more before the first change.
     case confirm
     case apply
 
-    // From here on: whatever happened before, this is done.
+    // The following steps always run.
     case settleState
     case pullAfter
     case collect
@@ -45,7 +45,7 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     }
 }
 
-/// What a job does, in which order, and what is left of it once it is stopped. Pure: it looks at nothing but the
+/// The steps of a job, in order, and which remain after a stop. Pure: depends only on the
 /// progress, so a Tendril that was restarted decides as the one before would have.
 enum JobSteps {
     static let windDown: [JobStep] = [.settleState, .pullAfter, .collect, .unlock, .report, .cleanUp]
@@ -80,7 +80,7 @@ enum JobSteps {
     private static func isDue(_ step: JobStep, _ progress: JobProgress) -> Bool {
         let applied = progress.mark(of: .apply)
         if let phase = step.phase, let mark = progress.mark(of: phase) {
-            // Begun: its end is waited for, whatever else has happened.
+            // Started phases are always awaited.
             return mark.end == nil
         }
         switch step {
@@ -96,7 +96,7 @@ enum JobSteps {
         }
     }
 
-    /// What a Tendril that takes the job up again must ask anew.
+    /// Resets steps that a resumed job must repeat.
     static func resumed(_ progress: JobProgress) -> JobProgress {
         var progress = progress
         if progress.mark(of: .apply) == nil { progress.done.remove(.confirm) }

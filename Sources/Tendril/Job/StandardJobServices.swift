@@ -2,7 +2,7 @@ import Domain
 import SystemCalls
 import Wire
 
-/// The equipment of a real job: supervisors, capture files and the shipper.
+/// The services of a real job: supervisors, captures, shipper.
 @Sendable func makeEquipment(
     _ trellis: any TrellisClient, _ configuration: TendrilConfiguration, _ clock: ServerClock
 ) -> any JobServicesFactory {
@@ -26,7 +26,7 @@ struct StandardJobServices: JobServicesFactory {
             folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
             seal: SystemSeal(token: token, lease: lease),
             sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), bound: bound)
-        // Without the secrets nothing can be masked: what was captured stays on this machine.
+        // Without secrets, nothing can be masked, so the capture stays on this machine.
         guard secrets != nil else {
             let silent = WithheldLog(log: log)
             return JobServices(
@@ -60,7 +60,7 @@ struct StoppablePhaseRunner: PhaseRunning {
     }
 }
 
-/// The log of a job whose secrets nobody tells any more.
+/// The log of a job whose secrets are no longer available.
 struct WithheldLog: JobLogging {
     var log: JobLog
 
@@ -71,9 +71,9 @@ struct WithheldLog: JobLogging {
     }
 }
 
-/// Lets nothing through.
+/// Withholds all text.
 struct WithholdingMasker: TextMasking {
-    func mask(_ text: String) -> String { "(withheld: the job's secrets are not known any more)" }
+    func mask(_ text: String) -> String { "(withheld: the job's secrets are no longer available)" }
 
     func mask(_ value: JSONValue) -> JSONValue { .object([:]) }
 }

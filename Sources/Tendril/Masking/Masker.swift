@@ -45,7 +45,7 @@ struct Masker: Sendable {
         var stream = MaskingStream(self, length: text.utf8.count)
         var output: [UInt8] = []
         Array(text.utf8).withUnsafeBufferPointer { stream.take($0, into: &output) }
-        // The text is whole: what looks like the beginning of a secret at its end is none.
+        // The text is complete, so a partial match at its end is not a secret.
         stream.finish(hidingBeginnings: false, into: &output)
         return String(decoding: output, as: UTF8.self)
     }
@@ -67,7 +67,7 @@ struct MaskingStream: Sendable {
     /// The literal search; it rests while it isn't needed.
     private var literal = PatternAutomaton.root
     private var isLiteralActive: Bool
-    /// What was taken and not yet given out; its first byte is the stream's byte number `offset`.
+    /// Buffered input; its first byte is the stream's byte number `offset`.
     private var held: [UInt8] = []
     private var offset = 0
 

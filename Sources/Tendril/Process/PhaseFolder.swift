@@ -17,11 +17,11 @@ struct PhaseFolder: Hashable, Sendable {
     var control: String { path + "/control" }
     /// Locked for as long as the supervisor lives.
     var alive: String { path + "/alive" }
-    /// What the supervisor had to say.
+    /// The supervisor's own output.
     var supervisorLog: String { path + "/supervisor.log" }
     /// Which processes the engine left behind: ``Leftover``s.
     var leftovers: String { path + "/leftovers.json" }
-    /// The steps of a cancel that were taken: ``StopJournal``.
+    /// The recorded stages of a stop: ``StopJournal``.
     var stop: String { path + "/stop" }
 
     func create() throws {
@@ -29,16 +29,16 @@ struct PhaseFolder: Hashable, Sendable {
         try Posix.makeFIFO(control)
     }
 
-    /// From here on the phase is never begun again.
+    /// Once this is true, the phase never starts again.
     var hasBegun: Bool { Posix.exists(started) }
 
-    /// It has not begun, and nobody is about to begin it.
+    /// Not started, and no process is about to start it.
     func isUntouched() throws -> Bool {
         guard Posix.exists(alive) else { return true }
         return try OpenFile(alive, .append).lock(wait: false) && !hasBegun
     }
 
-    /// How it ended; nil where that is not known (yet).
+    /// How it ended; nil if unknown.
     func end() throws -> PhaseExit? { try Self.read(PhaseExit.self, exit) }
 
     /// Who runs it; nil where nobody does yet.
@@ -60,7 +60,7 @@ struct PhaseFolder: Hashable, Sendable {
 /// `started.json`: who runs the phase.
 struct PhaseStart: Codable, Hashable, Sendable {
     var supervisor: ProcessIdentity
-    /// nil while it is about to be started; also, for ever, where the supervisor died just then.
+    /// nil until the engine starts, or if the supervisor died before that.
     var engine: ProcessIdentity?
     /// When the engine's executable had taken over; milliseconds since 1970.
     var execAt: Int64?

@@ -22,7 +22,7 @@ struct Dispatcher: Sendable {
         self.host = host
         self.clock = clock
         logger = host.logger
-        // A wish to look for work; more than one at a time is no more than one.
+        // A request to look for work; several merge into one.
         (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -35,7 +35,7 @@ struct Dispatcher: Sendable {
         waker.yield()
     }
 
-    /// Runs until the task is cancelled; then no engine is touched, and every job stays where the next process finds
+    /// Runs until the task is cancelled; then engines keep running, and the next process resumes the jobs
     /// it. Also ends after ``drain()``, and where Trellis does not take the token (``failure``).
     func run() async {
         let resumed: [JobRunner]
@@ -127,7 +127,7 @@ struct Dispatcher: Sendable {
         } catch is CancellationError {
             return nil
         } catch {
-            // The next heartbeat tells Trellis that we do not have what it may have given.
+            // The next heartbeat corrects a claim whose response was lost.
             logger.warning("claiming: \(error)")
             return nil
         }
@@ -204,7 +204,7 @@ struct Dispatcher: Sendable {
             leases: await jobs.leases)
     }
 
-    /// Trellis shows at once that nothing more is claimed here; it is no harm if this is not heard.
+    /// Tells Trellis that this Tendril claims no more jobs. Best effort.
     private func sayGoodbye() async {
         let last = await heartbeat(draining: true)
         // In a task of its own: this one is cancelled.
@@ -233,7 +233,7 @@ struct Dispatcher: Sendable {
                 }
                 logger.debug("the event stream ended")
             } catch is CancellationError { return } catch { logger.debug("event stream: \(error)") }
-            // A stream that stood for a while was cut by something in between; one that never stands must not be
+            // A stream that lasted a while was cut on the way; one that never connects must not be
             // asked for over and over.
             if host.ambient.now().milliseconds(since: began) > 10_000 { backoff.reset() }
             do { try await host.pacing.pause(backoff.next()) } catch { return }

@@ -1,6 +1,6 @@
 import Domain
 
-/// Waiting, passed in so that a test decides how long it takes.
+/// Sleeping, injected so that tests control it.
 struct Sleeper: Sendable {
     /// Returns after the duration; throws `CancellationError` where the task is cancelled before.
     var pause: @Sendable (Duration) async throws -> Void

@@ -33,8 +33,8 @@ public struct TendrilService: Sendable {
     /// Takes nothing new from now on; ``run()`` returns once the jobs that it has are done.
     public func startDraining() { drain.turn() }
 
-    /// Runs until the task is cancelled, then returns within seconds: nothing more is claimed, and engines that run
-    /// go on without it. The next start with the same folder takes them up.
+    /// Runs until the task is cancelled, then returns within seconds: no more jobs are claimed, and running engines
+    /// go on without it. The next start with the same folder resumes them.
     ///
     /// - Throws: ``TendrilStartError``.
     public func run() async throws {
@@ -77,7 +77,7 @@ public struct TendrilService: Sendable {
             throw TendrilStartError(description: "The Tendril's folder can't be used: \(error).")
         }
         throw TendrilStartError(
-            description: "Another Tendril is running in \(workDir); give this one a folder of its own.")
+            description: "Another Tendril uses \(workDir). Give this one its own folder.")
     }
 
     /// The machine's name, without asking the network for it.

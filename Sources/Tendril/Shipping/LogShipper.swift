@@ -6,18 +6,18 @@ import Wire
 
 /// Sends a capture to Trellis while it grows.
 ///
-/// Clocked by the answers: one append is in flight, and the next takes all that has come since. So a line of a quiet
-/// job leaves at once, and a loud one is sent in large pieces. Nothing here can hold up the engine.
+/// Paced by responses: one append is in flight; the next takes everything that arrived since. So a line of a quiet
+/// job is sent at once, and fast output goes in large batches. Nothing here can block the engine.
 actor LogShipper {
     /// How shipping ended.
     enum End: Hashable, Sendable {
         /// All that was captured is stored.
         case complete
-        /// Trellis won't take it.
+        /// Trellis refused it.
         case rejected(LogSinkError)
         /// The capture can't be read.
         case unreadable(String)
-        /// It was stopped; a later start goes on.
+        /// Stopped; a later start resumes.
         case stopped
     }
 
@@ -43,11 +43,11 @@ actor LogShipper {
     private var ready: ArraySlice<UnnumberedChunk> = []
     private var nextN: Int64 = 1
     private var isFlushed = false
-    /// The cursor was asked for again, and nothing was stored since: then it is no use to ask once more.
+    /// The cursor was asked for again, and nothing was stored since: asking again is pointless.
     private var hasResumed = false
     /// Something was stored by this shipper.
     private(set) var hasSent = false
-    /// Gaps that were decided here and that nobody has read over yet; only they may still grow.
+    /// Gaps that no reader has reached yet; only these may still grow.
     private var pending: [LogStream: Range<Int64>] = [:]
 
     init(
@@ -78,7 +78,7 @@ actor LogShipper {
         do {
             try await resume()
             while true {
-                // Asked before reading: what was captured before the close is read after it was seen.
+                // Check before reading, so that everything captured before the close is read.
                 let isClosed = news.isClosed
                 let batch = try nextBatch(isLast: isClosed)
                 if !batch.isEmpty {
@@ -86,7 +86,7 @@ actor LogShipper {
                 } else if isClosed {
                     return stored.missing == 0
                         ? .complete
-                        : .rejected(.diverged("\(stored.missing) bytes more are stored than were captured."))
+                        : .rejected(.diverged("\(stored.missing) more bytes are stored than were captured."))
                 } else {
                     try await news.wait()
                 }
@@ -100,7 +100,7 @@ actor LogShipper {
         }
     }
 
-    /// Starts over from what is stored: a Tendril that was restarted goes on where its last append was stored.
+    /// Restarts from the stored position: a Tendril that was restarted goes on where its last append was stored.
     private func resume() async throws {
         let cursor = try await persist { [sink, epoch] in try await sink.cursor(epoch: epoch) }
         reader = CaptureReader(folder, gaps: try CaptureGaps.load(folder), seal: seal)
@@ -119,13 +119,13 @@ actor LogShipper {
         do {
             let reply = try await persist { [sink] in try await sink.append(append) }
             guard reply.nextN == nextN + 1 else {
-                throw LogSinkError.diverged("append \(nextN) was answered with \(reply.nextN) as the next one.")
+                throw LogSinkError.diverged("append \(nextN) got next_n \(reply.nextN).")
             }
             nextN = reply.nextN
             hasResumed = false
             hasSent = true
         } catch LogSinkError.diverged where !hasResumed {
-            // An append that was under way when the last Tendril died was stored after the cursor was asked for; or
+            // An append from the previous process was stored after we read the cursor; or
             // Trellis has less than it had, because its database was restored from a backup.
             try await resume()
             hasResumed = true
@@ -134,12 +134,12 @@ actor LogShipper {
 
     // MARK: - The bound
 
-    /// Gives up the middle of what waits, where that is more than the disk shall hold. Also while an append is under
+    /// Drops the middle of unshipped output above the disk limit, also while an append is
     /// way that nobody answers: that is when it is needed.
     func keep(within bound: CaptureLimit) {
         for stream in [LogStream.stdout, .stderr] {
             do { try keep(stream, within: bound) } catch {
-                // The disk may be full by now; the next look tries again.
+                // The disk may be full; the next run retries.
                 continue
             }
         }
@@ -152,7 +152,7 @@ actor LogShipper {
         guard let gap = bound.gap(read: read, size: try file.size(), pending: pending[stream]) else { return }
         var gaps = reader.gaps
         gaps.add(gap, in: stream)
-        // First written down: what is not known to be a gap would be read as zeros.
+        // Record first: an unrecorded gap would be read as zeros.
         try gaps.save(folder)
         reader.gaps = gaps
         pending[stream] = gap
@@ -176,7 +176,7 @@ actor LogShipper {
 
     /// - Returns: false where nothing more is there.
     private func refill(isLast: Bool) throws -> Bool {
-        // A replay of a long log must not be deaf to being stopped.
+        // Stay responsive to cancellation during a long replay.
         try Task.checkCancellation()
         if try reader.step(into: &pipeline, budget: limits.appendBytes / 4) {
             ready = stored.drop(from: pipeline.takeChunks())[...]
@@ -205,7 +205,7 @@ actor LogShipper {
     }
 }
 
-/// Wakes the shipper: something was captured, or the capture was closed.
+/// Notifies the shipper of new or closed captures.
 private final class Signal: Sendable {
     private let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
@@ -233,7 +233,7 @@ private final class Signal: Sendable {
     }
 }
 
-/// Runs an actor on a queue of its own: reading files and masking must not hold up the shared threads.
+/// Runs an actor on its own queue, so file reads and masking don't block shared threads.
 private final class QueueExecutor: SerialExecutor {
     private let queue: DispatchQueue
 

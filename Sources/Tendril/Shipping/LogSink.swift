@@ -12,7 +12,7 @@ protocol LogSink: Sendable {
     func cursor(epoch: Int) async throws -> LogCursorResponse
 }
 
-/// Trellis won't take (the rest of) this log.
+/// Trellis refuses (the rest of) this log.
 enum LogSinkError: Error, Hashable, CustomStringConvertible {
     /// 410: the lease is not ours, not even for the log.
     case leaseLost

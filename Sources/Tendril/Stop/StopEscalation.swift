@@ -1,4 +1,4 @@
-/// What a running phase can be told; the raw value is the line in its control FIFO.
+/// A command for the supervisor; the raw value is its line in the control FIFO.
 enum StopSignal: String, Sendable {
     /// SIGINT to the engine's process: it finishes in-flight changes, saves the state, and exits.
     case interrupt = "INT"
@@ -8,7 +8,7 @@ enum StopSignal: String, Sendable {
 
 /// Decides how a running phase is stopped: one SIGINT, after a while a second one, then SIGKILL to its whole group.
 ///
-/// Pure: the time comes from outside (``Posix/uptimeMilliseconds()``, which is the same after a restart of the Tendril).
+/// Pure: time is passed in (``Posix/uptimeMilliseconds()``, which is the same after a restart of the Tendril).
 /// A second SIGINT makes Terraform exit immediately and can cost the state, so none is ever sent by accident: repeating
 /// the request changes nothing, and a restarted Tendril continues from the stage that was reached.
 struct StopEscalation: Hashable, Sendable {

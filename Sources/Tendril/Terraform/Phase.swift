@@ -3,7 +3,7 @@ import Domain
 /// The engine's commands that a job runs, each at most once.
 enum Phase: String, Codable, CaseIterable, Sendable {
     case initialise = "init"
-    /// The state of a backend of the source's own, before anything is changed.
+    /// The state of the source's own backend, before any change.
     case pullBefore = "pull"
     case plan
     case show
@@ -11,7 +11,7 @@ enum Phase: String, Codable, CaseIterable, Sendable {
     /// The same afterwards.
     case pullAfter = "pull-after"
 
-    /// How people call the command.
+    /// The command's display name.
     var command: String {
         switch self {
         case .pullBefore, .pullAfter: "state pull"
@@ -20,7 +20,7 @@ enum Phase: String, Codable, CaseIterable, Sendable {
         }
     }
 
-    /// True where it can change what the vine stands for.
+    /// Whether the phase can change infrastructure.
     var changesInfrastructure: Bool { self == .apply }
 
     /// The command line of the phase in a job of `type`. Paths are absolute; `variables` is nil for none, and for an

@@ -3,10 +3,10 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// A saved plan with all that applying it needs, as one tar file: the vine's folder under the vine's name, and the
+/// A saved plan with everything needed to apply it, as one tar file: the vine's folder under the vine's name, and the
 /// plan beside it.
 ///
-/// Not in it: providers (the lock file names them, and `init` brings them) and state (in clear; the newest is put in
+/// It excludes providers (`init` installs them from the lock file) and state (plain text; the newest is put in
 /// place anyway).
 struct Artifact: Sendable {
     /// The plan file's name in the job's folder and in the tar.
@@ -52,7 +52,7 @@ struct Artifact: Sendable {
     /// - Throws: ``Problem`` where the bytes are not those with `sha256`.
     func unpack(_ path: String, sha256: String) async throws {
         guard try Self.digest(of: path) == sha256 else {
-            throw Problem(description: "The saved plan was altered: its digest is not the one that was recorded.")
+            throw Problem(description: "The saved plan was altered: its digest does not match.")
         }
         for (folder, member) in [(workspace.runRoot, workspace.vine.rawValue), (planFolder, Self.planName)] {
             let result = try await tar.run([

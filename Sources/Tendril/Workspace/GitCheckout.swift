@@ -63,7 +63,7 @@ struct GitCheckout: Sendable {
         do {
             try await source.run(fetch + ["--depth=1", "--", url, commit])
         } catch is Problem {
-            // Some servers give no commit that is not the tip of a ref.
+            // Some servers only serve commits that are the tip of a ref.
             try await source.run(fetch + ["--", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
         }
         let found: String

@@ -4,7 +4,7 @@ import SystemCalls
 
 /// A git repository at a ref, as a source of files.
 ///
-/// Nothing on this machine but the arguments decides what git does: no system or user configuration, no hooks, no
+/// Git's behavior depends only on the arguments: no system or user configuration, no hooks, no
 /// templates, no prompts, and only the protocols that are meant, for submodules too.
 struct GitSource: Sendable {
     struct Problem: Error, Hashable, CustomStringConvertible {
@@ -25,7 +25,7 @@ struct GitSource: Sendable {
 
     /// `environment` is the engine's own base: PATH, HOME, proxies, and what the operator passes.
     ///
-    /// - Throws: ``Problem`` for a URL or a ref that is not taken.
+    /// - Throws: ``Problem`` for a URL or ref that is not allowed.
     init(
         url: String, ref: String, executable: String, environment: [String: String], allowFile: Bool,
         limits: Limits = Limits()
@@ -50,9 +50,9 @@ struct GitSource: Sendable {
     }
 
     static func check(_ url: String, allowFile: Bool) throws(Problem) {
-        func refuse(_ why: String) -> Problem { Problem(description: "The git URL is refused: \(why).") }
+        func refuse(_ why: String) -> Problem { Problem(description: "Git URL not allowed: \(why).") }
         guard !url.hasPrefix("-"), url.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f }) else {
-            throw refuse("it has characters that no URL has")
+            throw refuse("it contains invalid characters")
         }
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(), url.contains("://")
         else {
@@ -66,9 +66,9 @@ struct GitSource: Sendable {
         switch scheme {
         case "https", "ssh":
             guard parts.password == nil, scheme == "ssh" || parts.user == nil else {
-                throw refuse("it has credentials in it")
+                throw refuse("it contains credentials")
             }
-            guard let host = parts.host, !host.isEmpty, !host.hasPrefix("-") else { throw refuse("it names no host") }
+            guard let host = parts.host, !host.isEmpty, !host.hasPrefix("-") else { throw refuse("it has no host") }
         case "file" where allowFile: break
         default: throw refuse("use https:// or ssh://")
         }
@@ -114,7 +114,7 @@ struct GitSource: Sendable {
     ///   would pass for one that wants nothing.
     @discardableResult
     func checkOut(_ commit: String, into folder: String, scratch: String) async throws -> String {
-        guard Self.isCommit(commit) else { throw Problem(description: "\"\(commit.prefix(80))\" is no commit.") }
+        guard Self.isCommit(commit) else { throw Problem(description: "\"\(commit.prefix(80))\" is not a commit.") }
         return try await GitCheckout(source: self, folder: folder, scratch: scratch).run(commit)
     }
 

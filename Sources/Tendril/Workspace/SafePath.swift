@@ -26,12 +26,12 @@ enum SafePath {
             guard !component.isEmpty, component != ".", component != ".." else {
                 throw Unsafe(path: path, reason: "has an empty, \".\" or \"..\" component")
             }
-            guard component.utf8.count <= 255 else { throw Unsafe(path: path, reason: "has too long a name") }
+            guard component.utf8.count <= 255 else { throw Unsafe(path: path, reason: "has a name that is too long") }
         }
         return components
     }
 
-    /// Where a link in `folder` that says `target` leads, without looking at the disk: the components below the root,
+    /// Resolves a link in `folder` with target `target`, without disk access: the components below the root,
     /// or nil where it leaves it. Both are relative to the root.
     static func resolve(link target: String, in folder: [String]) -> [String]? {
         guard !target.hasPrefix("/") else { return nil }

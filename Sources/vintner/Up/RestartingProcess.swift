@@ -1,7 +1,7 @@
 internal import Logging
 internal import Synchronization
 
-/// Keeps one child process running until it is told to stop.
+/// Restarts one child process until stopped.
 final class RestartingProcess: Sendable {
     private struct State {
         var child: ServerProcess?
@@ -11,7 +11,7 @@ final class RestartingProcess: Sendable {
 
     private let name: String
     private let logger: Logger
-    /// How long it may take to end after it was asked to.
+    /// How long it may take to end after the request.
     private let patience: Duration
     private let start: @Sendable () throws -> ServerProcess
     private let state = Mutex(State())
@@ -47,12 +47,12 @@ final class RestartingProcess: Sendable {
             child.removePidFile()
             let failures = state.withLock { state in
                 state.child = nil
-                // One that ran for a minute has earned a fresh start.
+                // After a minute of uptime, reset the backoff.
                 state.failures = ContinuousClock.now - begin > .seconds(60) ? 1 : state.failures + 1
                 return state.isStopping ? 0 : state.failures
             }
             guard failures > 0 else { return }
-            logger.error("\(name) ended; starting it again", metadata: ["status": "\(status)", "times": "\(failures)"])
+            logger.error("\(name) exited; restarting", metadata: ["status": "\(status)", "times": "\(failures)"])
             try await Task.sleep(for: .milliseconds(min(200 << min(failures, 5), 5000)))
         }
     }

@@ -8,8 +8,8 @@ internal import Wire
 
 /// `vintner up`: keeps one Trellis and K Tendrils running, as processes of their own.
 ///
-/// One that ends is started again after a growing pause. At the end they are asked to stop, Tendrils first; engines run
-/// on under their supervisors and are taken up at the next start.
+/// One that ends is started again after a growing pause. On shutdown they are terminated, Tendrils first; engines keep
+/// running on under their supervisors and are resumed at the next start.
 struct UpService: Service {
     var options: ServerOptions
     var port: Int
@@ -20,7 +20,7 @@ struct UpService: Service {
     /// Called once everything runs.
     var onReady: @Sendable (VintnerClient) async throws -> Void
 
-    /// How long a part may take to end, before it is killed.
+    /// The shutdown timeout of a process before SIGKILL.
     static let patience = Duration.seconds(8)
 
     private var folder: LocalFolder { LocalFolder(options.data) }
@@ -35,7 +35,7 @@ struct UpService: Service {
                 group.addTask { try await trellis.run() }
                 let keepers = try await startTendrils(trellis, in: &group)
                 for await _ in stop { break }
-                // Tendrils first: they say goodbye to Trellis.
+                // Tendrils first, so they can report that they are draining.
                 await withTaskGroup { stopping in for keeper in keepers { stopping.addTask { await keeper.stop() } } }
                 await trellis.stop()
                 group.cancelAll()
@@ -113,7 +113,7 @@ struct UpService: Service {
         environment["TRELLIS_URL"] = url
         environment["TENDRIL_ID"] = credentials.workerId.rawValue
         environment["TENDRIL_TOKEN"] = credentials.workerToken
-        // One run root for all: a plan made by one can be applied by another.
+        // All share one run root, so each can apply another's plan.
         var arguments = [
             "tendril", "--work-dir", "\(options.data)/tendrils/\(name)", "--run-root", runRoot,
             "--log-level", logLevel,

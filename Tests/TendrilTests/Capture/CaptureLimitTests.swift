@@ -78,7 +78,7 @@ import Wire
         let (digest, lost, givenUp) = (result.digest, result.lost, result.givenUp)
         #expect(digest.streams[.stdout]?.bytes == Int64(text.utf8.count) && lost == 0 && givenUp == gaps.bytes)
         let closing = await JobLog(folder: folder, epoch: 3, secrets: [], sink: sink).finish()
-        #expect(closing.incomplete?.contains("given up at the Tendril's bound") == true)
+        #expect(closing.incomplete?.contains("dropped at the Tendril's disk limit") == true)
     }
 
     /// A Tendril that comes back leaves out what the one before it left out.

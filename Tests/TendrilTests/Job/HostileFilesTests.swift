@@ -101,7 +101,7 @@ enum Impostor: String, CaseIterable, Sendable {
             }))
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed && report.engineState == .gone)
-        #expect(report.errorMessage?.contains("could not be stored") == true, "\(report.errorMessage ?? "")")
+        #expect(report.errorMessage?.contains("Couldn't store") == true, "\(report.errorMessage ?? "")")
         #expect(equipment.notes.contains { $0.contains("not a regular file") }, "\(equipment.notes)")
         #expect(report.outcome?.lockReleased == false)
     }

@@ -246,7 +246,7 @@ extension JobRunnerTests {
         #expect(merged?["changes"]?["add"] == 1)
         let (none, notes) = try await metadata("[1]")
         #expect(none?["changes"] != nil)
-        #expect(notes.contains("The metadata file is no JSON object, and left out"))
+        #expect(notes.contains("Ignored the metadata file: not a JSON object"))
         // As deep as an earlier decoder took it, which lost the whole report.
         let nested = String(repeating: "[", count: 511) + "12345678901234567891" + String(repeating: "]", count: 511)
         let (cut, cutNotes) = try await metadata(#"{"deep":\#(nested),"n":12345678901234567890}"#)
@@ -255,7 +255,7 @@ extension JobRunnerTests {
         #expect(cutNotes.contains { $0.hasPrefix("The metadata file nests deeper than 60 levels") })
         #expect(await trellis.lastReport?.status == .success)
         let (_, tooLarge) = try await metadata("{\"a\":\"" + String(repeating: "x", count: 70_000) + "\"}")
-        #expect(tooLarge.contains("The metadata file is larger than 64 KiB, and left out"))
+        #expect(tooLarge.contains("Ignored the metadata file: larger than 64 KiB"))
         #expect(await trellis.lastReport?.truncated == ["metadata_file"])
     }
 
@@ -268,7 +268,7 @@ extension JobRunnerTests {
         #expect(report.outcome?.serialBefore == 10)
         #expect(report.outcome?.serialAfter == 11)
         #expect(report.executionMetadata?["state_kept_by"] == "s3")
-        #expect(equipment.notes.contains("The state is kept by s3"))
+        #expect(equipment.notes.contains("The state is stored in s3"))
         #expect(await !trellis.calls.contains("store"))
         try await run(Fixtures.order(), FakeJobServices(engine: ScriptedEngine(backend: "s3").run))
         #expect(await trellis.lastReport?.status == .success)

@@ -207,7 +207,7 @@ import Wire
         try await run(Fixtures.order(requirement: EngineRequirement(name: .terraform, version: "1.0.0")), equipment)
         #expect(equipment.commands.isEmpty)
         #expect(await trellis.lastReport?.status == .failed)
-        #expect(await trellis.lastReport?.errorMessage == "This Tendril has no terraform 1.0.0 any more.")
+        #expect(await trellis.lastReport?.errorMessage == "This Tendril no longer has terraform 1.0.0.")
     }
 
     // MARK: - What keeps a job from running

@@ -173,7 +173,7 @@ import Wire
         let verdict = JobReport.of(apply, engineSaid: nil)
         #expect(verdict.status == nil)
         #expect(verdict.outcome.result == .succeeded)
-        #expect(verdict.outcome.summary.contains("the cancel came too late"))
+        #expect(verdict.outcome.summary.contains("the cancel was too late"))
     }
 
     @Test func aCancelInAnyOtherPlaceInterrupts() {

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Tendril
 
-/// Over generated secrets and engine-like output: wrapped, framed, escaped up to three times, colored, and cut anywhere.
+/// Over generated secrets and engine-like output: wrapped, framed, escaped up to three times, colored, and cut
+/// anywhere.
 @Suite struct MaskingPropertyTests {
     @Test(arguments: 0..<8) func nothingOfASecretIsLeft(batch: UInt64) {
         for seed in batch * 60..<batch * 60 + 60 {
