@@ -28,8 +28,8 @@ struct CaptureGaps: Hashable, Sendable {
 
     /// The log line for a gap.
     static func sentence(_ gap: Range<Int64>, of stream: LogStream) -> String {
-        "\(gap.count) bytes of \(stream.rawValue) are missing here: Trellis was unreachable for too long, and the Tendril reached its "
-            + "disk limit. The log continues with the next whole line."
+        "\(gap.count) bytes of \(stream.rawValue) are missing here: Trellis was unreachable for too long, and the "
+            + "Tendril reached its disk limit. The log continues with the next whole line."
     }
 
     // MARK: - On disk

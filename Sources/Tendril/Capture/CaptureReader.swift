@@ -40,8 +40,8 @@ struct CaptureReader {
             if records.isEmpty, try !readRecords() { break }
             guard let record = records.first else { continue }
             switch record.kind {
-            case .quiet:
-                pipeline.quiet(at: record.at)
+            case .idle:
+                pipeline.idle(at: record.at)
                 left -= OrderRecord.size
                 records.removeFirst()
             case .output(let stream, let end):

@@ -47,12 +47,12 @@ final class HTTPTrellisClient: Sendable {
     private let identity: [(String, String)]
     private let client: HTTPClient
     private let ambient: SystemDependencies
-    private let pacing: Sleeper
+    private let sleeper: Sleeper
     private let logger: Logger
 
     /// `url` is Trellis' address, with or without a path.
     init(
-        url: String, id: TendrilID, token: String, version: String, ambient: SystemDependencies, pacing: Sleeper,
+        url: String, id: TendrilID, token: String, version: String, ambient: SystemDependencies, sleeper: Sleeper,
         logger: Logger
     ) {
         base = url.hasSuffix("/") ? String(url.dropLast()) : url
@@ -67,7 +67,7 @@ final class HTTPTrellisClient: Sendable {
         configuration.httpVersion = .http1Only
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.ambient = ambient
-        self.pacing = pacing
+        self.sleeper = sleeper
         self.logger = logger
     }
 
@@ -95,7 +95,7 @@ final class HTTPTrellisClient: Sendable {
             } catch let error as TrellisCallError where error.isTransient {
                 guard call.isRepeatable, attempt < Self.attempts else { throw error }
                 logger.debug("\(error); trying again")
-                try await pacing.pause(backoff.next())
+                try await sleeper.sleep(backoff.next())
             }
         }
         throw CancellationError()

@@ -1,10 +1,12 @@
 import Domain
+import Foundation
 import Logging
+import SystemCalls
 
 /// Settings and services shared by all jobs of a Tendril.
 struct JobContext: Sendable {
     var trellis: any TrellisClient
-    var equipment: any JobServicesFactory
+    var services: any JobServicesFactory
     var engines: EngineFinder
     var environment: EngineEnvironment
     var workDir: String
@@ -21,7 +23,7 @@ struct JobContext: Sendable {
     /// How long a job waits for a lock that somebody else holds.
     var lockPatience = Duration.seconds(600)
     var ambient = SystemDependencies.system
-    var pacing = Sleeper.system
+    var sleeper = Sleeper.system
     var logger: Logger
 
     /// `WORK_DIR/jobs/JOB`.
@@ -63,5 +65,20 @@ extension JobFolder {
             variables, ephemeralVariables, plan, planJSON, artifact, stateBefore, metadata, gitScratch,
             pulled(.pullBefore), pulled(.pullAfter),
         ]
+    }
+}
+
+/// What a job masks, kept in its folder for as long as that stands: Trellis tells no secrets of a job whose engine is
+/// gone, and what was captured may still have to be masked then, by a Tendril that was restarted in between.
+enum KeptSecrets {
+    static func save(_ secrets: VineSecrets, in folder: JobFolder) throws {
+        let bytes = Data(try JSONValue(encoding: secrets).bytes)
+        try Files.write(bytes, to: folder.keptSecrets, mode: 0o600, durably: true)
+    }
+
+    /// nil if none were kept, or they can't be read: then nothing that was captured may leave this machine.
+    static func load(from folder: JobFolder) -> VineSecrets? {
+        guard let data = try? Files.read(folder.keptSecrets) else { return nil }
+        return try? JSONValue(parsing: data, maxDepth: JSONDepth.trusted).decoded()
     }
 }

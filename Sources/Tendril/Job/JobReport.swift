@@ -78,7 +78,7 @@ struct JobReport: Hashable, Sendable {
 
         var engine: String { progress.engine?.engine.name.rawValue ?? "the engine" }
 
-        var command: String { last.map { "\(engine) \($0.phase.command)" } ?? engine }
+        var command: String { last.map { "\(engine) \($0.phase.displayName)" } ?? engine }
 
         /// The job succeeded.
         var isComplete: Bool {

@@ -21,7 +21,7 @@ actor JobRunner {
     private(set) var order: ClaimResponse?
     private(set) var progress: JobProgress
     /// nil before the start was acknowledged.
-    private(set) var equipment: JobServices?
+    private(set) var services: JobServices?
     /// Holding this reserves the vine's folder.
     var vineLock: FileLock?
     private var isLeaseLost = false
@@ -30,12 +30,12 @@ actor JobRunner {
     private var isUnsaved = false
 
     /// The job ends without a report, because the lease is not ours.
-    struct Abandoned: Error {
+    struct LeaseNotHeld: Error {
         var sentence: String
     }
 
     /// A failure with a message for the job page.
-    struct Failure: Error, CustomStringConvertible {
+    struct JobError: Error, CustomStringConvertible {
         var description: String
     }
 
@@ -51,12 +51,12 @@ actor JobRunner {
         let earlier: JobProgress?
         do { earlier = try JobProgress.load(folder.progress) } catch {
             // An engine may be running.
-            throw Failure(
+            throw JobError(
                 description: "Can't tell whether job \(order.jobId) already started here, so it does not start again: "
                     + "\(folder.progress) is unreadable (\(error)).")
         }
         if earlier?.done.contains(.start) == true {
-            throw Failure(description: "Job \(order.jobId) already started here and must not start again.")
+            throw JobError(description: "Job \(order.jobId) already started here and must not start again.")
         }
         try folder.remove()
         try Files.makeFolder(host.jobs)
@@ -69,7 +69,7 @@ actor JobRunner {
     }
 
     /// For a job that an earlier Tendril process left in `folder`; nil if the folder has no job.
-    init?(leftIn folder: JobFolder, host: JobContext) throws {
+    init?(resuming folder: JobFolder, host: JobContext) throws {
         guard let progress = try JobProgress.load(folder.progress) else { return nil }
         self.progress = JobSteps.resumed(progress)
         lease = progress.lease
@@ -87,7 +87,7 @@ actor JobRunner {
         guard !stop.isRequested, !isCancelNoted else { return }
         isCancelNoted = true
         let running = progress.phases.last.flatMap { $0.end == nil ? $0.phase : nil }
-        await note("Cancel requested" + (running.map { "; stopping \(engineName) \($0.command)" } ?? ""))
+        await note("Cancel requested" + (running.map { "; stopping \(engineName) \($0.displayName)" } ?? ""))
         stop.request()
         // Immediately: this process may end before the phase does.
         do { try record { $0.isCancelled = true } } catch {
@@ -102,7 +102,7 @@ actor JobRunner {
     }
 
     /// The lease was lost. Running phases continue; no new phase starts.
-    func loseLease() {
+    func markLeaseLost() {
         guard !isLeaseLost, !progress.done.contains(.report) else { return }
         isLeaseLost = true
         logger.warning("lease lost")
@@ -113,7 +113,7 @@ actor JobRunner {
     /// Returns when the job is done with, or let go of.
     func run() async {
         do {
-            if order == nil { try await takeUp() }
+            if order == nil { try await resume() }
             while true {
                 noticeRequests()
                 guard let step = JobSteps.next(after: progress) else { return }
@@ -121,7 +121,7 @@ actor JobRunner {
                 try await take(step)
             }
         } catch is CancellationError {
-            await equipment?.log.letGo()
+            await services?.log.detach()
             logger.info("detached from the job; the next start resumes it")
         } catch {
             logger.error("can't continue the job: \(error)")
@@ -129,26 +129,26 @@ actor JobRunner {
     }
 
     private func take(_ step: JobStep) async throws {
-        let isWindDown = JobSteps.windDown.contains(step)
+        let isCleanup = JobSteps.cleanupSteps.contains(step)
         do {
             try await perform(step)
             try record { $0.done.insert(step) }
-        } catch let error as Abandoned {
+        } catch let error as LeaseNotHeld {
             logger.notice("the lease is not ours: \(error.sentence)")
             try record { $0.isCancelled = true }
         } catch is CancellationError {
-            guard stop.isRequested, !isWindDown, !Task.isCancelled else { throw CancellationError() }
+            guard stop.isRequested, !isCleanup, !Task.isCancelled else { throw CancellationError() }
             try record { $0.isCancelled = true }
-        } catch let error as TrellisCallError where error.isLeaseLost && !isWindDown {
+        } catch let error as TrellisCallError where error.isLeaseLost && !isCleanup {
             try record { $0.leaseLost = error.sentence }
         } catch {
-            if stop.isRequested, !isWindDown { return try record { $0.isCancelled = true } }
-            let sentence = mask(error is Failure ? "\(error)" : relative("\(error)"))
+            if stop.isRequested, !isCleanup { return try record { $0.isCancelled = true } }
+            let sentence = mask(error is JobError ? "\(error)" : relative("\(error)"))
             logger.warning("step \(step.rawValue): \(sentence)")
             await note(sentence)
             try record { progress in
                 progress.failure = progress.failure ?? sentence
-                if isWindDown { progress.done.insert(step) }
+                if isCleanup { progress.done.insert(step) }
             }
         }
     }
@@ -158,9 +158,9 @@ actor JobRunner {
         case .start: try await start()
         case .lock: try await lock()
         case .fetchState: try await fetchState()
-        case .judge: try judge()
+        case .checkPlan: try checkPlan()
         case .prepare: try await prepare()
-        case .initialise: try await initialise()
+        case .initialize: try await initialize()
         case .readBackend: try await readBackend()
         case .pullBefore: try await pull(.pullBefore)
         case .plan: try await run(.plan)
@@ -170,7 +170,7 @@ actor JobRunner {
         case .uploadPlan: try await uploadPlan()
         case .confirm: try await confirm()
         case .apply: try await apply()
-        case .settleState: try await settleState()
+        case .storeFinalState: try await storeFinalState()
         case .pullAfter: try await pull(.pullAfter)
         case .collect: try await collect()
         case .unlock: try await unlock()
@@ -185,20 +185,20 @@ actor JobRunner {
     }
 
     /// Restores what a new process needs: secrets, log, vine folder.
-    private func takeUp() async throws {
+    private func resume() async throws {
         do {
-            order = try await untilAnswered("requesting the job") { try await self.host.trellis.work(self.lease) }
+            order = try await retryUntilAnswered("requesting the job") { try await self.host.trellis.work(self.lease) }
         } catch let error as TrellisCallError {
             // The job was given up meanwhile. Wait for the engine and save its state.
             progress.leaseLost = error.sentence
         }
         guard progress.done.contains(.start) else { return }
         var backoff = Backoff(dependencies: host.ambient)
-        while equipment == nil {
-            do { try await openEquipment() } catch let error where !(error is CancellationError) {
+        while services == nil {
+            do { try await openServices() } catch let error where !(error is CancellationError) {
                 // The engine may be running: there is nothing to do but to try again.
                 logger.error("couldn't open the job's log: \(error)")
-                try await host.pacing.pause(backoff.next())
+                try await host.sleeper.sleep(backoff.next())
             }
         }
         guard progress.done.contains(.prepare) else { return }
@@ -223,8 +223,8 @@ actor JobRunner {
         }
     }
 
-    func openEquipment() async throws {
-        guard equipment == nil else { return }
+    func openServices() async throws {
+        guard services == nil else { return }
         if let order, Files.kind(of: folder.keptSecrets) == nil {
             do { try KeptSecrets.save(order.secrets, in: folder) } catch {
                 // Only a Tendril that is restarted after the engine's end would miss it: then the log stays here.
@@ -232,16 +232,16 @@ actor JobRunner {
             }
         }
         let secrets = order?.secrets ?? KeptSecrets.load(from: folder)
-        equipment = try await host.equipment.open(lease, secrets: secrets, in: folder)
+        services = try await host.services.open(lease, secrets: secrets, in: folder)
     }
 
-    func note(_ text: String) async { await equipment?.log.note(text) }
+    func note(_ text: String) async { await services?.log.note(text) }
 
     func mask(_ text: String) -> String { masker.mask(text) }
 
     /// Takes the job's secrets out of what leaves this machine; lets nothing through if they aren't known.
     var masker: any TextMasking {
-        equipment?.masker ?? order.map { Masker(secrets: $0.secrets.texts) } ?? WithholdingMasker()
+        services?.masker ?? order.map { Masker(secrets: $0.secrets.maskedTexts) } ?? WithholdingMasker()
     }
 
     /// `text` without the folders of this Tendril: what lies in them is named as the vine's author knows it.
@@ -263,12 +263,12 @@ actor JobRunner {
 
     /// The order, for steps that need it.
     func requireOrder() throws -> ClaimResponse {
-        guard let order else { throw Failure(description: "Trellis no longer provides this job.") }
+        guard let order else { throw JobError(description: "Trellis no longer provides this job.") }
         return order
     }
 
     /// Retries a call until Trellis accepts or refuses it.
-    func untilAnswered<Result: Sendable>(
+    func retryUntilAnswered<Result: Sendable>(
         _ what: String, onWait: (@Sendable () async -> Void)? = nil, _ call: @Sendable () async throws -> Result
     ) async throws -> Result {
         var backoff = Backoff(dependencies: host.ambient)
@@ -280,7 +280,7 @@ actor JobRunner {
                 logger.warning("\(what): \(error)")
                 if !hasWaited { await onWait?() }
                 hasWaited = true
-                try await host.pacing.pause(backoff.next())
+                try await host.sleeper.sleep(backoff.next())
             }
         }
     }

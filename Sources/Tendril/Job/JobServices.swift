@@ -40,7 +40,7 @@ protocol JobLogging: Sendable {
     func resend() async -> LogClosingMessage?
 
     /// Stops shipping, for good in this process: the job runs on without it.
-    func letGo() async
+    func detach() async
 
     /// Unfinished resources of an apply; masked.
     func unfinished() async -> [String]
@@ -53,7 +53,7 @@ extension JobLogging {
     func resend() async -> LogClosingMessage? { nil }
     func unfinished() async -> [String] { [] }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
-    func letGo() async {}
+    func detach() async {}
 }
 
 /// Takes secrets out of text.

@@ -7,10 +7,10 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     case lock
     case fetchState
     /// Checks that the plan matches the state.
-    case judge
+    case checkPlan = "judge"
     /// The working folder: sources or the saved plan's files, the state, the variables.
     case prepare
-    case initialise
+    case initialize = "initialise"
     /// Finds out which backend stores the state.
     case readBackend
     case pullBefore
@@ -24,7 +24,7 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     case apply
 
     // The following steps always run.
-    case settleState
+    case storeFinalState = "settleState"
     case pullAfter
     case collect
     case unlock
@@ -34,7 +34,7 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     /// The engine's phase that the step is.
     var phase: Phase? {
         switch self {
-        case .initialise: .initialise
+        case .initialize: .initialize
         case .pullBefore: .pullBefore
         case .plan: .plan
         case .show: .show
@@ -48,28 +48,28 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
 /// The steps of a job, in order, and which remain after a stop. Pure: depends only on the
 /// progress, so a Tendril that was restarted decides as the one before would have.
 enum JobSteps {
-    static let windDown: [JobStep] = [.settleState, .pullAfter, .collect, .unlock, .report, .cleanUp]
+    static let cleanupSteps: [JobStep] = [.storeFinalState, .pullAfter, .collect, .unlock, .report, .cleanUp]
 
     static func steps(for type: JobType) -> [JobStep] {
         let work: [JobStep] =
             switch type {
             case .plan:
                 [
-                    .start, .lock, .fetchState, .prepare, .initialise, .readBackend, .pullBefore, .plan, .show,
+                    .start, .lock, .fetchState, .prepare, .initialize, .readBackend, .pullBefore, .plan, .show,
                     .readPlan, .packPlan, .uploadPlan,
                 ]
             case .deploy:
                 [
-                    .start, .lock, .fetchState, .judge, .prepare, .initialise, .readBackend, .pullBefore, .confirm,
+                    .start, .lock, .fetchState, .checkPlan, .prepare, .initialize, .readBackend, .pullBefore, .confirm,
                     .apply,
                 ]
             case .destroy:
                 [
-                    .start, .lock, .fetchState, .prepare, .initialise, .readBackend, .pullBefore, .plan, .show,
+                    .start, .lock, .fetchState, .prepare, .initialize, .readBackend, .pullBefore, .plan, .show,
                     .readPlan, .confirm, .apply,
                 ]
             }
-        return work + windDown
+        return work + cleanupSteps
     }
 
     /// The step to take now; nil when the job is done with.
@@ -84,7 +84,7 @@ enum JobSteps {
             return mark.end == nil
         }
         switch step {
-        case .settleState: return applied != nil && progress.backend == nil
+        case .storeFinalState: return applied != nil && progress.backend == nil
         case .pullAfter:
             guard let applied, progress.backend != nil else { return false }
             return !progress.isCancelled && progress.leaseLost == nil && !applied.isUnknown

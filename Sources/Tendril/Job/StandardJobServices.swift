@@ -3,14 +3,14 @@ import SystemCalls
 import Wire
 
 /// The services of a real job: supervisors, captures, shipper.
-@Sendable func makeEquipment(
+@Sendable func makeJobServices(
     _ trellis: any TrellisClient, _ configuration: TendrilConfiguration, _ clock: ServerClock
 ) -> any JobServicesFactory {
     StandardJobServices(
         trellis: trellis, clock: clock, token: configuration.token,
         timing: StopEscalation.Timing(
             secondInterrupt: configuration.secondInterruptAfter, kill: configuration.killAfter),
-        bound: CaptureLimit(bytes: configuration.unshippedLimit))
+        limit: CaptureLimit(bytes: configuration.unshippedLimit))
 }
 
 struct StandardJobServices: JobServicesFactory {
@@ -19,13 +19,13 @@ struct StandardJobServices: JobServicesFactory {
     /// The Tendril's: the seal of the SYSTEM lines comes from it.
     var token: String
     var timing: StopEscalation.Timing
-    var bound = CaptureLimit()
+    var limit = CaptureLimit()
 
     func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
         let log = JobLog(
-            folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
+            folder: folder, epoch: lease.epoch, secrets: secrets?.maskedTexts ?? [],
             seal: SystemSeal(token: token, lease: lease),
-            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), bound: bound)
+            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), limit: limit)
         // Without secrets, nothing can be masked, so the capture stays on this machine.
         guard secrets != nil else {
             let silent = WithheldLog(log: log)
@@ -86,7 +86,7 @@ struct ShippedLog: JobLogging {
     func finish() async -> LogClosingMessage { await log.finish() }
     func resend() async -> LogClosingMessage? { await log.resend() }
     func unfinished() async -> [String] { await log.unfinished() }
-    func letGo() async { await log.stop() }
+    func detach() async { await log.stop() }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         await log.diagnostics(errorsFrom: start)
     }

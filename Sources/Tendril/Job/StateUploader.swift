@@ -7,7 +7,7 @@ import SystemCalls
 /// arrives.
 actor StateUploader {
     /// How it all ended.
-    enum Settlement: Hashable, Sendable {
+    enum Result: Hashable, Sendable {
         /// The file is stored, or does not exist.
         case stored
         /// It can't be stored, for this reason; the file must be kept.
@@ -18,7 +18,7 @@ actor StateUploader {
     private let vine: VineID
     private let lockID: String
     private let trellis: any TrellisClient
-    private let pacing: Sleeper
+    private let sleeper: Sleeper
     private let ambient: SystemDependencies
     /// Called with each version that Trellis took, and its SHA-256.
     private let stored: @Sendable (StatePosition, String) async -> Void
@@ -29,14 +29,14 @@ actor StateUploader {
 
     init(
         folder: String, vine: VineID, lockID: String, alreadyStored: String?, trellis: any TrellisClient,
-        pacing: Sleeper, ambient: SystemDependencies, stored: @escaping @Sendable (StatePosition, String) async -> Void
+        sleeper: Sleeper, ambient: SystemDependencies, stored: @escaping @Sendable (StatePosition, String) async -> Void
     ) {
         self.folder = folder
         self.vine = vine
         self.lockID = lockID
         lastStored = alreadyStored
         self.trellis = trellis
-        self.pacing = pacing
+        self.sleeper = sleeper
         self.ambient = ambient
         self.stored = stored
     }
@@ -56,14 +56,14 @@ actor StateUploader {
                 }
                 backoff.reset()
             } catch is CancellationError { return } catch { wait = backoff.next() }
-            do { try await pacing.pause(wait) } catch { return }
+            do { try await sleeper.sleep(wait) } catch { return }
         }
     }
 
     /// After the engine has exited, stores the file, however long it takes.
     ///
     /// - Throws: `CancellationError`, and file problems.
-    func settle() async throws -> Settlement {
+    func settle() async throws -> Result {
         let path = newest()
         guard let data = try Files.read(path), !data.isEmpty else { return .stored }
         guard StateReader.position(of: data) != nil else {
@@ -80,7 +80,7 @@ actor StateUploader {
                 guard error.isTransient || error.isUnauthorised || error.kind == .malformed else {
                     return .unstored(path: path, reason: error.sentence)
                 }
-                try await pacing.pause(backoff.next())
+                try await sleeper.sleep(backoff.next())
             }
         }
     }

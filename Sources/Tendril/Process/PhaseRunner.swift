@@ -74,15 +74,15 @@ struct PhaseRunner: Sendable {
         var recorder = try CaptureRecorder(folder)
         if let engine = try phase.start()?.engine {
             var lastOutput = Posix.uptimeMilliseconds()
-            var owesQuiet = false
+            var idleMarkPending = false
             while engine.isAlive {
                 // A full disk must not end the loop; the next iteration records the rest.
                 if (try? recorder.record(at: now())) == true {
                     lastOutput = Posix.uptimeMilliseconds()
-                    owesQuiet = true
-                } else if owesQuiet, Posix.uptimeMilliseconds() >= lastOutput + Supervisor.quiet {
-                    try? recorder.recordQuiet(at: now())
-                    owesQuiet = false
+                    idleMarkPending = true
+                } else if idleMarkPending, Posix.uptimeMilliseconds() >= lastOutput + Supervisor.idle {
+                    try? recorder.recordIdle(at: now())
+                    idleMarkPending = false
                 }
                 try await Task.sleep(for: .milliseconds(50))
             }
@@ -96,7 +96,7 @@ struct PhaseRunner: Sendable {
             if !leftovers.isEmpty { try? PhaseFolder.write(leftovers, to: phase.leftovers, durably: false) }
         }
         _ = try? recorder.record(at: now())
-        try? recorder.recordQuiet(at: now())
+        try? recorder.recordIdle(at: now())
         return .unknown
     }
 

@@ -20,7 +20,7 @@ final class Supervisor {
     /// The poll interval without inotify.
     private static let pollInterval: Int64 = 50
     /// The idle time after which an unfinished line is shown.
-    static let quiet: Int64 = 1000
+    static let idle: Int64 = 1000
 
     init(folder: JobFolder, phase: PhaseFolder) throws {
         self.folder = folder
@@ -56,7 +56,7 @@ final class Supervisor {
         } catch let error as PosixError {
             end = .exited(code: error.isNotExecutable ? 126 : 127)
             attempt {
-                try tell("Can't run \(command.executable): \(error.call) \(error.path ?? "") failed: \(error.reason)")
+                try writeToStderr("Can't run \(command.executable): \(error.call) \(error.path ?? "") failed: \(error.reason)")
             }
         }
         finishRecording()
@@ -89,28 +89,28 @@ final class Supervisor {
     private func watch(_ pid: Int32) -> PhaseEnd {
         let ended = Self.awaitExit(of: pid)
         var lastOutput = Posix.uptimeMilliseconds()
-        var owesQuiet = false
+        var idleMarkPending = false
         var mayRecordAt: Int64 = 0
         while true {
             let time = Posix.uptimeMilliseconds()
             let paused = inotify != nil && mayRecordAt > time
             let deadlines: [Int64?] = [
-                paused ? mayRecordAt : nil, owesQuiet ? lastOutput + Self.quiet : nil,
+                paused ? mayRecordAt : nil, idleMarkPending ? lastOutput + Self.idle : nil,
                 inotify == nil ? time + Self.pollInterval : nil,
             ]
             let timeout = deadlines.compactMap { $0 }.min().map { $0 - time }
             let ready = Posix.wait(for: [ended, control, paused ? nil : inotify?.file], timeout: timeout)
             if ready[0] { break }
-            if ready[1] { obey(pid) }
+            if ready[1] { handleCommands(pid) }
             if ready[2] || inotify == nil {
                 if record() {
                     lastOutput = Posix.uptimeMilliseconds()
                     mayRecordAt = lastOutput + Self.pace
-                    owesQuiet = true
+                    idleMarkPending = true
                 }
-            } else if owesQuiet, Posix.uptimeMilliseconds() >= lastOutput + Self.quiet {
-                attempt { try recorder.recordQuiet(at: now()) }
-                owesQuiet = false
+            } else if idleMarkPending, Posix.uptimeMilliseconds() >= lastOutput + Self.idle {
+                attempt { try recorder.recordIdle(at: now()) }
+                idleMarkPending = false
             }
         }
         _ = record()
@@ -143,7 +143,7 @@ final class Supervisor {
         return pipe.reader
     }
 
-    private func obey(_ pid: Int32) {
+    private func handleCommands(_ pid: Int32) {
         for order in String(decoding: control.readAvailable(), as: UTF8.self).split(separator: "\n") {
             switch StopSignal(rawValue: String(order)) {
             case .interrupt: Posix.send(.interrupt, to: pid)
@@ -163,11 +163,11 @@ final class Supervisor {
     /// The end of what the phase wrote, and of its unfinished line.
     private func finishRecording() {
         _ = record()
-        attempt { try recorder.recordQuiet(at: now()) }
+        attempt { try recorder.recordIdle(at: now()) }
     }
 
     /// Writes a line to the captured stderr.
-    private func tell(_ sentence: String) throws {
+    private func writeToStderr(_ sentence: String) throws {
         try OpenFile(folder.capture(of: .stderr), .append).append(Array("\(sentence)\n".utf8))
     }
 

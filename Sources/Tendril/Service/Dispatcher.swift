@@ -59,7 +59,7 @@ struct Dispatcher: Sendable {
             }
             group.cancelAll()
         }
-        await sayGoodbye()
+        await reportDraining()
     }
 
     // MARK: - Jobs
@@ -74,7 +74,7 @@ struct Dispatcher: Sendable {
         return names.sorted().compactMap { name in
             guard let job = JobID(name) else { return nil }
             do {
-                let runner = try JobRunner(leftIn: host.folder(of: job), host: host)
+                let runner = try JobRunner(resuming: host.folder(of: job), host: host)
                 if runner == nil { logger.warning("no job data in \(host.folder(of: job).path)") }
                 return runner
             } catch {
@@ -89,7 +89,7 @@ struct Dispatcher: Sendable {
         do {
             // An earlier claim of the same job, lost before it started. Heartbeats continue while it ends.
             if let earlier = await jobs[order.jobId], await !earlier.progress.done.contains(.start) {
-                await earlier.loseLease()
+                await earlier.markLeaseLost()
                 try await jobs.waitUntilRemoved(order.jobId)
             }
             let runner = try JobRunner(order, host: host)
@@ -149,7 +149,7 @@ struct Dispatcher: Sendable {
                 for job in reply.stop { await jobs[job]?.cancel() }
                 for job in reply.kill ?? [] { await jobs[job]?.force() }
                 for lease in reply.lost {
-                    if let runner = await jobs[lease.jobId], runner.lease == lease { await runner.loseLease() }
+                    if let runner = await jobs[lease.jobId], runner.lease == lease { await runner.markLeaseLost() }
                 }
                 if reply.work { waker.yield() }
             } catch is CancellationError { return } catch {
@@ -159,7 +159,7 @@ struct Dispatcher: Sendable {
                     return
                 }
             }
-            do { try await host.pacing.pause(configuration.heartbeatEvery) } catch { return }
+            do { try await host.sleeper.sleep(configuration.heartbeatEvery) } catch { return }
         }
     }
 
@@ -205,12 +205,12 @@ struct Dispatcher: Sendable {
     }
 
     /// Tells Trellis that this Tendril claims no more jobs. Best effort.
-    private func sayGoodbye() async {
+    private func reportDraining() async {
         let last = await heartbeat(draining: true)
         // In a task of its own: this one is cancelled.
         let farewell = Task { try await host.trellis.heartbeat(last) }
         let limit = Task {
-            try await host.pacing.pause(.seconds(2))
+            try await host.sleeper.sleep(.seconds(2))
             farewell.cancel()
         }
         _ = await farewell.result
@@ -236,7 +236,7 @@ struct Dispatcher: Sendable {
             // A stream that lasted a while was cut on the way; one that never connects must not be
             // asked for over and over.
             if host.ambient.now().milliseconds(since: began) > 10_000 { backoff.reset() }
-            do { try await host.pacing.pause(backoff.next()) } catch { return }
+            do { try await host.sleeper.sleep(backoff.next()) } catch { return }
         }
     }
 }

@@ -3,7 +3,7 @@ import Domain
 /// Sleeping, injected so that tests control it.
 struct Sleeper: Sendable {
     /// Returns after the duration; throws `CancellationError` where the task is cancelled before.
-    var pause: @Sendable (Duration) async throws -> Void
+    var sleep: @Sendable (Duration) async throws -> Void
 
     static let system = Sleeper { try await Task.sleep(for: $0) }
 }

@@ -19,29 +19,29 @@ final class JobLog: Sendable {
     private let seal: SystemSeal?
     private let makeShipper: @Sendable () -> LogShipper
     private let shipper: LogShipper
-    private let bound: CaptureLimit
-    private let pause: LogShipper.Pause
+    private let limit: CaptureLimit
+    private let sleep: LogShipper.Sleep
     private let shipping = Mutex(Shipping.idle)
     private let now: @Sendable () -> Timestamp
 
-    /// - Parameter secrets: the secrets, in plain text: ``VineSecrets/texts`` and what else is known.
+    /// - Parameter secrets: the secrets, in plain text: ``VineSecrets/maskedTexts`` and what else is known.
     ///   After a restart, pass the same ones.
     ///   - seal: what the platform's own lines are written with.
     init(
         folder: JobFolder, epoch: Int, secrets: [String], seal: SystemSeal? = nil, sink: any LogSink,
-        bound: CaptureLimit = CaptureLimit(),
+        limit: CaptureLimit = CaptureLimit(),
         now: @escaping @Sendable () -> Timestamp = SystemDependencies.system.now,
-        pause: @escaping LogShipper.Pause = { try await Task.sleep(for: $0) }
+        sleep: @escaping LogShipper.Sleep = { try await Task.sleep(for: $0) }
     ) {
         let masker = Masker(secrets: secrets)
         self.folder = folder
         self.masker = masker
-        self.bound = bound
+        self.limit = limit
         self.now = now
-        self.pause = pause
+        self.sleep = sleep
         self.seal = seal
         makeShipper = {
-            LogShipper(folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, pause: pause)
+            LogShipper(folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, sleep: sleep)
         }
         shipper = makeShipper()
         system = SystemLines(folder: folder, seal: seal, now: now)
@@ -55,14 +55,14 @@ final class JobLog: Sendable {
         shipping.withLock { state in
             guard case .idle = state else { return }
             state = .running(
-                Task { [shipper, bound, pause] in
-                    let keeping = Task {
+                Task { [shipper, limit, sleep] in
+                    let enforcing = Task {
                         while !Task.isCancelled {
-                            await shipper.keep(within: bound)
-                            try await pause(.seconds(1))
+                            await shipper.enforceLimit(limit)
+                            try await sleep(.seconds(1))
                         }
                     }
-                    defer { keeping.cancel() }
+                    defer { enforcing.cancel() }
                     return await shipper.run()
                 })
         }

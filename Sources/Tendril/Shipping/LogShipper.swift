@@ -21,7 +21,7 @@ actor LogShipper {
         case stopped
     }
 
-    typealias Pause = @Sendable (Duration) async throws -> Void
+    typealias Sleep = @Sendable (Duration) async throws -> Void
 
     nonisolated let unownedExecutor: UnownedSerialExecutor
     private let executor = QueueExecutor(label: "vintner.shipper")
@@ -33,8 +33,8 @@ actor LogShipper {
     private let sink: any LogSink
     private let limits: LogLimits
     private let backoff: Backoff
-    private let pause: Pause
-    private let news: Signal
+    private let sleep: Sleep
+    private let notifier: CaptureNotifier
 
     private var reader: CaptureReader
     private var pipeline: LinePipeline
@@ -54,7 +54,7 @@ actor LogShipper {
         folder: JobFolder, epoch: Int, masker: Masker, seal: SystemSeal? = nil, sink: any LogSink,
         limits: LogLimits = .standard,
         backoff: Backoff = Backoff(first: .milliseconds(100)), watcher: FileWatcher = .shared,
-        pause: @escaping Pause = { try await Task.sleep(for: $0) }
+        sleep: @escaping Sleep = { try await Task.sleep(for: $0) }
     ) {
         self.folder = folder
         self.epoch = epoch
@@ -63,15 +63,15 @@ actor LogShipper {
         self.sink = sink
         self.limits = limits
         self.backoff = backoff
-        self.pause = pause
-        news = Signal(order: folder.order, watcher: watcher)
+        self.sleep = sleep
+        notifier = CaptureNotifier(order: folder.order, watcher: watcher)
         reader = CaptureReader(folder, seal: seal)
         pipeline = LinePipeline(masker: masker, limits: limits)
         unownedExecutor = executor.asUnownedSerialExecutor()
     }
 
     /// Nothing more will be captured: what is there is the whole log.
-    nonisolated func close() { news.close() }
+    nonisolated func close() { notifier.close() }
 
     /// Ships until the end: after ``close()`` once all is stored, else when Trellis refuses or the task is cancelled.
     func run() async -> End {
@@ -79,7 +79,7 @@ actor LogShipper {
             try await resume()
             while true {
                 // Check before reading, so that everything captured before the close is read.
-                let isClosed = news.isClosed
+                let isClosed = notifier.isClosed
                 let batch = try nextBatch(isLast: isClosed)
                 if !batch.isEmpty {
                     try await ship(batch)
@@ -88,7 +88,7 @@ actor LogShipper {
                         ? .complete
                         : .rejected(.diverged("\(stored.missing) more bytes are stored than were captured."))
                 } else {
-                    try await news.wait()
+                    try await notifier.wait()
                 }
             }
         } catch let error as LogSinkError {
@@ -136,20 +136,20 @@ actor LogShipper {
 
     /// Drops the middle of unshipped output above the disk limit, also while an append is
     /// way that nobody answers: that is when it is needed.
-    func keep(within bound: CaptureLimit) {
+    func enforceLimit(_ limit: CaptureLimit) {
         for stream in [LogStream.stdout, .stderr] {
-            do { try keep(stream, within: bound) } catch {
+            do { try enforce(limit, on: stream) } catch {
                 // The disk may be full; the next run retries.
                 continue
             }
         }
     }
 
-    private func keep(_ stream: LogStream, within bound: CaptureLimit) throws {
+    private func enforce(_ limit: CaptureLimit, on stream: LogStream) throws {
         let file = try OpenFile(folder.capture(of: stream), .readWrite)
         let read = reader.offset(of: stream)
         if let gap = pending[stream], read > gap.lowerBound { pending[stream] = nil }
-        guard let gap = bound.gap(read: read, size: try file.size(), pending: pending[stream]) else { return }
+        guard let gap = limit.gap(read: read, size: try file.size(), pending: pending[stream]) else { return }
         var gaps = reader.gaps
         gaps.add(gap, in: stream)
         // Record first: an unrecorded gap would be read as zeros.
@@ -199,14 +199,14 @@ actor LogShipper {
                 throw error
             } catch {
                 try Task.checkCancellation()
-                try await pause(backoff.next())
+                try await sleep(backoff.next())
             }
         }
     }
 }
 
 /// Notifies the shipper of new or closed captures.
-private final class Signal: Sendable {
+private final class CaptureNotifier: Sendable {
     private let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
     private let closed = Atomic(false)

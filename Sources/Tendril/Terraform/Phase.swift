@@ -2,7 +2,7 @@ import Domain
 
 /// The engine's commands that a job runs, each at most once.
 enum Phase: String, Codable, CaseIterable, Sendable {
-    case initialise = "init"
+    case initialize = "init"
     /// The state of the source's own backend, before any change.
     case pullBefore = "pull"
     case plan
@@ -12,11 +12,11 @@ enum Phase: String, Codable, CaseIterable, Sendable {
     case pullAfter = "pull-after"
 
     /// The command's display name.
-    var command: String {
+    var displayName: String {
         switch self {
         case .pullBefore, .pullAfter: "state pull"
         case .show: "show -json"
-        case .initialise, .plan, .apply: rawValue
+        case .initialize, .plan, .apply: rawValue
         }
     }
 
@@ -31,7 +31,7 @@ enum Phase: String, Codable, CaseIterable, Sendable {
         let parallelism = options.parallelism.map { ["-parallelism=\($0)"] } ?? []
         let variables = variables.map { ["-var-file=\($0)"] } ?? []
         switch self {
-        case .initialise: return ["init", "-input=false"] + (type == .deploy ? ["-lockfile=readonly"] : [])
+        case .initialize: return ["init", "-input=false"] + (type == .deploy ? ["-lockfile=readonly"] : [])
         case .pullBefore, .pullAfter: return ["state", "pull"]
         case .plan:
             // Each option is one argument with its value in it, so no value can be taken for an option.

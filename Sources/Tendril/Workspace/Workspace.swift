@@ -18,10 +18,10 @@ struct Workspace: Sendable {
     }
 
     /// Locks the vine's folder for one job. Other Tendrils may share the run root.
-    func take(pacing: Sleeper, onWait: () async -> Void) async throws -> FileLock {
+    func take(sleeper: Sleeper, onWait: () async -> Void) async throws -> FileLock {
         let locks = "\(runRoot)/.locks"
         try Files.makeFolder(locks)
-        return try await FileLock.wait(for: "\(locks)/\(vine)", sleep: pacing.pause, onWait: onWait)
+        return try await FileLock.wait(for: "\(locks)/\(vine)", sleep: sleeper.sleep, onWait: onWait)
     }
 
     /// Removes whatever an earlier job left, and makes the folder again. What can't be removed (it belongs to another
@@ -54,14 +54,14 @@ struct Workspace: Sendable {
                 case nil: try Files.makeFolder(place)
                 case .folder: break
                 default:
-                    throw SafePath.Unsafe(path: path, reason: "goes through \"\(parent)\", which is a file")
+                    throw SafePath.Violation(path: path, reason: "goes through \"\(parent)\", which is a file")
                 }
             }
             place += "/\(name)"
             guard Files.kind(of: place) == nil else {
-                throw SafePath.Unsafe(path: path, reason: "is both a folder and a file")
+                throw SafePath.Violation(path: path, reason: "is both a folder and a file")
             }
-            guard let data = file.data else { throw SafePath.Unsafe(path: path, reason: "is not valid base64") }
+            guard let data = file.data else { throw SafePath.Violation(path: path, reason: "is not valid base64") }
             try Files.create(data, at: place, mode: file.isExecutable ? 0o755 : 0o644)
         }
     }
@@ -96,7 +96,7 @@ struct Workspace: Sendable {
             let staysInside =
                 link.real.map(isInside) ?? (SafePath.resolve(link: target, in: parents) != nil)
             guard staysInside, !target.hasPrefix("/") else {
-                throw SafePath.Unsafe(path: entry.name, reason: "is a link that points outside the source")
+                throw SafePath.Violation(path: entry.name, reason: "is a link that points outside the source")
             }
             return true
         }

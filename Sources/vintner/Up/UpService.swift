@@ -2,6 +2,8 @@ internal import ArgumentParser
 internal import Domain
 internal import Foundation
 internal import Logging
+internal import NIOCore
+internal import NIOPosix
 internal import ServiceLifecycle
 internal import SystemCalls
 internal import Wire
@@ -129,4 +131,14 @@ struct UpService: Service {
     private func pidFile(_ name: String) -> PidFile { PidFile("\(options.data)/run/\(name).pid") }
 
     private static func tendrilName(_ number: Int) -> String { "tendril-\(number)" }
+}
+
+/// Asks the system for a port that nobody uses.
+enum FreePort {
+    static func find(host: String) throws -> Int {
+        let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: host, port: 0).wait()
+        defer { try? channel.close().wait() }
+        guard let port = channel.localAddress?.port else { throw CommandFailure("No free port on \(host).") }
+        return port
+    }
 }

@@ -122,7 +122,7 @@ import Wire
     @Test func anUnfinishedLineIsShownAfterASecond() async throws {
         let end = try gate("end")
         async let result = runner.run(script("printf 'Enter a value: '; read x < end; echo yes"), in: folder)
-        try await eventually("the tick") { try records().contains { $0.kind == .quiet } }
+        try await eventually("the tick") { try records().contains { $0.kind == .idle } }
         let seen = try records().map(\.at)
         #expect(try #require(seen.last).milliseconds(since: try #require(seen.first)) >= 990)
         try await open(end)

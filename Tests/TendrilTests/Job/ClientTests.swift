@@ -79,7 +79,7 @@ import Wire
     private func client(_ url: String) -> HTTPTrellisClient {
         HTTPTrellisClient(
             url: url + "/", id: Fixtures.worker, token: Self.token, version: "1", ambient: .system,
-            pacing: Fixtures.hurried, logger: Fixtures.logger)
+            sleeper: Fixtures.hurried, logger: Fixtures.logger)
     }
 
     @Test func callsCarryTheTendrilsHeaders() async throws {

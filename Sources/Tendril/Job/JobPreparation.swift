@@ -14,12 +14,12 @@ extension JobRunner {
         try await reportProcessing()
         // From here on, this Tendril must end the job.
         try record { $0.done.insert(.start) }
-        try await openEquipment()
+        try await openServices()
         for warning in order.secrets.warnings { await note(warning) }
-        guard engine != nil else { throw Failure(description: missingEngine(order.requirement)) }
+        guard engine != nil else { throw JobError(description: missingEngine(order.requirement)) }
         let names = Array(order.snapshot.settings.environment.keys) + Array(order.secrets.environment.keys)
         if let sentence = EnvironmentRules.refusal(of: names) {
-            throw Failure(description: "\(sentence) Take it out of the vine, and plan again. Nothing was run.")
+            throw JobError(description: "\(sentence) Take it out of the vine, and plan again. Nothing was run.")
         }
     }
 
@@ -32,11 +32,11 @@ extension JobRunner {
         report.resolvedCommit = progress.resolvedCommit
         let masked = try MaskedReport(report, masker)
         do {
-            _ = try await untilAnswered("reporting the start", onWait: onWait) {
+            _ = try await retryUntilAnswered("reporting the start", onWait: onWait) {
                 try await self.host.trellis.report(masked, job: self.lease.jobId)
             }
         } catch let error as TrellisCallError where !progress.done.contains(.start) {
-            throw Abandoned(sentence: error.sentence)
+            throw LeaseNotHeld(sentence: error.sentence)
         }
     }
 
@@ -49,7 +49,7 @@ extension JobRunner {
     /// Before the first change: check that the job was not canceled or reassigned while we were disconnected.
     func confirm() async throws {
         do {
-            let log = equipment?.log
+            let log = services?.log
             try await reportProcessing(onWait: {
                 await log?.note("Waiting for Trellis to confirm before applying")
             })
@@ -74,29 +74,29 @@ extension JobRunner {
         var hasNoted = false
         while true {
             do {
-                return try await untilAnswered("acquiring the state lock") { [info = lockInfo, vine = progress.vine] in
+                return try await retryUntilAnswered("acquiring the state lock") { [info = lockInfo, vine = progress.vine] in
                     try await self.host.trellis.lock(vine, info)
                 }
             } catch let error as TrellisCallError {
                 guard case .locked(let holder) = error.kind else { throw error }
                 guard host.ambient.now() < giveUpAt else {
-                    throw Failure(description: "The vine's state is still locked by \(holder); nothing was run.")
+                    throw JobError(description: "The vine's state is still locked by \(holder); nothing was run.")
                 }
                 if !hasNoted { await note("Waiting for the state lock, held by \(holder)") }
                 hasNoted = true
-                try await stop.interrupting { [pacing = host.pacing] in try await pacing.pause(.seconds(2)) }
+                try await stop.interrupting { [sleeper = host.sleeper] in try await sleeper.sleep(.seconds(2)) }
             }
         }
     }
 
     func fetchState() async throws {
-        let state = try await untilAnswered("fetching the state") { [vine = progress.vine] in
+        let state = try await retryUntilAnswered("fetching the state") { [vine = progress.vine] in
             try await self.host.trellis.state(of: vine)
         }
         try Files.remove(folder.stateBefore)
         guard let state else { return }
         guard let position = StateReader.position(of: state) else {
-            throw Failure(description: "The stored state of this vine is not a Terraform state.")
+            throw JobError(description: "The stored state of this vine is not a Terraform state.")
         }
         try Files.write(state, to: folder.stateBefore)
         try record { progress in
@@ -106,14 +106,14 @@ extension JobRunner {
     }
 
     /// The plan may have become stale since the click.
-    func judge() throws {
+    func checkPlan() throws {
         guard let plan = try requireOrder().plan else {
-            throw Failure(description: "The saved plan no longer exists. Plan again; nothing was applied.")
+            throw JobError(description: "The saved plan no longer exists. Plan again; nothing was applied.")
         }
         let facts = PlanValidity.Facts(
             planType: .plan, planStatus: .success, plannedDigest: "", currentDigest: "", plannedState: plan.state,
             currentState: progress.stateBefore, artifactStored: true, deploy: nil)
-        if let reason = PlanValidity.judge(facts).reason { throw Failure(description: reason) }
+        if let reason = PlanValidity.judge(facts).reason { throw JobError(description: reason) }
         try record { $0.changes = plan.changes }
     }
 
@@ -122,10 +122,10 @@ extension JobRunner {
     func prepare() async throws {
         let order = try requireOrder()
         if vineLock == nil {
-            let log = equipment?.log
-            vineLock = try await stop.interrupting { [workspace, pacing = host.pacing] in
+            let log = services?.log
+            vineLock = try await stop.interrupting { [workspace, sleeper = host.sleeper] in
                 try await workspace.take(
-                    pacing: pacing,
+                    sleeper: sleeper,
                     onWait: { await log?.note("Waiting for the vine's folder, in use by another job") })
             }
         }
@@ -202,7 +202,7 @@ extension JobRunner {
 
     private func restore(_ plan: PlanReference) async throws {
         try await stop.interrupting { [self] in
-            try await untilAnswered("fetching the plan") { [folder, lease, host] in
+            try await retryUntilAnswered("fetching the plan") { [folder, lease, host] in
                 try await host.trellis.downloadArtifact(
                     of: plan.jobId, for: lease, to: folder.artifact, limit: host.artifactLimit)
             }
@@ -224,7 +224,7 @@ extension JobRunner {
     private func helper(_ name: String) throws -> String {
         let path = host.environment.base["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         let found = path.split(separator: ":").map { "\($0)/\(name)" }.first(where: Files.isExecutable)
-        guard let found else { throw Failure(description: "This Tendril has no \(name) on its PATH.") }
+        guard let found else { throw JobError(description: "This Tendril has no \(name) on its PATH.") }
         return found
     }
 

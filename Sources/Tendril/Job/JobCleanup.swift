@@ -7,8 +7,8 @@ import Wire
 extension JobRunner {
     // MARK: - State
 
-    func settleState() async throws {
-        let settlement: StateUploader.Settlement
+    func storeFinalState() async throws {
+        let settlement: StateUploader.Result
         let file = (progress.workingDirectory ?? workspace.folder) + "/terraform.tfstate"
         do { settlement = try await stateKeeper().settle() } catch let error where !(error is CancellationError) {
             settlement = .unstored(path: file, reason: "\(error)")
@@ -21,7 +21,7 @@ extension JobRunner {
             progress.lockReleased = false
         }
         let kept = (try? keep(path)) ?? path
-        throw Failure(
+        throw JobError(
             description: "Couldn't store the state (\(reason)). It is kept at \(kept) on \(host.name), and the "
                 + "vine stays locked.")
     }
@@ -44,7 +44,7 @@ extension JobRunner {
             try Files.move(place, to: kept)
             place = kept
         } catch { logger.warning("the folder can't be moved to where it is kept: \(error)") }
-        throw Failure(
+        throw JobError(
             description:
                 "\(engineName) apply ended well, but left no new state where Vintner keeps it. Its folder is kept "
                 + "at \(place) on \(host.name), and the vine stays locked.")
@@ -156,7 +156,7 @@ extension JobRunner {
 
     func unlock() async throws {
         do {
-            try await untilAnswered("releasing the state lock") { [info = lockInfo, vine = progress.vine] in
+            try await retryUntilAnswered("releasing the state lock") { [info = lockInfo, vine = progress.vine] in
                 try await self.host.trellis.unlock(vine, info)
             }
             try record { $0.lockReleased = true }
@@ -171,9 +171,9 @@ extension JobRunner {
 
     func report() async throws {
         let failed = progress.failedPhase
-        let said = await equipment?.log.diagnostics(
+        let said = await services?.log.diagnostics(
             errorsFrom: failed?.captured ?? EngineDiagnostics.Position())
-        let unfinished = progress.mark(of: .apply) == nil ? [] : await equipment?.log.unfinished() ?? []
+        let unfinished = progress.mark(of: .apply) == nil ? [] : await services?.log.unfinished() ?? []
         let verdict = JobReport.of(
             progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) }, unfinished: unfinished)
         var report = ReportStatusRequest(epoch: lease.epoch)
@@ -195,18 +195,18 @@ extension JobRunner {
         if verdict.status == .success, progress.type == .plan, progress.backend == nil {
             report.plannedState = progress.stateBefore
         }
-        let closing = await equipment?.log.finish()
+        let closing = await services?.log.finish()
         try Task.checkCancellation()
         report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "couldn't open the log")
-        guard let reply = try await deliver(report) else { return try keepCapture(nil) }
-        guard reply.logState != "COMPLETE", let log = equipment?.log else { return try keepCapture(reply) }
+        guard let reply = try await deliver(report) else { return try preserveCapture(nil) }
+        guard reply.logState != "COMPLETE", let log = services?.log else { return try preserveCapture(reply) }
         if closing?.incomplete == nil, let second = await log.resend() {
             var facts = ReportStatusRequest(epoch: lease.epoch)
             facts.engineState = verdict.engineState
             facts.log = second
-            return try keepCapture(try await deliver(facts))
+            return try preserveCapture(try await deliver(facts))
         }
-        try keepCapture(reply)
+        try preserveCapture(reply)
     }
 
     /// Reports until answered; without a status if Trellis already decided it. nil if Trellis accepts
@@ -251,13 +251,13 @@ extension JobRunner {
 
     private func send(_ report: ReportStatusRequest) async throws -> ReportStatusResponse {
         let masked = try MaskedReport(report, masker)
-        return try await untilAnswered("sending the report") {
+        return try await retryUntilAnswered("sending the report") {
             try await self.host.trellis.report(masked, job: self.lease.jobId)
         }
     }
 
     /// Preserve the capture of an incomplete log for inspection.
-    private func keepCapture(_ reply: ReportStatusResponse?) throws {
+    private func preserveCapture(_ reply: ReportStatusResponse?) throws {
         guard reply?.logState != "COMPLETE" else { return }
         try record { $0.keepsCapture = true }
     }
