@@ -146,7 +146,7 @@ def second_tendril(system: TestSystem) -> None:
     wait_for_lock(system)
     other = subprocess.run(
         system.tendril.command, env=system.tendril.environment, capture_output=True, timeout=30, text=True)
-    assert other.returncode != 0 and "Another Tendril is running" in other.stderr + other.stdout, other
+    assert other.returncode != 0 and "Another Tendril uses" in other.stderr + other.stdout, other
 
 
 def force_cancel(system: TestSystem) -> None:

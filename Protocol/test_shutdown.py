@@ -48,4 +48,4 @@ def test_shutdown_notifies_all_clients(make_server: Callable[..., Server]) -> No
     assert trellis and not os.path.exists(f"/proc/{trellis}")
     for item in stalled:
         item.close()
-    assert "ended; starting it again" not in server.output.read_text()
+    assert "exited; restarting" not in server.output.read_text()

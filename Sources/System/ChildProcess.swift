@@ -8,9 +8,9 @@ import Synchronization
 
 /// A child process in its own session, and so in its own process group.
 ///
-/// It starts with default signal dispositions, nothing blocked, `/dev/null` as stdin, and no open files but the ones that
-/// `descriptors` names. (Foundation's `Process` passes on the signals that the calling thread blocks, and a worker thread
-/// of Dispatch blocks nearly all of them: such a child can't be terminated.)
+/// It starts with default signal dispositions, nothing blocked, `/dev/null` as stdin, and no open files but the ones
+/// that `descriptors` names. (Foundation's `Process` passes on the signals that the calling thread blocks, and a worker
+/// thread of Dispatch blocks nearly all of them: such a child can't be terminated.)
 public final class ChildProcess: Sendable {
     /// A file of this process, and its number in the child.
     public typealias Descriptor = (file: OpenFile, as: Int32)

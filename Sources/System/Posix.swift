@@ -42,11 +42,11 @@ public struct PosixError: Error, Hashable, CustomStringConvertible {
     public var isExisting: Bool { code == EEXIST }
     /// A FIFO without a reader.
     public var hasNoReader: Bool { code == ENXIO || code == EPIPE }
-    /// The permission or the format is wrong, but the file is there: what a shell calls 126.
+    /// The file exists but can't be executed (exit status 126).
     public var isNotExecutable: Bool { code == EACCES || code == ENOEXEC || code == EPERM }
 }
 
-/// Thin wrappers over system calls, so that few files deal with C.
+/// Thin wrappers over system calls, to keep C calls in few files.
 public enum Posix {
     /// Milliseconds since boot, without the time asleep; the same for every process of one boot.
     public static func uptimeMilliseconds() -> Int64 {
@@ -151,7 +151,7 @@ public enum Posix {
 
     public static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
-    /// Blocks until the child `pid` has ended, and leaves it unreaped: its number stays taken. Other children, which a
+    /// Blocks until the child `pid` has ended, and leaves it unreaped: its PID stays reserved. Other children, which a
     /// subreaper gets from the processes below it, are reaped.
     public static func awaitExit(ofChild pid: Int32) {
         while true {

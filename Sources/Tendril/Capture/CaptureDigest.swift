@@ -2,7 +2,7 @@ import Crypto
 import Domain
 import Foundation
 
-/// The fingerprint of everything that was captured, as the pipeline gives it out.
+/// The digest of the whole capture, after the pipeline.
 enum CaptureDigest {
     struct Result: Sendable {
         var digest: LogDigest
@@ -24,7 +24,7 @@ enum CaptureDigest {
             }
             if missing > 0 { return "\(Self.lines(missing)) of the Tendril's own are gone from the capture." }
             if givenUp > 0 {
-                return "\(givenUp) bytes of the engine's output were given up at the Tendril's bound on its disk."
+                return "\(givenUp) bytes of the engine's output were dropped at the Tendril's disk limit."
             }
             return lost == 0 ? nil : "\(lost) bytes of the engine's output were lost on the Tendril's machine."
         }

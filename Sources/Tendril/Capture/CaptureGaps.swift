@@ -2,10 +2,10 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// Parts of a capture that were given up because Trellis was away and the disk has a bound: they are read over, and a
+/// Parts of a capture that were dropped at the disk limit while Trellis was unreachable. Readers skip them, and a
 /// line of the platform stands in their place.
 ///
-/// Written down before the bytes go, so that whoever reads the capture again leaves out exactly the same.
+/// Recorded before the bytes are deleted, so every replay skips the same parts.
 struct CaptureGaps: Hashable, Sendable {
     /// The gaps of each stream, in order; none touches another.
     private(set) var ranges: [LogStream: [Range<Int64>]] = [:]
@@ -26,10 +26,10 @@ struct CaptureGaps: Hashable, Sendable {
         ranges[stream, default: []].append(gap)
     }
 
-    /// What stands in the log for a gap.
+    /// The log line for a gap.
     static func sentence(_ gap: Range<Int64>, of stream: LogStream) -> String {
-        "\(gap.count) bytes of \(stream.rawValue) are missing here: Trellis did not take them in time, and the Tendril's disk "
-            + "has a bound. What follows begins with the next whole line."
+        "\(gap.count) bytes of \(stream.rawValue) are missing here: Trellis was unreachable for too long, and the "
+            + "Tendril reached its disk limit. The log continues with the next whole line."
     }
 
     // MARK: - On disk
@@ -57,7 +57,7 @@ struct CaptureGaps: Hashable, Sendable {
     }
 }
 
-/// Decides which part of what waits to be shipped is given up. Pure.
+/// Decides which unshipped part to drop. Pure.
 struct CaptureLimit: Hashable, Sendable {
     /// Bytes of the engine's output that may wait, in all.
     var bytes: Int64 = 2 << 30
@@ -65,10 +65,10 @@ struct CaptureLimit: Hashable, Sendable {
     /// Each of the two streams may have half of it.
     private var share: Int64 { bytes / 2 }
 
-    /// The gap that brings a stream back under its bound: its middle goes, the beginning and the end stay.
+    /// The gap that brings a stream below its limit: drops the middle, keeps both ends.
     ///
     /// - Parameters:
-    ///   - read: up to here it was read; that is never given up.
+    ///   - read: the read position; nothing before it is dropped.
     ///   - size: what the engine has written.
     ///   - pending: a gap that was decided before, and not reached yet.
     /// - Returns: nil where there is room.

@@ -14,11 +14,11 @@ struct CaptureReader {
     private var records: ArraySlice<OrderRecord> = []
     private var offsets: [LogStream: Int64] = [:]
     private var buffer = [UInt8](repeating: 0, count: 256 << 10)
-    /// Bytes that were recorded and are not there: the machine lost them.
+    /// Recorded bytes that are missing after a machine crash.
     private(set) var lost: Int64 = 0
     /// Tells the platform's lines from those of somebody else; nil where its file is bare text.
     private(set) var system: SystemLineParser?
-    /// What was given up, and is read over.
+    /// Dropped parts, which are skipped.
     var gaps: CaptureGaps
 
     /// - Parameter seal: the one that the platform's lines were written with.
@@ -28,7 +28,7 @@ struct CaptureReader {
         system = seal.map { SystemLineParser($0) }
     }
 
-    /// How far the stream was read.
+    /// The read position of the stream.
     func offset(of stream: LogStream) -> Int64 { offsets[stream] ?? 0 }
 
     /// Feeds `pipeline` with up to about `budget` bytes.
@@ -40,8 +40,8 @@ struct CaptureReader {
             if records.isEmpty, try !readRecords() { break }
             guard let record = records.first else { continue }
             switch record.kind {
-            case .quiet:
-                pipeline.quiet(at: record.at)
+            case .idle:
+                pipeline.idle(at: record.at)
                 left -= OrderRecord.size
                 records.removeFirst()
             case .output(let stream, let end):
@@ -73,7 +73,7 @@ struct CaptureReader {
             guard count > 0 else {
                 // Sealed lines are counted, so what is missing shows; anybody may have written this record.
                 if stream == .system, system != nil { return true }
-                // A record is written after its bytes, so they were there once. What follows is told by its place.
+                // A record is written after its bytes, so these bytes existed. Later records have absolute offsets.
                 lost += end - offset
                 offsets[stream] = end
                 return true

@@ -161,7 +161,8 @@ private struct Tally {
         if let firstJSON {
             text = firstJSON.text(masker)
         } else if let first {
-            // Before the frame is taken off and after: a secret may run over the frame's lines, or only show without it.
+            // Before the frame is taken off and after: a secret may run over the frame's lines, or only show without
+            // it.
             text = DiagnosticText(framed: masker.mask(first))
         }
         result.message = text.map { masker.mask($0.message(others: errors - 1)) }

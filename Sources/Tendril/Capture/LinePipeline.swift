@@ -1,12 +1,12 @@
 import Domain
 import SystemCalls
 
-/// Makes chunks of captured bytes: repairs UTF-8, hides secrets, splits lines, in this order.
+/// Turns captured bytes into chunks: repairs UTF-8, masks secrets, splits lines, in this order.
 ///
 /// Pure: no I/O and no clock. The text of each stream and the order of the lines depend on nothing but the order
-/// records, the bytes and the secrets; how the bytes were batched only shows in where chunks begin.
+/// records, the bytes and the secrets; batching affects only where chunks start.
 struct LinePipeline: Sendable {
-    private var lanes: [Lane]
+    private var streams: [StreamState]
     private var builder: ChunkBuilder
     /// The latest moment seen: lines' times never decrease.
     private var latest = Timestamp(milliseconds: 0)
@@ -15,60 +15,60 @@ struct LinePipeline: Sendable {
     private var masked: [UInt8] = []
 
     init(masker: Masker, limits: LogLimits = .standard) {
-        lanes = LogStream.allCases.map { Lane(stream: $0, masker: masker, limit: limits.chunkBytes) }
+        streams = LogStream.allCases.map { StreamState(stream: $0, masker: masker, limit: limits.chunkBytes) }
         builder = ChunkBuilder(limit: limits.chunkBytes)
     }
 
     /// Takes the next bytes of `stream`, seen at `moment`.
     mutating func take(_ bytes: UnsafeBufferPointer<UInt8>, of stream: LogStream, at moment: Timestamp) {
         latest = max(latest, moment)
-        let lane = Self.lane(of: stream)
+        let index = Self.index(of: stream)
         repaired.removeAll(keepingCapacity: true)
         masked.removeAll(keepingCapacity: true)
-        lanes[lane].repair.take(bytes, into: &repaired)
-        repaired.withUnsafeBufferPointer { lanes[lane].masking.take($0, into: &masked) }
-        masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
+        streams[index].repair.take(bytes, into: &repaired)
+        repaired.withUnsafeBufferPointer { streams[index].masking.take($0, into: &masked) }
+        masked.withUnsafeBufferPointer { streams[index].split($0, at: latest, into: &builder) }
     }
 
-    /// The bytes of `gap` are not there any more: says so, and goes on with the next whole line.
+    /// Adds a line for `gap` and continues with the next whole line.
     mutating func skip(_ gap: Range<Int64>, of stream: LogStream, at moment: Timestamp) {
         latest = max(latest, moment)
-        let lane = Self.lane(of: stream)
+        let index = Self.index(of: stream)
         masked.removeAll(keepingCapacity: true)
-        lanes[lane].lose(rest: &masked, at: latest, into: &builder)
+        streams[index].resetAfterGap(rest: &masked, at: latest, into: &builder)
         Array((CaptureGaps.sentence(gap, of: stream) + "\n").utf8).withUnsafeBufferPointer {
             take($0, of: .system, at: moment)
         }
     }
 
-    /// Nothing came for a while: shows what stands in unfinished lines, except what could begin a secret.
-    mutating func quiet(at moment: Timestamp) {
+    /// Emits unfinished lines after an idle period, except text that could start a secret.
+    mutating func idle(at moment: Timestamp) {
         latest = max(latest, moment)
-        for lane in lanes.indices {
+        for index in streams.indices {
             masked.removeAll(keepingCapacity: true)
-            lanes[lane].masking.quiet(into: &masked)
-            masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
-            lanes[lane].cutLine(at: latest, into: &builder)
+            streams[index].masking.idle(into: &masked)
+            masked.withUnsafeBufferPointer { streams[index].split($0, at: latest, into: &builder) }
+            streams[index].cutLine(at: latest, into: &builder)
         }
     }
 
-    /// Nothing more comes: gives out all that is left.
+    /// End of input: emits the rest.
     mutating func finish() {
-        for lane in lanes.indices {
+        for index in streams.indices {
             repaired.removeAll(keepingCapacity: true)
             masked.removeAll(keepingCapacity: true)
-            lanes[lane].repair.finish(into: &repaired)
-            repaired.withUnsafeBufferPointer { lanes[lane].masking.take($0, into: &masked) }
-            lanes[lane].masking.finish(into: &masked)
-            masked.withUnsafeBufferPointer { lanes[lane].split($0, at: latest, into: &builder) }
-            lanes[lane].cutLine(at: latest, into: &builder)
+            streams[index].repair.finish(into: &repaired)
+            repaired.withUnsafeBufferPointer { streams[index].masking.take($0, into: &masked) }
+            streams[index].masking.finish(into: &masked)
+            masked.withUnsafeBufferPointer { streams[index].split($0, at: latest, into: &builder) }
+            streams[index].cutLine(at: latest, into: &builder)
         }
     }
 
-    /// The chunks that are there by now, in order.
+    /// Takes the finished chunks, in order.
     mutating func takeChunks() -> [UnnumberedChunk] { builder.takeChunks() }
 
-    private static func lane(of stream: LogStream) -> Int {
+    private static func index(of stream: LogStream) -> Int {
         switch stream {
         case .stdout: 0
         case .stderr: 1
@@ -78,7 +78,7 @@ struct LinePipeline: Sendable {
 }
 
 /// What the pipeline remembers about one stream.
-private struct Lane: Sendable {
+private struct StreamState: Sendable {
     let stream: LogStream
     /// Bytes of a line, its line feed counted, before it is cut.
     let limit: Int
@@ -88,7 +88,7 @@ private struct Lane: Sendable {
     private var line: [UInt8] = []
     /// That line goes on where the last chunk was cut.
     private var isContinued = false
-    /// Nothing is given before the next line feed: what it would be the end of is not known.
+    /// After a gap, output is suppressed until the next line feed.
     private var isLost = false
     private let masker: Masker
 
@@ -99,7 +99,7 @@ private struct Lane: Sendable {
         masking = MaskingStream(masker)
     }
 
-    /// Takes text in whole scalars.
+    /// Accepts whole Unicode scalars.
     mutating func split(_ text: UnsafeBufferPointer<UInt8>, at moment: Timestamp, into builder: inout ChunkBuilder) {
         var rest = text[...]
         if isLost {
@@ -111,11 +111,11 @@ private struct Lane: Sendable {
             let piece = rest[...feed]
             rest = rest[(feed + 1)...]
             if line.isEmpty, piece.count <= limit {
-                give(piece, isCut: false, at: moment, to: &builder)
+                emit(piece, isCut: false, at: moment, to: &builder)
             } else {
                 line.append(contentsOf: piece)
                 cutOverlong(at: moment, into: &builder)
-                give(line[...], isCut: false, at: moment, to: &builder)
+                emit(line[...], isCut: false, at: moment, to: &builder)
                 line.removeAll(keepingCapacity: true)
             }
         }
@@ -124,8 +124,8 @@ private struct Lane: Sendable {
         cutOverlong(at: moment, into: &builder)
     }
 
-    /// The stream has a hole here. A secret may be cut by it: its beginning is hidden, its end never shown.
-    mutating func lose(rest: inout [UInt8], at moment: Timestamp, into builder: inout ChunkBuilder) {
+    /// The stream has a gap, which may cut a secret: its start is masked, its end is not shown.
+    mutating func resetAfterGap(rest: inout [UInt8], at moment: Timestamp, into builder: inout ChunkBuilder) {
         masking.finish(into: &rest)
         if !line.isEmpty || !rest.isEmpty {
             rest.append(UInt8(ascii: "\n"))
@@ -139,7 +139,7 @@ private struct Lane: Sendable {
     /// Gives out the unfinished line; the rest will be a line of its own.
     mutating func cutLine(at moment: Timestamp, into builder: inout ChunkBuilder) {
         guard !line.isEmpty else { return }
-        give(line[...], isCut: true, at: moment, to: &builder)
+        emit(line[...], isCut: true, at: moment, to: &builder)
         line.removeAll(keepingCapacity: true)
     }
 
@@ -149,17 +149,62 @@ private struct Lane: Sendable {
             var end = start + limit
             // Back to the beginning of a scalar.
             while line[end] & 0xc0 == 0x80 { end -= 1 }
-            give(line[start..<end], isCut: true, at: moment, to: &builder)
+            emit(line[start..<end], isCut: true, at: moment, to: &builder)
             start = end
         }
         line.removeFirst(start)
     }
 
-    private mutating func give(
+    private mutating func emit(
         _ piece: some RandomAccessCollection<UInt8>, isCut: Bool, at moment: Timestamp,
         to builder: inout ChunkBuilder
     ) {
         builder.append(piece, of: stream, isContinued: isContinued, isCut: isCut, at: moment)
         isContinued = isCut
+    }
+}
+
+/// Joins consecutive lines of one stream into chunks.
+struct ChunkBuilder: Sendable {
+    private let limit: Int
+    private var chunks: [UnnumberedChunk] = []
+    private var stream = LogStream.stdout
+    private var text: [UInt8] = []
+    private var isContinued = false
+    private var times = LineTimes()
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Adds one line, or the piece of one, of at most `limit` bytes.
+    ///
+    /// - Parameters:
+    ///   - isContinued: it continues the previous chunk, so it starts a chunk.
+    ///   - isCut: it is cut, so it ends its chunk.
+    mutating func append(
+        _ piece: some Collection<UInt8>, of stream: LogStream, isContinued: Bool, isCut: Bool, at moment: Timestamp
+    ) {
+        if stream != self.stream || isContinued || text.count + piece.count > limit { closeChunk() }
+        if text.isEmpty {
+            self.stream = stream
+            self.isContinued = isContinued
+        }
+        text.append(contentsOf: piece)
+        times.append(lines: 1, at: moment)
+        if isCut { closeChunk() }
+    }
+
+    mutating func takeChunks() -> [UnnumberedChunk] {
+        closeChunk()
+        defer { chunks.removeAll(keepingCapacity: true) }
+        return chunks
+    }
+
+    private mutating func closeChunk() {
+        guard !text.isEmpty else { return }
+        chunks.append(
+            UnnumberedChunk(
+                stream: stream, text: String(decoding: text, as: UTF8.self), continued: isContinued, times: times))
+        text.removeAll(keepingCapacity: true)
+        times = LineTimes()
     }
 }

@@ -3,7 +3,7 @@ import Domain
 import Synchronization
 import SystemCalls
 
-/// Writes the platform's own lines into the capture: first the text, then its place in the order.
+/// Writes SYSTEM lines to the capture: first the text, then its order record.
 final class SystemLines: Sendable {
     private struct State {
         var text: OpenFile?
@@ -27,13 +27,13 @@ final class SystemLines: Sendable {
         self.now = now
     }
 
-    /// Why a line could not be written; nil where all stand.
+    /// The first write error; nil if there was none.
     var failure: String? { state.withLock { $0.failure } }
 
     /// How many sealed lines were written by this process and those before it; nil where this one wrote none.
     var count: Int? { state.withLock { $0.count } }
 
-    /// Appends `text`, one line or several. It stands in the capture when this returns: this process may die.
+    /// Appends `text`, one line or several. It is in the capture when this returns, in case this process dies.
     func append(_ text: String) {
         guard !text.isEmpty else { return }
         let line = text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n"
@@ -41,7 +41,7 @@ final class SystemLines: Sendable {
             do {
                 try write(line, &state)
             } catch {
-                state.failure = state.failure ?? "A line of the platform could not be written: \(error)."
+                state.failure = state.failure ?? "A SYSTEM line could not be written: \(error)."
                 return false
             }
             defer { state.isSyncing = true }
@@ -90,7 +90,7 @@ final class SystemLines: Sendable {
         }
     }
 
-    /// The machine may fail too, but nobody waits for the disk because of that.
+    /// Syncs in the background, for machine crashes; nobody waits for it.
     private func syncSoon() {
         DispatchQueue.global(qos: .utility).async { [self] in
             let files = state.withLock { state in

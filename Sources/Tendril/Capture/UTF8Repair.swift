@@ -1,4 +1,4 @@
-/// Makes valid UTF-8 of bytes that arrive in pieces: what is invalid becomes U+FFFD, U+0000 too.
+/// Repairs UTF-8 in a stream of bytes: what is invalid becomes U+FFFD, U+0000 too.
 ///
 /// One U+FFFD stands for each maximal subpart of an ill-formed sequence (Unicode, section 3.9), as in Swift's own
 /// decoding. The result does not depend on where the pieces were cut.
@@ -30,7 +30,7 @@ struct UTF8Repair: Sendable {
         }
     }
 
-    /// Nothing more comes: what was begun is invalid.
+    /// End of input: an incomplete scalar is invalid.
     mutating func finish(into output: inout [UInt8]) {
         guard missing > 0 else { return }
         drop(into: &output)
@@ -55,7 +55,7 @@ struct UTF8Repair: Sendable {
 
     private mutating func continueScalar(_ byte: UInt8, at index: inout Int, into output: inout [UInt8]) {
         guard allowed.contains(byte) else {
-            // The byte may begin something of its own: it is looked at again.
+            // Process this byte again as a possible lead byte.
             drop(into: &output)
             return
         }

@@ -2,8 +2,8 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// Finds what an apply began and did not finish, by the engine's own lines: `ADDRESS: Creating...` without
-/// `ADDRESS: Creation complete after 2s`. It is what a person has to look at after an end that was no end.
+/// Finds unfinished resources in Terraform's output: `ADDRESS: Creating...` without
+/// `ADDRESS: Creation complete after 2s`. Users check these after an abnormal exit.
 enum UnfinishedResources {
     /// One more than an outcome names, which shows that there are more.
     static let limit = Outcome.unfinishedCount + 1
@@ -38,7 +38,7 @@ enum UnfinishedResources {
         var unfinished: [String] = []
 
         mutating func take(_ raw: ArraySlice<UInt8>) {
-            // Few lines have any of it; those are worth the rest.
+            // A cheap check first: few lines match.
             guard raw.count < 4096, raw.contains(UInt8(ascii: ":")) else { return }
             let line = VisibleText.of(String(decoding: raw, as: UTF8.self))
             if let address = address(in: line, before: UnfinishedResources.begins) {
@@ -52,7 +52,7 @@ enum UnfinishedResources {
             for word in words {
                 guard let place = line.range(of: word) else { continue }
                 let address = line[..<place.lowerBound]
-                // A provisioner may print anything; an address has no blanks, but in the quotes of a key.
+                // Provisioners print anything. An address has no spaces, except in a quoted key.
                 guard address.contains("."), address.contains("[") || !address.contains(" ") else { return nil }
                 return String(address)
             }

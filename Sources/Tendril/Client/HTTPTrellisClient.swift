@@ -8,9 +8,9 @@ import NIOHTTP1
 import SystemCalls
 import Wire
 
-/// Trellis over HTTP: one client with its pool of connections for all that a Tendril does.
+/// Trellis over HTTP: one client with its pool of connections for all calls of a Tendril.
 final class HTTPTrellisClient: Sendable {
-    /// One request, and how patiently it is made.
+    /// One request and its retry policy.
     struct Call {
         enum Body {
             case none
@@ -24,10 +24,10 @@ final class HTTPTrellisClient: Sendable {
         var query: [(String, String)] = []
         var headers: [(String, String)] = []
         var body = Body.none
-        /// May be made again when it is not known whether it arrived.
+        /// Safe to retry.
         var isRepeatable = true
         var timeout = TimeAmount.seconds(30)
-        /// The longest answer taken, in bytes.
+        /// The maximum response size, in bytes.
         var limit = 4 << 20
 
         var name: String { "\(method.rawValue) \(path)" }
@@ -38,7 +38,7 @@ final class HTTPTrellisClient: Sendable {
         var body: Data
     }
 
-    /// How often a repeatable call is made in all.
+    /// The maximum number of attempts.
     private static let attempts = 4
     /// The stream's heartbeats come every 15 s: without three of them the connection is dead.
     private static let silence = TimeAmount.seconds(45)
@@ -47,12 +47,12 @@ final class HTTPTrellisClient: Sendable {
     private let identity: [(String, String)]
     private let client: HTTPClient
     private let ambient: SystemDependencies
-    private let pacing: Sleeper
+    private let sleeper: Sleeper
     private let logger: Logger
 
     /// `url` is Trellis' address, with or without a path.
     init(
-        url: String, id: TendrilID, token: String, version: String, ambient: SystemDependencies, pacing: Sleeper,
+        url: String, id: TendrilID, token: String, version: String, ambient: SystemDependencies, sleeper: Sleeper,
         logger: Logger
     ) {
         base = url.hasSuffix("/") ? String(url.dropLast()) : url
@@ -60,14 +60,14 @@ final class HTTPTrellisClient: Sendable {
             (WorkerHeader.id, id.rawValue), (WorkerHeader.token, token), ("User-Agent", "vintner-tendril/\(version)"),
         ]
         var configuration = HTTPClient.Configuration(
-            // A redirect would carry the token to wherever it points.
+            // A redirect would leak the token.
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(5), read: Self.silence),
             decompression: .disabled)
         configuration.httpVersion = .http1Only
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.ambient = ambient
-        self.pacing = pacing
+        self.sleeper = sleeper
         self.logger = logger
     }
 
@@ -78,7 +78,7 @@ final class HTTPTrellisClient: Sendable {
 
     // MARK: - One call
 
-    /// Makes the call, repeated where that is allowed and may help, and returns an answer of 200 to 299.
+    /// Makes the call, retries transient failures, and returns a 2xx response.
     func send(_ call: Call) async throws -> Answer {
         try await repeating(call) { response in
             let body = try await response.body.collect(upTo: call.limit)
@@ -88,14 +88,14 @@ final class HTTPTrellisClient: Sendable {
 
     /// As ``send(_:)``, the answer read by `read`.
     func repeating<Result>(_ call: Call, read: (HTTPClientResponse) async throws -> Result) async throws -> Result {
-        var backoff = Backoff(limit: .seconds(3), ambient: ambient)
+        var backoff = Backoff(limit: .seconds(3), dependencies: ambient)
         for attempt in 1... {
             do {
                 return try await once(call, read: read)
             } catch let error as TrellisCallError where error.isTransient {
                 guard call.isRepeatable, attempt < Self.attempts else { throw error }
                 logger.debug("\(error); trying again")
-                try await pacing.pause(backoff.next())
+                try await sleeper.sleep(backoff.next())
             }
         }
         throw CancellationError()
@@ -163,13 +163,13 @@ final class HTTPTrellisClient: Sendable {
         return TrellisCallError(kind: .refused(status: status), call: call.name, sentence: sentence)
     }
 
-    /// What went wrong below HTTP. Only the error's own short name is kept: nothing of the request is in it.
+    /// Maps transport errors. Keeps only the short name, which contains nothing of the request.
     static func translated(_ error: any Error, _ call: Call) -> any Error {
         if error as? HTTPClientError == .cancelled { return CancellationError() }
         switch error {
         case is CancellationError, is FileError, is CocoaError: return error
         case is NIOTooManyBytesError:
-            return TrellisCallError(kind: .malformed, call: call.name, sentence: "The answer is longer than expected.")
+            return TrellisCallError(kind: .malformed, call: call.name, sentence: "The response is too large.")
         case let error as WireError:
             return TrellisCallError(kind: .malformed, call: call.name, sentence: error.description)
         case let error as HTTPClientError:

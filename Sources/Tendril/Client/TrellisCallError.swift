@@ -1,15 +1,15 @@
 import Wire
 
-/// Why a call to Trellis did not do what it was for. Never holds a token, nor the bodies that were sent.
+/// A failed call to Trellis. Never holds a token, nor the bodies that were sent.
 struct TrellisCallError: Error, Hashable, CustomStringConvertible {
     enum Kind: Hashable {
         /// No answer: the connection failed, or took too long.
         case unreachable
-        /// An answer that says no.
+        /// Refused with a status.
         case refused(status: Int)
         /// Somebody else holds the lock.
         case locked(holder: String)
-        /// An answer that is not what this call gives.
+        /// A malformed response.
         case malformed
     }
 
@@ -25,13 +25,13 @@ struct TrellisCallError: Error, Hashable, CustomStringConvertible {
         if case .refused(let status) = kind { status } else { nil }
     }
 
-    /// The status stands otherwise: the job was cancelled, most often.
+    /// The job is in another state, usually canceled.
     var isConflict: Bool { status == 409 }
 
     /// The lease is not, or no longer, ours.
     var isLeaseLost: Bool { status == 410 }
 
-    /// The same call may do better later.
+    /// Retrying later may succeed.
     var isTransient: Bool {
         switch kind {
         case .unreachable: true

@@ -2,14 +2,14 @@ import Domain
 import Foundation
 import Wire
 
-/// What the Tendril asks of Trellis, call by call.
+/// The calls that a Tendril makes to Trellis.
 ///
-/// Every call throws ``TrellisCallError``, or `CancellationError` where its task was cancelled. Calls that may be repeated
-/// without harm are repeated a few times before they throw; whoever must not give up calls again.
-protocol TrellisClient: LogSinking {
+/// Every call throws ``TrellisCallError``, or `CancellationError` where its task was cancelled. Calls that may be
+/// repeated without harm are repeated a few times before they throw; callers that must not give up retry.
+protocol TrellisClient: Sendable {
     func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse
 
-    /// nil where there is nothing to claim. Not repeated: a claim whose answer was lost is put right by the next
+    /// nil where there is nothing to claim. Not repeated: a claim whose response was lost is corrected by the next
     /// heartbeat, which does not name its lease.
     func claim() async throws -> ClaimResponse?
 
@@ -17,6 +17,11 @@ protocol TrellisClient: LogSinking {
     func work(_ lease: LeaseMessage) async throws -> ClaimResponse
 
     func report(_ report: MaskedReport, job: JobID) async throws -> ReportStatusResponse
+
+    func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse
+
+    /// What is stored of the job's log under this epoch.
+    func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorResponse
 
     /// Stores the file at `path` as the artifact of a PLAN.
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws
@@ -40,18 +45,25 @@ protocol TrellisClient: LogSinking {
     func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws
 }
 
-/// The two calls that ship a log.
-protocol LogSinking: Sendable {
-    func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse
-    func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorResponse
-}
-
-/// What the event stream tells. Hints only: the heartbeat carries the same.
+/// Events of the stream. Hints only: the heartbeat carries the same.
 enum TendrilEvent: Hashable, Sendable {
-    /// The stream stands; what happened before is not in it.
+    /// Connected; earlier events are not replayed.
     case connected
     case work
     case stop(JobID)
-    /// Kill the engine: nobody wants to wait for its end.
-    case kill(JobID)
+    /// Kill the engine: a user does not want to wait until it exits.
+    case force(JobID)
+}
+
+extension TendrilEvent {
+    /// What an event of the stream means; nil for an unknown event.
+    init?(_ event: EventStreamParser.Event) {
+        switch event.name {
+        case WorkerEvent.work: self = .work
+        case WorkerEvent.stop:
+            guard let stop = try? WireJSON.decode(StopMessage.self, from: Data(event.data.utf8)) else { return nil }
+            self = stop.kill == true ? .force(stop.jobId) : .stop(stop.jobId)
+        default: return nil
+        }
+    }
 }

@@ -1,16 +1,18 @@
 import Domain
+import Foundation
 import Logging
+import SystemCalls
 
-/// What a Tendril gives each of its jobs.
+/// Settings and services shared by all jobs of a Tendril.
 struct JobContext: Sendable {
     var trellis: any TrellisClient
-    var equipment: any JobServicesFactory
+    var services: any JobServicesFactory
     var engines: EngineFinder
     var environment: EngineEnvironment
     var workDir: String
     var runRoot: String
     var worker: TendrilID
-    /// Says who holds a lock: the Tendril's id, and its machine.
+    /// The lock holder's name: the Tendril's ID and machine.
     var name: String
     var allowFileGit = false
     var gitLimits = GitSource.Limits()
@@ -21,7 +23,7 @@ struct JobContext: Sendable {
     /// How long a job waits for a lock that somebody else holds.
     var lockPatience = Duration.seconds(600)
     var ambient = SystemDependencies.system
-    var pacing = Sleeper.system
+    var sleeper = Sleeper.system
     var logger: Logger
 
     /// `WORK_DIR/jobs/JOB`.
@@ -34,11 +36,11 @@ struct JobContext: Sendable {
 
     var jobs: String { "\(workDir)/jobs" }
 
-    /// Where what could not be stored is kept, until a person has looked at it.
+    /// Preserved data that could not be stored.
     func kept(of job: JobID) -> String { "\(workDir)/kept/\(job)" }
 }
 
-/// The job runner's own files in the job's folder. All of them but the progress go before the job is reported.
+/// The job runner's own files in the job's folder. All except the progress are deleted before the report.
 extension JobFolder {
     var progress: String { path + "/job.json" }
     var variables: String { exchange + "/variables.tfvars.json" }
@@ -63,5 +65,20 @@ extension JobFolder {
             variables, ephemeralVariables, plan, planJSON, artifact, stateBefore, metadata, gitScratch,
             pulled(.pullBefore), pulled(.pullAfter),
         ]
+    }
+}
+
+/// What a job masks, kept in its folder for as long as that stands: Trellis tells no secrets of a job whose engine is
+/// gone, and what was captured may still have to be masked then, by a Tendril that was restarted in between.
+enum KeptSecrets {
+    static func save(_ secrets: VineSecrets, in folder: JobFolder) throws {
+        let bytes = Data(try JSONValue(encoding: secrets).bytes)
+        try Files.write(bytes, to: folder.keptSecrets, mode: 0o600, durably: true)
+    }
+
+    /// nil if none were kept, or they can't be read: then nothing that was captured may leave this machine.
+    static func load(from folder: JobFolder) -> VineSecrets? {
+        guard let data = try? Files.read(folder.keptSecrets) else { return nil }
+        return try? JSONValue(parsing: data, maxDepth: JSONDepth.trusted).decoded()
     }
 }

@@ -3,13 +3,13 @@ import Foundation
 import SystemCalls
 import Wire
 
-/// What a job has behind it, as its folder keeps it: enough for a Tendril that was killed to go on, and no secrets.
+/// A job's persisted progress: enough to resume after a crash, without secrets.
 struct JobProgress: Codable, Hashable, Sendable {
     var lease: LeaseMessage
     var type: JobType
     var vine: VineID
 
-    /// Steps that need not be done again.
+    /// Completed steps.
     var done: Set<JobStep> = []
     /// The phases that were begun, in order.
     var phases: [PhaseMark] = []
@@ -18,20 +18,20 @@ struct JobProgress: Codable, Hashable, Sendable {
     var isCancelled = false
     /// Why the lease is lost.
     var leaseLost: String?
-    /// What went wrong outside of the engine: a masked sentence.
+    /// An error outside the engine; a masked message.
     var failure: String?
 
     var engine: FoundEngine?
     var workingDirectory: String?
     var resolvedCommit: String?
-    /// Who keeps the state, where it is not Trellis.
+    /// The backend, if it is not Trellis.
     var backend: String?
     /// The state at the beginning, and the last version that is known to be stored.
     var stateBefore: StatePosition?
     var stateAfter: StatePosition?
     /// SHA-256 of the last state that Trellis gave or took.
     var storedState: String?
-    /// Trellis may count the vine's lock as ours.
+    /// We may hold the state lock.
     var mayHoldLock = false
     var lockReleased: Bool?
 
@@ -41,9 +41,9 @@ struct JobProgress: Codable, Hashable, Sendable {
     /// What was cut, by name.
     var truncated: [String]?
     var artifact: String?
-    /// The working folder holds a state that is nowhere else.
+    /// The working folder contains the only copy of a state.
     var keepsFolder = false
-    /// Trellis did not find the log whole.
+    /// Trellis found the log incomplete.
     var keepsCapture = false
     /// Masked.
     var metadata = JSONValue.object([:])
@@ -70,7 +70,7 @@ struct JobProgress: Codable, Hashable, Sendable {
         isCancelled || leaseLost != nil || failure != nil || failedPhase != nil
     }
 
-    /// The phase that did not end well. That the state of another backend can't be read spoils nothing.
+    /// The failed phase. Failing to read another backend's state does not count.
     var failedPhase: PhaseMark? {
         phases.first { $0.end != nil && !$0.succeeded && $0.phase != .pullBefore && $0.phase != .pullAfter }
     }
@@ -99,14 +99,14 @@ struct PhaseMark: Codable, Hashable, Sendable {
     var phase: Phase
     /// Where the captures stood before it.
     var captured: EngineDiagnostics.Position?
-    /// When the engine's executable took over, as well as that is known.
+    /// When the engine's executable took over, as precisely as known.
     var begunAt: Timestamp
     /// nil while it may be running.
     var end: End?
 
     /// A plan that was asked for a detailed exit code ends with 2 where it has changes.
     var succeeded: Bool { end?.code == 0 || phase == .plan && end?.code == 2 }
-    /// It is over, and nobody knows how.
+    /// It ended in an unknown way.
     var isUnknown: Bool { end.map { $0.code == nil && $0.signal == nil } ?? false }
 }
 

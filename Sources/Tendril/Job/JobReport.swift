@@ -1,8 +1,8 @@
 import Domain
 
-/// What is reported of a job at its end. Pure.
+/// The final report of a job. Pure.
 struct JobReport: Hashable, Sendable {
-    /// nil where the status was decided by others: a cancel.
+    /// nil if the status is already decided (a cancel).
     var status: JobStatus?
     var engineState: EngineState
     var outcome: Outcome
@@ -19,7 +19,7 @@ struct JobReport: Hashable, Sendable {
         outcome.serialBefore = progress.stateBefore?.serial
         outcome.serialAfter = facts.serialAfter
         outcome.lockReleased = progress.lockReleased
-        // After an end of its own the engine has told itself what failed.
+        // If the engine exited by itself, its own error message is used.
         if facts.last?.phase == .apply, progress.isCancelled || facts.last?.end?.code == nil, !unfinished.isEmpty {
             outcome.unfinished = unfinished
         }
@@ -29,8 +29,8 @@ struct JobReport: Hashable, Sendable {
             verdict.engineState = .unknown
             verdict.outcome.result = .unknown
             verdict.outcome.summary =
-                "The end of \(facts.command) was not seen: the machine, or what watched over it, went down. "
-                + "What it did last is not known; \(facts.state)."
+                "The exit status of \(facts.command) is unknown: the machine or the supervisor went down. "
+                + "Its last actions are unknown; \(facts.state)."
         } else if progress.isCancelled {
             verdict.outcome.result = facts.isComplete ? .succeeded : .interrupted
             verdict.outcome.summary = facts.cancelled
@@ -46,13 +46,13 @@ struct JobReport: Hashable, Sendable {
                 progress.failure ?? progress.leaseLost.map { "The lease was lost: \($0)" } ?? "The job did not finish."
         }
         if let named = verdict.outcome.unfinished { verdict.outcome.summary += " \(Self.sentence(named))" }
-        // A failure of ours beside the engine's own success, or its own failure, must not be lost.
+        // Don't lose our own failure, whatever the engine reported.
         if let failure = progress.failure, verdict.outcome.summary != failure {
             verdict.outcome.summary += " \(failure)"
         }
         if verdict.status == .failed { verdict.errorMessage = verdict.errorMessage ?? verdict.outcome.summary }
         if progress.isCancelled {
-            // A cancel is no error; what came of it is the outcome.
+            // A cancel is not an error; see the outcome.
             verdict.status = nil
             verdict.errorMessage = nil
         }
@@ -78,9 +78,9 @@ struct JobReport: Hashable, Sendable {
 
         var engine: String { progress.engine?.engine.name.rawValue ?? "the engine" }
 
-        var command: String { last.map { "\(engine) \($0.phase.command)" } ?? engine }
+        var command: String { last.map { "\(engine) \($0.phase.displayName)" } ?? engine }
 
-        /// The job did what it was for.
+        /// The job succeeded.
         var isComplete: Bool {
             progress.type == .plan
                 ? progress.done.contains(.uploadPlan) : progress.mark(of: .apply)?.succeeded == true
@@ -88,7 +88,7 @@ struct JobReport: Hashable, Sendable {
 
         func ended(_ mark: PhaseMark) -> String {
             if let code = mark.end?.code { return "ended with exit status \(code)" }
-            if let signal = mark.end?.signal { return "was ended by signal \(signal)" }
+            if let signal = mark.end?.signal { return "was killed by signal \(signal)" }
             return "ended"
         }
 
@@ -98,13 +98,13 @@ struct JobReport: Hashable, Sendable {
             return (progress.stateAfter ?? (isUnchanged ? progress.stateBefore : nil))?.serial
         }
 
-        /// How the state stands, without a full stop.
+        /// The state of the state file, without a period.
         var state: String {
             guard progress.mark(of: .apply) != nil else { return "nothing was applied" }
-            if let backend = progress.backend, progress.stateAfter == nil { return "the state is kept by \(backend)" }
+            if let backend = progress.backend, progress.stateAfter == nil { return "the state is stored in \(backend)" }
             switch (progress.stateBefore, progress.stateAfter) {
             case (let before?, let after?) where before.serial != after.serial:
-                return "the state went from serial \(before.serial) to \(after.serial)"
+                return "the state changed from serial \(before.serial) to \(after.serial)"
             case (let before?, _): return "the state is unchanged, serial \(before.serial)"
             case (nil, let after?): return "the state was written, serial \(after.serial)"
             case (nil, nil): return "no state was written"
@@ -122,8 +122,8 @@ struct JobReport: Hashable, Sendable {
         var cancelled: String {
             guard let last else { return "Cancelled before \(engine) started; nothing was changed." }
             if isComplete {
-                let what = progress.type == .plan ? "The plan was saved" : "\(engine) apply had finished"
-                return "\(what); the cancel came too late. " + (progress.type == .plan ? "" : "After it, \(state).")
+                let what = progress.type == .plan ? "The plan was saved" : "\(engine) apply had already finished"
+                return "\(what); the cancel was too late. " + (progress.type == .plan ? "" : "After it, \(state).")
             }
             return last.succeeded
                 ? "Cancelled after \(command); \(state)."

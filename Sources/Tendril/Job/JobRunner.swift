@@ -6,38 +6,40 @@ import Wire
 
 /// Takes one job from its claim to its end, step by step as ``JobSteps`` says.
 ///
-/// Each step is recorded in the job's folder once it is done, so another Tendril process goes on where this one was
-/// killed. Cancelling the task of ``run()`` lets go of the job: the engine runs on, the folder stays.
+/// Each step is recorded in the job's folder once it is done, so the next process resumes where this one was
+/// killed. Cancelling the task of ``run()`` detaches from the job: the engine keeps running, the folder stays.
 actor JobRunner {
     nonisolated let lease: LeaseMessage
     nonisolated let vine: VineID
     nonisolated let host: JobContext
     nonisolated let folder: JobFolder
     nonisolated let logger: Logger
-    nonisolated let cancellation = JobCancellation()
+    /// Whether a user wants the job to end.
+    nonisolated let stop = StopRequest()
 
-    /// nil until Trellis has (once more) told what the job is; also where it does not any more.
+    /// nil until Trellis has provided it, or if it no longer does.
     private(set) var order: ClaimResponse?
     private(set) var progress: JobProgress
     /// nil before the start was acknowledged.
-    private(set) var equipment: JobServices?
-    /// The vine's folder is this job's for as long as this is held.
+    private(set) var services: JobServices?
+    /// Holding this reserves the vine's folder.
     var vineLock: FileLock?
     private var isLeaseLost = false
     /// Sends the phases while the job runs; nil while nothing is being sent.
     var phaseReport: Task<Void, Never>?
     /// The phases that were sent last.
     var sentPhases: [JobPhase] = []
-    /// The progress on disk is older than ours.
+    private var isCancelNoted = false
+    /// The progress on disk is outdated.
     private var isUnsaved = false
 
-    /// Why a job ends without a report: Trellis does not know it as ours.
-    struct Abandoned: Error {
+    /// The job ends without a report, because the lease is not ours.
+    struct LeaseNotHeld: Error {
         var sentence: String
     }
 
-    /// What went wrong, in a sentence for the job's page.
-    struct Failure: Error, CustomStringConvertible {
+    /// A failure with a message for the job page.
+    struct JobError: Error, CustomStringConvertible {
         var description: String
     }
 
@@ -53,12 +55,12 @@ actor JobRunner {
         let earlier: JobProgress?
         do { earlier = try JobProgress.load(folder.progress) } catch {
             // An engine may be running.
-            throw Failure(
+            throw JobError(
                 description: "Can't tell whether job \(order.jobId) already started here, so it does not start again: "
                     + "\(folder.progress) is unreadable (\(error)).")
         }
         if earlier?.done.contains(.start) == true {
-            throw Failure(description: "Job \(order.jobId) already started here and must not start again.")
+            throw JobError(description: "Job \(order.jobId) already started here and must not start again.")
         }
         try folder.remove()
         try Files.makeFolder(host.jobs)
@@ -70,8 +72,8 @@ actor JobRunner {
         try progress.save(folder.progress, durably: false)
     }
 
-    /// For a job that an earlier Tendril process left in `folder`; nil where nothing is to be found there.
-    init?(leftIn folder: JobFolder, host: JobContext) throws {
+    /// For a job that an earlier Tendril process left in `folder`; nil if the folder has no job.
+    init?(resuming folder: JobFolder, host: JobContext) throws {
         guard let progress = try JobProgress.load(folder.progress) else { return nil }
         self.progress = JobSteps.resumed(progress)
         lease = progress.lease
@@ -79,34 +81,35 @@ actor JobRunner {
         self.host = host
         self.folder = folder
         logger = host.logger.tagged(progress.lease.jobId)
-        if progress.isCancelled { cancellation.request() }
+        if progress.isCancelled { stop.request() }
     }
 
     // MARK: - From outside
 
-    /// The job is to stop. Asking again changes nothing.
+    /// A user cancels the job. Repeating it changes nothing.
     func cancel() async {
-        guard !cancellation.isRequested else { return }
+        guard !stop.isRequested, !isCancelNoted else { return }
+        isCancelNoted = true
         let running = progress.phases.last.flatMap { $0.end == nil ? $0.phase : nil }
-        await note("Cancel requested" + (running.map { "; stopping \(engineName) \($0.command)" } ?? ""))
-        cancellation.request()
-        // At once: this process may end before the phase does.
+        await note("Cancel requested" + (running.map { "; stopping \(engineName) \($0.displayName)" } ?? ""))
+        stop.request()
+        // Immediately: this process may end before the phase does.
         do { try record { $0.isCancelled = true } } catch {
-            logger.warning("the cancel could not be written: \(error)")
+            logger.warning("couldn't record the cancel: \(error)")
         }
     }
 
-    /// The engine of a cancelled job is not to be waited for. Asking again changes nothing.
-    func kill() async {
+    /// A user does not want to wait until the engine of a canceled job exits. Repeating it changes nothing.
+    func force() async {
         await cancel()
-        equipment?.stopper.kill()
+        stop.force()
     }
 
-    /// Trellis does not count the lease as ours any more. What runs goes on; nothing further begins.
-    func loseLease() {
+    /// The lease was lost. Running phases continue; no new phase starts.
+    func markLeaseLost() {
         guard !isLeaseLost, !progress.done.contains(.report) else { return }
         isLeaseLost = true
-        logger.warning("Trellis does not count this lease as ours any more")
+        logger.warning("lease lost")
     }
 
     // MARK: - The script
@@ -114,7 +117,7 @@ actor JobRunner {
     /// Returns when the job is done with, or let go of.
     func run() async {
         do {
-            if order == nil { try await takeUp() }
+            if order == nil { try await resume() }
             while true {
                 noticeRequests()
                 guard let step = JobSteps.next(after: progress) else { return }
@@ -122,34 +125,34 @@ actor JobRunner {
                 try await take(step)
             }
         } catch is CancellationError {
-            await equipment?.log.letGo()
-            logger.info("let go of the job; it will be taken up at the next start")
+            await services?.log.detach()
+            logger.info("detached from the job; the next start resumes it")
         } catch {
-            logger.error("the job can't go on here: \(error)")
+            logger.error("can't continue the job: \(error)")
         }
     }
 
     private func take(_ step: JobStep) async throws {
-        let isWindDown = JobSteps.windDown.contains(step)
+        let isCleanup = JobSteps.cleanupSteps.contains(step)
         do {
             try await perform(step)
             try record { $0.done.insert(step) }
-        } catch let error as Abandoned {
-            logger.notice("the job is not ours to start: \(error.sentence)")
+        } catch let error as LeaseNotHeld {
+            logger.notice("the lease is not ours: \(error.sentence)")
             try record { $0.isCancelled = true }
         } catch is CancellationError {
-            guard cancellation.isRequested, !isWindDown, !Task.isCancelled else { throw CancellationError() }
+            guard stop.isRequested, !isCleanup, !Task.isCancelled else { throw CancellationError() }
             try record { $0.isCancelled = true }
-        } catch let error as TrellisCallError where error.isLeaseLost && !isWindDown {
+        } catch let error as TrellisCallError where error.isLeaseLost && !isCleanup {
             try record { $0.leaseLost = error.sentence }
         } catch {
-            if cancellation.isRequested, !isWindDown { return try record { $0.isCancelled = true } }
-            let sentence = mask(error is Failure ? "\(error)" : relative("\(error)"))
+            if stop.isRequested, !isCleanup { return try record { $0.isCancelled = true } }
+            let sentence = mask(error is JobError ? "\(error)" : relative("\(error)"))
             logger.warning("step \(step.rawValue): \(sentence)")
             await note(sentence)
             try record { progress in
                 progress.failure = progress.failure ?? sentence
-                if isWindDown { progress.done.insert(step) }
+                if isCleanup { progress.done.insert(step) }
             }
         }
     }
@@ -159,9 +162,9 @@ actor JobRunner {
         case .start: try await start()
         case .lock: try await lock()
         case .fetchState: try await fetchState()
-        case .judge: try judge()
+        case .checkPlan: try checkPlan()
         case .prepare: try await prepare()
-        case .initialise: try await initialise()
+        case .initialize: try await initialize()
         case .readBackend: try await readBackend()
         case .pullBefore: try await pull(.pullBefore)
         case .plan: try await run(.plan)
@@ -171,7 +174,7 @@ actor JobRunner {
         case .uploadPlan: try await uploadPlan()
         case .confirm: try await confirm()
         case .apply: try await apply()
-        case .settleState: try await settleState()
+        case .storeFinalState: try await storeFinalState()
         case .pullAfter: try await pull(.pullAfter)
         case .collect: try await collect()
         case .unlock: try await unlock()
@@ -181,30 +184,30 @@ actor JobRunner {
     }
 
     private func noticeRequests() {
-        if cancellation.isRequested { progress.isCancelled = true }
-        if isLeaseLost, progress.leaseLost == nil { progress.leaseLost = "Trellis took it away." }
+        if stop.isRequested { progress.isCancelled = true }
+        if isLeaseLost, progress.leaseLost == nil { progress.leaseLost = "Trellis revoked it." }
     }
 
-    /// What a new process must have again before it goes on: the secrets, the log, the vine's folder.
-    private func takeUp() async throws {
+    /// Restores what a new process needs: secrets, log, vine folder.
+    private func resume() async throws {
         do {
-            order = try await untilAnswered("asking what the job is") { try await self.host.trellis.work(self.lease) }
+            order = try await retryUntilAnswered("requesting the job") { try await self.host.trellis.work(self.lease) }
         } catch let error as TrellisCallError {
-            // Given up on while we were away. What runs is watched to its end, and its state is saved.
+            // The job was given up meanwhile. Wait for the engine and save its state.
             progress.leaseLost = error.sentence
         }
         guard progress.done.contains(.start) else { return }
-        var backoff = Backoff(ambient: host.ambient)
-        while equipment == nil {
-            do { try await openEquipment() } catch let error where !(error is CancellationError) {
+        var backoff = Backoff(dependencies: host.ambient)
+        while services == nil {
+            do { try await openServices() } catch let error where !(error is CancellationError) {
                 // The engine may be running: there is nothing to do but to try again.
-                logger.error("the job's log can't be opened: \(error)")
-                try await host.pacing.pause(backoff.next())
+                logger.error("couldn't open the job's log: \(error)")
+                try await host.sleeper.sleep(backoff.next())
             }
         }
         guard progress.done.contains(.prepare) else { return }
         vineLock = try? FileLock.take("\(host.runRoot)/.locks/\(progress.vine)")
-        if vineLock == nil { logger.warning("the vine's folder can't be locked; it is left alone at the end") }
+        if vineLock == nil { logger.warning("the vine's folder can't be locked; it is not cleaned up at the end") }
     }
 
     // MARK: - What every step uses
@@ -217,15 +220,15 @@ actor JobRunner {
             try progress.save(folder.progress, durably: durably)
             isUnsaved = false
         } catch  where !durably {
-            // A full disk must not end the job's care: it is known here, and saved with the next change. A Tendril that
-            // is killed before repeats a step, which is no harm.
+            // A full disk must not end the job: keep the progress in memory and save it with the next change. A Tendril
+            // that is killed before repeats a step, which is no harm.
             isUnsaved = true
-            logger.warning("the progress could not be written: \(error)")
+            logger.warning("couldn't save the progress: \(error)")
         }
     }
 
-    func openEquipment() async throws {
-        guard equipment == nil else { return }
+    func openServices() async throws {
+        guard services == nil else { return }
         if let order, Files.kind(of: folder.keptSecrets) == nil {
             do { try KeptSecrets.save(order.secrets, in: folder) } catch {
                 // Only a Tendril that is restarted after the engine's end would miss it: then the log stays here.
@@ -233,16 +236,16 @@ actor JobRunner {
             }
         }
         let secrets = order?.secrets ?? KeptSecrets.load(from: folder)
-        equipment = try await host.equipment.open(lease, secrets: secrets, in: folder)
+        services = try await host.services.open(lease, secrets: secrets, in: folder)
     }
 
-    func note(_ text: String) async { await equipment?.log.note(text) }
+    func note(_ text: String) async { await services?.log.note(text) }
 
     func mask(_ text: String) -> String { masker.mask(text) }
 
     /// Takes the job's secrets out of what leaves this machine; lets nothing through if they aren't known.
     var masker: any TextMasking {
-        equipment?.masker ?? order.map { Masker(secrets: $0.secrets.texts) } ?? WithholdingMasker()
+        services?.masker ?? order.map { Masker(secrets: $0.secrets.maskedTexts) } ?? WithholdingMasker()
     }
 
     /// `text` without the folders of this Tendril: what lies in them is named as the vine's author knows it.
@@ -262,17 +265,17 @@ actor JobRunner {
 
     private nonisolated var workspaceFolder: String { Workspace(runRoot: host.runRoot, vine: vine).folder }
 
-    /// The order, for steps that can't do without.
+    /// The order, for steps that need it.
     func requireOrder() throws -> ClaimResponse {
-        guard let order else { throw Failure(description: "Trellis no longer tells what this job is.") }
+        guard let order else { throw JobError(description: "Trellis no longer provides this job.") }
         return order
     }
 
-    /// Makes a call to Trellis again and again until it answers, yes or no.
-    func untilAnswered<Result: Sendable>(
+    /// Retries a call until Trellis accepts or refuses it.
+    func retryUntilAnswered<Result: Sendable>(
         _ what: String, onWait: (@Sendable () async -> Void)? = nil, _ call: @Sendable () async throws -> Result
     ) async throws -> Result {
-        var backoff = Backoff(ambient: host.ambient)
+        var backoff = Backoff(dependencies: host.ambient)
         var hasWaited = false
         while true {
             do {
@@ -281,7 +284,7 @@ actor JobRunner {
                 logger.warning("\(what): \(error)")
                 if !hasWaited { await onWait?() }
                 hasWaited = true
-                try await host.pacing.pause(backoff.next())
+                try await host.sleeper.sleep(backoff.next())
             }
         }
     }

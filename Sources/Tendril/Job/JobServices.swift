@@ -1,15 +1,16 @@
 import Domain
 import Wire
 
-/// Runs phases, each at most once in the life of its job.
+/// Runs phases, each at most once per job.
 protocol PhaseRunning: Sendable {
     /// Runs `command` to its end. Where an earlier Tendril began the phase: waits for that run's end, or returns the
     /// one that was recorded; a phase that has begun is never begun again.
     ///
-    /// Cancelling the task leaves the engine alone, and throws `CancellationError`.
+    /// Once `stop` is requested, the engine is stopped in stages (``StopEscalation``), each taken once, also after a
+    /// restart of the Tendril. Canceling the task leaves the engine alone, and throws `CancellationError`.
     ///
-    /// - Throws: where the engine was not run.
-    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd
+    /// - Throws: if the engine was not run.
+    func run(_ command: PhaseCommand, in folder: JobFolder, stop: StopRequest) async throws -> PhaseEnd
 
     /// When the phase's engine ran; nil where that is not recorded.
     func span(of phase: String, in folder: JobFolder) async -> PhaseSpan?
@@ -26,22 +27,12 @@ extension PhaseRunning {
     func span(of phase: String, in folder: JobFolder) async -> PhaseSpan? { nil }
 }
 
-/// Ends whatever phase of the job is running.
-protocol Stopper: Sendable {
-    /// One SIGINT, much later a second, last SIGKILL: for the phase that runs now, each once, also where a job that
-    /// was taken up again is asked once more. Returns at once.
-    func stop()
-
-    /// SIGKILL at once, for the phase that runs now. Returns at once; asking again changes nothing.
-    func kill()
-}
-
 /// The job's log.
 protocol JobLogging: Sendable {
     /// Appends a SYSTEM line. It stands in the capture when this returns.
     func note(_ text: String) async
 
-    /// Ships all that was captured, however long that takes, and says how the log ends. Nothing is noted afterwards.
+    /// Ships the whole capture, however long it takes, and returns the closing. No SYSTEM lines may follow.
     /// Called again by a Tendril that was restarted in between.
     func finish() async -> LogClosingMessage
 
@@ -49,9 +40,9 @@ protocol JobLogging: Sendable {
     func resend() async -> LogClosingMessage?
 
     /// Stops shipping, for good in this process: the job runs on without it.
-    func letGo() async
+    func detach() async
 
-    /// What an apply began and did not finish, by its own words; masked.
+    /// Unfinished resources of an apply; masked.
     func unfinished() async -> [String]
 
     /// What the engine said was wrong, masked; errors only from `start` on.
@@ -62,7 +53,7 @@ extension JobLogging {
     func resend() async -> LogClosingMessage? { nil }
     func unfinished() async -> [String] { [] }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
-    func letGo() async {}
+    func detach() async {}
 }
 
 /// Takes secrets out of text.
@@ -76,10 +67,9 @@ extension TextMasking {
     func mask(_ value: JSONValue) -> JSONValue { value.mapStrings { mask($0) } }
 }
 
-/// What one job needs around its engine.
+/// The services of one job.
 struct JobServices: Sendable {
     var phases: any PhaseRunning
-    var stopper: any Stopper
     var log: any JobLogging
     var masker: any TextMasking
 }
@@ -88,7 +78,7 @@ struct JobServices: Sendable {
 protocol JobServicesFactory: Sendable {
     /// Opens the log of the job in its folder, which is there, and begins to ship it.
     ///
-    /// `secrets` is nil where Trellis does not tell them any more (the lease was lost while this Tendril was away):
+    /// `secrets` is nil if Trellis no longer provides them (the lease was lost while this Tendril was away):
     /// then nothing that was captured may leave this machine.
     func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices
 }

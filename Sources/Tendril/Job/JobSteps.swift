@@ -6,12 +6,12 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     case start
     case lock
     case fetchState
-    /// Is the plan still good for the state?
-    case judge
+    /// Checks that the plan matches the state.
+    case checkPlan = "judge"
     /// The working folder: sources or the saved plan's files, the state, the variables.
     case prepare
-    case initialise
-    /// Who keeps the state?
+    case initialize = "initialise"
+    /// Finds out which backend stores the state.
     case readBackend
     case pullBefore
     case plan
@@ -19,12 +19,12 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     case readPlan
     case packPlan
     case uploadPlan
-    /// Trellis still wants the job, and this Tendril still has it: asked once more before anything is changed.
+    /// Confirms with Trellis once more before the first change.
     case confirm
     case apply
 
-    // From here on: whatever happened before, this is done.
-    case settleState
+    // The following steps always run.
+    case storeFinalState = "settleState"
     case pullAfter
     case collect
     case unlock
@@ -34,7 +34,7 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     /// The engine's phase that the step is.
     var phase: Phase? {
         switch self {
-        case .initialise: .initialise
+        case .initialize: .initialize
         case .pullBefore: .pullBefore
         case .plan: .plan
         case .show: .show
@@ -45,31 +45,31 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     }
 }
 
-/// What a job does, in which order, and what is left of it once it is stopped. Pure: it looks at nothing but the
+/// The steps of a job, in order, and which remain after a stop. Pure: depends only on the
 /// progress, so a Tendril that was restarted decides as the one before would have.
 enum JobSteps {
-    static let windDown: [JobStep] = [.settleState, .pullAfter, .collect, .unlock, .report, .cleanUp]
+    static let cleanupSteps: [JobStep] = [.storeFinalState, .pullAfter, .collect, .unlock, .report, .cleanUp]
 
     static func steps(for type: JobType) -> [JobStep] {
         let work: [JobStep] =
             switch type {
             case .plan:
                 [
-                    .start, .lock, .fetchState, .prepare, .initialise, .readBackend, .pullBefore, .plan, .show,
+                    .start, .lock, .fetchState, .prepare, .initialize, .readBackend, .pullBefore, .plan, .show,
                     .readPlan, .packPlan, .uploadPlan,
                 ]
             case .deploy:
                 [
-                    .start, .lock, .fetchState, .judge, .prepare, .initialise, .readBackend, .pullBefore, .confirm,
+                    .start, .lock, .fetchState, .checkPlan, .prepare, .initialize, .readBackend, .pullBefore, .confirm,
                     .apply,
                 ]
             case .destroy:
                 [
-                    .start, .lock, .fetchState, .prepare, .initialise, .readBackend, .pullBefore, .plan, .show,
+                    .start, .lock, .fetchState, .prepare, .initialize, .readBackend, .pullBefore, .plan, .show,
                     .readPlan, .confirm, .apply,
                 ]
             }
-        return work + windDown
+        return work + cleanupSteps
     }
 
     /// The step to take now; nil when the job is done with.
@@ -80,11 +80,11 @@ enum JobSteps {
     private static func isDue(_ step: JobStep, _ progress: JobProgress) -> Bool {
         let applied = progress.mark(of: .apply)
         if let phase = step.phase, let mark = progress.mark(of: phase) {
-            // Begun: its end is waited for, whatever else has happened.
+            // Started phases are always awaited.
             return mark.end == nil
         }
         switch step {
-        case .settleState: return applied != nil && progress.backend == nil
+        case .storeFinalState: return applied != nil && progress.backend == nil
         case .pullAfter:
             guard let applied, progress.backend != nil else { return false }
             return !progress.isCancelled && progress.leaseLost == nil && !applied.isUnknown
@@ -96,7 +96,7 @@ enum JobSteps {
         }
     }
 
-    /// What a Tendril that takes the job up again must ask anew.
+    /// Resets steps that a resumed job must repeat.
     static func resumed(_ progress: JobProgress) -> JobProgress {
         var progress = progress
         if progress.mark(of: .apply) == nil { progress.done.remove(.confirm) }

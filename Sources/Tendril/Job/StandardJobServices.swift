@@ -2,15 +2,15 @@ import Domain
 import SystemCalls
 import Wire
 
-/// The equipment of a real job: supervisors, capture files and the shipper.
-@Sendable func makeEquipment(
+/// The services of a real job: supervisors, captures, shipper.
+@Sendable func makeJobServices(
     _ trellis: any TrellisClient, _ configuration: TendrilConfiguration, _ clock: ServerClock
 ) -> any JobServicesFactory {
     StandardJobServices(
         trellis: trellis, clock: clock, token: configuration.token,
         timing: StopEscalation.Timing(
             secondInterrupt: configuration.secondInterruptAfter, kill: configuration.killAfter),
-        bound: CaptureLimit(bytes: configuration.unshippedLimit))
+        limit: CaptureLimit(bytes: configuration.unshippedLimit))
 }
 
 struct StandardJobServices: JobServicesFactory {
@@ -19,36 +19,31 @@ struct StandardJobServices: JobServicesFactory {
     /// The Tendril's: the seal of the SYSTEM lines comes from it.
     var token: String
     var timing: StopEscalation.Timing
-    var bound = CaptureLimit()
+    var limit = CaptureLimit()
 
     func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
         let log = JobLog(
-            folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
+            folder: folder, epoch: lease.epoch, secrets: secrets?.maskedTexts ?? [],
             seal: SystemSeal(token: token, lease: lease),
-            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), bound: bound)
-        let stop = StopRequest()
-        // Without the secrets nothing can be masked: what was captured stays on this machine.
+            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), limit: limit)
+        // Without secrets, nothing can be masked, so the capture stays on this machine.
         guard secrets != nil else {
             let silent = WithheldLog(log: log)
             return JobServices(
-                phases: StoppablePhaseRunner(stop: stop, timing: timing, log: log), stopper: stop, log: silent,
-                masker: WithholdingMasker())
+                phases: StoppablePhaseRunner(timing: timing, log: log), log: silent, masker: WithholdingMasker())
         }
         log.start()
         return JobServices(
-            phases: StoppablePhaseRunner(stop: stop, timing: timing, log: log), stopper: stop,
-            log: ShippedLog(log: log),
-            masker: log.masker)
+            phases: StoppablePhaseRunner(timing: timing, log: log), log: ShippedLog(log: log), masker: log.masker)
     }
 }
 
-/// Phases that end when the job is to stop.
+/// Runs phases under supervisors, and logs how they are stopped and what they left running.
 struct StoppablePhaseRunner: PhaseRunning {
-    var stop: StopRequest
     var timing: StopEscalation.Timing
     var log: JobLog
 
-    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
+    func run(_ command: PhaseCommand, in folder: JobFolder, stop: StopRequest) async throws -> PhaseEnd {
         let end = try await PhaseRunner().run(command, in: folder, stop: stop, timing: timing) { log.note($0) }
         let phase = folder.phase(command.name)
         let leftovers = phase.leftBehind()
@@ -65,7 +60,7 @@ struct StoppablePhaseRunner: PhaseRunning {
     }
 }
 
-/// The log of a job whose secrets nobody tells any more.
+/// The log of a job whose secrets are no longer available.
 struct WithheldLog: JobLogging {
     var log: JobLog
 
@@ -76,16 +71,11 @@ struct WithheldLog: JobLogging {
     }
 }
 
-/// Lets nothing through.
+/// Withholds all text.
 struct WithholdingMasker: TextMasking {
-    func mask(_ text: String) -> String { "(withheld: the job's secrets are not known any more)" }
+    func mask(_ text: String) -> String { "(withheld: the job's secrets are no longer available)" }
 
     func mask(_ value: JSONValue) -> JSONValue { .object([:]) }
-}
-
-extension StopRequest: Stopper {
-    func stop() { make() }
-    func kill() { forceIt() }
 }
 
 /// The log of a job, as the runner sees it.
@@ -96,44 +86,8 @@ struct ShippedLog: JobLogging {
     func finish() async -> LogClosingMessage { await log.finish() }
     func resend() async -> LogClosingMessage? { await log.resend() }
     func unfinished() async -> [String] { await log.unfinished() }
-    func letGo() async { await log.stop() }
+    func detach() async { await log.stop() }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         await log.diagnostics(errorsFrom: start)
-    }
-}
-
-/// One job's log, on its way to Trellis.
-struct HTTPLogSink: LogSink {
-    var job: JobID
-    var trellis: any TrellisClient
-    var clock: ServerClock
-
-    func append(_ logs: AppendLogsRequest) async throws -> LogCursorResponse {
-        try await judged { try await trellis.append(job, onServerTime(logs)) }
-    }
-
-    func cursor(epoch: Int) async throws -> LogCursorResponse {
-        try await judged { try await trellis.cursor(job, epoch: epoch) }
-    }
-
-    /// Times are told on Trellis' clock. They don't count for an append's identity, so a retry may differ in them.
-    private func onServerTime(_ logs: AppendLogsRequest) -> AppendLogsRequest {
-        let offset = clock.offset
-        guard offset != 0 else { return logs }
-        var logs = logs
-        for index in logs.chunks.indices {
-            logs.chunks[index].times = logs.chunks[index].times?.map { $0.count == 2 ? [$0[0], $0[1] + offset] : $0 }
-        }
-        return logs
-    }
-
-    /// Tells what is worth another try from what is not.
-    private func judged<Value>(_ call: () async throws -> Value) async throws -> Value {
-        do {
-            return try await call()
-        } catch let error as TrellisCallError where !error.isTransient && !error.isUnauthorised {
-            if error.isLeaseLost { throw LogSinkError.leaseLost }
-            throw error.isConflict ? LogSinkError.diverged(error.sentence) : LogSinkError.refused(error.sentence)
-        }
     }
 }

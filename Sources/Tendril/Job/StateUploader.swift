@@ -3,12 +3,12 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// Brings the state file of a running engine to Trellis, version by version, and sees to it that the last one
+/// Uploads each version of a running engine's state file and makes sure that the last one
 /// arrives.
 actor StateUploader {
     /// How it all ended.
-    enum Settlement: Hashable, Sendable {
-        /// What stands in the file is stored, or there is none.
+    enum Result: Hashable, Sendable {
+        /// The file is stored, or does not exist.
         case stored
         /// It can't be stored, for this reason; the file must be kept.
         case unstored(path: String, reason: String)
@@ -18,7 +18,7 @@ actor StateUploader {
     private let vine: VineID
     private let lockID: String
     private let trellis: any TrellisClient
-    private let pacing: Sleeper
+    private let sleeper: Sleeper
     private let ambient: SystemDependencies
     /// Called with each version that Trellis took, and its SHA-256.
     private let stored: @Sendable (StatePosition, String) async -> Void
@@ -29,24 +29,24 @@ actor StateUploader {
 
     init(
         folder: String, vine: VineID, lockID: String, alreadyStored: String?, trellis: any TrellisClient,
-        pacing: Sleeper, ambient: SystemDependencies, stored: @escaping @Sendable (StatePosition, String) async -> Void
+        sleeper: Sleeper, ambient: SystemDependencies, stored: @escaping @Sendable (StatePosition, String) async -> Void
     ) {
         self.folder = folder
         self.vine = vine
         self.lockID = lockID
         lastStored = alreadyStored
         self.trellis = trellis
-        self.pacing = pacing
+        self.sleeper = sleeper
         self.ambient = ambient
         self.stored = stored
     }
 
     private var file: String { folder + "/terraform.tfstate" }
 
-    /// Ships each version that it finds, until the task is cancelled. What it can't ship now comes later: nothing
+    /// Uploads new versions until canceled. Failures are retried later: nothing
     /// here may disturb the engine.
     func watch() async {
-        var backoff = Backoff(limit: .seconds(30), ambient: ambient)
+        var backoff = Backoff(limit: .seconds(30), dependencies: ambient)
         while !Task.isCancelled {
             var wait = Duration.milliseconds(250)
             do {
@@ -56,31 +56,31 @@ actor StateUploader {
                 }
                 backoff.reset()
             } catch is CancellationError { return } catch { wait = backoff.next() }
-            do { try await pacing.pause(wait) } catch { return }
+            do { try await sleeper.sleep(wait) } catch { return }
         }
     }
 
-    /// After the engine has gone: stores what stands in the file, however long that takes.
+    /// After the engine has exited, stores the file, however long it takes.
     ///
     /// - Throws: `CancellationError`, and file problems.
-    func settle() async throws -> Settlement {
+    func settle() async throws -> Result {
         let path = newest()
         guard let data = try Files.read(path), !data.isEmpty else { return .stored }
         guard StateReader.position(of: data) != nil else {
-            // Killed while it wrote; what was stored last is the newest that can be read.
-            return .unstored(path: path, reason: "it is not a whole state file")
+            // Killed during a write; the last stored version is the newest readable one.
+            return .unstored(path: path, reason: "the state file is incomplete")
         }
-        var backoff = Backoff(limit: .seconds(30), ambient: ambient)
+        var backoff = Backoff(limit: .seconds(30), dependencies: ambient)
         while true {
             do {
-                // Also what was taken before: Trellis' database may have been restored from a backup since.
+                // Even if stored before: the database may have been restored from a backup.
                 _ = try await shipIfWhole(path, evenIfStored: true)
                 return .stored
             } catch let error as TrellisCallError {
                 guard error.isTransient || error.isUnauthorised || error.kind == .malformed else {
                     return .unstored(path: path, reason: error.sentence)
                 }
-                try await pacing.pause(backoff.next())
+                try await sleeper.sleep(backoff.next())
             }
         }
     }

@@ -45,7 +45,7 @@ struct Masker: Sendable {
         var stream = MaskingStream(self, length: text.utf8.count)
         var output: [UInt8] = []
         Array(text.utf8).withUnsafeBufferPointer { stream.take($0, into: &output) }
-        // The text is whole: what looks like the beginning of a secret at its end is none.
+        // The text is complete, so a partial match at its end is not a secret.
         stream.finish(hidingBeginnings: false, into: &output)
         return String(decoding: output, as: UTF8.self)
     }
@@ -67,7 +67,7 @@ struct MaskingStream: Sendable {
     /// The literal search; it rests while it isn't needed.
     private var literal = PatternAutomaton.root
     private var isLiteralActive: Bool
-    /// What was taken and not yet given out; its first byte is the stream's byte number `offset`.
+    /// Buffered input; its first byte is the stream's byte number `offset`.
     private var held: [UInt8] = []
     private var offset = 0
 
@@ -94,12 +94,12 @@ struct MaskingStream: Sendable {
                 }
             }
         }
-        give(upTo: decided, into: &output)
+        emit(upTo: decided, into: &output)
     }
 
     /// Nothing came for a while: gives out the lines that were held back because they end with what could be the
     /// beginning of a secret. It is hidden if it is long enough to mean something.
-    mutating func quiet(into output: inout [UInt8]) {
+    mutating func idle(into output: inout [UInt8]) {
         let end = offset + held.count
         guard !masker.isEmpty, !held.isEmpty else { return }
         if matcher.isAtRoot, literal == PatternAutomaton.root {
@@ -110,7 +110,7 @@ struct MaskingStream: Sendable {
             if let beginning { matcher.redactions.add(beginning) }
             matcher.redactions.show(upTo: place)
         }
-        give(upTo: decided, into: &output)
+        emit(upTo: decided, into: &output)
     }
 
     /// Nothing more comes.
@@ -126,7 +126,7 @@ struct MaskingStream: Sendable {
         }
         let depth = literalDepth
         if hidingBeginnings, depth >= SecretPatterns.minimumLength { matcher.redactions.add(end - depth..<end) }
-        give(upTo: end, into: &output)
+        emit(upTo: end, into: &output)
     }
 
     // MARK: - Reading
@@ -195,9 +195,40 @@ struct MaskingStream: Sendable {
         return max(min(symbols ?? end, pending, end - literalDepth), matcher.redactions.floor)
     }
 
-    private mutating func give(upTo limit: Int, into output: inout [UInt8]) {
-        let done = matcher.redactions.give(held, from: offset, upTo: limit, into: &output)
+    private mutating func emit(upTo limit: Int, into output: inout [UInt8]) {
+        let done = matcher.redactions.emit(held, from: offset, upTo: limit, into: &output)
         if done == held.count { held.removeAll(keepingCapacity: true) } else { held.removeFirst(done) }
         offset += done
     }
+}
+
+extension Masker: TextMasking {
+    /// `value` with every secret hidden: in strings and names, and numbers that are secret in any notation.
+    func mask(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .null, .bool: return value
+        case .integer(let number): return hides(number: String(number)) ? .string(Self.replacement) : value
+        case .number(let number): return hides(number: "\(number)") ? .string(Self.replacement) : value
+        case .string(let text): return .string(mask(text))
+        case .array(let items): return .array(items.map { mask($0) })
+        case .object(let members):
+            var masked: [String: JSONValue] = [:]
+            for (name, member) in members.sorted(by: { $0.key < $1.key }) {
+                // Two names may become one; neither member is lost.
+                var shown = mask(name)
+                var number = 2
+                while masked[shown] != nil {
+                    shown = "\(mask(name)) \(number)"
+                    number += 1
+                }
+                masked[shown] = mask(member)
+            }
+            return .object(masked)
+        }
+    }
+}
+
+extension VineSecrets {
+    /// Every text to mask. What is shorter than ``VineSecrets/minimumLength`` can't be masked.
+    var maskedTexts: [String] { leaves.map(\.text) }
 }

@@ -1,4 +1,4 @@
-/// Aho and Corasick's automaton over bytes: all patterns are sought at once, in one pass.
+/// Aho and Corasick's automaton over bytes: finds all patterns in one pass.
 ///
 /// States are numbered by depth, the children of one state in a row, so a state needs no table of its own: only the
 /// root and the states next to it, where ordinary text spends its time, have all 256 transitions written out.
@@ -37,7 +37,7 @@ struct PatternAutomaton: Sendable {
     init(sorted patterns: [[UInt8]]) {
         let parents = build(sorted: patterns)
         writeOutDense()
-        // A fallback lies less deep than its state, so going by depth all that is needed is there.
+        // A fallback is shallower than its state, so processing by depth works.
         for state in parents.indices where nodes[state].depth > 1 {
             let origin = nodes[Int(parents[state])].fallback
             let byte = nodes[state].byte
@@ -48,7 +48,7 @@ struct PatternAutomaton: Sendable {
         }
     }
 
-    /// There is nothing to seek.
+    /// There are no patterns.
     var isEmpty: Bool { denseCount == 1 }
 
     /// Makes the trie level by level: all patterns that share a prefix stand in a row.

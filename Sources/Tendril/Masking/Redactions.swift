@@ -47,7 +47,7 @@ struct Redactions: Sendable {
     ///
     /// - Parameter held: the stream from byte number `offset` on.
     /// - Returns: how many bytes of `held` are done with.
-    mutating func give(
+    mutating func emit(
         _ held: [UInt8], from offset: Int, upTo limit: Int, into output: inout [UInt8]
     ) -> Int {
         var given = offset

@@ -6,7 +6,7 @@ import Foundation
 /// Of each secret: the whole, each of its lines (Terraform indents, frames and prefixes text of several lines), what
 /// it holds if it is a document (``SecretDocument``), and the base64 of all that.
 struct SecretPatterns: Sendable {
-    /// Shorter ones would hide half of an ordinary log.
+    /// Shorter patterns would mask ordinary text.
     static let minimumLength = VineSecrets.minimumLength
     /// A skeleton with fewer symbols says too little; such a secret is looked for literally.
     static let shortestSkeleton = 5
@@ -157,7 +157,7 @@ struct SecretPatterns: Sendable {
             }
         }
         forms.insert(text.replacing("'", with: "'\\''"))
-        // What is left as it is: RFC 3986's unreserved characters, and what JavaScript's encodeURIComponent and
+        // Unescaped characters: RFC 3986's unreserved set, and what JavaScript's encodeURIComponent and
         // Go's url.PathEscape leave beside them.
         for kept in ["-._~", "-._~!'()*", "-._~$&+:=@"] {
             let escaped = percentEncoded(text, keeping: Set(kept.utf8))

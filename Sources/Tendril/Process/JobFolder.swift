@@ -2,9 +2,9 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// Where everything about one job's run stands: what was captured, in which order, and the phases.
+/// The folder of one job: captures, order file, phases.
 ///
-/// It belongs to the owner alone: captured output and commands hold secrets in clear.
+/// It belongs to the owner alone: captures and commands contain secrets in plain text.
 struct JobFolder: Hashable, Sendable {
     /// Absolute.
     let path: String
@@ -28,7 +28,7 @@ struct JobFolder: Hashable, Sendable {
     /// What was observed, when and in which order: ``OrderRecord`` after ``OrderRecord``.
     var order: String { path + "/order" }
 
-    /// What of it was given up: ``CaptureGaps``.
+    /// Dropped parts: ``CaptureGaps``.
     var gaps: String { path + "/gaps.json" }
 
     var phases: String { path + "/phases" }

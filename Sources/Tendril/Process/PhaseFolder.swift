@@ -17,11 +17,11 @@ struct PhaseFolder: Hashable, Sendable {
     var control: String { path + "/control" }
     /// Locked for as long as the supervisor lives.
     var alive: String { path + "/alive" }
-    /// What the supervisor had to say.
+    /// The supervisor's own output.
     var supervisorLog: String { path + "/supervisor.log" }
     /// Which processes the engine left behind: ``Leftover``s.
     var leftovers: String { path + "/leftovers.json" }
-    /// The steps of a cancel that were taken: ``StopJournal``.
+    /// The recorded stages of a stop: ``StopJournal``.
     var stop: String { path + "/stop" }
 
     func create() throws {
@@ -29,16 +29,16 @@ struct PhaseFolder: Hashable, Sendable {
         try Posix.makeFIFO(control)
     }
 
-    /// From here on the phase is never begun again.
+    /// Once this is true, the phase never starts again.
     var hasBegun: Bool { Posix.exists(started) }
 
-    /// It has not begun, and nobody is about to begin it.
+    /// Not started, and no process is about to start it.
     func isUntouched() throws -> Bool {
         guard Posix.exists(alive) else { return true }
         return try OpenFile(alive, .append).lock(wait: false) && !hasBegun
     }
 
-    /// How it ended; nil where that is not known (yet).
+    /// How it ended; nil if unknown.
     func end() throws -> PhaseExit? { try Self.read(PhaseExit.self, exit) }
 
     /// Who runs it; nil where nobody does yet.
@@ -60,7 +60,7 @@ struct PhaseFolder: Hashable, Sendable {
 /// `started.json`: who runs the phase.
 struct PhaseStart: Codable, Hashable, Sendable {
     var supervisor: ProcessIdentity
-    /// nil while it is about to be started; also, for ever, where the supervisor died just then.
+    /// nil until the engine starts, or if the supervisor died before that.
     var engine: ProcessIdentity?
     /// When the engine's executable had taken over; milliseconds since 1970.
     var execAt: Int64?
@@ -86,5 +86,58 @@ struct PhaseExit: Codable, Hashable, Sendable {
         if let code { return .exited(code: code) }
         if let signal { return .signaled(signal) }
         return .unknown
+    }
+}
+
+/// One run of the engine: what to execute, where, and with which environment.
+struct PhaseCommand: Codable, Hashable, Sendable {
+    /// `init`, `plan`, `show`, `apply`: unique within the job.
+    var name: String
+    /// Absolute path of the executable.
+    var executable: String
+    /// Without the executable itself.
+    var arguments: [String]
+    /// Absolute path.
+    var workingDirectory: String
+    /// The whole environment; nothing is inherited.
+    var environment: [String: String]
+    /// Where stdout goes instead of the log (`show -json`); nil for the log.
+    var stdoutFile: String?
+    /// As whom it runs; nil for the supervisor's own user.
+    var user: EngineUser? = nil
+}
+
+/// How a phase ended.
+enum PhaseEnd: Hashable, Sendable {
+    case exited(code: Int)
+    case signaled(Int)
+    /// The process is gone and left no exit status: a reboot, or a killed supervisor.
+    case unknown
+
+    init(_ status: ExitStatus) {
+        switch status {
+        case .exited(let code): self = .exited(code: code)
+        case .signaled(let signal): self = .signaled(signal)
+        }
+    }
+
+    var succeeded: Bool { self == .exited(code: 0) }
+}
+
+/// Why a phase could not be run.
+enum PhaseError: Error, CustomStringConvertible {
+    case alreadyStarted(String)
+    /// The supervisor ended before the phase started; the engine did not run.
+    case supervisorFailed(phase: String, output: String)
+    /// The stop was requested before the phase started; the engine did not run.
+    case stopped(phase: String)
+
+    var description: String {
+        switch self {
+        case .alreadyStarted(let phase): "The phase \(phase) has already started; phases never run twice."
+        case .supervisorFailed(let phase, let output):
+            "The phase \(phase) failed to start under its supervisor: \(output)"
+        case .stopped(let phase): "The phase \(phase) was not started: a stop was requested."
+        }
     }
 }

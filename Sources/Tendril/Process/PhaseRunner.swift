@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import SystemCalls
 
-/// Runs phases under supervisors, and finds them again after a restart.
+/// Runs phases under supervisors and reattaches after a restart.
 struct PhaseRunner: Sendable {
     /// This executable, which is the supervisor too.
     private let executable: String
@@ -13,8 +13,8 @@ struct PhaseRunner: Sendable {
 
     /// Runs `command` to its end, or waits for the end of the run that an earlier Tendril began.
     ///
-    /// A phase whose run has begun is never begun again: where the end can't be known, it is `.unknown`. Then, too,
-    /// nothing of the engine is left when this returns. Cancelling the task leaves the engine and its supervisor alone.
+    /// A started phase never starts again. If its end is unknown, the result is `.unknown`. In that case, nothing of
+    /// the engine is left when this returns. Canceling the task does not affect the engine or its supervisor.
     ///
     /// - Throws: ``PhaseError`` or ``PosixError`` where the engine was not run; `CancellationError`.
     func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
@@ -25,9 +25,9 @@ struct PhaseRunner: Sendable {
         let lock = try await supervise(command, phase, in: folder)
         if let end = try phase.end() { return end.phaseEnd }
         guard phase.hasBegun else {
-            let said = try SmallFile.read(phase.supervisorLog).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            let output = try SmallFile.read(phase.supervisorLog).map { String(decoding: $0, as: UTF8.self) } ?? ""
             throw PhaseError.supervisorFailed(
-                phase: phase.name, said: said.trimmingCharacters(in: .whitespacesAndNewlines))
+                phase: phase.name, output: output.trimmingCharacters(in: .whitespacesAndNewlines))
         }
         return try await followOrphan(phase, in: folder, holding: lock)
     }
@@ -55,7 +55,7 @@ struct PhaseRunner: Sendable {
     private func startUnlessBegun(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) throws
         -> ChildProcess?
     {
-        // A supervisor holds this lock from before it starts until it is gone, however it goes: the opening is
+        // The supervisor holds this lock from before its start until it exits: the file description is
         // shared with it, and ours ends with this function.
         let lock = try OpenFile(phase.alive, .append)
         guard try lock.lock(wait: false), !phase.hasBegun, try phase.end() == nil else { return nil }
@@ -66,7 +66,7 @@ struct PhaseRunner: Sendable {
     // MARK: - Without a supervisor
 
     /// The supervisor was killed. Its engine may live on: do what the supervisor would have done until it is gone.
-    /// Nobody will ever know how it ended.
+    /// The exit status is lost.
     private func followOrphan(_ phase: PhaseFolder, in folder: JobFolder, holding lock: OpenFile) async throws
         -> PhaseEnd
     {
@@ -74,15 +74,15 @@ struct PhaseRunner: Sendable {
         var recorder = try CaptureRecorder(folder)
         if let engine = try phase.start()?.engine {
             var lastOutput = Posix.uptimeMilliseconds()
-            var owesQuiet = false
+            var idleMarkPending = false
             while engine.isAlive {
-                // A full disk must not end the watch; what was not recorded is at the next turn.
+                // A full disk must not end the loop; the next iteration records the rest.
                 if (try? recorder.record(at: now())) == true {
                     lastOutput = Posix.uptimeMilliseconds()
-                    owesQuiet = true
-                } else if owesQuiet, Posix.uptimeMilliseconds() >= lastOutput + Supervisor.quiet {
-                    try? recorder.recordQuiet(at: now())
-                    owesQuiet = false
+                    idleMarkPending = true
+                } else if idleMarkPending, Posix.uptimeMilliseconds() >= lastOutput + Supervisor.idle {
+                    try? recorder.recordIdle(at: now())
+                    idleMarkPending = false
                 }
                 try await Task.sleep(for: .milliseconds(50))
             }
@@ -96,7 +96,7 @@ struct PhaseRunner: Sendable {
             if !leftovers.isEmpty { try? PhaseFolder.write(leftovers, to: phase.leftovers, durably: false) }
         }
         _ = try? recorder.record(at: now())
-        try? recorder.recordQuiet(at: now())
+        try? recorder.recordIdle(at: now())
         return .unknown
     }
 
@@ -104,7 +104,7 @@ struct PhaseRunner: Sendable {
 
     /// Passes `signal` on to the phase's engine, through its supervisor where that lives.
     ///
-    /// - Returns: false where there is nothing (left) to stop.
+    /// - Returns: false if nothing is running.
     @discardableResult
     func send(_ signal: StopSignal, phase name: String, in folder: JobFolder) async -> Bool {
         let phase = folder.phase(name)

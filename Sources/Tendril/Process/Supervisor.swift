@@ -2,7 +2,7 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// Watches over one run of the engine, as a process of its own that outlives the Tendril.
+/// Supervises one engine run in a separate process that outlives the Tendril.
 ///
 /// Synchronous on purpose: it waits in `poll` for what the engine writes, for commands, and for the engine's end.
 final class Supervisor {
@@ -15,17 +15,17 @@ final class Supervisor {
     private var streams: [Int32: LogStream] = [:]
     private var recorder: CaptureRecorder
 
-    /// Records come at most this often, in milliseconds: a burst is one record.
+    /// The minimum interval between records, in milliseconds.
     private static let pace: Int64 = 1
-    /// How often to look where there is no inotify.
+    /// The poll interval without inotify.
     private static let pollInterval: Int64 = 50
-    /// After how much quiet an unfinished line shall be shown.
-    static let quiet: Int64 = 1000
+    /// The idle time after which an unfinished line is shown.
+    static let idle: Int64 = 1000
 
     init(folder: JobFolder, phase: PhaseFolder) throws {
         self.folder = folder
         self.phase = phase
-        guard !phase.hasBegun, try phase.end() == nil else { throw PhaseError.alreadyBegun(phase.name) }
+        guard !phase.hasBegun, try phase.end() == nil else { throw PhaseError.alreadyStarted(phase.name) }
         guard let text = try SmallFile.read(phase.command) else {
             throw PosixError("open", phase.command, code: 2)
         }
@@ -50,13 +50,13 @@ final class Supervisor {
             let engine = try startEngine()
             start.execAt = now().milliseconds
             start.engine = ProcessIdentity(pid: engine.pid)
-            // From here on nothing may stop the watch: errors are told, and the engine goes on.
+            // From here on, errors are only logged; the engine keeps running.
             attempt { try PhaseFolder.write(start, to: phase.started, durably: true) }
             end = watch(engine.pid)
         } catch let error as PosixError {
             end = .exited(code: error.isNotExecutable ? 126 : 127)
             attempt {
-                try tell("Can't run \(command.executable): \(error.call) \(error.path ?? "") failed: \(error.reason)")
+                try writeToStderr("Can't run \(command.executable): \(error.call) \(error.path ?? "") failed: \(error.reason)")
             }
         }
         finishRecording()
@@ -85,39 +85,39 @@ final class Supervisor {
 
     // MARK: - While the engine runs
 
-    /// Records what the engine writes and passes commands on, until it has ended and nothing of it is left.
+    /// Records what the engine writes and passes commands on, until it and its process group have ended.
     private func watch(_ pid: Int32) -> PhaseEnd {
         let ended = Self.awaitExit(of: pid)
         var lastOutput = Posix.uptimeMilliseconds()
-        var owesQuiet = false
+        var idleMarkPending = false
         var mayRecordAt: Int64 = 0
         while true {
             let time = Posix.uptimeMilliseconds()
             let paused = inotify != nil && mayRecordAt > time
             let deadlines: [Int64?] = [
-                paused ? mayRecordAt : nil, owesQuiet ? lastOutput + Self.quiet : nil,
+                paused ? mayRecordAt : nil, idleMarkPending ? lastOutput + Self.idle : nil,
                 inotify == nil ? time + Self.pollInterval : nil,
             ]
             let timeout = deadlines.compactMap { $0 }.min().map { $0 - time }
             let ready = Posix.wait(for: [ended, control, paused ? nil : inotify?.file], timeout: timeout)
             if ready[0] { break }
-            if ready[1] { obey(pid) }
+            if ready[1] { handleCommands(pid) }
             if ready[2] || inotify == nil {
                 if record() {
                     lastOutput = Posix.uptimeMilliseconds()
                     mayRecordAt = lastOutput + Self.pace
-                    owesQuiet = true
+                    idleMarkPending = true
                 }
-            } else if owesQuiet, Posix.uptimeMilliseconds() >= lastOutput + Self.quiet {
-                attempt { try recorder.recordQuiet(at: now()) }
-                owesQuiet = false
+            } else if idleMarkPending, Posix.uptimeMilliseconds() >= lastOutput + Self.idle {
+                attempt { try recorder.recordIdle(at: now()) }
+                idleMarkPending = false
             }
         }
         _ = record()
-        // The engine is a zombie, so its number is still its own, and its group's.
+        // The engine is a zombie, so its PID and group are not reused yet.
         Posix.send(.kill, toGroup: pid)
         let end = Posix.reap(pid).map(PhaseEnd.init) ?? .unknown
-        // SIGKILL takes a moment; until then what was left could still write.
+        // Wait: until SIGKILL takes effect, leftover processes may write.
         let limit = Posix.uptimeMilliseconds() + ProcessGroup.patience
         while ProcessGroup.isAlive(pid), Posix.uptimeMilliseconds() < limit { Posix.sleep(milliseconds: 1) }
         // What left the group, too: all that lost its parent is a child of this process.
@@ -131,7 +131,7 @@ final class Supervisor {
     /// A file that can be read once the child has ended.
     private static func awaitExit(of pid: Int32) -> OpenFile {
         guard let pipe = try? Posix.makePipe() else {
-            // Out of descriptors: wait here; order records come at the end.
+            // Out of file descriptors: wait here; records are written at the end.
             Posix.awaitExit(ofChild: pid)
             return OpenFile(adopting: 0, path: "/dev/null")
         }
@@ -143,7 +143,7 @@ final class Supervisor {
         return pipe.reader
     }
 
-    private func obey(_ pid: Int32) {
+    private func handleCommands(_ pid: Int32) {
         for order in String(decoding: control.readAvailable(), as: UTF8.self).split(separator: "\n") {
             switch StopSignal(rawValue: String(order)) {
             case .interrupt: Posix.send(.interrupt, to: pid)
@@ -163,11 +163,11 @@ final class Supervisor {
     /// The end of what the phase wrote, and of its unfinished line.
     private func finishRecording() {
         _ = record()
-        attempt { try recorder.recordQuiet(at: now()) }
+        attempt { try recorder.recordIdle(at: now()) }
     }
 
-    /// A line in the captured stderr, where the engine's own would stand.
-    private func tell(_ sentence: String) throws {
+    /// Writes a line to the captured stderr.
+    private func writeToStderr(_ sentence: String) throws {
         try OpenFile(folder.capture(of: .stderr), .append).append(Array("\(sentence)\n".utf8))
     }
 

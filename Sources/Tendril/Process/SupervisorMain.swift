@@ -5,7 +5,7 @@ public enum SupervisorMain {
     /// The name of the subcommand.
     public static let subcommand = "supervise"
 
-    /// Runs one phase to its end. Call it before anything else is set up: it must start fast, and it needs nothing.
+    /// Runs one phase to its end. Call it before anything else is set up: it must start fast and needs no setup.
     ///
     /// - Parameter arguments: what follows the subcommand: the job's folder and the phase's name.
     /// - Returns: the process's exit status; it says nothing about the engine's.
@@ -17,7 +17,7 @@ public enum SupervisorMain {
         Posix.becomeSubreaper()
         let folder = JobFolder(path: arguments[0])
         let phase = folder.phase(arguments[1])
-        // The one who started us holds the lock already and handed it down, so that nobody finds it free between.
+        // The parent passed on the held lock, so it was never free in between.
         let alive = OpenFile(adopting: aliveDescriptor, path: phase.alive)
         Posix.closeDescriptors(from: aliveDescriptor + 1)
         do {
@@ -27,7 +27,7 @@ public enum SupervisorMain {
             }
             let supervisor = try Supervisor(folder: folder, phase: phase)
             try supervisor.run()
-            // Not sooner: the lock goes with the last use.
+            // Keep the lock until here.
             withExtendedLifetime(alive) {}
             return 0
         } catch {

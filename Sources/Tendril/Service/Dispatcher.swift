@@ -22,7 +22,7 @@ struct Dispatcher: Sendable {
         self.host = host
         self.clock = clock
         logger = host.logger
-        // A wish to look for work; more than one at a time is no more than one.
+        // A request to look for work; several merge into one.
         (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -35,7 +35,7 @@ struct Dispatcher: Sendable {
         waker.yield()
     }
 
-    /// Runs until the task is cancelled; then no engine is touched, and every job stays where the next process finds
+    /// Runs until the task is cancelled; then engines keep running, and the next process resumes the jobs
     /// it. Also ends after ``drain()``, and where Trellis does not take the token (``failure``).
     func run() async {
         let resumed: [JobRunner]
@@ -59,7 +59,7 @@ struct Dispatcher: Sendable {
             }
             group.cancelAll()
         }
-        await sayGoodbye()
+        await reportDraining()
     }
 
     // MARK: - Jobs
@@ -74,7 +74,7 @@ struct Dispatcher: Sendable {
         return names.sorted().compactMap { name in
             guard let job = JobID(name) else { return nil }
             do {
-                let runner = try JobRunner(leftIn: host.folder(of: job), host: host)
+                let runner = try JobRunner(resuming: host.folder(of: job), host: host)
                 if runner == nil { logger.warning("no job data in \(host.folder(of: job).path)") }
                 return runner
             } catch {
@@ -89,7 +89,7 @@ struct Dispatcher: Sendable {
         do {
             // An earlier claim of the same job, lost before it started. Heartbeats continue while it ends.
             if let earlier = await jobs[order.jobId], await !earlier.progress.done.contains(.start) {
-                await earlier.loseLease()
+                await earlier.markLeaseLost()
                 try await jobs.waitUntilRemoved(order.jobId)
             }
             let runner = try JobRunner(order, host: host)
@@ -127,7 +127,7 @@ struct Dispatcher: Sendable {
         } catch is CancellationError {
             return nil
         } catch {
-            // The next heartbeat tells Trellis that we do not have what it may have given.
+            // The next heartbeat corrects a claim whose response was lost.
             logger.warning("claiming: \(error)")
             return nil
         }
@@ -147,9 +147,9 @@ struct Dispatcher: Sendable {
                 }
                 greet(reply)
                 for job in reply.stop { await jobs[job]?.cancel() }
-                for job in reply.kill ?? [] { await jobs[job]?.kill() }
+                for job in reply.kill ?? [] { await jobs[job]?.force() }
                 for lease in reply.lost {
-                    if let runner = await jobs[lease.jobId], runner.lease == lease { await runner.loseLease() }
+                    if let runner = await jobs[lease.jobId], runner.lease == lease { await runner.markLeaseLost() }
                 }
                 if reply.work { waker.yield() }
             } catch is CancellationError { return } catch {
@@ -159,7 +159,7 @@ struct Dispatcher: Sendable {
                     return
                 }
             }
-            do { try await host.pacing.pause(configuration.heartbeatEvery) } catch { return }
+            do { try await host.sleeper.sleep(configuration.heartbeatEvery) } catch { return }
         }
     }
 
@@ -204,13 +204,13 @@ struct Dispatcher: Sendable {
             leases: await jobs.leases)
     }
 
-    /// Trellis shows at once that nothing more is claimed here; it is no harm if this is not heard.
-    private func sayGoodbye() async {
+    /// Tells Trellis that this Tendril claims no more jobs. Best effort.
+    private func reportDraining() async {
         let last = await heartbeat(draining: true)
         // In a task of its own: this one is cancelled.
         let farewell = Task { try await host.trellis.heartbeat(last) }
         let limit = Task {
-            try await host.pacing.pause(.seconds(2))
+            try await host.sleeper.sleep(.seconds(2))
             farewell.cancel()
         }
         _ = await farewell.result
@@ -220,7 +220,7 @@ struct Dispatcher: Sendable {
     // MARK: - Events
 
     private func listen() async {
-        var backoff = Backoff(ambient: host.ambient)
+        var backoff = Backoff(dependencies: host.ambient)
         while !Task.isCancelled {
             let began = host.ambient.now()
             do {
@@ -228,15 +228,15 @@ struct Dispatcher: Sendable {
                     switch signal {
                     case .connected, .work: waker.yield()
                     case .stop(let job): Task { await jobs[job]?.cancel() }
-                    case .kill(let job): Task { await jobs[job]?.kill() }
+                    case .force(let job): Task { await jobs[job]?.force() }
                     }
                 }
                 logger.debug("the event stream ended")
             } catch is CancellationError { return } catch { logger.debug("event stream: \(error)") }
-            // A stream that stood for a while was cut by something in between; one that never stands must not be
+            // A stream that lasted a while was cut on the way; one that never connects must not be
             // asked for over and over.
             if host.ambient.now().milliseconds(since: began) > 10_000 { backoff.reset() }
-            do { try await host.pacing.pause(backoff.next()) } catch { return }
+            do { try await host.sleeper.sleep(backoff.next()) } catch { return }
         }
     }
 }

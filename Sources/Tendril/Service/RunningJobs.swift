@@ -1,7 +1,7 @@
 import Domain
 import Wire
 
-/// The jobs that this Tendril has now.
+/// The jobs that this Tendril is running.
 actor RunningJobs {
     private var runners: [JobID: JobRunner] = [:]
     /// Claimed jobs that have no runner yet.

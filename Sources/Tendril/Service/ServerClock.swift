@@ -1,7 +1,7 @@
 import Domain
 import Synchronization
 
-/// What Trellis' clock shows, as far as the heartbeats tell.
+/// Estimates Trellis' clock from heartbeats.
 final class ServerClock: Sendable {
     private struct Measured {
         var offset: Int64
@@ -13,16 +13,16 @@ final class ServerClock: Sendable {
     /// Milliseconds that Trellis' clock is ahead of ours; 0 before the first heartbeat.
     var offset: Int64 { measured.withLock { $0?.offset ?? 0 } }
 
-    /// Takes an answer that was written at `serverNow`, somewhere between `sent` and `received`.
+    /// Records a response that was created at `serverNow`, somewhere between `sent` and `received`.
     ///
-    /// Of two measurements the quicker one is the better; a slow one counts only where the clocks have clearly moved.
+    /// The faster of two measurements is better; a slow one counts only if the clocks clearly diverged.
     func learn(serverNow: Timestamp, sent: Timestamp, received: Timestamp) {
         let roundTrip = received.milliseconds(since: sent)
         guard roundTrip >= 0 else { return }
         let offset = serverNow.milliseconds(since: sent.advanced(by: roundTrip / 2))
         measured.withLock { measured in
             if let known = measured, roundTrip > known.roundTrip, abs(offset - known.offset) <= roundTrip {
-                // Ages, so that a lucky early measurement does not stand for ever.
+                // Measurements age, so an early lucky one does not last.
                 measured?.roundTrip += 1
                 return
             }

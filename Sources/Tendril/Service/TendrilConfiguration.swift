@@ -23,20 +23,20 @@ public struct TendrilConfiguration: Sendable {
     public var passEnvironment: [String] = []
     /// As whom engines run; nil for the Tendril's own user.
     public var runAs: EngineUser?
-    /// Take `file:` URLs for git sources; for tests.
+    /// Allow `file:` URLs for git sources, for tests.
     public var allowFileGit = false
     /// How long one git command may take. Finding a branch may take a minute of it.
     public var gitTimeout = Duration.seconds(600)
     /// The steps of a cancel: how long after the first SIGINT the second comes, and SIGKILL after that.
     public var secondInterruptAfter = Duration.seconds(300)
     public var killAfter = Duration.seconds(60)
-    /// Bytes of engines' output of one job that may wait to be shipped; beyond it the middle is given up.
+    /// Bytes of engines' output of one job that may wait to be shipped; beyond it, the middle is dropped.
     public var unshippedLimit: Int64 = 2 << 30
     /// Bytes of a saved plan.
     public var artifactLimit = 64 << 20
     /// How long a job waits for a lock that somebody else holds.
     public var lockPatience = Duration.seconds(600)
-    /// How often Trellis hears from the Tendril.
+    /// The heartbeat interval.
     public var heartbeatEvery = Duration.seconds(10)
 
     public init(

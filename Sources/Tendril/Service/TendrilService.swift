@@ -15,26 +15,26 @@ public struct TendrilService: Sendable {
     private let configuration: TendrilConfiguration
     private let logger: Logger
     private let drain = DrainSwitch()
-    private let equipment: @Sendable (any TrellisClient, TendrilConfiguration, ServerClock) -> any JobServicesFactory
+    private let services: @Sendable (any TrellisClient, TendrilConfiguration, ServerClock) -> any JobServicesFactory
 
     public init(configuration: TendrilConfiguration, logger: Logger) {
-        self.init(configuration: configuration, logger: logger, equipment: makeEquipment)
+        self.init(configuration: configuration, logger: logger, services: makeJobServices)
     }
 
     init(
         configuration: TendrilConfiguration, logger: Logger,
-        equipment: @escaping @Sendable (any TrellisClient, TendrilConfiguration, ServerClock) -> any JobServicesFactory
+        services: @escaping @Sendable (any TrellisClient, TendrilConfiguration, ServerClock) -> any JobServicesFactory
     ) {
         self.configuration = configuration
         self.logger = logger
-        self.equipment = equipment
+        self.services = services
     }
 
     /// Takes nothing new from now on; ``run()`` returns once the jobs that it has are done.
     public func startDraining() { drain.turn() }
 
-    /// Runs until the task is cancelled, then returns within seconds: nothing more is claimed, and engines that run
-    /// go on without it. The next start with the same folder takes them up.
+    /// Runs until the task is cancelled, then returns within seconds: no more jobs are claimed, and running engines
+    /// go on without it. The next start with the same folder resumes them.
     ///
     /// - Throws: ``TendrilStartError``.
     public func run() async throws {
@@ -44,7 +44,7 @@ public struct TendrilService: Sendable {
         defer { withExtendedLifetime(lock) {} }
         let trellis = HTTPTrellisClient(
             url: configuration.trellisURL, id: configuration.id, token: configuration.token,
-            version: configuration.version, ambient: .system, pacing: .system, logger: logger)
+            version: configuration.version, ambient: .system, sleeper: .system, logger: logger)
         let clock = ServerClock()
         let host = try makeHost(trellis, clock)
         for engine in await host.engines.find() {
@@ -77,7 +77,7 @@ public struct TendrilService: Sendable {
             throw TendrilStartError(description: "The Tendril's folder can't be used: \(error).")
         }
         throw TendrilStartError(
-            description: "Another Tendril is running in \(workDir); give this one a folder of its own.")
+            description: "Another Tendril uses \(workDir). Give this one its own folder.")
     }
 
     /// The machine's name, without asking the network for it.
@@ -125,7 +125,7 @@ public struct TendrilService: Sendable {
             own: own, passed: configuration.passEnvironment, pluginCache: plugins,
             fileExists: { Files.fingerprint($0) != nil })
         return JobContext(
-            trellis: trellis, equipment: equipment(trellis, configuration, clock),
+            trellis: trellis, services: services(trellis, configuration, clock),
             engines: EngineFinder(folders: configuration.engineFolders, environment: environment.base),
             environment: environment, workDir: configuration.workDir, runRoot: configuration.runRoot,
             worker: configuration.id, name: "Tendril \(configuration.id.short) on \(Self.machine)",

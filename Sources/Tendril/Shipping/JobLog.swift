@@ -3,9 +3,9 @@ import Domain
 import Synchronization
 import Wire
 
-/// The log of one job, as the one who runs the job sees it: write lines of the platform, start shipping, and close.
+/// The log of one job: writes SYSTEM lines, starts shipping, and closes.
 ///
-/// What phases print comes by itself, through the job's folder (``JobFolder/create()`` first).
+/// Engine output arrives through the job's folder (``JobFolder/create()`` first).
 final class JobLog: Sendable {
     private enum Shipping {
         case idle, ended
@@ -13,35 +13,35 @@ final class JobLog: Sendable {
     }
 
     let folder: JobFolder
-    /// For everything else that leaves this machine: outputs, messages, metadata.
+    /// For other data that leaves this machine: outputs, messages, metadata.
     let masker: Masker
     private let system: SystemLines
     private let seal: SystemSeal?
     private let makeShipper: @Sendable () -> LogShipper
     private let shipper: LogShipper
-    private let bound: CaptureLimit
-    private let pause: LogShipper.Pause
+    private let limit: CaptureLimit
+    private let sleep: LogShipper.Sleep
     private let shipping = Mutex(Shipping.idle)
     private let now: @Sendable () -> Timestamp
 
-    /// - Parameter secrets: what must not be seen, in clear: ``VineSecrets/texts`` and what else is known.
-    ///   A Tendril that comes back must name the same ones.
+    /// - Parameter secrets: the secrets, in plain text: ``VineSecrets/maskedTexts`` and what else is known.
+    ///   After a restart, pass the same ones.
     ///   - seal: what the platform's own lines are written with.
     init(
         folder: JobFolder, epoch: Int, secrets: [String], seal: SystemSeal? = nil, sink: any LogSink,
-        bound: CaptureLimit = CaptureLimit(),
+        limit: CaptureLimit = CaptureLimit(),
         now: @escaping @Sendable () -> Timestamp = SystemDependencies.system.now,
-        pause: @escaping LogShipper.Pause = { try await Task.sleep(for: $0) }
+        sleep: @escaping LogShipper.Sleep = { try await Task.sleep(for: $0) }
     ) {
         let masker = Masker(secrets: secrets)
         self.folder = folder
         self.masker = masker
-        self.bound = bound
+        self.limit = limit
         self.now = now
-        self.pause = pause
+        self.sleep = sleep
         self.seal = seal
         makeShipper = {
-            LogShipper(folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, pause: pause)
+            LogShipper(folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, sleep: sleep)
         }
         shipper = makeShipper()
         system = SystemLines(folder: folder, seal: seal, now: now)
@@ -50,25 +50,25 @@ final class JobLog: Sendable {
     /// Writes a SYSTEM line. It is in the capture when this returns, in the order of the calls.
     func note(_ text: String) { system.append(text) }
 
-    /// Begins to ship, or goes on where an earlier Tendril stopped.
+    /// Starts shipping, or resumes.
     func start() {
         shipping.withLock { state in
             guard case .idle = state else { return }
             state = .running(
-                Task { [shipper, bound, pause] in
-                    let keeping = Task {
+                Task { [shipper, limit, sleep] in
+                    let enforcing = Task {
                         while !Task.isCancelled {
-                            await shipper.keep(within: bound)
-                            try await pause(.seconds(1))
+                            await shipper.enforceLimit(limit)
+                            try await sleep(.seconds(1))
                         }
                     }
-                    defer { keeping.cancel() }
+                    defer { enforcing.cancel() }
                     return await shipper.run()
                 })
         }
     }
 
-    /// Stops shipping and leaves everything as it is, for the next start.
+    /// Stops shipping; the next start resumes.
     func stop() async {
         let task = shipping.withLock { state -> Task<LogShipper.End, Never>? in
             defer { state = .ended }
@@ -80,19 +80,19 @@ final class JobLog: Sendable {
     }
 
     /// Waits until all that was captured is stored, then hashes the whole capture. No phase may run any more, and
-    /// nothing may be noted after it.
+    /// no more SYSTEM lines may follow.
     ///
     /// It waits as long as Trellis can't be reached; cancelling the task (or ``stop()``) ends that, incomplete.
     func finish() async -> LogClosingMessage {
         start()
-        // What a killed supervisor did not get to record.
+        // Records what a killed supervisor missed.
         var failure: String?
         do {
             var recorder = try CaptureRecorder(folder)
             _ = try recorder.record(at: now())
             if seal != nil { try system.recordEnd() }
         } catch {
-            failure = "The end of the capture could not be recorded: \(error)."
+            failure = "Couldn't record the end of the capture: \(error)."
         }
         shipper.close()
         let task = shipping.withLock { state -> Task<LogShipper.End, Never>? in
@@ -109,7 +109,7 @@ final class JobLog: Sendable {
         return closing
     }
 
-    /// Ships what is missing once more, after Trellis found another log than was captured: a database that was restored
+    /// Ships missing text again after a digest mismatch: a database that was restored
     /// from a backup has lost its end. nil where nothing is missing there.
     func resend() async -> LogClosingMessage? {
         let shipper = makeShipper()
@@ -118,7 +118,7 @@ final class JobLog: Sendable {
         return await digest()
     }
 
-    /// What the engine began and did not finish, as far as it said so; masked.
+    /// Unfinished resources found in the output; masked.
     func unfinished() async -> [String] {
         await onQueue { [folder, masker] in UnfinishedResources.find(in: folder).map { masker.mask($0) } }
     }
@@ -134,7 +134,7 @@ final class JobLog: Sendable {
         case .complete: nil
         case .rejected(let error): error.description
         case .unreadable(let reason): "The capture can't be read: \(reason)."
-        case .stopped: "Shipping was stopped before all was stored."
+        case .stopped: "Shipping stopped before the whole log was stored."
         }
     }
 
@@ -149,7 +149,7 @@ final class JobLog: Sendable {
         }
     }
 
-    /// Off the shared threads: it reads files, perhaps large ones.
+    /// Runs on its own queue, because it reads large files.
     private func onQueue<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: body()) }

@@ -1,3 +1,4 @@
+import Dispatch
 import Domain
 import Synchronization
 import SystemCalls
@@ -5,22 +6,22 @@ import Wire
 
 /// Sends a capture to Trellis while it grows.
 ///
-/// Clocked by the answers: one append is in flight, and the next takes all that has come since. So a line of a quiet
-/// job leaves at once, and a loud one is sent in large pieces. Nothing here can hold up the engine.
+/// Paced by responses: one append is in flight; the next takes everything that arrived since. So a line of a quiet
+/// job is sent at once, and fast output goes in large batches. Nothing here can block the engine.
 actor LogShipper {
     /// How shipping ended.
     enum End: Hashable, Sendable {
         /// All that was captured is stored.
         case complete
-        /// Trellis won't take it.
+        /// Trellis refused it.
         case rejected(LogSinkError)
         /// The capture can't be read.
         case unreadable(String)
-        /// It was stopped; a later start goes on.
+        /// Stopped; a later start resumes.
         case stopped
     }
 
-    typealias Pause = @Sendable (Duration) async throws -> Void
+    typealias Sleep = @Sendable (Duration) async throws -> Void
 
     nonisolated let unownedExecutor: UnownedSerialExecutor
     private let executor = QueueExecutor(label: "vintner.shipper")
@@ -31,9 +32,9 @@ actor LogShipper {
     private let seal: SystemSeal?
     private let sink: any LogSink
     private let limits: LogLimits
-    private let backoff: RetryDelay
-    private let pause: Pause
-    private let news: Signal
+    private let backoff: Backoff
+    private let sleep: Sleep
+    private let notifier: CaptureNotifier
 
     private var reader: CaptureReader
     private var pipeline: LinePipeline
@@ -42,18 +43,18 @@ actor LogShipper {
     private var ready: ArraySlice<UnnumberedChunk> = []
     private var nextN: Int64 = 1
     private var isFlushed = false
-    /// The cursor was asked for again, and nothing was stored since: then it is no use to ask once more.
+    /// The cursor was asked for again, and nothing was stored since: asking again is pointless.
     private var hasResumed = false
     /// Something was stored by this shipper.
     private(set) var hasSent = false
-    /// Gaps that were decided here and that nobody has read over yet; only they may still grow.
+    /// Gaps that no reader has reached yet; only these may still grow.
     private var pending: [LogStream: Range<Int64>] = [:]
 
     init(
         folder: JobFolder, epoch: Int, masker: Masker, seal: SystemSeal? = nil, sink: any LogSink,
         limits: LogLimits = .standard,
-        backoff: RetryDelay = RetryDelay(), watcher: FileWatcher = .shared,
-        pause: @escaping Pause = { try await Task.sleep(for: $0) }
+        backoff: Backoff = Backoff(first: .milliseconds(100)), watcher: FileWatcher = .shared,
+        sleep: @escaping Sleep = { try await Task.sleep(for: $0) }
     ) {
         self.folder = folder
         self.epoch = epoch
@@ -62,32 +63,32 @@ actor LogShipper {
         self.sink = sink
         self.limits = limits
         self.backoff = backoff
-        self.pause = pause
-        news = Signal(order: folder.order, watcher: watcher)
+        self.sleep = sleep
+        notifier = CaptureNotifier(order: folder.order, watcher: watcher)
         reader = CaptureReader(folder, seal: seal)
         pipeline = LinePipeline(masker: masker, limits: limits)
         unownedExecutor = executor.asUnownedSerialExecutor()
     }
 
     /// Nothing more will be captured: what is there is the whole log.
-    nonisolated func close() { news.close() }
+    nonisolated func close() { notifier.close() }
 
     /// Ships until the end: after ``close()`` once all is stored, else when Trellis refuses or the task is cancelled.
     func run() async -> End {
         do {
             try await resume()
             while true {
-                // Asked before reading: what was captured before the close is read after it was seen.
-                let isClosed = news.isClosed
+                // Check before reading, so that everything captured before the close is read.
+                let isClosed = notifier.isClosed
                 let batch = try nextBatch(isLast: isClosed)
                 if !batch.isEmpty {
                     try await ship(batch)
                 } else if isClosed {
                     return stored.missing == 0
                         ? .complete
-                        : .rejected(.diverged("\(stored.missing) bytes more are stored than were captured."))
+                        : .rejected(.diverged("\(stored.missing) more bytes are stored than were captured."))
                 } else {
-                    try await news.wait()
+                    try await notifier.wait()
                 }
             }
         } catch let error as LogSinkError {
@@ -99,7 +100,7 @@ actor LogShipper {
         }
     }
 
-    /// Starts over from what is stored: a Tendril that was restarted goes on where its last append was stored.
+    /// Restarts from the stored position: a Tendril that was restarted goes on where its last append was stored.
     private func resume() async throws {
         let cursor = try await persist { [sink, epoch] in try await sink.cursor(epoch: epoch) }
         reader = CaptureReader(folder, gaps: try CaptureGaps.load(folder), seal: seal)
@@ -118,13 +119,13 @@ actor LogShipper {
         do {
             let reply = try await persist { [sink] in try await sink.append(append) }
             guard reply.nextN == nextN + 1 else {
-                throw LogSinkError.diverged("append \(nextN) was answered with \(reply.nextN) as the next one.")
+                throw LogSinkError.diverged("append \(nextN) got next_n \(reply.nextN).")
             }
             nextN = reply.nextN
             hasResumed = false
             hasSent = true
         } catch LogSinkError.diverged where !hasResumed {
-            // An append that was under way when the last Tendril died was stored after the cursor was asked for; or
+            // An append from the previous process was stored after we read the cursor; or
             // Trellis has less than it had, because its database was restored from a backup.
             try await resume()
             hasResumed = true
@@ -133,25 +134,25 @@ actor LogShipper {
 
     // MARK: - The bound
 
-    /// Gives up the middle of what waits, where that is more than the disk shall hold. Also while an append is under
+    /// Drops the middle of unshipped output above the disk limit, also while an append is
     /// way that nobody answers: that is when it is needed.
-    func keep(within bound: CaptureLimit) {
+    func enforceLimit(_ limit: CaptureLimit) {
         for stream in [LogStream.stdout, .stderr] {
-            do { try keep(stream, within: bound) } catch {
-                // The disk may be full by now; the next look tries again.
+            do { try enforce(limit, on: stream) } catch {
+                // The disk may be full; the next run retries.
                 continue
             }
         }
     }
 
-    private func keep(_ stream: LogStream, within bound: CaptureLimit) throws {
+    private func enforce(_ limit: CaptureLimit, on stream: LogStream) throws {
         let file = try OpenFile(folder.capture(of: stream), .readWrite)
         let read = reader.offset(of: stream)
         if let gap = pending[stream], read > gap.lowerBound { pending[stream] = nil }
-        guard let gap = bound.gap(read: read, size: try file.size(), pending: pending[stream]) else { return }
+        guard let gap = limit.gap(read: read, size: try file.size(), pending: pending[stream]) else { return }
         var gaps = reader.gaps
         gaps.add(gap, in: stream)
-        // First written down: what is not known to be a gap would be read as zeros.
+        // Record first: an unrecorded gap would be read as zeros.
         try gaps.save(folder)
         reader.gaps = gaps
         pending[stream] = gap
@@ -175,7 +176,7 @@ actor LogShipper {
 
     /// - Returns: false where nothing more is there.
     private func refill(isLast: Bool) throws -> Bool {
-        // A replay of a long log must not be deaf to being stopped.
+        // Stay responsive to cancellation during a long replay.
         try Task.checkCancellation()
         if try reader.step(into: &pipeline, budget: limits.appendBytes / 4) {
             ready = stored.drop(from: pipeline.takeChunks())[...]
@@ -190,7 +191,7 @@ actor LogShipper {
 
     /// Repeats `call` until it succeeds, Trellis refuses, or the task is cancelled.
     private func persist<Reply: Sendable>(_ call: @Sendable () async throws -> Reply) async throws -> Reply {
-        var failures = 0
+        var backoff = backoff
         while true {
             do {
                 return try await call()
@@ -198,15 +199,14 @@ actor LogShipper {
                 throw error
             } catch {
                 try Task.checkCancellation()
-                failures += 1
-                try await pause(backoff.delay(afterFailures: failures, random: .random(in: 0...1)))
+                try await sleep(backoff.next())
             }
         }
     }
 }
 
-/// Wakes the shipper: something was captured, or the capture was closed.
-private final class Signal: Sendable {
+/// Notifies the shipper of new or closed captures.
+private final class CaptureNotifier: Sendable {
     private let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
     private let closed = Atomic(false)
@@ -230,5 +230,18 @@ private final class Signal: Sendable {
     func wait() async throws {
         for await _ in stream { return }
         throw CancellationError()
+    }
+}
+
+/// Runs an actor on its own queue, so file reads and masking don't block shared threads.
+private final class QueueExecutor: SerialExecutor {
+    private let queue: DispatchQueue
+
+    init(label: String) { queue = DispatchQueue(label: label) }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedSerialExecutor()
+        queue.async { job.runSynchronously(on: executor) }
     }
 }

@@ -1,6 +1,6 @@
 import Domain
 
-/// What of each stream is stored already: a replay leaves that out and goes on with the rest, exactly.
+/// The stored prefix of each stream; a replay skips it.
 struct StoredPrefix: Sendable {
     private var left: [LogStream: Int64]
 
@@ -12,7 +12,7 @@ struct StoredPrefix: Sendable {
             }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Bytes of text that are stored and were not seen in the replay: not 0 at its end means that more is stored
+    /// Stored bytes that the replay has not reached: not 0 at its end means that more is stored
     /// than was captured.
     var missing: Int64 { left.values.reduce(0, +) }
 

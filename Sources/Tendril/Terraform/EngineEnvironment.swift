@@ -1,12 +1,12 @@
 import Domain
 
-/// The environment that an engine gets: a short list, and nothing of the Tendril's own.
+/// The environment that an engine gets: an allowlist, without the Tendril's own variables.
 ///
-/// A pure function of what is given; what stands further down in ``forVine(_:secrets:metadataFile:)`` wins.
+/// A pure function of what is given; later entries in ``forVine(_:secrets:metadataFile:)`` wins.
 struct EngineEnvironment: Sendable {
     /// The Tendril's own environment.
     var own: [String: String]
-    /// What the operator lets through besides.
+    /// Additional variables that the operator allows.
     var passed: [String] = []
     /// The plugin cache, unless the Tendril's own environment names one.
     var pluginCache: String?

@@ -9,7 +9,7 @@ struct FoundEngine: Codable, Hashable, Sendable {
     var path: String
 }
 
-/// Finds the engines of this machine. Asking one for its version takes it a fifth of a second, so the answer is kept
+/// Finds the engines of this machine. Getting a version takes about 0.2 s, so results are cached
 /// for as long as the executable stays the same.
 actor EngineFinder {
     private struct Known {
@@ -43,7 +43,7 @@ actor EngineFinder {
         return engines
     }
 
-    /// The engine for a job; nil where none will do.
+    /// The engine for a job; nil if none fits.
     static func choose(
         _ requirement: EngineRequirement, from engines: [FoundEngine], runRoot: String
     ) -> FoundEngine? {

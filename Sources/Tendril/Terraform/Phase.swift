@@ -2,8 +2,8 @@ import Domain
 
 /// The engine's commands that a job runs, each at most once.
 enum Phase: String, Codable, CaseIterable, Sendable {
-    case initialise = "init"
-    /// The state of a backend of the source's own, before anything is changed.
+    case initialize = "init"
+    /// The state of the source's own backend, before any change.
     case pullBefore = "pull"
     case plan
     case show
@@ -11,16 +11,16 @@ enum Phase: String, Codable, CaseIterable, Sendable {
     /// The same afterwards.
     case pullAfter = "pull-after"
 
-    /// How people call the command.
-    var command: String {
+    /// The command's display name.
+    var displayName: String {
         switch self {
         case .pullBefore, .pullAfter: "state pull"
         case .show: "show -json"
-        case .initialise, .plan, .apply: rawValue
+        case .initialize, .plan, .apply: rawValue
         }
     }
 
-    /// True where it can change what the vine stands for.
+    /// Whether the phase can change infrastructure.
     var changesInfrastructure: Bool { self == .apply }
 
     /// The command line of the phase in a job of `type`. Paths are absolute; `variables` is nil for none, and for an
@@ -31,7 +31,7 @@ enum Phase: String, Codable, CaseIterable, Sendable {
         let parallelism = options.parallelism.map { ["-parallelism=\($0)"] } ?? []
         let variables = variables.map { ["-var-file=\($0)"] } ?? []
         switch self {
-        case .initialise: return ["init", "-input=false"] + (type == .deploy ? ["-lockfile=readonly"] : [])
+        case .initialize: return ["init", "-input=false"] + (type == .deploy ? ["-lockfile=readonly"] : [])
         case .pullBefore, .pullAfter: return ["state", "pull"]
         case .plan:
             // Each option is one argument with its value in it, so no value can be taken for an option.

@@ -2,8 +2,8 @@ import Domain
 import Foundation
 import Wire
 
-/// What leaves this machine of a plan's JSON (`show -json`), which holds every value in clear: counts, addresses and
-/// actions.
+/// The part of a plan's JSON (`show -json`) that may leave this machine; the JSON contains all values in plain text:
+/// counts, addresses and actions.
 struct PlanSummary: Hashable, Sendable {
     struct Resource: Hashable, Sendable {
         var address: String
@@ -15,7 +15,7 @@ struct PlanSummary: Hashable, Sendable {
     var failedChecks = 0
     /// Resources that change, in the plan's order; at most as many as asked for.
     var resources: [Resource] = []
-    /// How many more there are.
+    /// The number of omitted resources.
     var omitted = 0
 
     static let listLimit = 500

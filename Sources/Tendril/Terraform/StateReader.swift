@@ -1,9 +1,9 @@
 import Domain
 import Foundation
 
-/// The few things that are read of a Terraform state (format 4).
+/// Reads a few fields of a Terraform state (format 4).
 enum StateReader {
-    /// Where the state stands; nil for a file that is none, or that is still being written.
+    /// The state's position; nil for an invalid or incomplete file.
     static func position(of data: Data) -> StatePosition? {
         var lineage: String?
         var serial: Int64?
@@ -57,7 +57,7 @@ enum StateReader {
     }
 }
 
-/// Who keeps a vine's state, as `init` left it in `.terraform/terraform.tfstate`.
+/// The backend of a vine's state, as `init` recorded it in `.terraform/terraform.tfstate`.
 enum BackendKind: Hashable, Sendable {
     /// Terraform's default: the file in the working folder, which Trellis keeps.
     case trellis
@@ -89,7 +89,7 @@ enum BackendKind: Hashable, Sendable {
         }
         if let type, type != "local" { return .backend(type) }
         if let path, path != "terraform.tfstate" {
-            // What lies elsewhere outlives the working folder, and is the user's own affair.
+            // A path outside the working folder persists; the user manages it.
             if path.hasPrefix("/"), !path.hasPrefix(workingDirectory) { return .backend("local file \(path)") }
             return .refused(
                 "The source sets its own path for the local state (\(path)), where it would be lost with the working "

@@ -3,10 +3,10 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// A saved plan with all that applying it needs, as one tar file: the vine's folder under the vine's name, and the
+/// A saved plan with everything needed to apply it, as one tar file: the vine's folder under the vine's name, and the
 /// plan beside it.
 ///
-/// Not in it: providers (the lock file names them, and `init` brings them) and state (in clear; the newest is put in
+/// It excludes providers (`init` installs them from the lock file) and state (plain text; the newest is put in
 /// place anyway).
 struct Artifact: Sendable {
     /// The plan file's name in the job's folder and in the tar.
@@ -18,10 +18,6 @@ struct Artifact: Sendable {
     let tar: Command
     /// Bytes.
     let limit: Int
-
-    struct Problem: Error, Hashable, CustomStringConvertible {
-        var description: String
-    }
 
     /// Packs into the file at `path` and returns its SHA-256.
     func pack(to path: String, workingDirectory: String) async throws -> String {
@@ -38,10 +34,10 @@ struct Artifact: Sendable {
                 + ["--directory=\(workspace.runRoot)", workspace.vine.rawValue]
                 + ["--directory=\(planFolder)", Self.planName])
         guard result.status == 0 else {
-            throw Problem(description: "The plan could not be packed: \(result.complaint)")
+            throw ArtifactError(description: "The plan could not be packed: \(result.complaint)")
         }
         guard Files.size(of: path) <= limit else {
-            throw Problem(
+            throw ArtifactError(
                 description: "The saved plan is larger than the limit of \(FolderSize.mebibytes(limit)).")
         }
         return try Self.digest(of: path)
@@ -49,17 +45,17 @@ struct Artifact: Sendable {
 
     /// Puts the packed folder into the empty one, and the plan file into its folder.
     ///
-    /// - Throws: ``Problem`` where the bytes are not those with `sha256`.
+    /// - Throws: ``ArtifactError`` where the bytes are not those with `sha256`.
     func unpack(_ path: String, sha256: String) async throws {
         guard try Self.digest(of: path) == sha256 else {
-            throw Problem(description: "The saved plan was altered: its digest is not the one that was recorded.")
+            throw ArtifactError(description: "The saved plan was altered: its digest does not match.")
         }
         for (folder, member) in [(workspace.runRoot, workspace.vine.rawValue), (planFolder, Self.planName)] {
             let result = try await tar.run([
                 "--extract", "--file=\(path)", "--no-same-owner", "--directory=\(folder)", member,
             ])
             guard result.status == 0 else {
-                throw Problem(description: "The saved plan can't be unpacked: \(result.complaint)")
+                throw ArtifactError(description: "The saved plan can't be unpacked: \(result.complaint)")
             }
         }
     }
@@ -82,14 +78,18 @@ struct Artifact: Sendable {
 
     /// Everything in the folder is saved with the plan, because the apply may read it.
     ///
-    /// - Throws: ``Problem`` where that is more than the limit, with the biggest files.
+    /// - Throws: ``ArtifactError`` where that is more than the limit, with the biggest files.
     func checkSize(workingDirectory: String) throws {
         let size = try FolderSize(of: workspace.folder, without: excluded(workingDirectory))
         guard size.bytes <= limit else {
-            throw Problem(
+            throw ArtifactError(
                 description: "The vine's files have \(FolderSize.mebibytes(size.bytes)), and at most "
                     + "\(FolderSize.mebibytes(limit)) can be saved with a plan. Biggest: \(size.list). Name what "
                     + "Terraform does not need in \(IgnoreRules.fileName), at the top of the source.")
         }
     }
+}
+
+struct ArtifactError: Error, Hashable, CustomStringConvertible {
+    var description: String
 }

@@ -10,8 +10,6 @@ import SystemCalls
 
 /// One checkout of a git source: the repository, its submodules, and the content of Git LFS files.
 struct GitCheckout: Sendable {
-    typealias Problem = GitSource.Problem
-
     let source: GitSource
     let folder: String
     let scratch: String
@@ -32,7 +30,7 @@ struct GitCheckout: Sendable {
             if let rules, rules.excludes(next.path) || rules.excludesAll(below: next.path) { continue }
             count += 1
             guard count <= Self.maxSubmodules, next.depth <= Self.maxDepth else {
-                throw Problem(
+                throw GitSourceError(
                     description: "The repository has more than \(Self.maxSubmodules) submodules, or nests them deeper "
                         + "than \(Self.maxDepth) levels.")
             }
@@ -41,8 +39,8 @@ struct GitCheckout: Sendable {
                 try await complete(next.url, next.commit, below: next.path, rules)
                 pending += try await submodules(
                     of: next.commit, url: next.url, below: next.path, depth: next.depth + 1)
-            } catch let problem as Problem {
-                throw Problem(description: "Submodule \"\(next.path)\" (\(next.url)): \(problem.description)")
+            } catch let problem as GitSourceError {
+                throw GitSourceError(description: "Submodule \"\(next.path)\" (\(next.url)): \(problem.description)")
             }
         }
         return commit
@@ -62,16 +60,16 @@ struct GitCheckout: Sendable {
         let fetch = inside + patience + ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]
         do {
             try await source.run(fetch + ["--depth=1", "--", url, commit])
-        } catch is Problem {
-            // Some servers give no commit that is not the tip of a ref.
+        } catch is GitSourceError {
+            // Some servers only serve commits that are the tip of a ref.
             try await source.run(fetch + ["--", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
         }
         let found: String
         do {
             let answer = try await source.run(inside + ["rev-parse", "--verify", "--quiet", "\(commit)^{commit}"])
             found = answer.text.trimmingCharacters(in: .whitespacesAndNewlines)
-        } catch is Problem {
-            throw Problem(description: "Commit \"\(commit)\" not found in \(url).")
+        } catch is GitSourceError {
+            throw GitSourceError(description: "Commit \"\(commit)\" not found in \(url).")
         }
         try await source.run(
             inside + [
@@ -130,15 +128,15 @@ struct GitCheckout: Sendable {
             let parts = entry.split(separator: UInt8(ascii: "\t"), maxSplits: 1)
             let fields = parts[0].split(separator: UInt8(ascii: " "))
             guard parts.count == 2, fields.count == 3, let path = String(validating: parts[1], as: UTF8.self) else {
-                throw Problem(description: "The repository has a submodule whose name is not UTF-8.")
+                throw GitSourceError(description: "The repository has a submodule whose name is not UTF-8.")
             }
             let full = parent.map { "\($0)/\(path)" } ?? path
             guard let named = urls[path] else {
-                throw Problem(description: "Submodule \"\(full)\" has no URL in .gitmodules.")
+                throw GitSourceError(description: "Submodule \"\(full)\" has no URL in .gitmodules.")
             }
             let target = GitRules.normalizedURL(Self.resolve(named, against: url))
-            do throws(Problem) { try GitSource.check(target, allowFile: source.allowFile) } catch {
-                throw Problem(description: "Submodule \"\(full)\": \(error.description)")
+            do throws(GitSourceError) { try GitSource.check(target, allowFile: source.allowFile) } catch {
+                throw GitSourceError(description: "Submodule \"\(full)\": \(error.description)")
             }
             return Submodule(
                 path: full, url: target, commit: String(decoding: fields[2], as: UTF8.self), depth: depth)
@@ -186,12 +184,12 @@ struct GitCheckout: Sendable {
     /// Puts the submodule's files into the folder that its repository's checkout made for it.
     private func checkOut(_ submodule: Submodule) async throws {
         let components = try SafePath.components(submodule.path)
-        guard GitSource.isCommit(submodule.commit) else { throw Problem(description: "it names no commit.") }
+        guard GitSource.isCommit(submodule.commit) else { throw GitSourceError(description: "it names no commit.") }
         let place = "\(folder)/\(components.joined(separator: "/"))"
         if Files.kind(of: place) == nil { try Files.makeFolder(place) }
         // No link on the way, or the files would end up somewhere else.
         guard let root = Files.real(folder), Files.real(place) == "\(root)/\(components.joined(separator: "/"))" else {
-            throw Problem(description: "its folder is reached by a link.")
+            throw GitSourceError(description: "its folder is reached by a link.")
         }
         _ = try await self.place(submodule.url, submodule.commit, at: place)
     }
@@ -199,8 +197,6 @@ struct GitCheckout: Sendable {
 
 /// The files of a checkout whose content is kept by Git LFS: git itself only has pointers to them.
 struct GitLFS: Sendable {
-    typealias Problem = GitSource.Problem
-
     let source: GitSource
     let url: String
     /// The bare repository that the files come from.
@@ -232,7 +228,7 @@ struct GitLFS: Sendable {
 
     /// Replaces every pointer by the file it stands for.
     ///
-    /// - Throws: ``Problem`` that names the files where that can't be done.
+    /// - Throws: ``GitSourceError`` that names the files where that can't be done.
     func fetch() async throws {
         var pointers: [(entry: TreeEntry, pointer: Pointer)] = []
         try TreeWalk.visit(folder) { entry in
@@ -247,7 +243,7 @@ struct GitLFS: Sendable {
         let names = pointers.prefix(5).map(\.entry.name).joined(separator: ", ")
         let list = pointers.count > 5 ? "\(names) and \(pointers.count - 5) more" : names
         guard let program else {
-            throw Problem(
+            throw GitSourceError(
                 description: "Git LFS files can't be fetched because this Tendril has no git-lfs on its PATH: \(list).")
         }
         try await source.run(["--git-dir=\(gitFolder)", "config", "remote.origin.url", url])
@@ -270,12 +266,12 @@ struct GitLFS: Sendable {
         let result = try await shell.run(
             ["-c", #"exec "$0" smudge < "$1" > "$2""#, program, asked, got], timeout: source.limits.fetching)
         guard let result else {
-            throw Problem(description: "Git LFS file \"\(entry.name)\" took too long to fetch.")
+            throw GitSourceError(description: "Git LFS file \"\(entry.name)\" took too long to fetch.")
         }
         guard result.status == 0, Files.size(of: got) == pointer.size,
             try Artifact.digest(of: got) == pointer.sha256
         else {
-            throw Problem(
+            throw GitSourceError(
                 description: "Git LFS file \"\(entry.name)\" can't be fetched from \(url): "
                     + (result.complaint.isEmpty ? "the content is not what the pointer says." : result.complaint))
         }

@@ -4,13 +4,9 @@ import SystemCalls
 
 /// A git repository at a ref, as a source of files.
 ///
-/// Nothing on this machine but the arguments decides what git does: no system or user configuration, no hooks, no
+/// Git's behavior depends only on the arguments: no system or user configuration, no hooks, no
 /// templates, no prompts, and only the protocols that are meant, for submodules too.
 struct GitSource: Sendable {
-    struct Problem: Error, Hashable, CustomStringConvertible {
-        var description: String
-    }
-
     /// How long one git command may take.
     struct Limits: Sendable {
         var resolving = Duration.seconds(60)
@@ -25,11 +21,11 @@ struct GitSource: Sendable {
 
     /// `environment` is the engine's own base: PATH, HOME, proxies, and what the operator passes.
     ///
-    /// - Throws: ``Problem`` for a URL or a ref that is not taken.
+    /// - Throws: ``GitSourceError`` for a URL or ref that is not allowed.
     init(
         url: String, ref: String, executable: String, environment: [String: String], allowFile: Bool,
         limits: Limits = Limits()
-    ) throws(Problem) {
+    ) throws(GitSourceError) {
         let url = GitRules.normalizedURL(url)
         try Self.check(url, allowFile: allowFile)
         try Self.check(ref: ref)
@@ -49,10 +45,10 @@ struct GitSource: Sendable {
         git = Command(executable: executable, environment: environment)
     }
 
-    static func check(_ url: String, allowFile: Bool) throws(Problem) {
-        func refuse(_ why: String) -> Problem { Problem(description: "The git URL is refused: \(why).") }
+    static func check(_ url: String, allowFile: Bool) throws(GitSourceError) {
+        func refuse(_ why: String) -> GitSourceError { GitSourceError(description: "Git URL not allowed: \(why).") }
         guard !url.hasPrefix("-"), url.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f }) else {
-            throw refuse("it has characters that no URL has")
+            throw refuse("it contains invalid characters")
         }
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(), url.contains("://")
         else {
@@ -66,19 +62,19 @@ struct GitSource: Sendable {
         switch scheme {
         case "https", "ssh":
             guard parts.password == nil, scheme == "ssh" || parts.user == nil else {
-                throw refuse("it has credentials in it")
+                throw refuse("it contains credentials")
             }
-            guard let host = parts.host, !host.isEmpty, !host.hasPrefix("-") else { throw refuse("it names no host") }
+            guard let host = parts.host, !host.isEmpty, !host.hasPrefix("-") else { throw refuse("it has no host") }
         case "file" where allowFile: break
         default: throw refuse("use https:// or ssh://")
         }
     }
 
-    static func check(ref: String) throws(Problem) {
+    static func check(ref: String) throws(GitSourceError) {
         let bad: Set<Character> = ["~", "^", ":", "?", "*", "[", "\\", " "]
         guard !ref.isEmpty, ref.utf8.count <= 255, !ref.hasPrefix("-"), !ref.contains(".."), !ref.contains("@{"),
             ref.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f }), !ref.contains(where: bad.contains)
-        else { throw Problem(description: "\"\(ref.prefix(80))\" can't be a branch, tag or commit.") }
+        else { throw GitSourceError(description: "\"\(ref.prefix(80))\" can't be a branch, tag or commit.") }
     }
 
     static func isCommit(_ text: String) -> Bool {
@@ -101,7 +97,7 @@ struct GitSource: Sendable {
             if fields.count == 2 { found[String(fields[1])] = String(fields[0]) }
         }
         guard let commit = names.lazy.compactMap({ found[$0] }).first(where: Self.isCommit) else {
-            throw Problem(description: "Branch, tag or commit \"\(ref)\" not found in \(url).")
+            throw GitSourceError(description: "Branch, tag or commit \"\(ref)\" not found in \(url).")
         }
         return commit
     }
@@ -110,25 +106,29 @@ struct GitSource: Sendable {
     /// top of the repository names is left out. `scratch` is a folder that this may make and remove.
     ///
     /// - Returns: the commit itself, also where `commit` names a tag.
-    /// - Throws: ``Problem``, also for a submodule or a Git LFS file that can't be fetched: a folder without its files
+    /// - Throws: ``GitSourceError``, also for a submodule or a Git LFS file that can't be fetched: a folder without its files
     ///   would pass for one that wants nothing.
     @discardableResult
     func checkOut(_ commit: String, into folder: String, scratch: String) async throws -> String {
-        guard Self.isCommit(commit) else { throw Problem(description: "\"\(commit.prefix(80))\" is no commit.") }
+        guard Self.isCommit(commit) else { throw GitSourceError(description: "\"\(commit.prefix(80))\" is not a commit.") }
         return try await GitCheckout(source: self, folder: folder, scratch: scratch).run(commit)
     }
 
-    /// - Throws: ``Problem`` where git fails or takes longer than `limit`.
+    /// - Throws: ``GitSourceError`` where git fails or takes longer than `limit`.
     @discardableResult
     func run(_ arguments: [String], within limit: Duration? = nil, output: Int = 4 << 20) async throws -> Command.Result {
         let verb = arguments.first { Self.verbs.contains($0) } ?? "git"
         let limit = limit ?? limits.fetching
         guard let result = try await git.run(arguments, limit: output, timeout: limit) else {
-            throw Problem(description: "git \(verb) took longer than \(limit.components.seconds) s and was ended.")
+            throw GitSourceError(description: "git \(verb) took longer than \(limit.components.seconds) s and was ended.")
         }
-        guard result.status == 0 else { throw Problem(description: "git \(verb) failed: \(result.complaint)") }
+        guard result.status == 0 else { throw GitSourceError(description: "git \(verb) failed: \(result.complaint)") }
         return result
     }
 
     private static let verbs: Set = ["ls-remote", "init", "fetch", "checkout", "ls-tree", "rev-parse", "config"]
+}
+
+struct GitSourceError: Error, Hashable, CustomStringConvertible {
+    var description: String
 }

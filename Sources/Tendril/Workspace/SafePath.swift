@@ -2,7 +2,7 @@ import Domain
 
 /// Paths that come from outside, checked before they are joined to one of ours.
 enum SafePath {
-    struct Unsafe: Error, Hashable, CustomStringConvertible {
+    struct Violation: Error, Hashable, CustomStringConvertible {
         var path: String
         var reason: String
 
@@ -11,27 +11,27 @@ enum SafePath {
 
     /// The components of a relative path that stays below the folder it is joined to.
     ///
-    /// - Throws: ``Unsafe`` for an absolute path, one with an empty, `.` or `..` component, or control characters.
-    static func components(_ path: String) throws(Unsafe) -> [String] {
+    /// - Throws: ``Violation`` for an absolute path, one with an empty, `.` or `..` component, or control characters.
+    static func components(_ path: String) throws(Violation) -> [String] {
         guard !path.isEmpty, path.utf8.count <= 1024 else {
-            throw Unsafe(path: path.shortened(toBytes: 80), reason: "is empty or too long")
+            throw Violation(path: path.shortened(toBytes: 80), reason: "is empty or too long")
         }
-        guard !path.hasPrefix("/") else { throw Unsafe(path: path, reason: "is absolute") }
+        guard !path.hasPrefix("/") else { throw Violation(path: path, reason: "is absolute") }
         guard path.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f }) else {
-            throw Unsafe(
+            throw Violation(
                 path: String(path.unicodeScalars.filter { $0.value >= 0x20 }), reason: "has control characters")
         }
         let components = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         for component in components {
             guard !component.isEmpty, component != ".", component != ".." else {
-                throw Unsafe(path: path, reason: "has an empty, \".\" or \"..\" component")
+                throw Violation(path: path, reason: "has an empty, \".\" or \"..\" component")
             }
-            guard component.utf8.count <= 255 else { throw Unsafe(path: path, reason: "has too long a name") }
+            guard component.utf8.count <= 255 else { throw Violation(path: path, reason: "has a name that is too long") }
         }
         return components
     }
 
-    /// Where a link in `folder` that says `target` leads, without looking at the disk: the components below the root,
+    /// Resolves a link in `folder` with target `target`, without disk access: the components below the root,
     /// or nil where it leaves it. Both are relative to the root.
     static func resolve(link target: String, in folder: [String]) -> [String]? {
         guard !target.hasPrefix("/") else { return nil }

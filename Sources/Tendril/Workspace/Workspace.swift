@@ -17,11 +17,11 @@ struct Workspace: Sendable {
         return ([folder] + (try SafePath.components(path))).joined(separator: "/")
     }
 
-    /// Takes the vine's folder for one job. Other Tendrils may share the run root.
-    func take(pacing: Sleeper, onWait: () async -> Void) async throws -> FileLock {
+    /// Locks the vine's folder for one job. Other Tendrils may share the run root.
+    func take(sleeper: Sleeper, onWait: () async -> Void) async throws -> FileLock {
         let locks = "\(runRoot)/.locks"
         try Files.makeFolder(locks)
-        return try await FileLock.wait(for: "\(locks)/\(vine)", sleep: pacing.pause, onWait: onWait)
+        return try await FileLock.wait(for: "\(locks)/\(vine)", sleep: sleeper.sleep, onWait: onWait)
     }
 
     /// Removes whatever an earlier job left, and makes the folder again. What can't be removed (it belongs to another
@@ -42,7 +42,7 @@ struct Workspace: Sendable {
         return place
     }
 
-    /// Writes the files of an inline source into the empty folder. Nothing is followed, nothing replaced.
+    /// Writes the files of an inline source into the empty folder. Follows no links and replaces no files.
     func write(_ files: [String: InlineFile]) throws {
         for (path, file) in files.sorted(by: { $0.key < $1.key }) {
             var parents = try SafePath.components(path)
@@ -54,14 +54,14 @@ struct Workspace: Sendable {
                 case nil: try Files.makeFolder(place)
                 case .folder: break
                 default:
-                    throw SafePath.Unsafe(path: path, reason: "goes through \"\(parent)\", which is a file")
+                    throw SafePath.Violation(path: path, reason: "goes through \"\(parent)\", which is a file")
                 }
             }
             place += "/\(name)"
             guard Files.kind(of: place) == nil else {
-                throw SafePath.Unsafe(path: path, reason: "is a folder as well as a file")
+                throw SafePath.Violation(path: path, reason: "is both a folder and a file")
             }
-            guard let data = file.data else { throw SafePath.Unsafe(path: path, reason: "is not valid base64") }
+            guard let data = file.data else { throw SafePath.Violation(path: path, reason: "is not valid base64") }
             try Files.create(data, at: place, mode: file.isExecutable ? 0o755 : 0o644)
         }
     }
@@ -73,7 +73,8 @@ struct Workspace: Sendable {
         ".terraform.tfstate.lock.info",
     ]
 
-    /// Removes state that came with the source, which would pass for the vine's own; returns the names of what it was.
+    /// Removes state files from the source, which would be mistaken for the vine's state; returns the names of what it
+    /// was.
     func removeForeignState(in workingDirectory: String) throws -> [String] {
         let found = (Self.stateFiles + [".terraform"]).filter { Files.kind(of: "\(workingDirectory)/\($0)") != nil }
         for name in found { try Files.remove("\(workingDirectory)/\(name)") }
@@ -91,11 +92,11 @@ struct Workspace: Sendable {
             let link = place.appending(entry.path)
             let target = String(decoding: try link.linkTarget(), as: UTF8.self)
             let parents = entry.name.split(separator: "/").dropLast().map(String.init)
-            // A link that leads nowhere is judged by its text: something may be put there later.
+            // A dangling link is checked by its target: the file may appear later.
             let staysInside =
                 link.real.map(isInside) ?? (SafePath.resolve(link: target, in: parents) != nil)
             guard staysInside, !target.hasPrefix("/") else {
-                throw SafePath.Unsafe(path: entry.name, reason: "is a link that leads out of the source")
+                throw SafePath.Violation(path: entry.name, reason: "is a link that points outside the source")
             }
             return true
         }

@@ -15,6 +15,7 @@ struct JobFollower {
     /// - Returns: the job's status in the end.
     func follow() async throws -> JobStatusResponse {
         var last: Int64 = 0
+        var backoff = Backoff(limit: .seconds(3))
         var failures = 0
         var lost: ContinuousClock.Instant?
         var end: JobStatusResponse?
@@ -22,6 +23,7 @@ struct JobFollower {
             do {
                 try await client.events("/api/jobs/\(id)/logs/stream?after=\(last)") { event in
                     failures = 0
+                    backoff.reset()
                     if lost != nil { printNotice("Connected to \(client.url) again.") }
                     lost = nil
                     switch event.name {
@@ -50,7 +52,7 @@ struct JobFollower {
                     lost = since
                 }
                 guard since.duration(to: .now) < Self.patience else { throw ClientError.unreachable(client.url) }
-                try await Task.sleep(for: .milliseconds(min(200 * failures, 3000)))
+                try await Task.sleep(for: backoff.next())
             }
         }
         return end ?? JobStatusResponse(status: .failed, errorMessage: nil)

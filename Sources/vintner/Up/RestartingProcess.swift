@@ -1,7 +1,9 @@
+internal import Foundation
 internal import Logging
 internal import Synchronization
+internal import SystemCalls
 
-/// Keeps one child process running until it is told to stop.
+/// Restarts one child process until stopped.
 final class RestartingProcess: Sendable {
     private struct State {
         var child: ServerProcess?
@@ -11,7 +13,7 @@ final class RestartingProcess: Sendable {
 
     private let name: String
     private let logger: Logger
-    /// How long it may take to end after it was asked to.
+    /// How long it may take to end after the request.
     private let patience: Duration
     private let start: @Sendable () throws -> ServerProcess
     private let state = Mutex(State())
@@ -47,12 +49,12 @@ final class RestartingProcess: Sendable {
             child.removePidFile()
             let failures = state.withLock { state in
                 state.child = nil
-                // One that ran for a minute has earned a fresh start.
+                // After a minute of uptime, reset the backoff.
                 state.failures = ContinuousClock.now - begin > .seconds(60) ? 1 : state.failures + 1
                 return state.isStopping ? 0 : state.failures
             }
             guard failures > 0 else { return }
-            logger.error("\(name) ended; starting it again", metadata: ["status": "\(status)", "times": "\(failures)"])
+            logger.error("\(name) exited; restarting", metadata: ["status": "\(status)", "times": "\(failures)"])
             try await Task.sleep(for: .milliseconds(min(200 << min(failures, 5), 5000)))
         }
     }
@@ -72,4 +74,49 @@ final class RestartingProcess: Sendable {
         for await _ in done.stream {}
         killer.cancel()
     }
+}
+
+/// A Trellis or a Tendril, running as a child process.
+final class ServerProcess: Sendable {
+    let name: String
+    /// Yields the exit status once the process has ended.
+    let ended: AsyncStream<Int>
+    private let child: ChildProcess
+    private let pidFile: PidFile
+
+    /// Starts this executable again with `arguments`. Its output goes where this process's output goes.
+    init(
+        _ name: String, arguments: [String], environment: [String: String], pidFile: PidFile
+    ) throws {
+        let (stdout, stderr) = (OpenFile(copying: 1, path: "stdout"), OpenFile(copying: 2, path: "stderr"))
+        let descriptors = [(stdout, 1), (stderr, 2)].compactMap { file, number -> ChildProcess.Descriptor? in
+            file.map { ($0, Int32(number)) }
+        }
+        let child = try ChildProcess(
+            Files.real("/proc/self/exe") ?? "/proc/self/exe", arguments, environment: environment,
+            descriptors: descriptors)
+        let (ended, end) = AsyncStream<Int>.makeStream()
+        Thread.detachNewThread {
+            switch child.wait() {
+            case .exited(let code): end.yield(code)
+            case .signaled(let signal): end.yield(128 + signal)
+            case nil: end.yield(255)
+            }
+            end.finish()
+        }
+        self.name = name
+        self.ended = ended
+        self.child = child
+        self.pidFile = pidFile
+        try pidFile.write(child.pid)
+    }
+
+    /// Asks it to end (SIGTERM).
+    func terminate() { child.send(.terminate) }
+
+    /// Ends it immediately (SIGKILL).
+    func kill() { child.send(.kill) }
+
+    /// Removes its pid file, once it has ended.
+    func removePidFile() { pidFile.remove() }
 }

@@ -2,14 +2,16 @@ internal import ArgumentParser
 internal import Domain
 internal import Foundation
 internal import Logging
+internal import NIOCore
+internal import NIOPosix
 internal import ServiceLifecycle
 internal import SystemCalls
 internal import Wire
 
 /// `vintner up`: keeps one Trellis and K Tendrils running, as processes of their own.
 ///
-/// One that ends is started again after a growing pause. At the end they are asked to stop, Tendrils first; engines run
-/// on under their supervisors and are taken up at the next start.
+/// One that ends is started again after a growing pause. On shutdown they are terminated, Tendrils first; engines keep
+/// running on under their supervisors and are resumed at the next start.
 struct UpService: Service {
     var options: ServerOptions
     var port: Int
@@ -20,7 +22,7 @@ struct UpService: Service {
     /// Called once everything runs.
     var onReady: @Sendable (VintnerClient) async throws -> Void
 
-    /// How long a part may take to end, before it is killed.
+    /// The shutdown timeout of a process before SIGKILL.
     static let patience = Duration.seconds(8)
 
     private var folder: LocalFolder { LocalFolder(options.data) }
@@ -35,7 +37,7 @@ struct UpService: Service {
                 group.addTask { try await trellis.run() }
                 let keepers = try await startTendrils(trellis, in: &group)
                 for await _ in stop { break }
-                // Tendrils first: they say goodbye to Trellis.
+                // Tendrils first, so they can report that they are draining.
                 await withTaskGroup { stopping in for keeper in keepers { stopping.addTask { await keeper.stop() } } }
                 await trellis.stop()
                 group.cancelAll()
@@ -113,7 +115,7 @@ struct UpService: Service {
         environment["TRELLIS_URL"] = url
         environment["TENDRIL_ID"] = credentials.workerId.rawValue
         environment["TENDRIL_TOKEN"] = credentials.workerToken
-        // One run root for all: a plan made by one can be applied by another.
+        // All share one run root, so each can apply another's plan.
         var arguments = [
             "tendril", "--work-dir", "\(options.data)/tendrils/\(name)", "--run-root", runRoot,
             "--log-level", logLevel,
@@ -129,4 +131,14 @@ struct UpService: Service {
     private func pidFile(_ name: String) -> PidFile { PidFile("\(options.data)/run/\(name).pid") }
 
     private static func tendrilName(_ number: Int) -> String { "tendril-\(number)" }
+}
+
+/// Asks the system for a port that nobody uses.
+enum FreePort {
+    static func find(host: String) throws -> Int {
+        let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: host, port: 0).wait()
+        defer { try? channel.close().wait() }
+        guard let port = channel.localAddress?.port else { throw CommandFailure("No free port on \(host).") }
+        return port
+    }
 }

@@ -57,11 +57,11 @@ import Wire
         try await eventually("the first append") { sink.waiting == 1 }
         try write(11...60_000)
         let before = blocks()
-        await first.keep(within: bound)
+        await first.enforceLimit(bound)
         // 6 MB became the 384 KiB that the stream may keep, and what was read already.
         #expect(blocks() < before / 4)
         try write(60_001...70_000)
-        await first.keep(within: bound)
+        await first.enforceLimit(bound)
         try write(70_001...70_010)
         let gaps = try CaptureGaps.load(folder)
         #expect(gaps.ranges[.stdout]?.count == 1 && gaps.bytes > 6_000_000)
@@ -78,20 +78,20 @@ import Wire
         let (digest, lost, givenUp) = (result.digest, result.lost, result.givenUp)
         #expect(digest.streams[.stdout]?.bytes == Int64(text.utf8.count) && lost == 0 && givenUp == gaps.bytes)
         let closing = await JobLog(folder: folder, epoch: 3, secrets: [], sink: sink).finish()
-        #expect(closing.incomplete?.contains("given up at the Tendril's bound") == true)
+        #expect(closing.incomplete?.contains("dropped at the Tendril's disk limit") == true)
     }
 
     /// A Tendril that comes back leaves out what the one before it left out.
     @Test func aRestartKeepsTheGap() async throws {
         try write(1...30_000)
         let first = shipper()
-        await first.keep(within: bound)
+        await first.enforceLimit(bound)
         let gaps = try CaptureGaps.load(folder)
         try write(30_001...60_000)
         let second = shipper()
         second.close()
         #expect(await second.run() == .complete)
-        await second.keep(within: bound)
+        await second.enforceLimit(bound)
         #expect(try CaptureGaps.load(folder) == gaps)
         #expect(sink.text(of: .stdout).hasSuffix("\n") && sink.text(of: .stdout).contains("line 60000 "))
         sink.keepFirst(1)

@@ -27,7 +27,7 @@ import Testing
         let folder = try scratch.job()
         var captured = try Captured.recorded("failing-apply.jsonl")
         captured.append(.stdout, String(repeating: "0123456789\n", count: 40_000), at: 9000)
-        captured.events.append(.quiet(at: 9999))
+        captured.events.append(.idle(at: 9999))
         captured.append(.system, "done\n", at: 10_000)
         try captured.write(to: folder)
         let whole = captured.chunks().lines

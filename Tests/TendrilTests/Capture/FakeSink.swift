@@ -102,7 +102,7 @@ final class Pauses: Sendable {
     private let noted = Mutex<[Duration]>([])
     var all: [Duration] { noted.withLock { $0 } }
 
-    var pause: LogShipper.Pause {
+    var sleep: LogShipper.Sleep {
         { [self] duration in
             noted.withLock { $0.append(duration) }
             try Task.checkCancellation()

@@ -24,8 +24,8 @@ import Testing
         var random = Seeded(3)
         // Edges inside UTF-8 characters, ANSI sequences and secrets, and lines cut by quiet.
         captured.append(.stdout, "\u{1b}[1m│ Grüße 🍇 db-primary:5432 hunter2-hunter3", at: 9000)
-        captured.events.insert(.quiet(at: 500), at: captured.events.count / 2)
-        captured.events.append(.quiet(at: 9500))
+        captured.events.insert(.idle(at: 500), at: captured.events.count / 2)
+        captured.events.append(.idle(at: 9500))
         captured.events.append(.output(.stderr, [0xff, 0xe2, 0x94, 0x0a, 0xf0, 0x9f], at: 9600))
         captured.append(.stdout, "2-hunter3\nend", at: 9800)
         let masker = Masker(secrets: ["hunter2-hunter3", "db-primary:5432", "password authentication"])
@@ -69,8 +69,8 @@ import Testing
     @Test func quietShowsAnUnfinishedLine() {
         var captured = Captured()
         captured.append(.stdout, "Enter a value: ", at: 1)
-        captured.events.append(.quiet(at: 1001))
-        captured.events.append(.quiet(at: 2001))
+        captured.events.append(.idle(at: 1001))
+        captured.events.append(.idle(at: 2001))
         captured.append(.stdout, "yes\nnext\n", at: 3000)
         #expect(
             captured.chunks().lines == [
@@ -83,7 +83,7 @@ import Testing
     @Test func quietNeverShowsTheBeginningOfASecret() {
         var captured = Captured()
         captured.append(.stdout, "token: correct ho", at: 1)
-        captured.events.append(.quiet(at: 1001))
+        captured.events.append(.idle(at: 1001))
         captured.append(.stdout, "rse\n", at: 3000)
         let chunks = captured.chunks(masker: Masker(secrets: ["correct horse"]))
         #expect(
@@ -96,7 +96,7 @@ import Testing
     @Test func quietNeverCutsACharacter() {
         var captured = Captured()
         captured.events = [
-            .output(.stdout, [0x61, 0xf0, 0x9f], at: 1), .quiet(at: 2), .output(.stdout, [0x8d, 0x87], at: 3),
+            .output(.stdout, [0x61, 0xf0, 0x9f], at: 1), .idle(at: 2), .output(.stdout, [0x8d, 0x87], at: 3),
         ]
         #expect(captured.chunks().map(\.text) == ["a", "🍇"])
     }

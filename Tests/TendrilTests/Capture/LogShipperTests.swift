@@ -19,7 +19,7 @@ import Wire
 
     private func shipper(watcher: FileWatcher = .shared) -> LogShipper {
         LogShipper(
-            folder: folder, epoch: 3, masker: masker, sink: sink, watcher: watcher, pause: pauses.pause)
+            folder: folder, epoch: 3, masker: masker, sink: sink, watcher: watcher, sleep: pauses.sleep)
     }
 
     private func write(_ stream: LogStream, _ text: String, at: Int64 = 0) throws {
@@ -144,7 +144,7 @@ import Wire
     @Test func aRestartGoesOnExactlyWhereTheLastAppendWasStored() async throws {
         var captured = try Captured.recorded("failing-apply.jsonl")
         captured.append(.stdout, "secret: hunter2-hun", at: 8000)
-        captured.events.append(.quiet(at: 9000))
+        captured.events.append(.idle(at: 9000))
         captured.append(.stdout, "ter3\n" + String(repeating: "z", count: 70_000), at: 9500)
         captured.append(.system, "note\n", at: 9600)
         captured.append(.stdout, "\nGrüße 🍇\n", at: 9700)

@@ -8,7 +8,7 @@ import Testing
         OrderRecord(at: Timestamp(milliseconds: 1_789_000_000_000), .output(.stdout, end: 12_345)),
         OrderRecord(at: Timestamp(milliseconds: 1_789_000_000_001), .output(.stderr, end: 0)),
         OrderRecord(at: Timestamp(milliseconds: 0), .output(.system, end: 999_999_999_999_999)),
-        OrderRecord(at: Timestamp(milliseconds: 9_999_999_999_999), .quiet),
+        OrderRecord(at: Timestamp(milliseconds: 9_999_999_999_999), .idle),
     ]
 
     @Test func isThirtyTwoBytesOfText() {

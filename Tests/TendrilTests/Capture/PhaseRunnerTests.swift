@@ -122,7 +122,7 @@ import Wire
     @Test func anUnfinishedLineIsShownAfterASecond() async throws {
         let end = try gate("end")
         async let result = runner.run(script("printf 'Enter a value: '; read x < end; echo yes"), in: folder)
-        try await eventually("the tick") { try records().contains { $0.kind == .quiet } }
+        try await eventually("the tick") { try records().contains { $0.kind == .idle } }
         let seen = try records().map(\.at)
         #expect(try #require(seen.last).milliseconds(since: try #require(seen.first)) >= 990)
         try await open(end)
@@ -235,13 +235,13 @@ import Wire
             timing: .init(secondInterrupt: .milliseconds(700), kill: .seconds(2)), engine: "OpenTofu"
         ) { note in notes.withLock { $0.append(note) } }
         try await said("ready")
-        stop.make()
-        stop.make()
+        stop.request()
+        stop.request()
         #expect(try await end == .signaled(9))
         #expect(try captured(.stdout) == "ready\nhit 1\nhit 2\n")
         let said = notes.withLock { $0 }
         #expect(said.count == 4)
-        #expect(said.first?.hasPrefix("Asked OpenTofu to stop (SIGINT); it finishes what is in flight.") == true)
+        #expect(said.first?.hasPrefix("Sent SIGINT to OpenTofu; it finishes in-flight changes.") == true)
         #expect(said.last?.hasPrefix("OpenTofu has stopped, ") == true)
     }
 
@@ -252,14 +252,14 @@ import Wire
             script("trap 'echo hit' INT; echo ready; while :; do sleep 0.02; done"), in: folder, stop: stop
         ) { note in notes.withLock { $0.append(note) } }
         try await said("ready")
-        stop.make()
+        stop.request()
         try await said("hit")
-        stop.forceIt()
-        stop.forceIt()
+        stop.force()
+        stop.force()
         #expect(try await end == .signaled(9))
         #expect(try captured(.stdout) == "ready\nhit\n")
         let said = notes.withLock { $0 }
-        #expect(said.count == 3 && said[1] == "Killed Terraform and its children, as was asked (SIGKILL).", "\(said)")
+        #expect(said.count == 3 && said[1] == "Killed Terraform and its children on request (SIGKILL).", "\(said)")
     }
 
     @Test func aTendrilThatComesBackSendsNoSecondInterrupt() async throws {
@@ -270,12 +270,12 @@ import Wire
         let note: @Sendable (String) -> Void = { text in notes.withLock { $0.append(text) } }
         let before = Task { try await runner.run(script(text), in: folder, stop: first, note: note) }
         try await said("ready")
-        first.make()
+        first.request()
         try await said("hit")
         before.cancel()
         await #expect(throws: CancellationError.self) { try await before.value }
         let again = StopRequest()
-        again.make()
+        again.request()
         async let end = runner.run(script(text), in: folder, stop: again, note: note)
         // The engine lives, and hears nothing more until it may go.
         try await open(go)
@@ -286,7 +286,7 @@ import Wire
 
     @Test func aRequestBeforeTheStartPreventsIt() async throws {
         let stop = StopRequest()
-        stop.make()
+        stop.request()
         await #expect(throws: PhaseError.self) {
             try await runner.run(script("echo never"), in: folder, stop: stop) { _ in }
         }

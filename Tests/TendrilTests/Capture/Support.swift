@@ -73,7 +73,7 @@ func eventually(
 struct Captured: Sendable {
     enum Event: Sendable {
         case output(LogStream, [UInt8], at: Int64)
-        case quiet(at: Int64)
+        case idle(at: Int64)
     }
 
     var events: [Event] = []
@@ -108,7 +108,7 @@ struct Captured: Sendable {
         var chunks: [UnnumberedChunk] = []
         for event in events {
             switch event {
-            case .quiet(let at): pipeline.quiet(at: Timestamp(milliseconds: at))
+            case .idle(let at): pipeline.idle(at: Timestamp(milliseconds: at))
             case .output(let stream, let bytes, let at):
                 var rest = bytes[...]
                 while !rest.isEmpty {
@@ -130,7 +130,7 @@ struct Captured: Sendable {
         let order = try OpenFile(folder.order, .append)
         for event in events {
             switch event {
-            case .quiet(let at): try order.append(OrderRecord(at: Timestamp(milliseconds: at), .quiet).encoded)
+            case .idle(let at): try order.append(OrderRecord(at: Timestamp(milliseconds: at), .idle).encoded)
             case .output(let stream, let bytes, let at):
                 let file = try OpenFile(folder.capture(of: stream), .append)
                 try file.append(bytes)

@@ -43,7 +43,7 @@ import Wire
     @Test func doublesUpToItsLimit() {
         let ambient = SystemDependencies(
             now: { Timestamp(milliseconds: 0) }, randomBytes: { Array(repeating: 255, count: $0) })
-        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(1), ambient: ambient)
+        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(1), dependencies: ambient)
         let steps = (0..<6).map { _ in backoff.next().milliseconds }
         #expect(steps == [100, 200, 400, 800, 1000, 1000])
         backoff.reset()
@@ -53,7 +53,7 @@ import Wire
     @Test func jitterTakesAtMostHalf() {
         let ambient = SystemDependencies(
             now: { Timestamp(milliseconds: 0) }, randomBytes: { Array(repeating: 0, count: $0) })
-        var backoff = Backoff(first: .milliseconds(100), ambient: ambient)
+        var backoff = Backoff(first: .milliseconds(100), dependencies: ambient)
         #expect(backoff.next() == .milliseconds(50))
     }
 }
@@ -79,7 +79,7 @@ import Wire
     private func client(_ url: String) -> HTTPTrellisClient {
         HTTPTrellisClient(
             url: url + "/", id: Fixtures.worker, token: Self.token, version: "1", ambient: .system,
-            pacing: Fixtures.hurried, logger: Fixtures.logger)
+            sleeper: Fixtures.hurried, logger: Fixtures.logger)
     }
 
     @Test func callsCarryTheTendrilsHeaders() async throws {

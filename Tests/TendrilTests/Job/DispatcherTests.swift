@@ -21,8 +21,8 @@ import Wire
         return configuration
     }
 
-    private func dispatcher(_ equipment: FakeJobServices, slots: Int = 1) -> Dispatcher {
-        Dispatcher(configuration: configuration(slots: slots), host: Fixtures.host(place, trellis, equipment))
+    private func dispatcher(_ services: FakeJobServices, slots: Int = 1) -> Dispatcher {
+        Dispatcher(configuration: configuration(slots: slots), host: Fixtures.host(place, trellis, services))
     }
 
     /// Waits for something that is about to come true.
@@ -40,7 +40,7 @@ import Wire
         for order in orders { await trellis.offer(order) }
         let gate = Gate()
         let running = Mutex((now: 0, most: 0))
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "plan" else { return nil }
                 running.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
@@ -48,11 +48,11 @@ import Wire
                 running.withLock { $0.now -= 1 }
                 return nil
             }).run)
-        let dispatcher = dispatcher(equipment, slots: 2)
+        let dispatcher = dispatcher(services, slots: 2)
         let task = Task { await dispatcher.run() }
         try await eventually { running.withLock { $0.now } == 2 }
         let waiting = await trellis.queue.count
-        #expect(waiting == 1, "\(equipment.notes) \(equipment.phases)")
+        #expect(waiting == 1, "\(services.notes) \(services.phases)")
         gate.open()
         try await eventually { [trellis] in
             for order in orders where await trellis.status(of: order.jobId) != .success { return false }
@@ -69,8 +69,8 @@ import Wire
         let empty = place.path + "/none"
         try Files.makeFolder(empty)
         await trellis.offer(Fixtures.order())
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        var host = Fixtures.host(place, trellis, equipment)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        var host = Fixtures.host(place, trellis, services)
         host.engines = EngineFinder(folders: [empty], environment: ["PATH": empty])
         let dispatcher = Dispatcher(configuration: configuration(), host: host)
         let task = Task { await dispatcher.run() }
@@ -84,7 +84,7 @@ import Wire
     func aStopReachesItsJob(byEvent: Bool) async throws {
         try Fixtures.putEngine(in: place)
         let gate = Gate()
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             onStop: { gate.open() },
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "plan" else { return nil }
@@ -93,7 +93,7 @@ import Wire
             }).run)
         let order = Fixtures.order()
         await trellis.offer(order)
-        let dispatcher = dispatcher(equipment)
+        let dispatcher = dispatcher(services)
         let task = Task { await dispatcher.run() }
         await gate.someone()
         await trellis.cancel(order.jobId)
@@ -106,7 +106,7 @@ import Wire
                     lost: [LeaseMessage(jobId: order.jobId, epoch: 1)]))
         }
         try await eventually { [trellis] in await trellis.lastReport?.outcome?.result == .interrupted }
-        #expect(equipment.stops == 1)
+        #expect(services.stops == 1)
         task.cancel()
         await task.value
     }
@@ -114,14 +114,14 @@ import Wire
     @Test func leftoversAreTakenUpAndNamedInTheFirstHeartbeat() async throws {
         try Fixtures.putEngine(in: place)
         let gate = Gate()
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "plan" { await gate.pass() }
                 return nil
             }).run)
         let order = Fixtures.order()
         await trellis.offer(order)
-        let first = Task { [dispatcher = dispatcher(equipment)] in await dispatcher.run() }
+        let first = Task { [dispatcher = dispatcher(services)] in await dispatcher.run() }
         await gate.someone()
         first.cancel()
         await first.value
@@ -130,12 +130,12 @@ import Wire
         try Files.makeFolder(place.path + "/work/jobs/not-a-job")
         try Files.makeFolder(place.path + "/work/jobs/\(SystemDependencies.system.makeID(Job.self))")
         let before = await trellis.heartbeats.count
-        let second = Task { [dispatcher = dispatcher(equipment)] in await dispatcher.run() }
+        let second = Task { [dispatcher = dispatcher(services)] in await dispatcher.run() }
         try await eventually { [trellis] in await trellis.heartbeats.count > before }
         #expect(await trellis.heartbeats[before].leases == [LeaseMessage(jobId: order.jobId, epoch: 1)])
         gate.open()
         try await eventually { [trellis] in await trellis.status(of: order.jobId) == .success }
-        #expect(equipment.phases == ["init", "plan", "show"])
+        #expect(services.phases == ["init", "plan", "show"])
         second.cancel()
         await second.value
     }
@@ -147,12 +147,12 @@ import Wire
         let claiming = Gate()
         await trellis.guarding { if $0 == "claim" { await claiming.pass() } }
         let hold = Gate()
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { _ in
                 await hold.pass()
                 return nil
             }).run)
-        let dispatcher = dispatcher(equipment)
+        let dispatcher = dispatcher(services)
         let task = Task { await dispatcher.run() }
         await claiming.someone()
         let during = await trellis.heartbeats.count
@@ -196,8 +196,8 @@ import Wire
         var again = order
         again.epoch = 2
         await trellis.offer(order)
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        let dispatcher = dispatcher(equipment, slots: 2)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        let dispatcher = dispatcher(services, slots: 2)
         let task = Task { await dispatcher.run() }
         await starting.someone()
         await trellis.offer(again)
@@ -206,7 +206,7 @@ import Wire
         try await eventually { [trellis] in await trellis.heartbeats.last?.leases.contains(lease) == true }
         let before = await trellis.heartbeats.count
         try await eventually { [trellis] in await trellis.heartbeats.count > before + 2 }
-        #expect(equipment.phases.isEmpty)
+        #expect(services.phases.isEmpty)
         starting.open()
         try await eventually { [trellis] in await trellis.status(of: order.jobId) == .success }
         #expect(await trellis.lastReport?.epoch == 2)
@@ -219,14 +219,14 @@ import Wire
     @Test func aDrainingTendrilFinishesWhatItHasAndTakesNothingNew() async throws {
         try Fixtures.putEngine(in: place)
         let gate = Gate()
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "plan" { await gate.pass() }
                 return nil
             }).run)
         let (first, second) = (Fixtures.order(), Fixtures.order())
         await trellis.offer(first)
-        let dispatcher = dispatcher(equipment)
+        let dispatcher = dispatcher(services)
         let task = Task { await dispatcher.run() }
         await gate.someone()
         dispatcher.drain()

@@ -13,7 +13,7 @@ import Wire
 #endif
 
 /// Equipment whose phases are what a test says, and which remembers how they ended, as a supervisor does.
-final class FakeJobServices: JobServicesFactory, PhaseRunning, Stopper, JobLogging, TextMasking {
+final class FakeJobServices: JobServicesFactory, PhaseRunning, JobLogging, TextMasking {
     typealias Engine = @Sendable (PhaseCommand) async throws -> PhaseEnd
 
     private struct State {
@@ -21,7 +21,7 @@ final class FakeJobServices: JobServicesFactory, PhaseRunning, Stopper, JobLoggi
         var commands: [PhaseCommand] = []
         var runs: [String: Task<PhaseEnd, any Error>] = [:]
         var stops = 0
-        var kills = 0
+        var forces = 0
         var finishes = 0
         var secrets: [VineSecrets?] = []
     }
@@ -49,16 +49,24 @@ final class FakeJobServices: JobServicesFactory, PhaseRunning, Stopper, JobLoggi
     var commands: [PhaseCommand] { state.withLock { $0.commands } }
     var phases: [String] { commands.map(\.name) }
     var stops: Int { state.withLock { $0.stops } }
-    var kills: Int { state.withLock { $0.kills } }
+    var forces: Int { state.withLock { $0.forces } }
     var finishes: Int { state.withLock { $0.finishes } }
     var secrets: [VineSecrets?] { state.withLock { $0.secrets } }
 
     func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
         state.withLock { $0.secrets.append(secrets) }
-        return JobServices(phases: self, stopper: self, log: self, masker: self)
+        return JobServices(phases: self, log: self, masker: self)
     }
 
-    func run(_ command: PhaseCommand, in folder: JobFolder) async throws -> PhaseEnd {
+    func run(_ command: PhaseCommand, in folder: JobFolder, stop: StopRequest) async throws -> PhaseEnd {
+        let stopping = Task {
+            try await stop.waitUntilRequested()
+            state.withLock { $0.stops += 1 }
+            onStop()
+            try await stop.waitUntilForced()
+            state.withLock { $0.forces += 1 }
+        }
+        defer { stopping.cancel() }
         let task = state.withLock { state in
             let key = "\(folder.path) \(command.name)"
             if let begun = state.runs[key] { return begun }
@@ -80,13 +88,6 @@ final class FakeJobServices: JobServicesFactory, PhaseRunning, Stopper, JobLoggi
         for try await value in ends { return value }
         throw CancellationError()
     }
-
-    func stop() {
-        state.withLock { $0.stops += 1 }
-        onStop()
-    }
-
-    func kill() { state.withLock { $0.kills += 1 } }
 
     func note(_ text: String) async { state.withLock { $0.notes.append(mask(text)) } }
 

@@ -83,18 +83,18 @@ enum Fixtures {
     }
 
     static func host(
-        _ place: Place, _ trellis: FakeTrellis, _ equipment: FakeJobServices, engines: [String]? = nil,
-        pacing: Sleeper = hurried
+        _ place: Place, _ trellis: FakeTrellis, _ services: FakeJobServices, engines: [String]? = nil,
+        sleeper: Sleeper = hurried
     ) -> JobContext {
         var own = ProcessInfo.processInfo.environment
         own["TRELLIS_TOKEN"] = "never"
         let environment = EngineEnvironment(
             own: own, pluginCache: place.path + "/plugins", fileExists: { Files.fingerprint($0) != nil })
         return JobContext(
-            trellis: trellis, equipment: equipment,
+            trellis: trellis, services: services,
             engines: EngineFinder(folders: engines ?? [place.path + "/engines"], environment: environment.base),
             environment: environment, workDir: place.path + "/work", runRoot: place.path + "/run", worker: worker,
-            name: "Tendril test", allowFileGit: true, lockPatience: .seconds(600), pacing: pacing, logger: logger)
+            name: "Tendril test", allowFileGit: true, lockPatience: .seconds(600), sleeper: sleeper, logger: logger)
     }
 }
 

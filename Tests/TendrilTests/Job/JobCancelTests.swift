@@ -17,7 +17,7 @@ import Wire
     }
 
     /// Equipment whose engine stands still in `phase` until it is stopped, and then ends with `end`.
-    private func equipment(
+    private func services(
         stillIn phase: String, _ gate: Gate, end: PhaseEnd = .exited(code: 1), serial: Int64 = 5
     ) -> FakeJobServices {
         FakeJobServices(
@@ -37,18 +37,18 @@ import Wire
             ).run)
     }
 
-    private func start(_ order: ClaimResponse, _ equipment: FakeJobServices) async throws -> JobRunner {
+    private func start(_ order: ClaimResponse, _ services: FakeJobServices) async throws -> JobRunner {
         await trellis.grant(order)
-        return try JobRunner(order, host: Fixtures.host(place, trellis, equipment))
+        return try JobRunner(order, host: Fixtures.host(place, trellis, services))
     }
 
     @Test(arguments: ["init", "plan", "show", "apply"])
     func duringAPhase(phase: String) async throws {
         await trellis.put(state: Fixtures.state(serial: 4))
         let gate = Gate()
-        let equipment = equipment(stillIn: phase, gate)
+        let services = services(stillIn: phase, gate)
         let order = Fixtures.order(.destroy)
-        let runner = try await start(order, equipment)
+        let runner = try await start(order, services)
         async let done: Void = runner.run()
         await gate.someone()
         await trellis.cancel(order.jobId)
@@ -56,9 +56,9 @@ import Wire
         await runner.cancel()
         await done
 
-        #expect(equipment.phases.last == phase)
-        #expect(equipment.stops == 1)
-        #expect(equipment.notes.filter { $0.hasPrefix("Cancel requested") }.count == 1)
+        #expect(services.phases.last == phase)
+        #expect(services.stops == 1)
+        #expect(services.notes.filter { $0.hasPrefix("Cancel requested") }.count == 1)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == nil)
         #expect(report.engineState == .gone)
@@ -73,7 +73,7 @@ import Wire
     @Test func justBeforeAPhaseBegins() async throws {
         struct Stopped: Error {}
         let gate = Gate()
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             onStop: { gate.open() },
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
@@ -81,7 +81,7 @@ import Wire
                 throw Stopped()
             }).run)
         let order = Fixtures.order(.destroy)
-        let runner = try await start(order, equipment)
+        let runner = try await start(order, services)
         async let done: Void = runner.run()
         await gate.someone()
         await trellis.cancel(order.jobId)
@@ -94,9 +94,9 @@ import Wire
 
     @Test func tooLateForAnApply() async throws {
         let gate = Gate()
-        let equipment = equipment(stillIn: "apply", gate, end: .exited(code: 0))
+        let services = services(stillIn: "apply", gate, end: .exited(code: 0))
         let order = Fixtures.order(.destroy)
-        let runner = try await start(order, equipment)
+        let runner = try await start(order, services)
         async let done: Void = runner.run()
         await gate.someone()
         await trellis.cancel(order.jobId)
@@ -110,16 +110,16 @@ import Wire
     func betweenThePhases(call: String) async throws {
         let gate = Gate()
         await trellis.guarding { if $0 == call { await gate.pass() } }
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
-        let runner = try await start(order, equipment)
+        let runner = try await start(order, services)
         async let done: Void = runner.run()
         await gate.someone()
         await trellis.cancel(order.jobId)
         await runner.cancel()
         gate.open()
         await done
-        #expect(equipment.phases == (call == "upload" ? ["init", "plan", "show"] : []))
+        #expect(services.phases == (call == "upload" ? ["init", "plan", "show"] : []))
         #expect(await trellis.lastReport?.status == nil)
         #expect(await trellis.lastReport?.outcome != nil)
         #expect(await trellis.holder == nil)
@@ -129,60 +129,60 @@ import Wire
         await trellis.hold("ana")
         let gate = Gate()
         await trellis.guarding { if $0 == "lock" { await gate.pass() } }
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
-        let runner = try await start(order, equipment)
+        let runner = try await start(order, services)
         async let done: Void = runner.run()
         await gate.someone()
         gate.open()
         await trellis.cancel(order.jobId)
         await runner.cancel()
         await done
-        #expect(equipment.commands.isEmpty)
+        #expect(services.commands.isEmpty)
         #expect(await trellis.lastReport?.outcome?.result == .interrupted)
         #expect(await trellis.holder == "ana")
     }
 
     @Test func learntOnlyWhenTrellisIsAskedBeforeTheApply() async throws {
         let order = Fixtures.order(.destroy)
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { [trellis] command in
                 if command.name == "show" { await trellis.cancel(order.jobId) }
                 return nil
             }).run)
-        let runner = try await start(order, equipment)
+        let runner = try await start(order, services)
         await runner.run()
-        #expect(equipment.phases == ["init", "plan", "show"])
+        #expect(services.phases == ["init", "plan", "show"])
         #expect(await trellis.lastReport?.outcome?.result == .interrupted)
     }
 
     @Test func aLostLeaseBeginsNoFurtherPhase() async throws {
         let gate = Gate()
-        let equipment = equipment(stillIn: "plan", gate, end: .exited(code: 0))
+        let services = services(stillIn: "plan", gate, end: .exited(code: 0))
         let order = Fixtures.order(.destroy)
-        let runner = try await start(order, equipment)
+        let runner = try await start(order, services)
         async let done: Void = runner.run()
         await gate.someone()
         await trellis.giveUp(order.jobId)
-        await runner.loseLease()
-        #expect(equipment.stops == 0)
+        await runner.markLeaseLost()
+        #expect(services.stops == 0)
         gate.open()
         await done
-        #expect(equipment.phases == ["init", "plan"])
+        #expect(services.phases == ["init", "plan"])
         #expect(await trellis.lastReport?.status == .failed)
     }
 
     // MARK: - Restarts
 
-    /// Lets go of the job while its engine is in `phase`, and takes it up again with new equipment on the same engine.
+    /// Lets go of the job while its engine is in `phase`, and takes it up again with new services on the same engine.
     private func restart(in phase: String, during away: (ClaimResponse) async -> Void) async throws -> (
         ClaimResponse, FakeJobServices
     ) {
         await trellis.put(state: Fixtures.state(serial: 4))
         let gate = Gate()
-        let equipment = equipment(stillIn: phase, gate, end: .exited(code: 0))
+        let services = services(stillIn: phase, gate, end: .exited(code: 0))
         let order = Fixtures.order(.destroy, secrets: VineSecrets(variables: ["password": "hush-hush"]))
-        let first = try await start(order, equipment)
+        let first = try await start(order, services)
         let task = Task { await first.run() }
         await gate.someone()
         task.cancel()
@@ -191,20 +191,20 @@ import Wire
         #expect(place.text(of: "work/jobs/\(order.jobId)/job.json")?.contains("hush-hush") == false)
 
         await away(order)
-        let host = Fixtures.host(place, trellis, equipment)
-        let second = try #require(try JobRunner(leftIn: host.folder(of: order.jobId), host: host))
+        let host = Fixtures.host(place, trellis, services)
+        let second = try #require(try JobRunner(resuming: host.folder(of: order.jobId), host: host))
         let run = Task { await second.run() }
         gate.open()
         await run.value
-        return (order, equipment)
+        return (order, services)
     }
 
     @Test(arguments: ["init", "plan", "show", "apply"])
     func goesOnAfterARestart(phase: String) async throws {
-        let (order, equipment) = try await restart(in: phase) { _ in }
-        #expect(equipment.phases == ["init", "plan", "show", "apply"])
-        #expect(equipment.secrets.count == 2)
-        #expect(equipment.secrets.allSatisfy { $0?.variables["password"] == "hush-hush" })
+        let (order, services) = try await restart(in: phase) { _ in }
+        #expect(services.phases == ["init", "plan", "show", "apply"])
+        #expect(services.secrets.count == 2)
+        #expect(services.secrets.allSatisfy { $0?.variables["password"] == "hush-hush" })
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .success)
         #expect(report.outcome?.serialBefore == 4)
@@ -214,12 +214,12 @@ import Wire
     }
 
     @Test func aJobThatWasGivenUpMeanwhileIsOnlyWatchedToItsEnd() async throws {
-        let (_, equipment) = try await restart(in: "apply") { [trellis] order in
+        let (_, services) = try await restart(in: "apply") { [trellis] order in
             await trellis.giveUp(order.jobId)
             await trellis.guarding { if $0 == "work" { throw FakeTrellis.refused(410, "Not yours.") } }
         }
         // Trellis tells the secrets no more: the log is masked with what was kept, and so may still be shipped.
-        #expect(equipment.secrets.last??.variables["password"] == "hush-hush")
+        #expect(services.secrets.last??.variables["password"] == "hush-hush")
         let report = try #require(await trellis.lastReport)
         #expect(report.status == nil)
         #expect(report.outcome?.result == .succeeded)
@@ -227,11 +227,11 @@ import Wire
     }
 
     @Test func aJobThatWasGivenUpInItsPlanAppliesNothing() async throws {
-        let (_, equipment) = try await restart(in: "plan") { [trellis] order in
+        let (_, services) = try await restart(in: "plan") { [trellis] order in
             await trellis.giveUp(order.jobId)
             await trellis.guarding { if $0 == "work" { throw FakeTrellis.refused(410, "Not yours.") } }
         }
-        #expect(equipment.phases == ["init", "plan"])
+        #expect(services.phases == ["init", "plan"])
         #expect(await trellis.holder == nil)
     }
 
@@ -239,47 +239,47 @@ import Wire
         await trellis.put(state: Fixtures.state(serial: 4))
         let gate = Gate()
         // Ignores the first process' stop.
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
                 await gate.pass()
                 return .exited(code: 1)
             }).run)
         let order = Fixtures.order(.destroy)
-        let first = try await start(order, equipment)
+        let first = try await start(order, services)
         let task = Task { await first.run() }
         await gate.someone()
         await trellis.cancel(order.jobId)
         await first.cancel()
-        #expect(equipment.stops == 1)
+        while services.stops == 0 { await Task.yield() }
         task.cancel()
         await task.value
 
-        let host = Fixtures.host(place, trellis, equipment)
-        let second = try #require(try JobRunner(leftIn: host.folder(of: order.jobId), host: host))
+        let host = Fixtures.host(place, trellis, services)
+        let second = try #require(try JobRunner(resuming: host.folder(of: order.jobId), host: host))
         let run = Task { await second.run() }
-        #expect(second.cancellation.isRequested)
+        #expect(second.stop.isRequested)
         gate.open()
         await run.value
-        #expect(equipment.phases.last == "apply")
-        #expect(equipment.phases.filter { $0 == "apply" }.count == 1)
+        #expect(services.phases.last == "apply")
+        #expect(services.phases.filter { $0 == "apply" }.count == 1)
         #expect(await trellis.lastReport?.outcome?.result == .interrupted)
     }
 
     @Test func aClaimThatNeverStartedIsAskedForAgain() async throws {
         let gate = Gate()
         await trellis.guarding { if $0 == "report PROCESSING" { await gate.pass() } }
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
-        let first = try await start(order, equipment)
+        let first = try await start(order, services)
         let task = Task { await first.run() }
         await gate.someone()
         await trellis.guarding { if $0 == "report PROCESSING" { try Task.checkCancellation() } }
         task.cancel()
         gate.open()
         await task.value
-        let host = Fixtures.host(place, trellis, equipment)
-        let second = try #require(try JobRunner(leftIn: host.folder(of: order.jobId), host: host))
+        let host = Fixtures.host(place, trellis, services)
+        let second = try #require(try JobRunner(resuming: host.folder(of: order.jobId), host: host))
         await second.run()
         #expect(await trellis.calls.contains("work"))
         let last = await trellis.lastReport

@@ -19,8 +19,8 @@ extension JobRunnerTests {
             }
             if count < 3 { throw count == 1 ? FakeTrellis.unreachable : FakeTrellis.refused(503) }
         }
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(Fixtures.order(.destroy), equipment)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(.destroy), services)
         #expect(await trellis.lastReport?.status == .success)
         #expect(await trellis.stored.count == 1)
         #expect(tries.withLock { $0.values.allSatisfy { $0 >= 3 } })
@@ -38,12 +38,12 @@ extension JobRunnerTests {
 
     @Test func aLeaseThatWasGivenUpStillReportsItsFacts() async throws {
         let order = Fixtures.order(.destroy)
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { [trellis] command in
                 if command.name == "apply" { await trellis.giveUp(order.jobId) }
                 return nil
             }).run)
-        try await run(order, equipment)
+        try await run(order, services)
         let report = try #require(await trellis.lastReport)
         #expect(await trellis.calls.suffix(2) == ["report SUCCESS", "report facts"])
         #expect(report.status == nil)
@@ -65,7 +65,7 @@ extension JobRunnerTests {
     @Test func aProgressThatCannotBeWrittenDoesNotEndTheJobsCare() async throws {
         let order = Fixtures.order(.destroy)
         let blocked = folder(of: order) + "/job.json"
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "apply" {
                     // A folder in the file's place can't be renamed over.
@@ -74,7 +74,7 @@ extension JobRunnerTests {
                 }
                 return nil
             }).run)
-        try await run(order, equipment)
+        try await run(order, services)
         #expect(await trellis.lastReport?.status == .success)
         #expect(await trellis.stored.count == 1)
         #expect(await trellis.holder == nil)
@@ -114,7 +114,7 @@ extension JobRunnerTests {
         let outputs =
             "{" + (0..<60).map { "\"out\($0)\":{\"value\":\(encoded),\"type\":\"string\"}" }.joined(separator: ",")
             + "}"
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             errorSummary: huge + huge,
             engine: ScriptedEngine(
                 outputs: outputs,
@@ -124,7 +124,7 @@ extension JobRunnerTests {
                     return .exited(code: 0)
                 }
             ).run)
-        try await run(Fixtures.order(.destroy), equipment)
+        try await run(Fixtures.order(.destroy), services)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .success)
         #expect(report.changes?.add == 600)
@@ -146,9 +146,9 @@ extension JobRunnerTests {
     @Test func runOptionsReachTheEngineAsArguments() async throws {
         let options = RunOptions(
             targets: ["module.net", #"a.b["x y"]"#], replace: ["a.c"], parallelism: 3, logLevel: .trace)
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(Fixtures.order(options: options), equipment)
-        let plan = try #require(equipment.commands.first { $0.name == "plan" })
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(options: options), services)
+        let plan = try #require(services.commands.first { $0.name == "plan" })
         #expect(
             plan.arguments.suffix(4) == [
                 "-target=module.net", #"-target=a.b["x y"]"#, "-replace=a.c", "-parallelism=3",
@@ -167,12 +167,12 @@ extension JobRunnerTests {
         let entry = ["TF_CLI_ARGS_apply": "-state-out=elsewhere.tfstate"]
         let order = Fixtures.order(
             secrets: VineSecrets(environment: isSecret ? entry : [:]), environment: isSecret ? [:] : entry)
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(order, equipment)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(order, services)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed)
         #expect(report.errorMessage?.contains("\"TF_CLI_ARGS_apply\" is reserved") == true)
-        #expect(equipment.phases.isEmpty)
+        #expect(services.phases.isEmpty)
         #expect(await trellis.holder == nil)
     }
 
@@ -180,13 +180,13 @@ extension JobRunnerTests {
 
     @Test func anApplyThatLeavesNoStateFailsAndItsFolderIsKept() async throws {
         let order = Fixtures.order(.destroy)
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
                 try Files.write(Fixtures.state(serial: 3), to: command.workingDirectory + "/elsewhere.tfstate")
                 return .exited(code: 0)
             }).run)
-        try await run(order, equipment)
+        try await run(order, services)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed && report.outcome?.result == .failed)
         #expect(report.errorMessage?.contains("left no new state") == true)
@@ -198,7 +198,7 @@ extension JobRunnerTests {
     /// Some providers read back the value that they had: an update alone may leave the state as it was.
     @Test func anUpdateMayLeaveTheStateAsItWas() async throws {
         await trellis.put(state: Fixtures.state(serial: 4))
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "show" {
                     let plan = #"{"resource_changes":[{"address":"a.b","change":{"actions":["update"]}}]}"#
@@ -207,19 +207,19 @@ extension JobRunnerTests {
                 }
                 return command.name == "apply" ? .exited(code: 0) : nil
             }).run)
-        try await run(Fixtures.order(.destroy), equipment)
+        try await run(Fixtures.order(.destroy), services)
         #expect(await trellis.lastReport?.status == .success)
     }
 
     @Test func aPlanThatEndsWithADetailedCodeHasSucceeded() async throws {
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "plan" else { return nil }
                 let out = command.arguments.first { $0.hasPrefix("-out=") }?.dropFirst(5) ?? "/nowhere"
                 try Files.write(Data("PLAN".utf8), to: String(out))
                 return .exited(code: 2)
             }).run)
-        try await run(Fixtures.order(), equipment)
+        try await run(Fixtures.order(), services)
         #expect(await trellis.lastReport?.status == .success)
         let applied = FakeJobServices(engine: ScriptedEngine(hook: { $0.name == "apply" ? .exited(code: 2) : nil }).run)
         try await run(Fixtures.order(.destroy), applied)
@@ -229,10 +229,10 @@ extension JobRunnerTests {
     @Test func noErrorNamesTheFoldersOfTheTendril() async throws {
         let order = Fixtures.order()
         let here = "\(place.path)/run/\(order.vineId)"
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             errorSummary: "open \(here)/mod/x.tf: no such file\nwith a.b, on \(folder(of: order))/plan line 3",
             engine: ScriptedEngine(hook: { $0.name == "plan" ? .exited(code: 1) : nil }).run)
-        try await run(order, equipment)
+        try await run(order, services)
         let message = try #require(await trellis.lastReport?.errorMessage)
         #expect(message == "open mod/x.tf: no such file\nwith a.b, on plan line 3")
     }
@@ -241,22 +241,22 @@ extension JobRunnerTests {
 
     @Test func whatTheJobWritesIsMergedAndMasked() async throws {
         func metadata(_ text: String) async throws -> (JSONValue?, [String]) {
-            let equipment = FakeJobServices(
+            let services = FakeJobServices(
                 engine: ScriptedEngine(hook: { command in
                     if command.name == "plan" {
                         try Files.write(Data(text.utf8), to: command.environment["VINTNER_METADATA_FILE"] ?? "")
                     }
                     return nil
                 }).run)
-            try await run(Fixtures.order(), equipment)
-            return (await trellis.lastReport?.executionMetadata, equipment.notes)
+            try await run(Fixtures.order(), services)
+            return (await trellis.lastReport?.executionMetadata, services.notes)
         }
         let (merged, _) = try await metadata(#"{"cost":{"month":12.5,"note":"hush-hush"},"changes":"lies"}"#)
         #expect(merged?["cost"] == ["month": .number(try #require(JSONNumber("12.5"))), "note": "***"])
         #expect(merged?["changes"]?["add"] == 1)
         let (none, notes) = try await metadata("[1]")
         #expect(none?["changes"] != nil)
-        #expect(notes.contains("The metadata file is no JSON object, and left out"))
+        #expect(notes.contains("Ignored the metadata file: not a JSON object"))
         // As deep as an earlier decoder took it, which lost the whole report.
         let nested = String(repeating: "[", count: 511) + "12345678901234567891" + String(repeating: "]", count: 511)
         let (cut, cutNotes) = try await metadata(#"{"deep":\#(nested),"n":12345678901234567890}"#)
@@ -265,20 +265,20 @@ extension JobRunnerTests {
         #expect(cutNotes.contains { $0.hasPrefix("The metadata file nests deeper than 60 levels") })
         #expect(await trellis.lastReport?.status == .success)
         let (_, tooLarge) = try await metadata("{\"a\":\"" + String(repeating: "x", count: 70_000) + "\"}")
-        #expect(tooLarge.contains("The metadata file is larger than 64 KiB, and left out"))
+        #expect(tooLarge.contains("Ignored the metadata file: larger than 64 KiB"))
         #expect(await trellis.lastReport?.truncated == ["metadata_file"])
     }
 
     @Test func anotherBackendKeepsItsOwnState() async throws {
-        let equipment = FakeJobServices(engine: ScriptedEngine(backend: "s3").run)
-        try await run(Fixtures.order(.destroy), equipment)
-        #expect(equipment.phases == ["init", "pull", "plan", "show", "apply", "pull-after"])
+        let services = FakeJobServices(engine: ScriptedEngine(backend: "s3").run)
+        try await run(Fixtures.order(.destroy), services)
+        #expect(services.phases == ["init", "pull", "plan", "show", "apply", "pull-after"])
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .success)
         #expect(report.outcome?.serialBefore == 10)
         #expect(report.outcome?.serialAfter == 11)
         #expect(report.executionMetadata?["state_kept_by"] == "s3")
-        #expect(equipment.notes.contains("The state is kept by s3"))
+        #expect(services.notes.contains("The state is stored in s3"))
         #expect(await !trellis.calls.contains("store"))
         try await run(Fixtures.order(), FakeJobServices(engine: ScriptedEngine(backend: "s3").run))
         #expect(await trellis.lastReport?.status == .success)
@@ -296,18 +296,18 @@ extension JobRunnerTests {
             """,
         ])
         let commit = made.text.trimmingCharacters(in: .whitespacesAndNewlines)
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
         let source = VineSource.git(url: "file://\(place.path)/repo", ref: "main", path: "sub")
         let order = Fixtures.order(source: source)
-        try await run(order, equipment)
-        #expect(equipment.commands.first?.workingDirectory == "\(place.path)/run/\(order.vineId)/sub")
+        try await run(order, services)
+        #expect(services.commands.first?.workingDirectory == "\(place.path)/run/\(order.vineId)/sub")
         #expect(await trellis.reports.filter { $0.resolvedCommit == commit }.count == 2)
         #expect(await trellis.lastReport?.status == .success)
-        #expect(equipment.notes.contains("Resolving main of file://\(place.path)/repo"))
+        #expect(services.notes.contains("Resolving main of file://\(place.path)/repo"))
 
         // The commit counts, not where the branch is by then.
         let missing = String(repeating: "0", count: 40)
-        try await run(Fixtures.order(source: source, resolvedCommit: missing), equipment)
+        try await run(Fixtures.order(source: source, resolvedCommit: missing), services)
         #expect(await trellis.lastReport?.status == .failed)
         #expect(await trellis.lastReport?.errorMessage?.contains("not found in file://") == true)
     }
@@ -327,14 +327,14 @@ extension JobRunnerTests {
             }
             leaks.withLock { $0 = found }
         }
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { [place] command in
                 // It was there while it was needed.
                 guard command.name == "plan" else { return nil }
                 let written = place.tree.contains { place.text(of: $0)?.contains("hush-hush") == true }
                 return written ? nil : .exited(code: 1)
             }).run)
-        try await run(order, equipment)
+        try await run(order, services)
         #expect(await trellis.lastReport?.status == .success)
         #expect(leaks.withLock { $0 } == [])
         #expect(Files.kind(of: folder(of: order)) == nil)
@@ -342,12 +342,12 @@ extension JobRunnerTests {
 
     @Test func anEngineThatCouldNotBeRunDidNotRun() async throws {
         struct Broken: Error, CustomStringConvertible { let description = "The phase could not be supervised." }
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "apply" { throw Broken() }
                 return nil
             }).run)
-        try await run(Fixtures.order(.destroy), equipment)
+        try await run(Fixtures.order(.destroy), services)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed)
         #expect(report.engineState == .gone)

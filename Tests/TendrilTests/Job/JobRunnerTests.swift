@@ -17,11 +17,11 @@ import Wire
     }
 
     /// Runs the order to its end.
-    func run(_ order: ClaimResponse, _ equipment: FakeJobServices, _ change: (inout JobContext) -> Void = { _ in })
+    func run(_ order: ClaimResponse, _ services: FakeJobServices, _ change: (inout JobContext) -> Void = { _ in })
         async throws
     {
         await trellis.grant(order)
-        var host = Fixtures.host(place, trellis, equipment)
+        var host = Fixtures.host(place, trellis, services)
         change(&host)
         await (try JobRunner(order, host: host)).run()
     }
@@ -62,7 +62,7 @@ import Wire
         let order = Fixtures.order(
             files: ["main.tf": "resource", "m/a.tf": ""], variables: ["region": "eu", "size": 3],
             secrets: VineSecrets(variables: ["password": "hush-hush"], environment: ["KEY": "hush-hush"]))
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 if command.name == "plan" {
                     let file =
@@ -80,13 +80,13 @@ import Wire
                 }
                 return nil
             }).run)
-        try await run(order, equipment)
+        try await run(order, services)
 
-        #expect(equipment.phases == ["init", "plan", "show"])
-        #expect(equipment.commands[0].arguments == ["init", "-input=false"])
-        #expect(equipment.commands[0].workingDirectory == "\(place.path)/run/\(order.vineId)")
-        #expect(equipment.commands[0].environment["KEY"] == "hush-hush")
-        #expect(equipment.commands[0].environment["TRELLIS_TOKEN"] == nil)
+        #expect(services.phases == ["init", "plan", "show"])
+        #expect(services.commands[0].arguments == ["init", "-input=false"])
+        #expect(services.commands[0].workingDirectory == "\(place.path)/run/\(order.vineId)")
+        #expect(services.commands[0].environment["KEY"] == "hush-hush")
+        #expect(services.commands[0].environment["TRELLIS_TOKEN"] == nil)
         let variables = seen.withLock { $0 }
         #expect(variables["mode"] == "600")
         #expect(variables["state"] == "4")
@@ -116,7 +116,7 @@ import Wire
                 "report PROCESSING", "lock", "state", "upload", "unlock", "report SUCCESS",
             ])
         #expect(
-            equipment.notes == [
+            services.notes == [
                 "Restored state, serial 4", "Running terraform init (9.9.9, linux_amd64)", "Running terraform plan",
                 "Running terraform show -json", "Saved plan: 1 to add, 0 to change, 0 to destroy", "Lock released",
             ])
@@ -129,7 +129,7 @@ import Wire
         let plan = try await planned(vine, files: ["main.tf": "x", "made/by-plan.zip": "z"])
         let found = Mutex<[String]>([])
         let order = Fixtures.order(.deploy, vine: vine, plan: plan)
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(
                 serial: 1, outputs: #"{"url":{"value":"https://x"},"key":{"value":"hush-hush","sensitive":true}}"#,
                 hook: { command in
@@ -142,10 +142,10 @@ import Wire
                     return nil
                 }
             ).run)
-        try await run(order, equipment)
+        try await run(order, services)
 
-        #expect(equipment.phases == ["init", "apply"])
-        #expect(equipment.commands[0].arguments == ["init", "-input=false", "-lockfile=readonly"])
+        #expect(services.phases == ["init", "apply"])
+        #expect(services.commands[0].arguments == ["init", "-input=false", "-lockfile=readonly"])
         #expect(found.withLock { $0 } == ["made", "made/by-plan.zip", "main.tf"])
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .success)
@@ -158,20 +158,20 @@ import Wire
                     position: StatePosition(lineage: "l-1", serial: 1), lockID: "\(order.jobId):1")
             ])
         #expect(await trellis.holder == nil)
-        #expect(equipment.notes.contains("State serial 1 stored"))
+        #expect(services.notes.contains("State serial 1 stored"))
     }
 
     @Test func aDestroyPlansAndAppliesThat() async throws {
         await trellis.put(state: Fixtures.state(serial: 4))
-        let equipment = FakeJobServices(engine: ScriptedEngine(serial: 5).run)
-        try await run(Fixtures.order(.destroy), equipment)
-        #expect(equipment.phases == ["init", "plan", "show", "apply"])
-        #expect(equipment.commands[1].arguments.contains("-destroy"))
+        let services = FakeJobServices(engine: ScriptedEngine(serial: 5).run)
+        try await run(Fixtures.order(.destroy), services)
+        #expect(services.phases == ["init", "plan", "show", "apply"])
+        #expect(services.commands[1].arguments.contains("-destroy"))
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .success)
         #expect(report.outcome?.serialBefore == 4)
         #expect(report.outcome?.serialAfter == 5)
-        #expect(equipment.notes.contains("Planned: 1 to add, 0 to change, 0 to destroy"))
+        #expect(services.notes.contains("Planned: 1 to add, 0 to change, 0 to destroy"))
     }
 
     // MARK: - The start
@@ -179,35 +179,35 @@ import Wire
     @Test func nothingRunsBeforeTheStartIsAcknowledged() async throws {
         let gate = Gate()
         await trellis.guarding { if $0 == "report PROCESSING" { await gate.pass() } }
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
-        async let done: Void = run(order, equipment)
+        async let done: Void = run(order, services)
         await gate.someone()
-        #expect(equipment.commands.isEmpty)
-        #expect(equipment.notes.isEmpty)
+        #expect(services.commands.isEmpty)
+        #expect(services.notes.isEmpty)
         #expect(Files.kind(of: "\(place.path)/run/\(order.vineId)") == nil)
         gate.open()
         try await done
-        #expect(equipment.phases.count == 3)
+        #expect(services.phases.count == 3)
     }
 
     @Test(arguments: [409, 410, 404])
     func aStartThatIsRefusedLeavesNothing(status: Int) async throws {
         await trellis.guarding { if $0 == "report PROCESSING" { throw FakeTrellis.refused(status) } }
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
         let order = Fixtures.order()
-        try await run(order, equipment)
-        #expect(equipment.commands.isEmpty)
+        try await run(order, services)
+        #expect(services.commands.isEmpty)
         #expect(await trellis.calls == ["report PROCESSING"])
         #expect(Files.kind(of: folder(of: order)) == nil)
     }
 
     @Test func anEngineThatIsMissingIsSaid() async throws {
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(Fixtures.order(requirement: EngineRequirement(name: .terraform, version: "1.0.0")), equipment)
-        #expect(equipment.commands.isEmpty)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(requirement: EngineRequirement(name: .terraform, version: "1.0.0")), services)
+        #expect(services.commands.isEmpty)
         #expect(await trellis.lastReport?.status == .failed)
-        #expect(await trellis.lastReport?.errorMessage == "This Tendril has no terraform 1.0.0 any more.")
+        #expect(await trellis.lastReport?.errorMessage == "This Tendril no longer has terraform 1.0.0.")
     }
 
     // MARK: - What keeps a job from running
@@ -216,9 +216,9 @@ import Wire
         let vine = SystemDependencies.system.makeID(Vine.self)
         let plan = try await planned(vine)
         await trellis.put(state: Fixtures.state(serial: 2))
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(Fixtures.order(.deploy, vine: vine, plan: plan), equipment)
-        #expect(equipment.commands.isEmpty)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(.deploy, vine: vine, plan: plan), services)
+        #expect(services.commands.isEmpty)
         #expect(await trellis.lastReport?.status == .failed)
         #expect(
             await trellis.lastReport?.errorMessage
@@ -230,9 +230,9 @@ import Wire
         let vine = SystemDependencies.system.makeID(Vine.self)
         let plan = try await planned(vine)
         await trellis.put(artifact: Data("altered".utf8), of: plan.jobId)
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(Fixtures.order(.deploy, vine: vine, plan: plan), equipment)
-        #expect(equipment.commands.isEmpty)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(.deploy, vine: vine, plan: plan), services)
+        #expect(services.commands.isEmpty)
         #expect(await trellis.lastReport?.errorMessage?.contains("altered") == true)
     }
 
@@ -247,17 +247,17 @@ import Wire
             }
             if count == 3 { await trellis.hold(nil) }
         }
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(Fixtures.order(), equipment)
-        #expect(equipment.notes.first == "Waiting for the state lock, held by ana")
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(), services)
+        #expect(services.notes.first == "Waiting for the state lock, held by ana")
         #expect(await trellis.lastReport?.status == .success)
     }
 
     @Test func aLockThatIsNeverFreeEndsTheJob() async throws {
         await trellis.hold("ana")
-        let equipment = FakeJobServices(engine: ScriptedEngine().run)
-        try await run(Fixtures.order(), equipment) { $0.lockPatience = .zero }
-        #expect(equipment.commands.isEmpty)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        try await run(Fixtures.order(), services) { $0.lockPatience = .zero }
+        #expect(services.commands.isEmpty)
         #expect(await trellis.lastReport?.errorMessage?.contains("locked by ana") == true)
         #expect(await trellis.holder == "ana")
     }
@@ -265,12 +265,12 @@ import Wire
     // MARK: - Failure
 
     @Test func aFailedPhaseEndsTheJobWithTheEnginesWords() async throws {
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             errorSummary: "Error: bad hush-hush",
             engine: ScriptedEngine(hook: { $0.name == "plan" ? .exited(code: 1) : nil }).run)
-        try await run(Fixtures.order(), equipment)
+        try await run(Fixtures.order(), services)
         let report = try #require(await trellis.lastReport)
-        #expect(equipment.phases == ["init", "plan"])
+        #expect(services.phases == ["init", "plan"])
         #expect(report.status == .failed)
         #expect(report.errorMessage == "Error: bad ***")
         #expect(report.outcome?.phase == "plan")
@@ -280,13 +280,13 @@ import Wire
 
     @Test func aFailedApplyStillSavesItsState() async throws {
         await trellis.put(state: Fixtures.state(serial: 4))
-        let equipment = FakeJobServices(
+        let services = FakeJobServices(
             engine: ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
                 try Files.write(Fixtures.state(serial: 6), to: command.workingDirectory + "/terraform.tfstate")
                 return .exited(code: 1)
             }).run)
-        try await run(Fixtures.order(.destroy), equipment)
+        try await run(Fixtures.order(.destroy), services)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed)
         #expect(report.outcome?.serialBefore == 4)
@@ -296,8 +296,8 @@ import Wire
     }
 
     @Test func anUnknownEndIsReportedAsSuch() async throws {
-        let equipment = FakeJobServices(engine: ScriptedEngine(hook: { $0.name == "plan" ? .unknown : nil }).run)
-        try await run(Fixtures.order(), equipment)
+        let services = FakeJobServices(engine: ScriptedEngine(hook: { $0.name == "plan" ? .unknown : nil }).run)
+        try await run(Fixtures.order(), services)
         #expect(await trellis.lastReport?.engineState == .unknown)
         #expect(await trellis.lastReport?.status == .failed)
         #expect(await trellis.lastReport?.outcome?.result == .unknown)
@@ -305,9 +305,9 @@ import Wire
 
     @Test func aStateThatCantBeStoredIsKeptAndTheVineStaysLocked() async throws {
         await trellis.guarding { if $0 == "store" { throw FakeTrellis.refused(413, "Too large.") } }
-        let equipment = FakeJobServices(engine: ScriptedEngine(serial: 7).run)
+        let services = FakeJobServices(engine: ScriptedEngine(serial: 7).run)
         let order = Fixtures.order(.destroy)
-        try await run(order, equipment)
+        try await run(order, services)
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed)
         #expect(report.outcome?.lockReleased == false)

@@ -5,6 +5,16 @@ import Wire
 @testable import Tendril
 
 @Suite struct JobStepsTests {
+    /// They are in the job's folder, which a newer Tendril must understand.
+    @Test func theRecordedNamesOfStepsStay() {
+        #expect(
+            JobStep.allCases.map(\.rawValue) == [
+                "start", "lock", "fetchState", "judge", "prepare", "initialise", "readBackend", "pullBefore", "plan",
+                "show", "readPlan", "packPlan", "uploadPlan", "confirm", "apply", "settleState", "pullAfter", "collect",
+                "unlock", "report", "cleanUp",
+            ])
+    }
+
     private func progress(_ type: JobType) -> JobProgress {
         JobProgress(Fixtures.order(type))
     }
@@ -34,7 +44,7 @@ import Wire
     @Test func planTakesItsSteps() {
         #expect(
             walk(progress(.plan)) == [
-                .start, .lock, .fetchState, .prepare, .initialise, .readBackend, .plan, .show, .readPlan, .packPlan,
+                .start, .lock, .fetchState, .prepare, .initialize, .readBackend, .plan, .show, .readPlan, .packPlan,
                 .uploadPlan, .collect, .unlock, .report, .cleanUp,
             ])
     }
@@ -42,7 +52,7 @@ import Wire
     @Test func deployAppliesWithoutPlanning() {
         #expect(
             walk(progress(.deploy)) == [
-                .start, .lock, .fetchState, .judge, .prepare, .initialise, .readBackend, .confirm, .apply, .settleState,
+                .start, .lock, .fetchState, .checkPlan, .prepare, .initialize, .readBackend, .confirm, .apply, .storeFinalState,
                 .collect, .unlock, .report, .cleanUp,
             ])
     }
@@ -50,8 +60,8 @@ import Wire
     @Test func destroyPlansAndApplies() {
         #expect(
             walk(progress(.destroy)) == [
-                .start, .lock, .fetchState, .prepare, .initialise, .readBackend, .plan, .show, .readPlan, .confirm,
-                .apply, .settleState, .collect, .unlock, .report, .cleanUp,
+                .start, .lock, .fetchState, .prepare, .initialize, .readBackend, .plan, .show, .readPlan, .confirm,
+                .apply, .storeFinalState, .collect, .unlock, .report, .cleanUp,
             ])
     }
 
@@ -59,19 +69,19 @@ import Wire
         let taken = walk(progress(.deploy)) { step, progress in if step == .readBackend { progress.backend = "s3" } }
         #expect(taken.contains(.pullBefore))
         #expect(taken.contains(.pullAfter))
-        #expect(!taken.contains(.settleState))
+        #expect(!taken.contains(.storeFinalState))
     }
 
     @Test(arguments: [JobType.plan, .deploy, .destroy])
     func afterACancelNoPhaseBegins(type: JobType) {
-        for cancelled in JobSteps.steps(for: type).prefix(while: { !JobSteps.windDown.contains($0) }) {
+        for cancelled in JobSteps.steps(for: type).prefix(while: { !JobSteps.cleanupSteps.contains($0) }) {
             var before: [JobStep] = []
             let taken = walk(progress(type)) { step, progress in
                 if step == cancelled { progress.isCancelled = true }
             }
             before = Array(taken.drop { $0 != cancelled }.dropFirst())
-            #expect(before.allSatisfy { JobSteps.windDown.contains($0) }, "after \(cancelled): \(before)")
-            #expect(before.contains(.settleState) == (cancelled == .apply))
+            #expect(before.allSatisfy { JobSteps.cleanupSteps.contains($0) }, "after \(cancelled): \(before)")
+            #expect(before.contains(.storeFinalState) == (cancelled == .apply))
             if taken.contains(cancelled) {
                 #expect(before.contains(.report), "after \(cancelled)")
                 #expect(before.contains(.unlock) == taken.contains(.lock))
@@ -87,7 +97,7 @@ import Wire
 
     @Test func aPhaseThatBeganIsAlwaysWaitedFor() {
         var progress = progress(.destroy)
-        progress.done = [.start, .lock, .fetchState, .prepare, .initialise, .readBackend, .plan, .show, .readPlan]
+        progress.done = [.start, .lock, .fetchState, .prepare, .initialize, .readBackend, .plan, .show, .readPlan]
         progress.phases = [PhaseMark(phase: .apply, begunAt: Timestamp(milliseconds: 0))]
         progress.isCancelled = true
         progress.leaseLost = "gone"
@@ -96,20 +106,20 @@ import Wire
 
     @Test func aFailedPhaseEndsTheWork() {
         let taken = walk(progress(.deploy)) { step, progress in
-            if step == .initialise {
+            if step == .initialize {
                 progress.phases = [
                     PhaseMark(
-                        phase: .initialise, begunAt: Timestamp(milliseconds: 0),
+                        phase: .initialize, begunAt: Timestamp(milliseconds: 0),
                         end: .init(.exited(code: 1), at: Timestamp(milliseconds: 1)))
                 ]
             }
         }
-        #expect(Array(taken.drop { $0 != .initialise }) == [.initialise, .collect, .unlock, .report, .cleanUp])
+        #expect(Array(taken.drop { $0 != .initialize }) == [.initialize, .collect, .unlock, .report, .cleanUp])
     }
 
     @Test func aRestartAsksAgainBeforeApplying() {
         var progress = progress(.deploy)
-        progress.done = [.start, .lock, .fetchState, .judge, .prepare, .initialise, .readBackend, .confirm]
+        progress.done = [.start, .lock, .fetchState, .checkPlan, .prepare, .initialize, .readBackend, .confirm]
         #expect(JobSteps.next(after: progress) == .apply)
         #expect(JobSteps.next(after: JobSteps.resumed(progress)) == .confirm)
         progress.phases = [PhaseMark(phase: .apply, begunAt: Timestamp(milliseconds: 0))]
@@ -132,7 +142,7 @@ import Wire
     private let ok = PhaseEnd.exited(code: 0)
 
     @Test func aStoredPlanIsASuccess() {
-        var plan = progress(.plan, [(.initialise, ok), (.plan, ok), (.show, ok)], done: [.uploadPlan])
+        var plan = progress(.plan, [(.initialize, ok), (.plan, ok), (.show, ok)], done: [.uploadPlan])
         plan.changes = PlannedChanges(add: 3, change: 0, destroy: 0)
         let verdict = JobReport.of(plan, engineSaid: nil)
         #expect(verdict.status == .success)
@@ -143,7 +153,7 @@ import Wire
     }
 
     @Test func aPlanThatIsNotStoredIsNone() {
-        var plan = progress(.plan, [(.initialise, ok), (.plan, ok), (.show, ok)])
+        var plan = progress(.plan, [(.initialize, ok), (.plan, ok), (.show, ok)])
         plan.failure = "The plan could not be stored: full."
         let verdict = JobReport.of(plan, engineSaid: nil)
         #expect(verdict.status == .failed)
@@ -151,7 +161,7 @@ import Wire
     }
 
     @Test func aFailedApplySpeaksWithTheEnginesWords() {
-        var apply = progress(.deploy, [(.initialise, ok), (.apply, .exited(code: 1))])
+        var apply = progress(.deploy, [(.initialize, ok), (.apply, .exited(code: 1))])
         apply.stateBefore = StatePosition(lineage: "l", serial: 3)
         apply.stateAfter = StatePosition(lineage: "l", serial: 5)
         apply.lockReleased = true
@@ -168,18 +178,18 @@ import Wire
     }
 
     @Test func anApplyThatFinishedBeforeItsCancelSaysSo() {
-        var apply = progress(.deploy, [(.initialise, ok), (.apply, ok)])
+        var apply = progress(.deploy, [(.initialize, ok), (.apply, ok)])
         apply.isCancelled = true
         let verdict = JobReport.of(apply, engineSaid: nil)
         #expect(verdict.status == nil)
         #expect(verdict.outcome.result == .succeeded)
-        #expect(verdict.outcome.summary.contains("the cancel came too late"))
+        #expect(verdict.outcome.summary.contains("the cancel was too late"))
     }
 
     @Test func aCancelInAnyOtherPlaceInterrupts() {
         let cases: [[(Phase, PhaseEnd?)]] = [
-            [], [(.initialise, .exited(code: 1))], [(.initialise, ok), (.plan, .signaled(9))],
-            [(.initialise, ok), (.plan, ok)],
+            [], [(.initialize, .exited(code: 1))], [(.initialize, ok), (.plan, .signaled(9))],
+            [(.initialize, ok), (.plan, ok)],
         ]
         for ends in cases {
             var plan = progress(.plan, ends)
@@ -193,7 +203,7 @@ import Wire
 
     @Test func anEndThatNobodySawIsUnknown() {
         for isCancelled in [false, true] {
-            var apply = progress(.deploy, [(.initialise, ok), (.apply, .unknown)])
+            var apply = progress(.deploy, [(.initialize, ok), (.apply, .unknown)])
             apply.isCancelled = isCancelled
             let verdict = JobReport.of(apply, engineSaid: nil)
             #expect(verdict.engineState == .unknown)
@@ -203,7 +213,7 @@ import Wire
     }
 
     @Test func whatIsNotKnownOfAnotherBackendIsNotSaid() {
-        var apply = progress(.deploy, [(.initialise, ok), (.apply, .exited(code: 1))])
+        var apply = progress(.deploy, [(.initialize, ok), (.apply, .exited(code: 1))])
         apply.backend = "s3"
         apply.stateBefore = StatePosition(lineage: "l", serial: 3)
         let verdict = JobReport.of(apply, engineSaid: nil)
@@ -212,7 +222,7 @@ import Wire
     }
 
     @Test func anAppliedStateThatCouldNotBeStoredIsNoSuccess() {
-        var apply = progress(.deploy, [(.initialise, ok), (.apply, ok)])
+        var apply = progress(.deploy, [(.initialize, ok), (.apply, ok)])
         apply.failure = "The state could not be stored."
         let verdict = JobReport.of(apply, engineSaid: nil)
         #expect(verdict.status == .failed)

@@ -13,9 +13,9 @@ import Testing
 
     init() throws { place = try Place() }
 
-    private func keeper(alreadyStored: String? = nil, pacing: Sleeper = Fixtures.hurried) -> StateUploader {
+    private func keeper(alreadyStored: String? = nil, sleeper: Sleeper = Fixtures.hurried) -> StateUploader {
         StateUploader(
-            folder: place.path, vine: vine, lockID: "L", alreadyStored: alreadyStored, trellis: trellis, pacing: pacing,
+            folder: place.path, vine: vine, lockID: "L", alreadyStored: alreadyStored, trellis: trellis, sleeper: sleeper,
             ambient: .system, stored: { _, _ in })
     }
 
@@ -31,7 +31,7 @@ import Testing
         let (steps, stepper) = AsyncStream.makeStream(of: Void.self)
         let walker = Walker(steps)
         let keeper = keeper(
-            pacing: Sleeper { _ in
+            sleeper: Sleeper { _ in
                 turner.yield()
                 try await walker.next()
             })

@@ -44,7 +44,7 @@ struct TerraformJobTests {
             secrets: files == nil ? VineSecrets(variables: ["password": "hush-hush"]) : VineSecrets(), plan: plan)
     }
 
-    private func equipment(
+    private func services(
         errorSummary: String? = nil, onStop: @escaping @Sendable () -> Void = {},
         started: @escaping @Sendable (PhaseCommand, ChildProcess) -> Void = { _, _ in }
     ) -> FakeJobServices {
@@ -54,10 +54,10 @@ struct TerraformJobTests {
     }
 
     @discardableResult
-    private func run(_ order: ClaimResponse, _ equipment: FakeJobServices) async throws -> ReportStatusRequest {
+    private func run(_ order: ClaimResponse, _ services: FakeJobServices) async throws -> ReportStatusRequest {
         await trellis.grant(order)
         let host = Fixtures.host(
-            place, trellis, equipment, engines: RealTerraform.folder.map { [$0] }, pacing: .system)
+            place, trellis, services, engines: RealTerraform.folder.map { [$0] }, sleeper: .system)
         await (try JobRunner(order, host: host)).run()
         return try #require(await trellis.lastReport, "\(place.text(of: "log") ?? "")")
     }
@@ -71,13 +71,13 @@ struct TerraformJobTests {
 
     @Test func planDeployAndDestroy() async throws {
         let plan = order(.plan)
-        let planned = try await run(plan, equipment())
+        let planned = try await run(plan, services())
         #expect(planned.status == .success, "\(place.text(of: "log") ?? "")")
         #expect(planned.changes == PlannedChanges(add: 2, outputs: 2))
         #expect(planned.executionMetadata?["changes"] == PlannedChanges(add: 2, outputs: 2).metadata)
         #expect(planned.plannedState == nil)
 
-        let deployed = try await run(order(.deploy, plan: try await record(plan, planned)), equipment())
+        let deployed = try await run(order(.deploy, plan: try await record(plan, planned)), services())
         #expect(deployed.status == .success, "\(place.text(of: "log") ?? "")")
         #expect(deployed.executionMetadata?["outputs"] == ["size": 3, "password": "(sensitive)"])
         #expect(deployed.executionMetadata?["cost"] == 3)
@@ -86,11 +86,11 @@ struct TerraformJobTests {
         #expect(await trellis.holder == nil)
 
         // The same plan again: the state has moved.
-        let again = try await run(order(.deploy, plan: try await record(plan, planned)), equipment())
+        let again = try await run(order(.deploy, plan: try await record(plan, planned)), services())
         #expect(again.status == .failed)
         #expect(again.errorMessage?.contains("The state moved") == true)
 
-        let destroyed = try await run(order(.destroy), equipment())
+        let destroyed = try await run(order(.destroy), services())
         #expect(destroyed.status == .success, "\(place.text(of: "log") ?? "")")
         #expect(destroyed.outcome?.serialBefore == serial)
         #expect(destroyed.executionMetadata?["changes"]?["destroy"] == 2)
@@ -102,14 +102,14 @@ struct TerraformJobTests {
     private func plan(_ main: String, options: RunOptions? = nil) async throws -> (ClaimResponse, ReportStatusRequest) {
         var order = order(.plan, files: ["main.tf": main])
         order.options = options
-        return (order, try await run(order, equipment()))
+        return (order, try await run(order, services()))
     }
 
     private func apply(_ plan: (order: ClaimResponse, report: ReportStatusRequest), _ main: String) async throws
         -> ReportStatusRequest
     {
         try await run(
-            order(.deploy, files: ["main.tf": main], plan: try await record(plan.order, plan.report)), equipment())
+            order(.deploy, files: ["main.tf": main], plan: try await record(plan.order, plan.report)), services())
     }
 
     /// Each kind of plan that Terraform's "Plan:" line may call nothing.
@@ -159,11 +159,11 @@ struct TerraformJobTests {
                 secrets: VineSecrets(variables: ["session": "hush-hush"]), plan: plan)
         }
         let plan = ordered(.plan)
-        let planned = try await run(plan, equipment())
+        let planned = try await run(plan, services())
         #expect(planned.status == .success, "\(place.text(of: "log") ?? "")")
-        let deployed = try await run(ordered(.deploy, plan: try await record(plan, planned)), equipment())
+        let deployed = try await run(ordered(.deploy, plan: try await record(plan, planned)), services())
         #expect(deployed.status == .success, "\(place.text(of: "log") ?? "")")
-        let destroyed = try await run(ordered(.destroy), equipment())
+        let destroyed = try await run(ordered(.destroy), services())
         #expect(destroyed.status == .success, "\(place.text(of: "log") ?? "")")
         #expect(!place.tree.contains { $0.hasSuffix("ephemeral.tfvars.json") })
     }
@@ -191,10 +191,10 @@ struct TerraformJobTests {
             """
         ]
         let plan = order(.plan, files: files)
-        let planned = try await run(plan, equipment())
+        let planned = try await run(plan, services())
         let report = try await run(
             order(.deploy, files: files, plan: try await record(plan, planned)),
-            equipment(errorSummary: "Error: local-exec provisioner error"))
+            services(errorSummary: "Error: local-exec provisioner error"))
         #expect(report.status == .failed)
         #expect(report.errorMessage == "Error: local-exec provisioner error")
         #expect(report.outcome?.phase == "apply")
@@ -216,9 +216,9 @@ struct TerraformJobTests {
             """
         ]
         let plan = order(.plan, files: files)
-        let planned = try await run(plan, equipment())
+        let planned = try await run(plan, services())
         let applying = Mutex<ChildProcess?>(nil)
-        let equipment = equipment(
+        let services = services(
             onStop: { applying.withLock { _ = $0?.send(.interrupt) } },
             started: { command, child in if command.name == "apply" { applying.withLock { $0 = child } } })
         let deploy = order(.deploy, files: files, plan: try await record(plan, planned))
@@ -226,7 +226,7 @@ struct TerraformJobTests {
         let runner = try JobRunner(
             deploy,
             host: Fixtures.host(
-                place, trellis, equipment, engines: RealTerraform.folder.map { [$0] }, pacing: .system))
+                place, trellis, services, engines: RealTerraform.folder.map { [$0] }, sleeper: .system))
         async let done: Void = runner.run()
         while place.text(of: "running") == nil { try await Task.sleep(for: .milliseconds(5)) }
         await trellis.cancel(deploy.jobId)
@@ -244,7 +244,7 @@ struct TerraformJobTests {
     }
 
     @Test func anInitThatFailsIsTold() async throws {
-        let report = try await run(order(.plan, files: ["main.tf": "resource \"x"]), equipment())
+        let report = try await run(order(.plan, files: ["main.tf": "resource \"x"]), services())
         #expect(report.status == .failed)
         #expect(report.outcome?.phase == "init")
         #expect(report.errorMessage?.contains("terraform init ended with exit status 1") == true)
@@ -252,10 +252,10 @@ struct TerraformJobTests {
 
     @Test func aLocalPathOfTheSourcesOwnIsRefusedBeforeAPlan() async throws {
         let files = ["main.tf": "terraform {\n  backend \"local\" {\n    path = \"mine.tfstate\"\n  }\n}\n"]
-        let equipment = equipment()
-        let report = try await run(order(.plan, files: files), equipment)
+        let services = services()
+        let report = try await run(order(.plan, files: files), services)
         #expect(report.status == .failed)
-        #expect(equipment.phases == ["init"])
+        #expect(services.phases == ["init"])
         #expect(report.errorMessage?.contains("mine.tfstate") == true)
     }
 
@@ -272,9 +272,9 @@ struct TerraformJobTests {
             """
         ]
         let plan = order(.plan, files: files)
-        let planned = try await run(plan, equipment())
+        let planned = try await run(plan, services())
         #expect(planned.status == .success)
-        let report = try await run(order(.deploy, files: files, plan: try await record(plan, planned)), equipment())
+        let report = try await run(order(.deploy, files: files, plan: try await record(plan, planned)), services())
         #expect(report.status == .success, "\(place.text(of: "log") ?? "")")
         #expect(report.outcome?.serialAfter != nil)
         #expect(report.executionMetadata?["outputs"] == ["a": 1])

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Tendril
 
-/// Over generated secrets and engine-like output: wrapped, framed, escaped up to three times, colored, and cut anywhere.
+/// Over generated secrets and engine-like output: wrapped, framed, escaped up to three times, colored, and cut
+/// anywhere.
 @Suite struct MaskingPropertyTests {
     @Test(arguments: 0..<8) func nothingOfASecretIsLeft(batch: UInt64) {
         for seed in batch * 60..<batch * 60 + 60 {
@@ -39,7 +40,7 @@ import Testing
             for _ in 0..<4 {
                 captured.append(.stdout, output.rendering(of: secrets[0]).text)
                 captured.append(.stderr, output.rendering(of: secrets[1]).text)
-                if Bool.random(using: &output.random) { captured.events.append(.quiet(at: 5)) }
+                if Bool.random(using: &output.random) { captured.events.append(.idle(at: 5)) }
             }
             let masker = Masker(secrets: secrets)
             let whole = captured.chunks(masker: masker)

@@ -136,7 +136,7 @@ import Testing
     /// The exemption is for what documents hold, not for what a user marked.
     @Test func aMarkedValueIsNeverExempt() {
         let secrets = VineSecrets(variables: ["a": "service_account", "b": ["kind": "authorized_user"]])
-        #expect(Masker(secrets: secrets.texts).mask("service_account authorized_user") == "(sensitive) (sensitive)")
+        #expect(Masker(secrets: secrets.maskedTexts).mask("service_account authorized_user") == "(sensitive) (sensitive)")
     }
 
     // MARK: - Numbers
@@ -148,7 +148,7 @@ import Testing
     @Test func numbersInEveryNotation() throws {
         let secrets = VineSecrets(
             variables: ["pin": 1_000_000, "big": "98765432109876543210", "f": try json("1234.5678")])
-        let masker = Masker(secrets: secrets.texts)
+        let masker = Masker(secrets: secrets.maskedTexts)
         for text in [
             "1000000", "1e+06", "1E+06", "1.0e6", "98765432109876543210", "9.876543210987654321e+19", "1234.5678",
         ] {

@@ -40,7 +40,7 @@ import Wire
         for field in Mirror(reflecting: report).children {
             #expect("\(field.value)" != "nil", "\(field.label ?? "") is missing here")
         }
-        let masked = try MaskedReport(report, Masker(secrets: Self.secrets.texts)).content
+        let masked = try MaskedReport(report, Masker(secrets: Self.secrets.maskedTexts)).content
         #expect(trace(in: try WireJSON.encode(masked)) == nil)
         #expect(masked.errorMessage == "(sensitive)")
         #expect(masked.outcome?.unfinished == ["(sensitive)"] && masked.truncated == ["(sensitive)"])
@@ -140,7 +140,7 @@ import Wire
         var host = Fixtures.host(place, trellis, FakeJobServices(engine: { _ in .exited(code: 0) }))
         let folder = host.folder(of: order.jobId)
         let engine = ScriptedEngine(outputs: outputs) { try await hook($0, folder) }
-        host.equipment = LoggingEquipment(phases: FakeJobServices(engine: engine.run), trellis: trellis)
+        host.services = LoggingServices(phases: FakeJobServices(engine: engine.run), trellis: trellis)
         await (try JobRunner(order, host: host)).run()
         let bodies = await trellis.bodies
         #expect(bodies.contains { $0.call == "append" } && bodies.contains { $0.call == "lock" })
@@ -165,15 +165,15 @@ private func print(_ text: String, to stream: LogStream, of folder: JobFolder) t
 }
 
 /// The real log and the real masker around phases that are made up.
-private struct LoggingEquipment: JobServicesFactory {
+private struct LoggingServices: JobServicesFactory {
     var phases: FakeJobServices
     var trellis: FakeTrellis
 
     func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
         let log = JobLog(
-            folder: folder, epoch: lease.epoch, secrets: secrets?.texts ?? [],
+            folder: folder, epoch: lease.epoch, secrets: secrets?.maskedTexts ?? [],
             sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: ServerClock()))
         log.start()
-        return JobServices(phases: phases, stopper: phases, log: ShippedLog(log: log), masker: log.masker)
+        return JobServices(phases: phases, log: ShippedLog(log: log), masker: log.masker)
     }
 }

@@ -58,9 +58,9 @@ import Testing
     @Test func quietDecidesALineThatIsHeldBack() {
         var captured = Captured()
         captured.append(.stdout, "wrong: corr\n", at: 1)
-        captured.events.append(.quiet(at: 1001))
+        captured.events.append(.idle(at: 1001))
         captured.append(.stdout, "pass: correct horse\n", at: 2000)
-        captured.events.append(.quiet(at: 3001))
+        captured.events.append(.idle(at: 3001))
         captured.append(.stdout, "  battery staple, and more\n", at: 4000)
         #expect(
             captured.chunks(masker: masker).lines == [

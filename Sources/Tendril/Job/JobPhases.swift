@@ -7,11 +7,11 @@ import Wire
 extension JobRunner {
     /// Runs the phase, or waits for the run that an earlier Tendril began.
     func run(_ phase: Phase, stdoutFile: String? = nil) async throws {
-        guard let equipment else { throw Failure(description: "The job has no log yet.") }
+        guard let services else { throw JobError(description: "The job has no log yet.") }
         let command = try phaseCommand(phase, stdoutFile: stdoutFile)
         if progress.mark(of: phase) == nil {
-            await note("Running \(engineName) \(phase.command)" + (progress.phases.isEmpty ? engineDetails : ""))
-            // Durably: what this phase may write must never be taken for an empty folder.
+            await note("Running \(engineName) \(phase.displayName)" + (progress.phases.isEmpty ? engineDetails : ""))
+            // Durable: a restart must know that this phase may have written to the folder.
             try record(durably: true) { progress in
                 progress.phases.append(
                     PhaseMark(
@@ -21,15 +21,13 @@ extension JobRunner {
         }
         let end: PhaseEnd
         do {
-            end = try await cancellation.handling({ equipment.stopper.stop() }) {
-                try await equipment.phases.run(command, in: folder)
-            }
+            end = try await services.phases.run(command, in: folder, stop: stop)
         } catch let error where !(error is CancellationError) {
             // The engine was not run.
             try record { $0.phases.removeAll { $0.phase == phase } }
             throw error
         }
-        let span = await equipment.phases.span(of: command.name, in: folder)
+        let span = await services.phases.span(of: command.name, in: folder)
         try record { progress in
             guard let index = progress.phases.firstIndex(where: { $0.phase == phase }) else { return }
             progress.phases[index].end = PhaseMark.End(end, at: span?.endedAt ?? self.host.ambient.now())
@@ -63,7 +61,7 @@ extension JobRunner {
     private func phaseCommand(_ phase: Phase, stdoutFile: String?) throws -> PhaseCommand {
         let engine = progress.engine?.path ?? ""
         guard let order else {
-            // Only to find the run that was begun: without the order none begins.
+            // Only to find an existing run; without the order, none starts.
             guard progress.mark(of: phase) != nil else {
                 _ = try requireOrder(); return try phaseCommand(phase, stdoutFile: nil)
             }
@@ -99,21 +97,21 @@ extension JobRunner {
 
     // MARK: - init
 
-    /// Under a lock: two engines that fill one plugin cache at a time spoil it.
-    func initialise() async throws {
+    /// Under a lock: concurrent writes corrupt the plugin cache.
+    func initialize() async throws {
         var lock: FileLock?
-        if progress.mark(of: .initialise) == nil, let order,
+        if progress.mark(of: .initialize) == nil, let order,
             let cache = environment(of: order)["TF_PLUGIN_CACHE_DIR"]
         {
             try Files.makeFolder(cache)
-            let log = equipment?.log
-            lock = try await cancellation.interrupting { [pacing = host.pacing] in
-                try await FileLock.wait(for: "\(cache)/.vintner.lock", sleep: pacing.pause) {
-                    await log?.note("Waiting for the plugin cache, which another init fills")
+            let log = services?.log
+            lock = try await stop.interrupting { [sleeper = host.sleeper] in
+                try await FileLock.wait(for: "\(cache)/.vintner.lock", sleep: sleeper.sleep) {
+                    await log?.note("Waiting for the plugin cache, in use by another init")
                 }
             }
         }
-        try await run(.initialise)
+        try await run(.initialize)
         withExtendedLifetime(lock) {}
     }
 
@@ -124,14 +122,14 @@ extension JobRunner {
             workingDirectory: place)
         switch keeping {
         case .trellis: break
-        case .refused(let reason): throw Failure(description: reason)
+        case .refused(let reason): throw JobError(description: reason)
         case .backend(let name):
             try record { $0.backend = name }
-            await note("The state is kept by \(name)")
+            await note("The state is stored in \(name)")
         }
     }
 
-    /// Reads the state of another backend. It spoils nothing where that fails: then the serial is not known.
+    /// Reads another backend's state. On failure, only the serial is unknown.
     func pull(_ phase: Phase) async throws {
         let file = folder.pulled(phase)
         try await run(phase, stdoutFile: file)
@@ -168,22 +166,22 @@ extension JobRunner {
     func packPlan() async throws {
         let place = progress.workingDirectory ?? workspace.folder
         let packer = try artifact()
-        let digest = try await cancellation.interrupting { [folder] in
+        let digest = try await stop.interrupting { [folder] in
             try await packer.pack(to: folder.artifact, workingDirectory: place)
         }
         try record { $0.artifact = digest }
     }
 
     func uploadPlan() async throws {
-        guard let digest = progress.artifact else { throw Failure(description: "The plan was not packed.") }
+        guard let digest = progress.artifact else { throw JobError(description: "The plan was not packed.") }
         do {
-            try await cancellation.interrupting { [self] in
-                try await self.untilAnswered("storing the plan") { [folder, lease, host] in
+            try await stop.interrupting { [self] in
+                try await self.retryUntilAnswered("storing the plan") { [folder, lease, host] in
                     try await host.trellis.uploadArtifact(folder.artifact, sha256: digest, lease: lease)
                 }
             }
         } catch let error as TrellisCallError where !error.isLeaseLost {
-            throw Failure(description: "The plan could not be stored: \(error.sentence)")
+            throw JobError(description: "Couldn't store the plan: \(error.sentence)")
         }
         await note("Saved plan: \(progress.changes?.sentence ?? "stored")")
     }
@@ -203,7 +201,7 @@ extension JobRunner {
     func stateKeeper() -> StateUploader {
         StateUploader(
             folder: progress.workingDirectory ?? workspace.folder, vine: progress.vine, lockID: lockInfo.ID,
-            alreadyStored: progress.storedState, trellis: host.trellis, pacing: host.pacing, ambient: host.ambient,
+            alreadyStored: progress.storedState, trellis: host.trellis, sleeper: host.sleeper, ambient: host.ambient,
             stored: { [weak self] position, digest in await self?.storedState(position, digest) })
     }
 
@@ -215,8 +213,8 @@ extension JobRunner {
                 progress.storedState = digest
             }
         } catch {
-            // It is stored again by the next process, which is no harm.
-            logger.warning("the progress could not be written: \(error)")
+            // The next process stores it again, which is harmless.
+            logger.warning("couldn't save the progress: \(error)")
         }
     }
 }

@@ -83,16 +83,16 @@ enum Impostor: String, CaseIterable, Sendable {
 
     private func run(_ order: ClaimResponse, _ engine: ScriptedEngine) async throws -> FakeJobServices {
         await trellis.grant(order)
-        let equipment = FakeJobServices(engine: engine.run)
-        await (try JobRunner(order, host: Fixtures.host(place, trellis, equipment))).run()
-        return equipment
+        let services = FakeJobServices(engine: engine.run)
+        await (try JobRunner(order, host: Fixtures.host(place, trellis, services))).run()
+        return services
     }
 
     @Test(arguments: Impostor.allCases) func aStateThatIsNoFileEndsTheJobWithASentence(_ impostor: Impostor)
         async throws
     {
         let order = Fixtures.order(.destroy)
-        let equipment = try await run(
+        let services = try await run(
             order,
             ScriptedEngine(hook: { command in
                 guard command.name == "apply" else { return nil }
@@ -101,8 +101,8 @@ enum Impostor: String, CaseIterable, Sendable {
             }))
         let report = try #require(await trellis.lastReport)
         #expect(report.status == .failed && report.engineState == .gone)
-        #expect(report.errorMessage?.contains("could not be stored") == true, "\(report.errorMessage ?? "")")
-        #expect(equipment.notes.contains { $0.contains("not a regular file") }, "\(equipment.notes)")
+        #expect(report.errorMessage?.contains("Couldn't store") == true, "\(report.errorMessage ?? "")")
+        #expect(services.notes.contains { $0.contains("not a regular file") }, "\(services.notes)")
         #expect(report.outcome?.lockReleased == false)
     }
 

@@ -37,7 +37,7 @@ import Testing
         #expect(try await source(url, ref: "v1").resolve() == first)
         #expect(try await source(url, ref: "refs/heads/main").resolve() == second)
         #expect(try await source(url, ref: first).resolve() == first)
-        await #expect(throws: GitSource.Problem.self) { try await source(url, ref: "missing").resolve() }
+        await #expect(throws: GitSourceError.self) { try await source(url, ref: "missing").resolve() }
         for (commit, text) in [(first, "one\n"), (second, "two\n")] {
             let folder = "\(place.path)/out-\(commit)"
             try Files.makeFolder(folder)
@@ -52,7 +52,7 @@ import Testing
         let (url, first, _) = try await repository()
         try Files.makeFolder(place.path + "/out")
         let other = String(first.reversed())
-        await #expect(throws: GitSource.Problem.self) {
+        await #expect(throws: GitSourceError.self) {
             try await source(url, ref: "main").checkOut(other, into: place.path + "/out", scratch: place.path + "/s")
         }
     }
@@ -68,11 +68,11 @@ import Testing
         "-oProxyCommand=x:y", "https://", "https://host/a\nb", "ssh://u:p@host/x",
     ])
     func refuses(url: String) {
-        #expect(throws: GitSource.Problem.self) { try source(url, ref: "main", allowFile: false) }
+        #expect(throws: GitSourceError.self) { try source(url, ref: "main", allowFile: false) }
     }
 
     @Test(arguments: ["-x", "--upload-pack=x", "a..b", "a b", "HEAD~1", "a:b", "", "x@{1}", "a\nb", "*"])
     func refuses(ref: String) {
-        #expect(throws: GitSource.Problem.self) { try source("https://host/x", ref: ref) }
+        #expect(throws: GitSourceError.self) { try source("https://host/x", ref: ref) }
     }
 }

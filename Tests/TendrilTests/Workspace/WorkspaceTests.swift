@@ -15,7 +15,7 @@ import Testing
         "", "/etc/passwd", "..", "../x", "a/../../x", "a/..", "./a", "a//b", "a/", "a\0b", "a\nb", "a/./b",
     ])
     func refuses(path: String) {
-        #expect(throws: SafePath.Unsafe.self) { try SafePath.components(path) }
+        #expect(throws: SafePath.Violation.self) { try SafePath.components(path) }
     }
 
     @Test func linksAreFollowedOnPaper() {
@@ -62,12 +62,12 @@ import Testing
 
     @Test func badPathsAreRefused() throws {
         try workspace.empty()
-        #expect(throws: SafePath.Unsafe.self) { try workspace.write(["../x": ""]) }
-        #expect(throws: SafePath.Unsafe.self) { try workspace.write(["a": "", "a/b": ""]) }
-        #expect(throws: SafePath.Unsafe.self) { try workspace.workingDirectory(path: "../x") }
+        #expect(throws: SafePath.Violation.self) { try workspace.write(["../x": ""]) }
+        #expect(throws: SafePath.Violation.self) { try workspace.write(["a": "", "a/b": ""]) }
+        #expect(throws: SafePath.Violation.self) { try workspace.workingDirectory(path: "../x") }
         try FileManager.default.createSymbolicLink(atPath: workspace.folder + "/l", withDestinationPath: place.path)
-        #expect(throws: SafePath.Unsafe.self) { try workspace.write(["l/x": ""]) }
-        #expect(throws: SafePath.Unsafe.self) { try workspace.write(["l": ""]) }
+        #expect(throws: SafePath.Violation.self) { try workspace.write(["l/x": ""]) }
+        #expect(throws: SafePath.Violation.self) { try workspace.write(["l": ""]) }
         #expect(Files.kind(of: place.path + "/x") == nil)
     }
 
@@ -83,7 +83,7 @@ import Testing
         try check("../dir", at: "dir/also-good")
         try check("nowhere", at: "dangling")
         for (target, path) in [("/etc/passwd", "a"), ("../..", "b"), ("../../x", "dir/c"), ("../nowhere", "d")] {
-            #expect(throws: SafePath.Unsafe.self, "\(path) -> \(target)") { try check(target, at: path) }
+            #expect(throws: SafePath.Violation.self, "\(path) -> \(target)") { try check(target, at: path) }
         }
     }
 
@@ -98,7 +98,7 @@ import Testing
         let made = try await Command(executable: "/bin/sh", environment: ["PATH": "/usr/bin:/bin"])
             .run(["-c", script, "sh", workspace.folder, name, target])
         try #require(made.status == 0, "\(made.complaint)")
-        #expect(throws: SafePath.Unsafe.self) { try workspace.checkTree(workingDirectory: workspace.folder) }
+        #expect(throws: SafePath.Violation.self) { try workspace.checkTree(workingDirectory: workspace.folder) }
     }
 
     @Test func namesThatAreNotUTF8AreCountedAndMayLinkInside() async throws {
@@ -123,7 +123,7 @@ import Testing
         #expect(Files.isExecutable(workspace.folder + "/run.sh"))
         #expect(!Files.isExecutable(workspace.folder + "/plain.txt"))
         #expect(try Files.read(workspace.folder + "/logo.bin") == Data([0xff, 0x00, 0x80]))
-        #expect(throws: SafePath.Unsafe.self) {
+        #expect(throws: SafePath.Violation.self) {
             try workspace.write(["bad.bin": InlineFile("%", encoding: .base64)])
         }
     }
@@ -148,11 +148,11 @@ import Testing
     }
 
     @Test func oneJobAtATimeHasTheFolder() async throws {
-        var first: FileLock? = try await workspace.take(pacing: Fixtures.hurried, onWait: {})
+        var first: FileLock? = try await workspace.take(sleeper: Fixtures.hurried, onWait: {})
         #expect(first != nil)
         let waits = Gate()
         let second = Task { [workspace] in
-            try await workspace.take(pacing: Fixtures.hurried, onWait: { await waits.pass() })
+            try await workspace.take(sleeper: Fixtures.hurried, onWait: { await waits.pass() })
         }
         await waits.someone()
         first = nil
@@ -207,7 +207,7 @@ import Testing
         let tar = place.path + "/job/a.tar"
         let digest = try await artifact().pack(to: tar, workingDirectory: workspace.folder)
         try workspace.empty()
-        await #expect(throws: Artifact.Problem.self) {
+        await #expect(throws: ArtifactError.self) {
             try await artifact().unpack(tar, sha256: String(digest.reversed()))
         }
         #expect(Files.kind(of: workspace.folder + "/main.tf") == nil)
@@ -215,12 +215,12 @@ import Testing
 
     @Test func theLimitHolds() async throws {
         try workspace.write(["big": InlineFile(String(repeating: "x", count: 20_000))])
-        let problem = await #expect(throws: Artifact.Problem.self) {
+        let problem = await #expect(throws: ArtifactError.self) {
             try await artifact(limit: 10_000).pack(to: place.path + "/job/a.tar", workingDirectory: workspace.folder)
         }
         #expect(problem?.description.contains("big (") == true)
         try artifact(limit: 20_000).checkSize(workingDirectory: workspace.folder)
-        #expect(throws: Artifact.Problem.self) {
+        #expect(throws: ArtifactError.self) {
             try artifact(limit: 19_999).checkSize(workingDirectory: workspace.folder)
         }
     }

@@ -7,22 +7,22 @@ import Wire
 extension JobRunner {
     // MARK: - State
 
-    func settleState() async throws {
-        let settlement: StateUploader.Settlement
+    func storeFinalState() async throws {
+        let settlement: StateUploader.Result
         let file = (progress.workingDirectory ?? workspace.folder) + "/terraform.tfstate"
         do { settlement = try await stateKeeper().settle() } catch let error where !(error is CancellationError) {
             settlement = .unstored(path: file, reason: "\(error)")
         }
         guard case .unstored(let path, let reason) = settlement else { return try checkForLostState(file) }
-        // Neither the lock nor the folder is given up: nobody may go on from an older state without knowing.
+        // Keep the lock and the folder: nobody must unknowingly continue from an older state.
         try record { progress in
             progress.keepsFolder = true
             progress.mayHoldLock = false
             progress.lockReleased = false
         }
         let kept = (try? keep(path)) ?? path
-        throw Failure(
-            description: "The state could not be stored (\(reason)); it is kept at \(kept) on \(host.name), and the "
+        throw JobError(
+            description: "Couldn't store the state (\(reason)). It is kept at \(kept) on \(host.name), and the "
                 + "vine stays locked.")
     }
 
@@ -44,7 +44,7 @@ extension JobRunner {
             try Files.move(place, to: kept)
             place = kept
         } catch { logger.warning("the folder can't be moved to where it is kept: \(error)") }
-        throw Failure(
+        throw JobError(
             description:
                 "\(engineName) apply ended well, but left no new state where Vintner keeps it. Its folder is kept "
                 + "at \(place) on \(host.name), and the vine stays locked.")
@@ -61,7 +61,7 @@ extension JobRunner {
 
     // MARK: - Facts
 
-    /// Gathers what the job brought to light, then removes every file that holds a secret: the report may take long.
+    /// Collects results, then deletes all files with secrets, because the report may take long.
     func collect() async throws {
         var found: [String: JSONValue] = [:]
         if let engine = progress.engine?.engine {
@@ -79,7 +79,7 @@ extension JobRunner {
             found["outputs"] = .object(outputs.values)
             large = outputs.tooLarge
         }
-        // The job's own words may add, but not contradict.
+        // The job's own metadata may add fields but not override ours.
         let written = Self.withoutOwnNames(await writtenMetadata())
         let gathered = progress.metadata.merging(masker.mask(written.merging(.object(found))))
         let outputsCut = large.map { "outputs.\(mask($0))" }.sorted()
@@ -125,13 +125,13 @@ extension JobRunner {
         guard Files.kind(of: folder.metadata) == .file else { return .object([:]) }
         let limit = 64 << 10
         guard let data = try? Files.read(folder.metadata, limit: limit) else {
-            await note("The metadata file is larger than 64 KiB, and left out")
+            await note("Ignored the metadata file: larger than 64 KiB")
             try? record { $0.truncated = ($0.truncated ?? []) + ["metadata_file"] }
             return .object([:])
         }
         guard let written = try? JSONValue.parse(data, cuttingBelow: JSONDepth.metadata), case .object = written.value
         else {
-            await note("The metadata file is no JSON object, and left out")
+            await note("Ignored the metadata file: not a JSON object")
             return .object([:])
         }
         if written.isCut {
@@ -146,7 +146,7 @@ extension JobRunner {
             Files.kind(of: "\(place)/errored.tfstate") == .file
         else { return }
         let kept = try keep("\(place)/errored.tfstate")
-        await note("\(engineName) could not save the state; what it left is kept at \(kept) on \(host.name)")
+        await note("\(engineName) could not save the state; a copy is at \(kept) on \(host.name)")
     }
 
     // MARK: - Unlock and report
@@ -156,7 +156,7 @@ extension JobRunner {
 
     func unlock() async throws {
         do {
-            try await untilAnswered("giving the lock back") { [info = lockInfo, vine = progress.vine] in
+            try await retryUntilAnswered("releasing the state lock") { [info = lockInfo, vine = progress.vine] in
                 try await self.host.trellis.unlock(vine, info)
             }
             try record { $0.lockReleased = true }
@@ -165,15 +165,15 @@ extension JobRunner {
             // Broken by an operator, or never granted.
             guard progress.done.contains(.lock) else { return }
             try record { $0.lockReleased = false }
-            await note("The lock was not ours any more: \(error.sentence)")
+            await note("The lock was lost: \(error.sentence)")
         }
     }
 
     func report() async throws {
         let failed = progress.failedPhase
-        let said = await equipment?.log.diagnostics(
+        let said = await services?.log.diagnostics(
             errorsFrom: failed?.captured ?? EngineDiagnostics.Position())
-        let unfinished = progress.mark(of: .apply) == nil ? [] : await equipment?.log.unfinished() ?? []
+        let unfinished = progress.mark(of: .apply) == nil ? [] : await services?.log.unfinished() ?? []
         let verdict = JobReport.of(
             progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) }, unfinished: unfinished)
         var report = ReportStatusRequest(epoch: lease.epoch)
@@ -196,21 +196,21 @@ extension JobRunner {
         if verdict.status == .success, progress.type == .plan, progress.backend == nil {
             report.plannedState = progress.stateBefore
         }
-        let closing = await equipment?.log.finish()
+        let closing = await services?.log.finish()
         try Task.checkCancellation()
-        report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "the log could not be opened")
-        guard let reply = try await deliver(report) else { return try keepCapture(nil) }
-        guard reply.logState != "COMPLETE", let log = equipment?.log else { return try keepCapture(reply) }
+        report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "couldn't open the log")
+        guard let reply = try await deliver(report) else { return try preserveCapture(nil) }
+        guard reply.logState != "COMPLETE", let log = services?.log else { return try preserveCapture(reply) }
         if closing?.incomplete == nil, let second = await log.resend() {
             var facts = ReportStatusRequest(epoch: lease.epoch)
             facts.engineState = verdict.engineState
             facts.log = second
-            return try keepCapture(try await deliver(facts))
+            return try preserveCapture(try await deliver(facts))
         }
-        try keepCapture(reply)
+        try preserveCapture(reply)
     }
 
-    /// Reports until there is an answer; with less where Trellis has decided otherwise before. nil where it takes
+    /// Reports until answered; without a status if Trellis already decided it. nil if Trellis accepts
     /// nothing at all from this lease.
     private func deliver(_ report: ReportStatusRequest) async throws -> ReportStatusResponse? {
         var attempts = [report]
@@ -222,7 +222,7 @@ extension JobRunner {
             attempts.append(essential)
         }
         if report.status != nil {
-            // Cancelled, or given up on: the facts are still wanted.
+            // Canceled or given up: still send the facts.
             var facts = report
             facts.status = nil
             attempts.append(facts)
@@ -237,7 +237,7 @@ extension JobRunner {
             }
         }
         if report.status != .failed, let refusal {
-            // Not cancelled, then, and still no success: it must not stay open for ever.
+            // Success was refused: report a failure, so the job does not stay open.
             var failed = report
             failed.status = .failed
             failed.executionMetadata = nil
@@ -252,13 +252,13 @@ extension JobRunner {
 
     private func send(_ report: ReportStatusRequest) async throws -> ReportStatusResponse {
         let masked = try MaskedReport(report, masker)
-        return try await untilAnswered("reporting the end") {
+        return try await retryUntilAnswered("sending the report") {
             try await self.host.trellis.report(masked, job: self.lease.jobId)
         }
     }
 
-    /// A log that is not known to be whole stays here, for a person to look at.
-    private func keepCapture(_ reply: ReportStatusResponse?) throws {
+    /// Preserve the capture of an incomplete log for inspection.
+    private func preserveCapture(_ reply: ReportStatusResponse?) throws {
         guard reply?.logState != "COMPLETE" else { return }
         try record { $0.keepsCapture = true }
     }
@@ -266,7 +266,7 @@ extension JobRunner {
     // MARK: - The end
 
     func cleanUp() throws {
-        // Now rather than when the next job waits for it.
+        // Do it now, so the next job does not wait.
         if vineLock != nil, !progress.keepsFolder, let place = try workspace.empty() {
             logger.warning("what the job left could not be removed; it is now in \(place)")
         }
@@ -275,7 +275,7 @@ extension JobRunner {
             let place = host.kept(of: lease.jobId)
             try Files.makeFolder(place)
             for path in folder.confidential + [folder.keptSecrets] { try Files.remove(path) }
-            // Commands have the environment in them.
+            // Commands contain the environment.
             try Files.remove(folder.path + "/phases")
             try Files.remove("\(place)/capture")
             try Files.move(folder.path, to: "\(place)/capture")

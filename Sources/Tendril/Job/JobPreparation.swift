@@ -12,18 +12,18 @@ extension JobRunner {
             order.requirement, from: await host.engines.find(), runRoot: host.runRoot)
         try record { $0.engine = engine }
         try await reportProcessing()
-        // From here on the job is ours to end, whatever happens.
+        // From here on, this Tendril must end the job.
         try record { $0.done.insert(.start) }
-        try await openEquipment()
+        try await openServices()
         for warning in order.secrets.warnings { await note(warning) }
-        guard engine != nil else { throw Failure(description: missingEngine(order.requirement)) }
+        guard engine != nil else { throw JobError(description: missingEngine(order.requirement)) }
         let names = Array(order.snapshot.settings.environment.keys) + Array(order.secrets.environment.keys)
         if let sentence = EnvironmentRules.refusal(of: names) {
-            throw Failure(description: "\(sentence) Take it out of the vine, and plan again. Nothing was run.")
+            throw JobError(description: "\(sentence) Take it out of the vine, and plan again. Nothing was run.")
         }
     }
 
-    /// Trellis hears that the job is (still) being processed, and agrees.
+    /// Reports PROCESSING and waits for the acknowledgment.
     func reportProcessing(onWait: (@Sendable () async -> Void)? = nil) async throws {
         var report = ReportStatusRequest(epoch: lease.epoch)
         report.status = .processing
@@ -32,26 +32,26 @@ extension JobRunner {
         report.resolvedCommit = progress.resolvedCommit
         let masked = try MaskedReport(report, masker)
         do {
-            _ = try await untilAnswered("reporting the start", onWait: onWait) {
+            _ = try await retryUntilAnswered("reporting the start", onWait: onWait) {
                 try await self.host.trellis.report(masked, job: self.lease.jobId)
             }
         } catch let error as TrellisCallError where !progress.done.contains(.start) {
-            throw Abandoned(sentence: error.sentence)
+            throw LeaseNotHeld(sentence: error.sentence)
         }
     }
 
     private func missingEngine(_ requirement: EngineRequirement) -> String {
         let wanted = [requirement.name?.rawValue ?? "engine", requirement.version, requirement.platform]
             .compactMap { $0 }.joined(separator: " ")
-        return "This Tendril has no \(wanted) any more."
+        return "This Tendril no longer has \(wanted)."
     }
 
-    /// Just before anything is changed: was the job cancelled, or given to others, while nobody could tell us?
+    /// Before the first change: check that the job was not canceled or reassigned while we were disconnected.
     func confirm() async throws {
         do {
-            let log = equipment?.log
+            let log = services?.log
             try await reportProcessing(onWait: {
-                await log?.note("Waiting for Trellis, which must agree before anything is applied")
+                await log?.note("Waiting for Trellis to confirm before applying")
             })
         } catch let error as TrellisCallError where error.isConflict {
             try record { $0.isCancelled = true }
@@ -68,35 +68,35 @@ extension JobRunner {
     }
 
     func lock() async throws {
-        // Also where the answer gets lost, the lock must be given back.
+        // Release the lock even if the response is lost.
         try record { $0.mayHoldLock = true }
         let giveUpAt = host.ambient.now().advanced(by: host.lockPatience.milliseconds)
         var hasNoted = false
         while true {
             do {
-                return try await untilAnswered("taking the lock") { [info = lockInfo, vine = progress.vine] in
+                return try await retryUntilAnswered("acquiring the state lock") { [info = lockInfo, vine = progress.vine] in
                     try await self.host.trellis.lock(vine, info)
                 }
             } catch let error as TrellisCallError {
                 guard case .locked(let holder) = error.kind else { throw error }
                 guard host.ambient.now() < giveUpAt else {
-                    throw Failure(description: "The vine's state stayed locked by \(holder); nothing was run.")
+                    throw JobError(description: "The vine's state is still locked by \(holder); nothing was run.")
                 }
                 if !hasNoted { await note("Waiting for the state lock, held by \(holder)") }
                 hasNoted = true
-                try await cancellation.interrupting { [pacing = host.pacing] in try await pacing.pause(.seconds(2)) }
+                try await stop.interrupting { [sleeper = host.sleeper] in try await sleeper.sleep(.seconds(2)) }
             }
         }
     }
 
     func fetchState() async throws {
-        let state = try await untilAnswered("fetching the state") { [vine = progress.vine] in
+        let state = try await retryUntilAnswered("fetching the state") { [vine = progress.vine] in
             try await self.host.trellis.state(of: vine)
         }
         try Files.remove(folder.stateBefore)
         guard let state else { return }
         guard let position = StateReader.position(of: state) else {
-            throw Failure(description: "The state that Trellis keeps for this vine is no Terraform state.")
+            throw JobError(description: "The stored state of this vine is not a Terraform state.")
         }
         try Files.write(state, to: folder.stateBefore)
         try record { progress in
@@ -105,15 +105,15 @@ extension JobRunner {
         }
     }
 
-    /// A plan may have gone stale between the click and now.
-    func judge() throws {
+    /// The plan may have become stale since the click.
+    func checkPlan() throws {
         guard let plan = try requireOrder().plan else {
-            throw Failure(description: "The saved plan is gone; plan again. Nothing was applied.")
+            throw JobError(description: "The saved plan no longer exists. Plan again; nothing was applied.")
         }
         let facts = PlanValidity.Facts(
             planType: .plan, planStatus: .success, plannedDigest: "", currentDigest: "", plannedState: plan.state,
             currentState: progress.stateBefore, artifactStored: true, deploy: nil)
-        if let reason = PlanValidity.judge(facts).reason { throw Failure(description: reason) }
+        if let reason = PlanValidity.judge(facts).reason { throw JobError(description: reason) }
         try record { $0.changes = plan.changes }
     }
 
@@ -122,11 +122,11 @@ extension JobRunner {
     func prepare() async throws {
         let order = try requireOrder()
         if vineLock == nil {
-            let log = equipment?.log
-            vineLock = try await cancellation.interrupting { [workspace, pacing = host.pacing] in
+            let log = services?.log
+            vineLock = try await stop.interrupting { [workspace, sleeper = host.sleeper] in
                 try await workspace.take(
-                    pacing: pacing,
-                    onWait: { await log?.note("Waiting for the vine's folder, which another job holds") })
+                    sleeper: sleeper,
+                    onWait: { await log?.note("Waiting for the vine's folder, in use by another job") })
             }
         }
         if let place = try workspace.empty() {
@@ -143,7 +143,7 @@ extension JobRunner {
             let state = try Files.read(folder.stateBefore)
             try Files.write(state ?? Data(), to: workingDirectory + "/terraform.tfstate")
         }
-        await note(progress.stateBefore.map { "Restored state, serial \($0.serial)" } ?? "There is no state yet")
+        await note(progress.stateBefore.map { "Restored state, serial \($0.serial)" } ?? "No state yet")
         try writeVariables(order, workingDirectory: workingDirectory)
         if let user = host.user {
             for path in [workspace.folder, folder.exchange] { try user.own(path) }
@@ -165,7 +165,7 @@ extension JobRunner {
         }
         let removed = try workspace.removeForeignState(in: workingDirectory)
         if !removed.isEmpty {
-            await note("Left out of the source, because Vintner keeps the state: \(removed.joined(separator: ", "))")
+            await note("Ignored in the source, because Vintner stores the state: \(removed.joined(separator: ", "))")
         }
         // Only a PLAN is saved. It is said before the plan is made, not after.
         if progress.type == .plan { try artifact().checkSize(workingDirectory: workingDirectory) }
@@ -183,14 +183,14 @@ extension JobRunner {
         } else {
             let isResolved = GitSource.isCommit(ref)
             if !isResolved { await note("Resolving \(ref) of \(url)") }
-            commit = try await cancellation.interrupting { try await git.resolve() }
+            commit = try await stop.interrupting { try await git.resolve() }
             if !isResolved {
                 try record { $0.resolvedCommit = commit }
                 try await reportProcessing()
             }
         }
         await note("Checking out \(commit.prefix(12)) of \(url)" + (ref == commit ? "" : " (\(ref))"))
-        let found = try await cancellation.interrupting { [workspace, folder] in
+        let found = try await stop.interrupting { [workspace, folder] in
             try await git.checkOut(commit, into: workspace.folder, scratch: folder.gitScratch)
         }
         if resolved == nil, progress.resolvedCommit == nil {
@@ -201,14 +201,14 @@ extension JobRunner {
     }
 
     private func restore(_ plan: PlanReference) async throws {
-        try await cancellation.interrupting { [self] in
-            try await untilAnswered("fetching the plan") { [folder, lease, host] in
+        try await stop.interrupting { [self] in
+            try await retryUntilAnswered("fetching the plan") { [folder, lease, host] in
                 try await host.trellis.downloadArtifact(
                     of: plan.jobId, for: lease, to: folder.artifact, limit: host.artifactLimit)
             }
         }
         let artifact = try artifact()
-        try await cancellation.interrupting { [folder] in
+        try await stop.interrupting { [folder] in
             try await artifact.unpack(folder.artifact, sha256: plan.artifactSha256)
         }
         await note("Restored the plan of job \(plan.jobId.short)")
@@ -224,7 +224,7 @@ extension JobRunner {
     private func helper(_ name: String) throws -> String {
         let path = host.environment.base["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         let found = path.split(separator: ":").map { "\($0)/\(name)" }.first(where: Files.isExecutable)
-        guard let found else { throw Failure(description: "This Tendril has no \(name) on its PATH.") }
+        guard let found else { throw JobError(description: "This Tendril has no \(name) on its PATH.") }
         return found
     }
 
@@ -240,8 +240,4 @@ extension JobRunner {
         guard !ephemeral.isEmpty else { return }
         try Files.write(Data(JSONValue.object(ephemeral).bytes), to: folder.ephemeralVariables)
     }
-}
-
-extension Duration {
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

@@ -79,7 +79,7 @@ import Testing
             git -C nameless commit -qm link
             """)
         for (repository, name) in [("top", "conf/gone"), ("nameless", "vendor/lib")] {
-            let problem = await #expect(throws: GitSource.Problem.self) {
+            let problem = await #expect(throws: GitSourceError.self) {
                 try await checkOut(source("\(root)/\(repository)"))
             }
             #expect(problem?.description.contains("\"\(name)\"") == true, "\(problem?.description ?? "")")
@@ -95,7 +95,7 @@ import Testing
                 rm -rf bad sub1; make sub1; echo 1 > sub1/a; commit sub1; make bad; sub bad \(root)/sub1 s
                 git -C bad config -f .gitmodules submodule.s.url '\(url)'; commit bad
                 """)
-            let problem = await #expect(throws: GitSource.Problem.self, "\(url)") {
+            let problem = await #expect(throws: GitSourceError.self, "\(url)") {
                 try await checkOut(source(root + "/bad"))
             }
             #expect(problem?.description.contains("\"s\"") == true, "\(problem?.description ?? "")")
@@ -152,7 +152,7 @@ import Testing
         try await repositoryWithPointers()
         let tools = place.path + "/none"
         try Files.makeFolder(tools)
-        let problem = await #expect(throws: GitSource.Problem.self) {
+        let problem = await #expect(throws: GitSourceError.self) {
             try await checkOut(source(root + "/lfs", path: tools))
         }
         #expect(problem?.description.contains("dist/fn.zip") == true)
@@ -172,7 +172,7 @@ import Testing
     func contentThatIsNotWhatThePointerSaysFailsTheJob(content: String, status: Int) async throws {
         try await repositoryWithPointers()
         let tools = try toolsWithLFS(printing: content, status: status)
-        let problem = await #expect(throws: GitSource.Problem.self) {
+        let problem = await #expect(throws: GitSourceError.self) {
             try await checkOut(source(root + "/lfs", path: tools))
         }
         #expect(problem?.description.contains("dist/fn.zip") == true)
@@ -231,7 +231,7 @@ import Testing
             url: "git@slow.example:a/b.git", ref: "main", executable: "/usr/bin/git", environment: environment,
             allowFile: false, limits: .init(resolving: .seconds(1), fetching: .seconds(1)))
         #expect(source.url == "ssh://git@slow.example/a/b.git")
-        let problem = await #expect(throws: GitSource.Problem.self) { try await source.resolve() }
+        let problem = await #expect(throws: GitSourceError.self) { try await source.resolve() }
         #expect(problem?.description.contains("ls-remote took longer than 1 s") == true)
         // Nothing of it is left; a zombie that its new parent has not reaped has no command line.
         let child = try #require(place.text(of: "pid")).trimmingCharacters(in: .whitespacesAndNewlines)

@@ -10,12 +10,12 @@ import Wire
 extension HTTPTrellisClient: TrellisClient {
     /// The longest state taken, in bytes.
     private static let stateLimit = 512 << 20
-    /// Long enough for a big file over a slow line.
+    /// Long enough for a large file on a slow connection.
     private static let transfer = TimeAmount.minutes(10)
 
     func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse {
         var call = Call(method: .POST, path: "/api/workers/heartbeat", body: try json(heartbeat))
-        // The next one comes soon, with newer facts.
+        // Not retried: the next heartbeat has newer data.
         call.isRepeatable = false
         call.timeout = .seconds(10)
         return try decode(HeartbeatResponse.self, try await send(call), call)
@@ -139,7 +139,7 @@ extension HTTPTrellisClient: TrellisClient {
             return try WireJSON.decode(type, from: answer.body, maxDepth: JSONDepth.trusted)
         } catch let error as WireError {
             throw TrellisCallError(
-                kind: .malformed, call: call.name, sentence: "Trellis gave an answer that is none: \(error)")
+                kind: .malformed, call: call.name, sentence: "Trellis sent a malformed response: \(error)")
         }
     }
 }
