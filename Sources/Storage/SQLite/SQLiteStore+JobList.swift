@@ -53,12 +53,17 @@ private struct JobFilter: Sendable {
         return StatementArguments(all)
     }
 
-    // SQLite's own LIKE and lower() know the case of ASCII only; both sides are folded before they get here.
+    // SQLite's own LIKE and lower() know the case of ASCII only; both sides are folded before they get here, but for the
+    // names that the vine had at the job's time, which a row shows.
     private static let textCondition = """
         (substr(job.id, 1, length(:text)) = :text
+        OR instr(\(title), :text) > 0 OR instr(replace(\(title), ' / ', '/'), :tight) > 0
         OR EXISTS (SELECT 1 FROM vines AS vine WHERE vine.id = job.vine_id
             AND (instr(\(SQLiteStore.title), :text) > 0 OR instr(\(SQLiteStore.tightTitle), :tight) > 0))
         OR EXISTS (SELECT 1 FROM workers AS worker WHERE worker.id = job.tendril_id
             AND instr(worker.name_folded, :text) > 0))
         """
+
+    private static let title =
+        "\(DatabaseFunction.lowercase.name)(job.project_name || ' / ' || job.environment_stage)"
 }
