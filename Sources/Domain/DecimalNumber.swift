@@ -50,14 +50,44 @@ public struct DecimalNumber: Hashable, Sendable {
 
     /// Ways to write the number that have at least five characters and can't be a part of a word or of a hexadecimal
     /// number.
+    ///
+    /// Terraform's diagnostics show at most ten digits of a number (`local.n is 1.23456789e+19`), and `format("%e")`
+    /// shows seven, zeros included.
     public var notations: [String] {
-        guard let first = digits.first, let plain else { return [] }
-        let sign = isNegative ? "-" : ""
+        guard let plain else { return [] }
+        var notations = [plain] + scientific
+        for short in rounded(to: 10) {
+            notations += short.scientific
+            if short.exponent <= 10 { notations.append(short.plain ?? plain) }
+        }
+        for short in rounded(to: 7) { notations += short.padded(to: 7) }
+        var seen: Set<String> = []
+        return notations.filter {
+            ($0.utf8.count >= 5 && $0.contains(where: { ".+-".contains($0) }) || $0.utf8.count >= 6)
+                && seen.insert($0).inserted
+        }
+    }
+
+    /// `1.5e+06` and its like.
+    private var scientific: [String] {
+        guard let first = digits.first else { return [] }
         let text = String(decoding: digits, as: UTF8.self)
-        var notations = [plain]
-        let power = exponent - 1
         let head = String(Unicode.Scalar(first))
-        let mantissas = digits.count == 1 ? [head, head + ".0"] : [head + "." + text.dropFirst()]
+        return scientific(digits.count == 1 ? [head, head + ".0"] : [head + "." + text.dropFirst()])
+    }
+
+    /// As `%e` of printf: always `count` digits.
+    private func padded(to count: Int) -> [String] {
+        guard let first = digits.first else { return [] }
+        let rest = String(decoding: digits.dropFirst(), as: UTF8.self)
+        let zeros = String(repeating: "0", count: max(0, count - digits.count))
+        return scientific([String(Unicode.Scalar(first)) + "." + rest + zeros])
+    }
+
+    private func scientific(_ mantissas: [String]) -> [String] {
+        let sign = isNegative ? "-" : ""
+        var notations: [String] = []
+        let power = exponent - 1
         let size = String(abs(power))
         let powers = size.count == 1 ? [size, "0" + size] : [size]
         for mantissa in mantissas {
@@ -67,7 +97,29 @@ public struct DecimalNumber: Hashable, Sendable {
                 }
             }
         }
-        return notations.filter { $0.utf8.count >= 5 && $0.contains(where: { ".+-".contains($0) }) || $0.count >= 6 }
+        return notations
+    }
+
+    /// The number with at most `count` digits. Two where it lies halfway between them: which one is printed depends on
+    /// the binary number behind it.
+    private func rounded(to count: Int) -> [DecimalNumber] {
+        guard digits.count > count else { return [self] }
+        let rest = digits[count...]
+        let half = UInt8(ascii: "5")
+        let isHalf = rest.first == half && rest.dropFirst().allSatisfy { $0 == UInt8(ascii: "0") }
+        var down = self
+        down.digits = Array(digits[..<count])
+        var up = down
+        if let place = up.digits.lastIndex(where: { $0 != UInt8(ascii: "9") }) {
+            up.digits[place] += 1
+            up.digits.removeLast(up.digits.count - place - 1)
+        } else {
+            up.digits = [UInt8(ascii: "1")]
+            up.exponent += 1
+        }
+        while down.digits.last == UInt8(ascii: "0") { down.digits.removeLast() }
+        if isHalf { return [down, up] }
+        return [(rest.first ?? half) < half ? down : up]
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

@@ -36,7 +36,7 @@ public struct WireError: Error, CustomStringConvertible {
     public init(_ error: JSONError) { description = "The body is not valid JSON: it \(error)." }
 
     public init(_ error: UnknownJSONField) {
-        let path = error.path.map { String($0.prefix(80)) }.joined(separator: ".")
+        let path = error.path.map { $0.shortened(toBytes: 80) }.joined(separator: ".")
         let list = error.known.map { "\"\($0)\"" }.joined(separator: ", ")
         description =
             "Unknown field \"\(path)\". "

@@ -78,10 +78,10 @@ public struct JSONCursor {
 
     /// The value that comes next, whatever it is, cut below `maxDepth` levels; nil for one of more than `limit` bytes,
     /// which is stepped over.
-    public mutating func value(limit: Int, maxDepth: Int) throws -> JSONValue? {
+    public mutating func value(limit: Int, maxDepth: Int) throws -> (value: JSONValue, isCut: Bool)? {
         let range = try raw()
         guard range.count <= limit else { return nil }
-        return try JSONValue.parse(UnsafeBufferPointer(rebasing: bytes[range]), cuttingBelow: maxDepth).value
+        return try JSONValue.parse(UnsafeBufferPointer(rebasing: bytes[range]), cuttingBelow: maxDepth)
     }
 
     /// Steps over the value that comes next.

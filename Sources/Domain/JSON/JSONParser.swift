@@ -27,7 +27,7 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case .loneSurrogate: "has half of a surrogate pair at byte \(offset)"
         case .controlCharacter: "has an unescaped control character at byte \(offset)"
         case .invalidUTF8: "is not UTF-8 in the string that ends at byte \(offset)"
-        case .duplicateName(let name): "has the name \"\(name.prefix(80))\" twice in one object"
+        case .duplicateName(let name): "has the name \"\(name.shortened(toBytes: 80))\" twice in one object"
         case .tooDeep(let limit): "nests deeper than \(limit) levels"
         }
     }

@@ -104,7 +104,8 @@ public struct VineRules: Hashable, Sendable {
     public static func checkPath(_ path: String, called noun: String = "File name") throws(Refusal) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         guard !path.isEmpty, path.utf8.count <= 255, parts.count <= 16 else {
-            throw Refusal(.invalid, "\(noun) \"\(path.prefix(80))\" needs 1 to 255 bytes and at most 16 folders.")
+            let shown = path.shortened(toBytes: 80)
+            throw Refusal(.invalid, "\(noun) \"\(shown)\" needs 1 to 255 bytes and at most 16 folders.")
         }
         let isClean = parts.allSatisfy { part in
             !part.isEmpty && part != "." && part != ".." && part.first != "-" && part.utf8.allSatisfy(isPathByte)

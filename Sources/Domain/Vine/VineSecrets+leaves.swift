@@ -66,7 +66,7 @@ extension VineSecrets {
     }
 
     private static func list(_ places: [String]) -> String {
-        let shown = places.prefix(20).map { String($0.prefix(80)) }.joined(separator: ", ")
+        let shown = places.prefix(20).map { $0.shortened(toBytes: 80) }.joined(separator: ", ")
         return places.count > 20 ? "\(shown), and \(places.count - 20) more" : shown
     }
 }

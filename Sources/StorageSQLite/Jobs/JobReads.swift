@@ -186,8 +186,13 @@ private struct JobFilter: Sendable {
     }
 
     // SQLite's own LIKE and lower() know the case of ASCII only; both sides are folded before they get here.
+    /// The names that the vine had when the job was created; a row shows these.
+    private static let jobTitle =
+        "\(DatabaseFunction.lowercase.name)(job.project_name || ' / ' || job.environment_stage)"
+
     private static let textCondition = """
         (substr(job.id, 1, length(:text)) = :text
+        OR instr(\(jobTitle), :text) > 0 OR instr(replace(\(jobTitle), ' / ', '/'), :tight) > 0
         OR EXISTS (SELECT 1 FROM vines AS vine WHERE vine.id = job.vine_id
             AND (instr(\(SQLiteStore.title), :text) > 0 OR instr(\(SQLiteStore.tightTitle), :tight) > 0))
         OR EXISTS (SELECT 1 FROM workers AS worker WHERE worker.id = job.tendril_id

@@ -57,7 +57,7 @@ final class SystemLines: Sendable {
         let moment = now()
         if let seal {
             let number = try (state.count ?? countLines(seal)) + 1
-            let short = String(decoding: line.utf8.dropLast().prefix(SystemSeal.lineLimit / 4), as: UTF8.self)
+            let short = String(line.dropLast()).shortened(toBytes: SystemSeal.lineLimit / 4)
             try file.append(seal.encoded(.init(number: number, at: moment, text: short)))
             state.count = number
         } else {

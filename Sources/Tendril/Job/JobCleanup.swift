@@ -74,15 +74,15 @@ extension JobRunner {
         if let commit = progress.resolvedCommit { found["resolved_commit"] = .string(commit) }
         found["state_kept_by"] = .string(progress.backend ?? "trellis")
         found["timing_ms"] = timing
-        var large: [String] = []
+        var cut: [String] = []
         if progress.mark(of: .apply)?.succeeded == true, let outputs = try outputs() {
             found["outputs"] = .object(outputs.values)
-            large = outputs.tooLarge
+            cut = outputs.tooLarge + outputs.tooDeep
         }
         // The job's own metadata may add fields but not override ours.
         let written = Self.withoutOwnNames(await writtenMetadata())
         let gathered = progress.metadata.merging(masker.mask(written.merging(.object(found))))
-        let outputsCut = large.map { "outputs.\(mask($0))" }.sorted()
+        let outputsCut = cut.map { "outputs.\(mask($0))" }.sorted()
         let metadata = JobMetadata(
             gathered, truncated: (progress.truncated ?? []) + outputsCut, limit: JobMetadata.reportedBytes)
         try record { progress in
@@ -136,6 +136,8 @@ extension JobRunner {
         }
         if written.isCut {
             await note("The metadata file nests deeper than \(JSONDepth.metadata) levels; what is deeper is left out")
+            let names = written.value.namesOfMembersCutForDepth.map(mask)
+            try? record { $0.truncated = ($0.truncated ?? []) + names }
         }
         return written.value
     }
@@ -282,6 +284,22 @@ extension JobRunner {
             if folder.exchange != folder.path { try Files.remove(folder.exchange) }
         } else {
             try folder.remove()
+        }
+    }
+}
+
+extension JSONValue {
+    /// The names of an object's members of which some part was replaced because it nests too deep, in order.
+    fileprivate var namesOfMembersCutForDepth: [String] {
+        guard case .object(let members) = self else { return [] }
+        return members.filter { $0.value.holdsDepthMarker }.map(\.key).sorted()
+    }
+
+    private var holdsDepthMarker: Bool {
+        switch self {
+        case .array(let items): items.contains(where: \.holdsDepthMarker)
+        case .object(let members): members.values.contains(where: \.holdsDepthMarker)
+        default: self == JSONDepth.marker
         }
     }
 }

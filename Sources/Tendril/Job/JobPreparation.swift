@@ -229,7 +229,9 @@ extension JobRunner {
     }
 
     private func writeVariables(_ order: ClaimResponse, workingDirectory: String) throws {
-        let variables = order.snapshot.settings.variables.merging(order.secrets.variables) { _, secret in secret }
+        // Terraform quotes this file in diagnostics, and numbers are masked as they are written without an exponent.
+        let secrets = order.secrets.variables.mapValues(\.withPlainNumbers)
+        let variables = order.snapshot.settings.variables.merging(secrets) { _, secret in secret }
         try Files.remove(folder.variables)
         try Files.remove(folder.ephemeralVariables)
         guard !variables.isEmpty else { return }
@@ -239,5 +241,19 @@ extension JobRunner {
         let ephemeral = variables.filter { names.contains($0.key) }
         guard !ephemeral.isEmpty else { return }
         try Files.write(Data(JSONValue.object(ephemeral).bytes), to: folder.ephemeralVariables)
+    }
+}
+
+extension JSONValue {
+    /// The value with every number written with all its digits, as far as that is not absurdly long.
+    fileprivate var withPlainNumbers: JSONValue {
+        switch self {
+        case .number(let number):
+            guard let text = DecimalNumber(number.description)?.plain, let plain = JSONNumber(text) else { return self }
+            return .number(plain)
+        case .array(let items): return .array(items.map(\.withPlainNumbers))
+        case .object(let members): return .object(members.mapValues(\.withPlainNumbers))
+        default: return self
+        }
     }
 }

@@ -26,6 +26,8 @@ enum StateReader {
         var values: [String: JSONValue] = [:]
         /// The names of those that are marked as too large.
         var tooLarge: [String] = []
+        /// The names of those of which some part is marked as too deep.
+        var tooDeep: [String] = []
     }
 
     /// Metadata may nest ``JSONDepth/metadata`` levels; `outputs` and the output's own name take two.
@@ -39,7 +41,7 @@ enum StateReader {
             try cursor.members { name, cursor in
                 guard name == "outputs" else { return try cursor.skip() }
                 try cursor.members { name, cursor in
-                    var value: JSONValue?
+                    var value: (value: JSONValue, isCut: Bool)?
                     var isSensitive = false
                     try cursor.members { field, cursor in
                         switch field {
@@ -48,8 +50,10 @@ enum StateReader {
                         default: try cursor.skip()
                         }
                     }
-                    outputs.values[name] = isSensitive ? "(sensitive)" : value ?? JobMetadata.tooLarge
-                    if !isSensitive, value == nil { outputs.tooLarge.append(name) }
+                    outputs.values[name] = isSensitive ? "(sensitive)" : value?.value ?? JobMetadata.tooLarge
+                    guard !isSensitive else { return }
+                    if value == nil { outputs.tooLarge.append(name) }
+                    if value?.isCut == true { outputs.tooDeep.append(name) }
                 }
             }
         }

@@ -74,7 +74,7 @@ struct GitSource: Sendable {
         let bad: Set<Character> = ["~", "^", ":", "?", "*", "[", "\\", " "]
         guard !ref.isEmpty, ref.utf8.count <= 255, !ref.hasPrefix("-"), !ref.contains(".."), !ref.contains("@{"),
             ref.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f }), !ref.contains(where: bad.contains)
-        else { throw GitSourceError(description: "\"\(ref.prefix(80))\" can't be a branch, tag or commit.") }
+        else { throw GitSourceError(description: "\"\(ref.shortened(toBytes: 80))\" can't be a branch, tag or commit.") }
     }
 
     static func isCommit(_ text: String) -> Bool {
@@ -110,7 +110,9 @@ struct GitSource: Sendable {
     ///   would pass for one that wants nothing.
     @discardableResult
     func checkOut(_ commit: String, into folder: String, scratch: String) async throws -> String {
-        guard Self.isCommit(commit) else { throw GitSourceError(description: "\"\(commit.prefix(80))\" is not a commit.") }
+        guard Self.isCommit(commit) else {
+            throw GitSourceError(description: "\"\(commit.shortened(toBytes: 80))\" is not a commit.")
+        }
         return try await GitCheckout(source: self, folder: folder, scratch: scratch).run(commit)
     }
 

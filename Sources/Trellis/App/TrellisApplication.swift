@@ -59,6 +59,7 @@ public struct TrellisApplication: Service {
                 store: store, ambient: ambient, logger: logger, leases: parts.leases,
                 limits: configuration.limits.leases), sealer,
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient),
+            ResourceCount(store: store, logger: logger),
             CredentialSweep(connections: parts.connections, access: parts.access, logger: logger))
         self.application = application
         self.store = store

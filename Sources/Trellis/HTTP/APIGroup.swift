@@ -50,7 +50,7 @@ extension Request {
             guard known.contains(name) else {
                 let list = known.map { "\"\($0)\"" }.joined(separator: ", ")
                 let takes = known.isEmpty ? "This call takes none." : "This call takes \(list)."
-                throw Refusal(.invalid, "Unknown query parameter \"\(name.prefix(80))\". \(takes)")
+                throw Refusal(.invalid, "Unknown query parameter \"\(String(name).shortened(toBytes: 80))\". \(takes)")
             }
             guard seen.insert(name).inserted else {
                 throw Refusal(.invalid, "Query parameter \"\(name)\" is given more than once.")

@@ -56,7 +56,8 @@ struct PageRoutes: Sendable {
     /// Redirects from the start of a job's ID, as pages and logs show it, to the job.
     private func jobByPrefix(_ prefix: String, _ request: Request, _ context: TrellisContext) async throws -> Response {
         guard (4...36).contains(prefix.utf8.count), prefix.allSatisfy({ $0.isHexDigit || $0 == "-" }) else {
-            throw Refusal(.notFound, "Not a job ID: \"\(prefix.prefix(40))\". Give the ID or its first 4+ characters.")
+            let shown = String(prefix).shortened(toBytes: 40)
+            throw Refusal(.notFound, "Not a job ID: \"\(shown)\". Give the ID or its first 4+ characters.")
         }
         let found = try await jobs.store.jobIDs(startingWith: prefix, limit: Self.candidates + 1)
         guard let first = found.first else {

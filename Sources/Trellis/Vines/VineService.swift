@@ -54,11 +54,7 @@ struct VineService: Sendable {
             throw Refusal(.invalid, "\"confirm\" must be the vine's name, \"\(vine.confirmation)\".")
         }
         if try await store.vineFacts([id])[id]?.resources == .stored(nil) {
-            // The state was stored before resources were counted.
-            let state = try await StorageError.refusingDamage("The state") { try await store.currentState(of: id) }
-            if let state, let count = StateHeader.resources(in: state.bytes) {
-                try await store.recordResources(count, of: state.version)
-            }
+            _ = try await StorageError.refusingDamage("The state") { try await ResourceCount(store: store).count(id) }
         }
         if let held = try await store.deleteVine(id, isConfirmed: confirm != nil, at: ambient.now()) {
             throw Refusal(

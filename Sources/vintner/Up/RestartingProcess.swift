@@ -16,14 +16,18 @@ final class RestartingProcess: Sendable {
     /// How long it may take to end after the request.
     private let patience: Duration
     private let start: @Sendable () throws -> ServerProcess
+    /// Whether it may be started again.
+    private let mayRestart: @Sendable () async -> Bool
     private let state = Mutex(State())
     private let done: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation) =
         AsyncStream.makeStream()
 
     init(
         name: String, logger: Logger, patience: Duration = UpService.patience,
+        mayRestart: @escaping @Sendable () async -> Bool = { true },
         start: @escaping @Sendable () throws -> ServerProcess
     ) {
+        self.mayRestart = mayRestart
         self.name = name
         self.patience = patience
         self.logger = logger
@@ -54,6 +58,7 @@ final class RestartingProcess: Sendable {
                 return state.isStopping ? 0 : state.failures
             }
             guard failures > 0 else { return }
+            guard await mayRestart() else { return }
             logger.error("\(name) exited; restarting", metadata: ["status": "\(status)", "times": "\(failures)"])
             try await Task.sleep(for: .milliseconds(min(200 << min(failures, 5), 5000)))
         }

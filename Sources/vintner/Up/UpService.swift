@@ -55,7 +55,10 @@ struct UpService: Service {
         for number in 0..<tendrils {
             let name = Self.tendrilName(number + 1)
             let credentials = try await credentials(name, client)
-            let keeper = RestartingProcess(name: name, logger: logger, patience: Self.patience + .seconds(care.drain)) {
+            let keeper = RestartingProcess(
+                name: name, logger: logger, patience: Self.patience + .seconds(care.drain),
+                mayRestart: { await mayRestart(name, credentials, client.url) }
+            ) {
                 try startTendril(name, credentials, client.url)
             }
             group.addTask { try await keeper.run() }
@@ -83,7 +86,9 @@ struct UpService: Service {
     private func credentials(_ name: String, _ client: VintnerClient) async throws -> RegisterWorkerResponse {
         let file = "\(options.data)/tendrils/\(name)/credentials.json"
         if let data = FileManager.default.contents(atPath: file) {
-            return try WireJSON.decode(RegisterWorkerResponse.self, from: data)
+            let stored = try WireJSON.decode(RegisterWorkerResponse.self, from: data)
+            if try await isRegistered(stored.workerId, client) { return stored }
+            logger.notice("\(name) was revoked, or the database is another one; registering it again")
         }
         let worker: RegisterWorkerResponse = try await client.post("/api/workers", RegisterWorkerRequest(name: name))
         try FileManager.default.createDirectory(
@@ -94,6 +99,21 @@ struct UpService: Service {
                 atPath: file, contents: try WireJSON.encode(worker), attributes: [.posixPermissions: 0o600])
         else { throw CommandFailure("\(file) can't be written.") }
         return worker
+    }
+
+    private func isRegistered(_ id: TendrilID, _ client: VintnerClient) async throws -> Bool {
+        let tendrils: ListPage<WorkerResponse> = try await client.get("/api/workers")
+        return tendrils.items.contains { $0.id == id }
+    }
+
+    /// False for a Tendril that was revoked meanwhile.
+    private func mayRestart(_ name: String, _ credentials: RegisterWorkerResponse, _ url: String) async -> Bool {
+        // The admin token may have been replaced since the start.
+        guard let token = folder.read("admin.token"), let client = try? VintnerClient(url: url, token: token),
+            let isRegistered = try? await isRegistered(credentials.workerId, client), !isRegistered
+        else { return true }
+        logger.error("\(name) was revoked and stays stopped. Restart \"vintner up\" to register it again.")
+        return false
     }
 
     private func startTrellis() throws -> ServerProcess {

@@ -264,6 +264,7 @@ extension JobRunnerTests {
         #expect(cut?["deep"]?.text.contains("(too deep)") == true && cut?.depth == JSONDepth.metadata)
         #expect(cutNotes.contains { $0.hasPrefix("The metadata file nests deeper than 60 levels") })
         #expect(await trellis.lastReport?.status == .success)
+        #expect(await trellis.lastReport?.truncated == ["deep"])
         let (_, tooLarge) = try await metadata("{\"a\":\"" + String(repeating: "x", count: 70_000) + "\"}")
         #expect(tooLarge.contains("Ignored the metadata file: larger than 64 KiB"))
         #expect(await trellis.lastReport?.truncated == ["metadata_file"])

@@ -47,6 +47,17 @@ import Wire
         let outputs = try StateReader.outputs(of: state, limit: 50)
         #expect(outputs.values == ["n": [1, "two"], "s": "(sensitive)", "b": "(too large)"])
         #expect(outputs.tooLarge == ["b"])
+        #expect(outputs.tooDeep == [])
+    }
+
+    @Test func outputsThatNestTooDeepAreNamed() throws {
+        let nested = String(repeating: "[", count: 59) + String(repeating: "]", count: 59)
+        let secret = #""s":{"sensitive":true,"value":\#(nested)}"#
+        let state = Fixtures.state(
+            serial: 1, outputs: #"{"deep":{"value":\#(nested)},"flat":{"value":[1]},\#(secret)}"#)
+        let outputs = try StateReader.outputs(of: state)
+        #expect(outputs.tooDeep == ["deep"] && outputs.tooLarge == [])
+        #expect(outputs.values["s"] == "(sensitive)" && outputs.values["flat"] == [1])
     }
 }
 

@@ -85,5 +85,5 @@ export class Cursor {
 
 function announcementFor(n, line) {
   if (!line) return `Line ${n}`;
-  return `Line ${n}${line.stream === "STDOUT" ? "" : `, ${line.stream.toLowerCase()}`}: ${line.text.slice(0, 300) || "empty"}`;
+  return `Line ${n}${line.stream === "STDOUT" ? "" : `, ${line.stream.toLowerCase()}`}: ${(line.text.length > 300 ? `${line.text.slice(0, 299)}…` : line.text) || "empty"}`;
 }
