@@ -162,6 +162,6 @@ def test_example_prints_a_log_that_is_final(server: Server, tendril: Any, api: A
 def test_example_says_what_is_wrong(server: Server) -> None:
     """And does not try for ever."""
     unknown = run(server, "00000000-0000-4000-8000-000000000000")
-    assert (unknown.returncode, unknown.stdout) == (1, "") and "no such job" in unknown.stderr
+    assert (unknown.returncode, unknown.stdout) == (1, "") and "Job not found" in unknown.stderr
     wrong = run(server, "x", VINTNER_TOKEN="vnt_wrong")
     assert wrong.returncode == 1 and wrong.stderr.startswith("401: ")

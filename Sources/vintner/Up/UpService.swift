@@ -82,7 +82,8 @@ struct UpService: Service {
         if let data = FileManager.default.contents(atPath: file) {
             return try WireJSON.decode(RegisterWorkerResponse.self, from: data)
         }
-        let worker: RegisterWorkerResponse = try await client.post("/api/workers", RegisterWorkerRequest(name: name))
+        let worker = try await client.call(
+            TendrilEndpoints.register, sending: RegisterWorkerRequest(name: name))
         try FileManager.default.createDirectory(
             atPath: "\(options.data)/tendrils/\(name)", withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700])
