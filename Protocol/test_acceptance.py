@@ -159,6 +159,6 @@ def test_example_prints_a_final_log(server: Server, tendril: SimulatedTendril, a
 def test_example_reports_errors(server: Server) -> None:
     """It does not retry forever."""
     unknown = run(server, "00000000-0000-4000-8000-000000000000")
-    assert (unknown.returncode, unknown.stdout) == (1, "") and "no such job" in unknown.stderr
+    assert (unknown.returncode, unknown.stdout) == (1, "") and "Job not found" in unknown.stderr
     wrong = run(server, "x", VINTNER_TOKEN="vnt_wrong")
     assert wrong.returncode == 1 and wrong.stderr.startswith("401: ")

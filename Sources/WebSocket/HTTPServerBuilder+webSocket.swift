@@ -1,7 +1,7 @@
 public import HummingbirdCore
 
 extension HTTPServerBuilder {
-    /// HTTP/1.1 whose connections may become WebSockets (RFC 6455) with their first request. For TLS, give it to
+    /// HTTP/1.1 whose connections may become WebSockets (RFC 6455), with any of their requests. For TLS, pass it to
     /// `.tls(_:tlsConfiguration:)`.
     ///
     /// Differs from `.http1(configuration:)` in nothing else than this: each phase of a connection is timed, and their number
@@ -14,18 +14,14 @@ extension HTTPServerBuilder {
     ///   - webSocket: says which requests become WebSockets.
     ///   - limits: what each WebSocket may cost.
     ///   - connections: what each HTTP connection may cost.
-    ///   - closesAfterEachRequest: for servers behind a proxy: those send upgrades on connections that they have used
-    ///     before, and an upgrade must be the first request of its connection.
     public static func http1(
         configuration: HTTP1Channel.Configuration = .init(), webSocket: any WebSocketEndpoint,
-        limits: WebSocketLimits = .init(), connections: ConnectionLimits = .init(),
-        closesAfterEachRequest: Bool = false
+        limits: WebSocketLimits = .init(), connections: ConnectionLimits = .init()
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             WebSocketChannel(
                 responder: responder, configuration: configuration, endpoint: webSocket, limits: limits,
-                connections: connections, count: ConnectionCount(limit: connections.connections),
-                closesAfterEachRequest: closesAfterEachRequest)
+                connections: connections, count: ConnectionCount(limit: connections.connections))
         }
     }
 }

@@ -73,14 +73,14 @@ public struct WireError: Error, CustomStringConvertible {
 }
 
 /// Every error of the API: `{"error": "a sentence that helps"}`.
-public struct ErrorBody: Codable, Sendable {
+public struct ErrorResponse: Codable, ResponseMessage {
     public var error: String
 
     public init(error: String) { self.error = error }
 }
 
 /// One page of a list; `nextCursor` asks for the next one, and is absent on the last.
-public struct ListPage<Item: Codable & Sendable>: Codable, Sendable {
+public struct ListResponse<Item: Codable & Sendable>: Codable, ResponseMessage {
     public var items: [Item]
     public var nextCursor: String?
 

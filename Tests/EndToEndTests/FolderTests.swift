@@ -67,7 +67,7 @@ extension EndToEndTests {
                 let other = try await Repository.vintner(["plan", folder + "/blue/cellar"] + data)
                 #expect(other.status == 1 && other.output.contains("--vine") && other.output.contains("vine.json"))
                 #expect(!other.output.contains("Usage:"))
-                let vines: ListPage<VineResponse> = try await vintner.get("/api/vines")
+                let vines: ListResponse<VineResponse> = try await vintner.get("/api/vines")
                 let vine = try #require(vines.items.first)
                 #expect(vines.items.count == 1 && vine.origin?.hasSuffix("/red/cellar") == true)
                 #expect(try await Repository.vintner(["plan", folder + "/red/cellar"] + data).status == 0)

@@ -129,6 +129,11 @@ import Wire
             host: "0.0.0.0", port: 8080, isTLS: false, publicURL: "https://vintner.example.com/")
         #expect(proxied.allows(host: "vintner.example.com") && !proxied.allows(host: "0.0.0.0:8080"))
         #expect(proxied.allows(origin: "https://vintner.example.com") && !proxied.allows(origin: "null"))
+        // Its own pages are only those that were loaded over TLS.
+        #expect(!proxied.allows(origin: "http://vintner.example.com"))
+        #expect(proxied.allows(origin: "http://127.0.0.1:8080"), "reached without the proxy")
+        let tls = AllowedOrigins(host: "127.0.0.1", port: 8443, isTLS: true, publicURL: nil)
+        #expect(tls.allows(origin: "https://localhost:8443") && !tls.allows(origin: "http://localhost:8443"))
     }
 
     @Test func anOpenHostNeedsTLSOrAProxy() async {

@@ -50,7 +50,7 @@ import Wire
                 ("/api/jobs", #"{"job_type": "PLAN"}"#, 400, "vine_id"),
                 ("/api/jobs", #"{"job_type": "SHRUG", "vine_id": "\#(vine.id)"}"#, 400, "job_type"),
                 ("/api/jobs", #"{"job_type": "PLAN", "vine_id": "../../x"}"#, 400, "vine_id"),
-                ("/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(unknown)"}"#, 404, "no such vine"),
+                ("/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(unknown)"}"#, 404, "Vine not found"),
                 ("/api/jobs", #"{"job_type": "DEPLOY", "vine_id": "\#(vine.id)"}"#, 400, "plan_job_id"),
                 (
                     "/api/jobs", #"{"job_type": "PLAN", "vine_id": "\#(vine.id)", "plan_job_id": "\#(unknown)"}"#, 400,
@@ -58,23 +58,23 @@ import Wire
                 ),
                 (
                     "/api/jobs", #"{"job_type": "DEPLOY", "vine_id": "\#(vine.id)", "plan_job_id": "\#(unknown)"}"#,
-                    404, "no such job"
+                    404, "Job not found"
                 ),
                 (
                     "/api/jobs",
                     #"{"job_type": "PLAN", "vine_id": "\#(vine.id)", "assigned_worker_id": "\#(unknown)"}"#, 404,
                     "Tendril"
                 ),
-                ("/api/jobs/\(unknown)/cancel", "{}", 404, "no such job"),
-                ("/api/jobs/nonsense/cancel", "{}", 404, "no such job"),
-                ("/api/jobs/\(unknown)/apply", "{}", 404, "no such job"),
-                ("/api/jobs/\(unknown)/rerun", "{}", 404, "no such job"),
+                ("/api/jobs/\(unknown)/cancel", "{}", 404, "Job not found"),
+                ("/api/jobs/nonsense/cancel", "{}", 404, "Job not found"),
+                ("/api/jobs/\(unknown)/apply", "{}", 404, "Job not found"),
+                ("/api/jobs/\(unknown)/rerun", "{}", 404, "Job not found"),
             ]
             for (uri, body, status, says) in cases {
                 let reply = try await api.post(uri, body)
                 #expect(reply.status == status && reply.error?.contains(says) == true, "\(uri) \(body): \(reply.text)")
             }
-            #expect(try await api.get("/api/jobs").decode(ListPage<JSONValue>.self).items.isEmpty)
+            #expect(try await api.get("/api/jobs").decode(ListResponse<JSONValue>.self).items.isEmpty)
         }
     }
 
@@ -106,7 +106,7 @@ import Wire
             for name in cut {
                 #expect(job.executionMetadata["outputs"]?[String(name.dropFirst(8))] == JobMetadata.tooLarge)
             }
-            let row = try #require(await api.get("/api/jobs").decode(ListPage<JSONValue>.self).items.first)
+            let row = try #require(await api.get("/api/jobs").decode(ListResponse<JSONValue>.self).items.first)
             #expect(row["warnings"] == 2 && row["changes"]?["import"] == 2)
             #expect(row["changes"]?["forget"] == 0)
         }
@@ -141,7 +141,7 @@ import Wire
                 #expect(
                     reply.status == 400 && reply.error?.contains("\"\(name)\" is reserved") == true, "\(reply.text)")
             }
-            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items.isEmpty)
         }
     }
 
@@ -241,7 +241,7 @@ import Wire
                 #"{"project_name": "p", "environment_stage": "s", "source": {"type": "inline", "files": {"main.tf": "\#(huge)"}}}"#
             let reply = try await api.post("/api/vines", body)
             #expect(reply.status == 413 && reply.error?.contains("limit") == true)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items.isEmpty)
         }
     }
 
@@ -253,7 +253,7 @@ import Wire
                 let reply = try await api.post("/api/vines", body)
                 #expect(reply.status == 400 && reply.error?.contains("not allowed") == true, "\(path)")
             }
-            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items.isEmpty)
         }
     }
 
@@ -387,7 +387,7 @@ import Wire
                 """
             #expect(try await other.post("/api/workers/heartbeat", beat).status == 200)
             func shortfalls(_ query: String) async throws -> [String: String?] {
-                let page = try await api.get("/api/workers\(query)").decode(ListPage<WorkerResponse>.self)
+                let page = try await api.get("/api/workers\(query)").decode(ListResponse<WorkerResponse>.self)
                 return Dictionary(uniqueKeysWithValues: page.items.map { ($0.name, $0.shortfall) })
             }
             #expect(try await shortfalls("") == ["one": nil, "other": nil])

@@ -182,7 +182,7 @@ import Wire
             let vine = try await api.makeVine()
             let path = "/api/vines/\(vine.id)"
             #expect(try await api.post(path + "/lock", #"{"ID": "mine", "Who": "ana@laptop"}"#).status == 200)
-            let listed = try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items
+            let listed = try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items
             #expect(listed.first?.lock?.holder == "ana@laptop" && listed.first?.lock?.id == "mine")
             let unsaid = try await api.post(path + "/break-lock", #"{"lock_id": "mine", "confirm": "yes"}"#)
             #expect(unsaid.status == 400 && unsaid.error?.contains("project name") == true)
@@ -193,7 +193,7 @@ import Wire
             let state = #"{"version": 4, "serial": 7, "lineage": "l", "resources": []}"#
             #expect(try await api.post(path + "/state?ID=mine", state).status == 200)
             #expect(try await api.get(path + "/state").status == 204)
-            let versions = try await api.get(path + "/state/versions").decode(ListPage<StateVersionResponse>.self).items
+            let versions = try await api.get(path + "/state/versions").decode(ListResponse<StateVersionResponse>.self).items
             #expect(versions.count == 1 && versions[0].aside && versions[0].serial == 7)
             #expect(try await api.get(path + "/state/versions/1").text == state)
             #expect(try await api.get(path + "/state/versions/2").status == 404)

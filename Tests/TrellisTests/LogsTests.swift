@@ -127,6 +127,10 @@ import Wire
             try await reader.read(until: "<ended>")
             let stream = try await api.get("/api/jobs/\(order.jobId)/logs/stream?after=1").text
             #expect(stream.contains("event: chunk") && stream.contains("event: end") && !stream.contains("id: 1\n"))
+            // The test's clock, not the machine's.
+            let now = String(decoding: try WireJSON.encode(["now": harness.clock.now]), as: UTF8.self)
+            let times = stream.matches(of: /"server_now":("[^"]*")/).map { String($0.1) }
+            #expect(!times.isEmpty && times.allSatisfy { now.contains($0) }, "\(times) \(now)")
         }
         try await harness.store.close()
         try FileManager.default.removeItem(atPath: harness.folder)

@@ -82,17 +82,17 @@ import Wire
         try await meter.one(of: jobs[0]) {}
     }
 
-    @Test func placesAreGivenBackOnce() throws {
-        let places = ConcurrencyLimit()
-        let place = try #require(places.take("a", limit: 1))
-        #expect(places.take("a", limit: 1) == nil)
-        #expect(places.take("b", limit: 1) != nil, "another kind has places of its own")
-        place.leave()
-        place.leave()
-        _ = places.take("a", limit: 1)  // forgotten at once
-        let second = try #require(places.take("a", limit: 1))
-        #expect(places.take("a", limit: 1) == nil)
-        second.leave()
+    @Test func slotsAreReleasedOnce() throws {
+        let limit = ConcurrencyLimit()
+        let slot = try #require(limit.take("a", limit: 1))
+        #expect(limit.take("a", limit: 1) == nil)
+        #expect(limit.take("b", limit: 1) != nil, "another key has its own slots")
+        slot.release()
+        slot.release()
+        _ = limit.take("a", limit: 1)  // forgotten at once
+        let second = try #require(limit.take("a", limit: 1))
+        #expect(limit.take("a", limit: 1) == nil)
+        second.release()
     }
 
     @Test func aPlanFileThatWasAlteredIsRefusedForGood() async throws {
@@ -101,7 +101,7 @@ import Wire
 
     private func damage() async -> (any Error)? {
         do {
-            _ = try await StorageError.refusingDamage("The plan file") { throw StorageError(.corrupt, "x") }
+            _ = try await StorageError.refusingCorruptData("The plan file") { throw StorageError(.corrupt, "x") }
             return nil
         } catch { return error }
     }

@@ -32,7 +32,7 @@ import Wire
             }
             #expect(try await api.call(.get, "/assets/app.css", headers: Self.html).status == 200)
             let missing = try await api.call(.get, "/dashboard/jobs/\(AuthorizationTests.id)", headers: Self.html)
-            #expect(missing.status == 404 && missing.text.contains("There is no such job."))
+            #expect(missing.status == 404 && missing.text.contains("Job not found."))
         }
     }
 

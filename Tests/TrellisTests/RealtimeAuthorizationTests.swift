@@ -77,6 +77,23 @@ import Testing
         try await harness.store.close()
     }
 
+    /// The connections count from the moment that they are let in, not from the start of their session.
+    @Test func manyAtOnceDoNotExceedTheLimit() async throws {
+        let harness = try await TrellisHarness.make()
+        let (door, request) = (door(harness, limit: 3), request("?apikey=\(harness.token)"))
+        let admitted = await withTaskGroup(of: RealtimeClient?.self) { group -> [RealtimeClient] in
+            for _ in 0..<40 { group.addTask { try? await door.admit(request) } }
+            var clients: [RealtimeClient] = []
+            for await client in group { if let client { clients.append(client) } }
+            return clients
+        }
+        #expect(admitted.count == 3)
+        #expect(await refusal(door, request) == 429)
+        admitted.first?.slot.release()
+        #expect(await refusal(door, request) == nil)
+        try await harness.store.close()
+    }
+
     @Test func whatDidNotBecomeASocketHearsWhy() async throws {
         try await TrellisHarness.run { _, api async throws in
             let reply = try await api.get("/realtime/v1/websocket")

@@ -25,7 +25,7 @@ import Wire
         try await TrellisHarness.run { _, api async throws in
             let made = try await api.post("/api/tokens", #"{"name": "ci"}"#)
             #expect(made.status == 201)
-            let token = try made.decode(CreatedToken.self)
+            let token = try made.decode(CreateTokenResponse.self)
             let ci = API(client: api.client, token: token.token)
             #expect(try await ci.get("/api/jobs").status == 200)
             #expect(try await api.post("/api/tokens", #"{"name": "ci"}"#).status == 409)
@@ -34,7 +34,7 @@ import Wire
             }
             let list = try await api.get("/api/tokens")
             #expect(!list.text.contains("vnt_"))
-            let records = try list.decode(ListPage<TokenRecord>.self).items
+            let records = try list.decode(ListResponse<TokenResponse>.self).items
             #expect(records.map(\.name) == ["admin", "ci"] && records[1].id == token.id)
             #expect(try await api.call(.delete, "/api/tokens/\(records[0].id)").status == 409)
             #expect(try await api.call(.delete, "/api/tokens/00000000000000000000000000000000").status == 404)
@@ -51,7 +51,7 @@ import Wire
             _ = try await api.post("/api/sign-in-links", #"{"user": "eve"}"#)
             let list = try await api.get("/api/sessions")
             #expect(!list.text.contains("vns_") && !list.text.contains("vnl_"))
-            let records = try list.decode(ListPage<SessionRecord>.self).items
+            let records = try list.decode(ListResponse<SessionResponse>.self).items
             #expect(Set(records.map { "\($0.kind) \($0.user)" }) == ["session ana", "session ben", "link eve"])
             for record in records where record.user != "ben" {
                 #expect(try await api.call(.delete, "/api/sessions/\(record.id)").status == 204)
@@ -60,7 +60,7 @@ import Wire
             #expect(try await !sees(api, cookie: ana))
             #expect(try await sees(api, cookie: ben))
             harness.clock.advance(seconds: 13 * 3600)
-            #expect(try await api.get("/api/sessions").decode(ListPage<SessionRecord>.self).items.isEmpty)
+            #expect(try await api.get("/api/sessions").decode(ListResponse<SessionResponse>.self).items.isEmpty)
         }
     }
 
@@ -69,11 +69,11 @@ import Wire
             let tendril = try await api.makeTendril()
             let ci = API(
                 client: api.client,
-                token: try await api.post("/api/tokens", #"{"name": "ci"}"#).decode(CreatedToken.self).token)
+                token: try await api.post("/api/tokens", #"{"name": "ci"}"#).decode(CreateTokenResponse.self).token)
             let cookie = try await session(api, user: "ana")
             _ = try await api.post("/api/sign-in-links")
             let reply = try await api.post("/api/tokens/replace-admin", #"{"keep_tokens": \#(keepsTokens)}"#)
-            let replaced = try reply.decode(ReplacedAdminToken.self)
+            let replaced = try reply.decode(ReplaceAdminTokenResponse.self)
             #expect(replaced.endedSessions == 1 && replaced.endedLinks == 1)
             #expect(replaced.revokedTokens == (keepsTokens ? 0 : 1))
             #expect(try await api.get("/api/jobs").status == 401)
@@ -106,7 +106,7 @@ import Wire
             #expect(try await api.call(.delete, path).status == 204)
             #expect(try await api.call(.delete, path).status == 204)
             #expect(try await rose.beat().status == 401)
-            #expect(try await api.get("/api/workers").decode(ListPage<WorkerResponse>.self).items.isEmpty)
+            #expect(try await api.get("/api/workers").decode(ListResponse<WorkerResponse>.self).items.isEmpty)
             let old = try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self)
             #expect(old.workerName?.hasPrefix("rose (revoked") == true)
             // The name is free again, and the new one is told where others run.
@@ -155,6 +155,19 @@ import Wire
         withExtendedLifetime(first) {}
         first = nil
         _ = try await start(path + "/a", database: path + "/a/db")
+    }
+
+    @Test func aServerThatFailsReleasesItsFolder() async throws {
+        let path = FileManager.default.temporaryDirectory.path + "/trellis-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        // Nobody may listen on an address of the documentation (RFC 5737).
+        let configuration = TrellisConfiguration(
+            host: "192.0.2.1", publicURL: "https://vintner.example.com", database: "sqlite:\(path)/db",
+            dataFolder: path)
+        let first = try await TrellisApplication(configuration, logger: TrellisHarness.quiet)
+        await #expect(throws: (any Error).self) { try await first.run() }
+        _ = try await TrellisApplication(configuration, logger: TrellisHarness.quiet)
+        withExtendedLifetime(first) {}
     }
 
     @Test func aRemovedAdminTokenIsMadeAgainAndEndsWhatHungOnTheOldOne() async throws {

@@ -36,7 +36,7 @@ import Wire
                 "/api/vines", vine(#"{"token": "long-enough", "keys": {"pin": 1234, "a": ["x"]}}"#))
             #expect(reply.status == 400)
             #expect(reply.error?.hasSuffix(": keys.a[0], keys.pin.") == true)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items.isEmpty)
         }
     }
 }

@@ -122,7 +122,7 @@ struct Reply: Sendable {
         try WireJSON.decode(type, from: body, maxDepth: JSONDepth.trusted)
     }
     /// The sentence of an error.
-    var error: String? { try? decode(ErrorBody.self).error }
+    var error: String? { try? decode(ErrorResponse.self).error }
 }
 
 extension API {

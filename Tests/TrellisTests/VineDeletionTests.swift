@@ -48,15 +48,15 @@ import Wire
                 #expect(try await api.post("\(path)/state", Self.state(serial, instances: [serial])).status == 200)
             }
             #expect(try await api.call(.delete, "\(path)?confirm=orchard/dev").status == 204)
-            let versions = try await api.get("\(path)/state/versions").decode(ListPage<StateVersionResponse>.self)
+            let versions = try await api.get("\(path)/state/versions").decode(ListResponse<StateVersionResponse>.self)
             #expect(versions.items.map(\.serial) == [3, 2, 1])
             #expect(try await api.get("\(path)/state/versions/2").text == Self.state(2, instances: [2]))
             #expect(try await api.get("\(path)/state").text == Self.state(3, instances: [3]))
             #expect(try await api.post("\(path)/state", Self.state(4, instances: [1])).status == 404)
             #expect(try await api.post("\(path)/lock", #"{"ID": "x"}"#).status == 404)
-            let gone = try await api.get("/api/vines?deleted=true").decode(ListPage<VineResponse>.self)
+            let gone = try await api.get("/api/vines?deleted=true").decode(ListResponse<VineResponse>.self)
             #expect(gone.items.map(\.id) == [vine.id] && gone.items[0].deletedAt != nil)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.isEmpty)
+            #expect(try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items.isEmpty)
         }
     }
 

@@ -25,7 +25,7 @@ import Wire
             let other = try await api.post("/api/vines", body("vineyard", stage: "prod")).decode(VineResponse.self)
             let renamed = try await api.call(.patch, "/api/vines/\(other.id)", #"{"environment_stage": "qa"}"#)
             #expect(renamed.status == 409)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.count == 2)
+            #expect(try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items.count == 2)
         }
     }
 
@@ -175,7 +175,7 @@ import Wire
                 )
             }
             #expect(try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self).status == .queued)
-            #expect(try await api.get("/api/vines").decode(ListPage<VineResponse>.self).items.count == 1)
+            #expect(try await api.get("/api/vines").decode(ListResponse<VineResponse>.self).items.count == 1)
             // Names in maps are the user's own, and a Tendril may be newer than this server.
             let free = body("free", more: #", "variables": {"any": {"deep": [{"er": 1}]}}, "environment": {"X": "y"}"#)
             #expect(try await api.post("/api/vines", free).status == 201)

@@ -31,8 +31,8 @@ import Testing
         }
     }
 
-    @Test func anUpgradeOnALaterRequestEndsTheConnectionAfterItsAnswer() async throws {
-        try await withServer(.echo) { server in
+    @Test func aRefusedUpgradeOnALaterRequestEndsTheConnectionAfterItsAnswer() async throws {
+        try await withServer(TestEndpoint { _ in nil }) { server in
             let client = try await server.connect()
             try await client.send(Self.get + TestServer.handshake())
             let first = try await client.answer()
@@ -45,16 +45,55 @@ import Testing
         }
     }
 
-    /// A proxy must never hold a used connection, on which its next request could be an upgrade.
-    @Test func behindAProxyNoConnectionIsUsedTwice() async throws {
-        try await withServer(.echo, closesAfterEachRequest: true) { server in
+    /// Proxies reuse a connection for whatever comes next.
+    @Test func aConnectionThatServedRequestsBecomesAWebSocket() async throws {
+        try await withServer(.echo) { server in
             let client = try await server.connect()
-            try await client.send(Self.get + Self.get)
-            let answer = try await client.answer()
-            #expect(answer.body == "plain answer")
-            #expect(answer.head.lowercased().contains("connection: close"))
+            for _ in 0..<3 {
+                try await client.send(Self.get)
+                #expect(try await client.answer().body == "plain answer")
+            }
+            try await client.send(Array(TestServer.handshake().utf8) + RawFrame.text("eager").bytes)
+            #expect(try await client.answer().head.hasPrefix("HTTP/1.1 101 "))
+            #expect(try await client.frame() == .text("eager"))
+            let large = AutobahnCase.stars(1 << 20)
+            try await client.send(RawFrame(opcode: 2, payload: large).bytes)
+            #expect(try await client.frame() == .binary(large))
+            try await client.send(.close())
+            #expect(try await client.frame().closeCode == 1000)
             try await client.expectEnd()
-            _ = try await server.open()
+        }
+    }
+
+    /// The handshake arrives before the responses to the requests in front of it are written.
+    @Test func aPipelinedUpgradeWaitsForItsTurn() async throws {
+        try await withServer(.echo) { server in
+            let client = try await server.connect()
+            try await client.send(
+                Array((Self.get + Self.get + TestServer.handshake()).utf8) + RawFrame.text("early").bytes)
+            for _ in 0..<2 { #expect(try await client.answer().body == "plain answer") }
+            #expect(try await client.answer().head.hasPrefix("HTTP/1.1 101 "))
+            #expect(try await client.frame() == .text("early"))
+        }
+    }
+
+    @Test func theTimeoutsOfRequestsDoNotConcernALaterWebSocket() async throws {
+        var connections = ConnectionLimits()
+        connections.idle = .milliseconds(200)
+        try await withServer(
+            .echo, connections: connections, configuration: .init(idleTimeout: .milliseconds(200))
+        ) { server in
+            let (client, idle) = (try await server.connect(), try await server.connect())
+            try await client.send(Self.get)
+            _ = try await client.answer()
+            try await client.send(TestServer.handshake())
+            #expect(try await client.answer().head.hasPrefix("HTTP/1.1 101 "))
+            // A connection that is idle from now on is closed; the WebSocket is not.
+            try await idle.send(Self.get)
+            _ = try await idle.answer()
+            try await idle.expectEnd()
+            try await client.send(.text("still here"))
+            #expect(try await client.frame() == .text("still here"))
         }
     }
 

@@ -17,6 +17,21 @@ import Testing
         try await stopped
     }
 
+    @Test func aWebSocketThatWasHTTPBeforeIsTold() async throws {
+        let server = try await TestServer.start(TestEndpoint.echo)
+        let client = try await server.connect()
+        try await client.send("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
+        _ = try await client.answer()
+        try await client.send(TestServer.handshake())
+        #expect(try await client.answer().head.hasPrefix("HTTP/1.1 101 "))
+        async let stopped: Void = server.stop()
+        #expect(try await client.frame().closeCode == 1001)
+        try await client.send(.close(1001))
+        try await client.expectEnd()
+        try await client.leave()
+        try await stopped
+    }
+
     @Test func aWebSocketThatDoesNotAnswerIsCut() async throws {
         var limits = WebSocketLimits()
         limits.closeWithin = .milliseconds(100)

@@ -20,7 +20,7 @@ struct TestServer: Sendable {
     static func start(
         _ endpoint: any WebSocketEndpoint, limits: WebSocketLimits = .init(),
         connections: ConnectionLimits = .init(), configuration: HTTP1Channel.Configuration = .init(),
-        tls: TLSConfiguration? = nil, closesAfterEachRequest: Bool = false
+        tls: TLSConfiguration? = nil
     ) async throws -> TestServer {
         let router = Router()
         let cut = Gate()
@@ -44,8 +44,7 @@ struct TestServer: Sendable {
         logger.logLevel = .critical
         let (ports, report) = AsyncStream.makeStream(of: Int.self)
         let http = HTTPServerBuilder.http1(
-            configuration: configuration, webSocket: endpoint, limits: limits, connections: connections,
-            closesAfterEachRequest: closesAfterEachRequest)
+            configuration: configuration, webSocket: endpoint, limits: limits, connections: connections)
         let app = try Application(
             router: router, server: tls.map { try .tls(http, tlsConfiguration: $0) } ?? http,
             configuration: .init(address: .hostname("127.0.0.1", port: 0)),
@@ -123,12 +122,11 @@ struct TestSession: WebSocketSession {
 /// Starts a server for `body` and stops it afterwards.
 func withServer(
     _ endpoint: TestEndpoint, limits: WebSocketLimits = .init(), connections: ConnectionLimits = .init(),
-    configuration: HTTP1Channel.Configuration = .init(), closesAfterEachRequest: Bool = false,
+    configuration: HTTP1Channel.Configuration = .init(),
     _ body: (TestServer) async throws -> Void
 ) async throws {
     let server = try await TestServer.start(
-        endpoint, limits: limits, connections: connections, configuration: configuration,
-        closesAfterEachRequest: closesAfterEachRequest)
+        endpoint, limits: limits, connections: connections, configuration: configuration)
     do {
         try await body(server)
     } catch {

@@ -26,4 +26,9 @@ public struct Refusal: Error, Hashable, Sendable {
         self.kind = kind
         self.reason = reason
     }
+
+    /// A request that names something that does not exist: "Job not found."
+    public static func notFound(_ noun: String) -> Refusal {
+        Refusal(.notFound, "\(noun.prefix(1).uppercased())\(noun.dropFirst()) not found.")
+    }
 }

@@ -20,8 +20,10 @@ final class HTTPTrellisClient: Sendable {
         }
 
         var method: HTTPMethod
-        var path: String
-        var query: [(String, String)] = []
+        /// With the query.
+        var uri: String
+        /// `PUT /api/jobs/…/status`, without the query.
+        var name: String
         var headers: [(String, String)] = []
         var body = Body.none
         /// Safe to retry.
@@ -30,7 +32,23 @@ final class HTTPTrellisClient: Sendable {
         /// The maximum response size, in bytes.
         var limit = 4 << 20
 
-        var name: String { "\(method.rawValue) \(path)" }
+        init<Path, Request, Response>(
+            _ endpoint: Endpoint<Path, Request, Response>, _ path: Path, query: [QueryItem?] = [],
+            headers: [(String, String)] = [], body: Body = .none, timeout: TimeAmount = .seconds(30),
+            limit: Int = 4 << 20
+        ) {
+            method = HTTPMethod(rawValue: endpoint.description.method.rawValue)
+            uri = endpoint.uri(path, query: query)
+            name = "\(endpoint.description.method.rawValue) \(endpoint.uri(path))"
+            (self.headers, self.body, self.timeout, self.limit) = (headers, body, timeout, limit)
+        }
+
+        init<Request, Response>(
+            _ endpoint: Endpoint<NoParameters, Request, Response>, headers: [(String, String)] = [],
+            body: Body = .none
+        ) {
+            self.init(endpoint, NoParameters(), headers: headers, body: body)
+        }
     }
 
     struct Answer {
@@ -114,9 +132,7 @@ final class HTTPTrellisClient: Sendable {
     }
 
     func request(for call: Call) throws -> HTTPClientRequest {
-        var components = URLComponents()
-        components.queryItems = call.query.isEmpty ? nil : call.query.map { URLQueryItem(name: $0.0, value: $0.1) }
-        var request = HTTPClientRequest(url: base + call.path + (components.string ?? ""))
+        var request = HTTPClientRequest(url: base + call.uri)
         request.method = call.method
         for (name, value) in identity + call.headers { request.headers.add(name: name, value: value) }
         switch call.body {
@@ -155,7 +171,7 @@ final class HTTPTrellisClient: Sendable {
             return TrellisCallError(
                 kind: .locked(holder: who), call: call.name, sentence: "The state is locked by \(who).")
         }
-        let said = try? WireJSON.decode(ErrorBody.self, from: body).error
+        let said = try? WireJSON.decode(ErrorResponse.self, from: body).error
         let sentence = said ?? "Trellis answered with status \(status)."
         if status == 423 {
             return TrellisCallError(kind: .locked(holder: "somebody"), call: call.name, sentence: sentence)

@@ -14,7 +14,7 @@ extension HTTPTrellisClient: TrellisClient {
     private static let transfer = TimeAmount.minutes(10)
 
     func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse {
-        var call = Call(method: .POST, path: "/api/workers/heartbeat", body: try json(heartbeat))
+        var call = Call(TendrilEndpoints.heartbeat, body: try json(heartbeat))
         // Not retried: the next heartbeat has newer data.
         call.isRepeatable = false
         call.timeout = .seconds(10)
@@ -22,7 +22,7 @@ extension HTTPTrellisClient: TrellisClient {
     }
 
     func claim() async throws -> ClaimResponse? {
-        var call = Call(method: .POST, path: "/api/jobs/claim", body: .data(Data("{}".utf8), type: "application/json"))
+        var call = Call(TendrilEndpoints.claim, body: try json(NoFields()))
         call.isRepeatable = false
         call.timeout = .seconds(10)
         call.limit = 64 << 20
@@ -32,23 +32,22 @@ extension HTTPTrellisClient: TrellisClient {
 
     func work(_ lease: LeaseMessage) async throws -> ClaimResponse {
         let call = Call(
-            method: .GET, path: "/api/jobs/\(lease.jobId)/work", query: [("epoch", String(lease.epoch))],
-            limit: 64 << 20)
+            TendrilEndpoints.work, lease.jobId, query: [TendrilEndpoints.epoch(lease.epoch)], limit: 64 << 20)
         return try decode(ClaimResponse.self, try await send(call), call)
     }
 
     func report(_ report: MaskedReport, job: JobID) async throws -> ReportStatusResponse {
-        let call = Call(method: .PUT, path: "/api/jobs/\(job)/status", body: try json(report.content))
+        let call = Call(TendrilEndpoints.report, job, body: try json(report.content))
         return try decode(ReportStatusResponse.self, try await send(call), call)
     }
 
     func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse {
-        let call = Call(method: .POST, path: "/api/jobs/\(job)/logs", body: try json(logs))
+        let call = Call(TendrilEndpoints.append, job, body: try json(logs))
         return try decode(LogCursorResponse.self, try await send(call), call)
     }
 
     func cursor(_ job: JobID, epoch: Int) async throws -> LogCursorResponse {
-        let call = Call(method: .GET, path: "/api/jobs/\(job)/logs/cursor", query: [("epoch", String(epoch))])
+        let call = Call(TendrilEndpoints.cursor, job, query: [TendrilEndpoints.epoch(epoch)])
         return try decode(LogCursorResponse.self, try await send(call), call)
     }
 
@@ -57,15 +56,17 @@ extension HTTPTrellisClient: TrellisClient {
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws {
         let size = Files.size(of: path)
         let call = Call(
-            method: .PUT, path: "/api/jobs/\(lease.jobId)/artifact", query: [("epoch", String(lease.epoch))],
-            headers: [("X-Content-SHA256", sha256)], body: .file(path: path, length: size), timeout: Self.transfer)
+            TendrilEndpoints.saveArtifact, lease.jobId, query: [TendrilEndpoints.epoch(lease.epoch)],
+            headers: [(TendrilEndpoints.artifactDigest, sha256)], body: .file(path: path, length: size),
+            timeout: Self.transfer)
         _ = try await send(call)
     }
 
     func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws {
         let call = Call(
-            method: .GET, path: "/api/jobs/\(plan)/artifact",
-            query: [("for", lease.jobId.rawValue), ("epoch", String(lease.epoch))], timeout: Self.transfer)
+            TendrilEndpoints.readArtifact, plan,
+            query: [TendrilEndpoints.deploy(lease.jobId), TendrilEndpoints.epoch(lease.epoch)],
+            timeout: Self.transfer)
         try await repeating(call) { response in
             try Files.write(Data(), to: path, mode: 0o600)
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
@@ -86,30 +87,30 @@ extension HTTPTrellisClient: TrellisClient {
     // MARK: - State
 
     func lock(_ vine: VineID, _ info: LockInfo) async throws {
-        _ = try await send(Call(method: .POST, path: "/api/vines/\(vine)/lock", body: try lockBody(info)))
+        _ = try await send(Call(StateEndpoints.lock, vine, body: try lockBody(info)))
     }
 
     func unlock(_ vine: VineID, _ info: LockInfo) async throws {
-        _ = try await send(Call(method: .DELETE, path: "/api/vines/\(vine)/lock", body: try lockBody(info)))
+        _ = try await send(Call(StateEndpoints.unlock, vine, body: try lockBody(info)))
     }
 
     func state(of vine: VineID) async throws -> Data? {
         let answer = try await send(
-            Call(method: .GET, path: "/api/vines/\(vine)/state", timeout: Self.transfer, limit: Self.stateLimit))
+            Call(StateEndpoints.read, vine, timeout: Self.transfer, limit: Self.stateLimit))
         return answer.status == 204 || answer.body.isEmpty ? nil : answer.body
     }
 
     func storeState(_ state: Data, of vine: VineID, lockID: String) async throws {
         _ = try await send(
             Call(
-                method: .POST, path: "/api/vines/\(vine)/state", query: [("ID", lockID)],
+                StateEndpoints.write, vine, query: [StateEndpoints.lockID(lockID)],
                 body: .data(state, type: "application/json"), timeout: Self.transfer))
     }
 
     // MARK: - Events
 
     func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws {
-        let call = Call(method: .GET, path: "/api/workers/stream", headers: [("Accept", "text/event-stream")])
+        let call = Call(TendrilEndpoints.stream, headers: [("Accept", "text/event-stream")])
         let response = try await open(call)
         receive(.connected)
         var parser = EventStreamParser()

@@ -8,7 +8,7 @@ internal import Wire
 /// Finds out who sent a request. It lets everybody through: what a route needs, the route asks for.
 struct Authentication: RouterMiddleware {
     /// The one call that replaces a session instead of using it; ``SignIn`` checks where it comes from.
-    static let signInPath = "/sign-in"
+    private static let signInPath = AccessEndpoints.signIn.description.path
     static let csrfHeader = headerName("X-CSRF-Token")
     private static let workerID = headerName(WorkerHeader.id)
     private static let workerToken = headerName(WorkerHeader.token)
@@ -44,7 +44,7 @@ struct Authentication: RouterMiddleware {
     private func tendril(id: String, token: String) async throws -> Principal {
         guard let id = TendrilID(id), let hash = try await tendrils.tendrilTokenHash(id),
             Credentials.isSame(hash, Credentials.hash(token))
-        else { throw HTTPError(.unauthorized, message: "The Tendril's id and token do not belong together.") }
+        else { throw HTTPError(.unauthorized, message: "Invalid Tendril ID or token.") }
         return .tendril(id)
     }
 

@@ -20,22 +20,17 @@ struct SignIn: Sendable {
     /// Ends what was opened with a session that has ended.
     var onSignOut: @Sendable (Credential) -> Void
 
-    struct LinkRequest: Decodable {
-        /// Who will be signed in; the token's own name where it is absent.
-        var user: String?
+    func add(to api: APIRouter) {
+        api.on(AccessEndpoints.createLink, use: createLink)
+        api.on(AccessEndpoints.signIn, use: signIn)
+        api.on(AccessEndpoints.signOut, use: signOut)
     }
 
-    struct LinkReply: Encodable { var url: String }
-
-    struct SignInRequest: Decodable {
-        var link: String?
-        var token: String?
-    }
-
-    /// `POST /api/sign-in-links`: makes a link. The secret stands in the fragment, which no server ever sees.
-    func makeLink(_ request: Request, context: TrellisContext) async throws -> Response {
-        let asking = try context.requireUser()
-        let user = try await request.message(LinkRequest.self, upTo: 4096).user ?? asking
+    /// Creates a link. Its secret is in the fragment, which browsers send to no server.
+    private func createLink(
+        _ call: APICall<NoParameters>, _ request: SignInLinkRequest
+    ) async throws -> SignInLinkResponse {
+        let user = try request.user ?? call.user
         guard !user.isEmpty, user.count <= 64, PlainName.isPlain(user) else {
             throw Refusal(.invalid, "\"user\" has 1 to 64 characters, none of them a control or bidirectional one.")
         }
@@ -43,18 +38,19 @@ struct SignIn: Sendable {
         try await access.createSignInLink(
             hash: Credentials.hash(secret), user: user,
             expiresAt: credentials.ambient.now().advanced(by: Self.linkLifetime))
-        return try .json(LinkReply(url: "\(publicURL)/sign-in#token=\(secret)"), status: .created)
+        return SignInLinkResponse(url: "\(publicURL)/sign-in#token=\(secret)")
     }
 
-    /// `POST /sign-in`: takes a link's secret or an API token, and answers with a session cookie. Somebody who is
-    /// signed in switches users: the session of before ends.
-    func signIn(_ request: Request, context: TrellisContext) async throws -> Response {
-        // A new session has no CSRF token yet. What browsers say about the page has to do, so that no other site can
-        // sign somebody in under a name of its choice.
-        guard origins.isOwnPage(request) else {
+    /// Exchanges a link's secret or an API token for a session cookie. A user who is signed in switches users: the
+    /// previous session ends.
+    private func signIn(
+        _ call: APICall<NoParameters>, _ body: SignInRequest
+    ) async throws -> (SignInResponse, Cookie) {
+        // A new session has no CSRF token yet. The headers that browsers send must do, so that no other site can sign
+        // a user in under a name of its choice.
+        guard origins.isOwnPage(call.request) else {
             throw HTTPError(.forbidden, message: "Sign in from this server's own page.")
         }
-        let body = try await request.message(SignInRequest.self, upTo: 4096)
         let now = credentials.ambient.now()
         var user: String?
         if let link = body.link {
@@ -69,22 +65,17 @@ struct SignIn: Sendable {
                     ? "That token is not valid."
                     : "This sign-in link was used before or has expired. Print a new one with \"vintner sign-in-url\".")
         }
-        if let previous = cookie.secret(in: request) { try await end(previous) }
+        if let previous = cookie.secret(in: call.request) { try await end(previous) }
         let secret = credentials.make(.session)
         try await access.createSession(
             hash: Credentials.hash(secret), user: user, expiresAt: now.advanced(by: Self.sessionLifetime))
-        var response = try Response.json(["user": user])
-        response.setCookie(cookie.cookie(secret, maxAge: Int(Self.sessionLifetime / 1000)))
-        return response
+        return (SignInResponse(user: user), cookie.cookie(secret, maxAge: Int(Self.sessionLifetime / 1000)))
     }
 
-    /// `POST /sign-out`: ends the session.
-    func signOut(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        if let secret = cookie.secret(in: request) { try await end(secret) }
-        var response = try Response.json(["signed_out": true])
-        response.setCookie(cookie.cookie("", maxAge: 0))
-        return response
+    /// Ends the session.
+    private func signOut(_ call: APICall<NoParameters>, _: NoFields) async throws -> (SignOutResponse, Cookie) {
+        if let secret = cookie.secret(in: call.request) { try await end(secret) }
+        return (SignOutResponse(signedOut: true), cookie.cookie("", maxAge: 0))
     }
 
     private func end(_ session: String) async throws {

@@ -84,7 +84,7 @@ enum DataFolderError: Error, CustomStringConvertible {
 
     var description: String {
         switch self {
-        case .badKey(let path): "\(path) does not hold a key: restore it from a backup; states can't be read without it"
+        case .badKey(let path): "\(path) is not a valid key. Restore it from a backup; states can't be decrypted without it"
         case .notWritable(let path): "\(path) can't be written"
         case .open(let path): "\(path) can be read by others, and its mode can't be changed to 0700"
         case .inUse(let path): "another Trellis uses \(path): stop it, or give this one a folder of its own"

@@ -68,13 +68,19 @@ public struct TrellisApplication: Service {
 
     /// Serves until the service group is asked to stop; open streams end at once.
     public func run() async throws {
-        try await withGracefulShutdownHandler {
-            try await application.run()
-        } onGracefulShutdown: {
-            feeds.bell.close()
-        }
+        let result: Result<Void, any Error>
+        do {
+            try await withGracefulShutdownHandler {
+                try await application.run()
+            } onGracefulShutdown: {
+                feeds.bell.close()
+            }
+            result = .success(())
+        } catch { result = .failure(error) }
+        // Also after a failure: another Trellis may start in this process.
+        defer { for hold in holds { hold.release() } }
         try await store.close()
-        for hold in holds { hold.release() }
+        try result.get()
     }
 
     private static func openStore(
@@ -98,9 +104,9 @@ public enum TrellisStartError: Error, CustomStringConvertible {
     public var description: String {
         switch self {
         case .openHost(let host):
-            "listening on \(host) sends passwords in clear: give --tls-cert and --tls-key, or --behind-proxy URL"
+            "listening on \(host) without TLS sends passwords in plain text: give --tls-cert and --tls-key, or --behind-proxy URL"
         case .unknownDatabase:
-            "the database is given as sqlite:PATH"
+            "use --database sqlite:PATH"
         case .tooFewFiles(let limit, let needed):
             "the limit on open files is \(limit), and at least \(needed) are needed: raise it (ulimit -n)"
         }

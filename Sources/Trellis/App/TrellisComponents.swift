@@ -29,13 +29,13 @@ struct TrellisComponents {
 
     var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
 
-    private var realtimeDoor: RealtimeAuthorization {
+    private var realtimeAuthorization: RealtimeAuthorization {
         RealtimeAuthorization(
             access: access, origins: origins, cookie: cookie, connections: connections,
             limit: configuration.limits.realtime.connections)
     }
 
-    private var realtimeParts: RealtimeDependencies {
+    private var realtimeDependencies: RealtimeDependencies {
         RealtimeDependencies(
             feeds: feeds, access: access, connections: connections, limits: configuration.limits.realtime,
             ambient: ambient)
@@ -55,11 +55,14 @@ struct TrellisComponents {
 
     var cookie: SessionCookie { SessionCookie(publicURL: publicURL) }
 
-    func router() async throws -> Router<TrellisContext> {
+    func router() async throws -> Router<TrellisContext> { try await routes().router }
+
+    /// All routes of the server.
+    func routes() async throws -> RouteTable {
         let resources = Bundle.module.bundlePath + "/Resources"
         let assets = try Assets(folder: resources + "/assets", bundle: resources + "/bundle")
         let renderer = try await PageRenderer(folder: resources + "/templates", assets: assets.path)
-        let router = Router(context: TrellisContext.self)
+        let router = RouteTable(router: Router(context: TrellisContext.self))
         router.addMiddleware {
             SecurityHeaders(isSecure: isSecure)
             ErrorMiddleware()
@@ -82,25 +85,23 @@ struct TrellisComponents {
     }
 
     private func addAPI(
-        to router: Router<TrellisContext>, vines: VineService, jobs: JobService, records: JobResponses
+        to router: RouteTable, vines: VineService, jobs: JobService, records: JobResponses
     ) throws {
-        let signIn = SignIn(
+        let api = APIRouter(table: router)
+        SignIn(
             access: store, credentials: credentials, origins: origins, publicURL: publicURL, cookie: cookie,
-            onSignOut: connections.end)
-        RealtimeRoutes(door: realtimeDoor).add(to: router)
-        router.post("sign-in", use: signIn.signIn)
-        router.post("sign-out", use: signIn.signOut)
-        let api = APIGroup(group: router.group("api"))
+            onSignOut: connections.end
+        ).add(to: api)
+        RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         AccessRoutes(
             access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
             onRevoked: connections.end
         ).add(to: api)
-        api.post("sign-in-links", use: signIn.makeLink)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
         JobRoutes(service: jobs, records: records).add(to: api)
         LogRoutes(
-            store: store, feeds: feeds,
+            store: store, feeds: feeds, records: records,
             searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
         ).add(to: api)
         WorkerRoutes(
@@ -118,9 +119,8 @@ struct TrellisComponents {
         connections.connections = min(
             connections.connections, try OpenFiles.connections(of: OpenFiles.raiseLimit()))
         let plain = HTTPServerBuilder.http1(
-            webSocket: RealtimeEndpoint(door: realtimeDoor, parts: realtimeParts),
-            limits: configuration.limits.webSocket, connections: connections,
-            closesAfterEachRequest: configuration.publicURL != nil)
+            webSocket: RealtimeEndpoint(authorization: realtimeAuthorization, dependencies: realtimeDependencies),
+            limits: configuration.limits.webSocket, connections: connections)
         guard let tls = configuration.tls else { return plain }
         let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map(NIOSSLCertificateSource.certificate)
         let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)

@@ -1,41 +1,42 @@
 internal import Synchronization
 
-/// So many of a kind may be open at a time.
+/// Limits concurrent operations per key.
 final class ConcurrencyLimit: Sendable {
-    private let open = Mutex<[String: Int]>([:])
+    private let taken = Mutex<[String: Int]>([:])
 
-    /// A place for one more of `kind`; nil where `limit` are open.
-    func take(_ kind: String, limit: Int) -> Place? {
-        let isTaken = open.withLock { open in
-            guard open[kind, default: 0] < limit else { return false }
-            open[kind, default: 0] += 1
+    /// A slot for one more operation of `key`; nil if `limit` slots are taken.
+    func take(_ key: String, limit: Int) -> Slot? {
+        let isTaken = taken.withLock { taken in
+            guard taken[key, default: 0] < limit else { return false }
+            taken[key, default: 0] += 1
             return true
         }
-        return isTaken ? Place(kind, in: self) : nil
+        return isTaken ? Slot(key, in: self) : nil
     }
 
-    /// A place that is given back with ``leave()``, or when it is forgotten: an answer that is never written ends too.
-    final class Place: Sendable {
-        private let kind: String
-        private let places: ConcurrencyLimit
-        private let isLeft = Mutex(false)
+    /// The right to run one operation. It ends with ``release()``, or when the slot is deallocated, so that a response
+    /// that is never written releases its slot too.
+    final class Slot: Sendable {
+        private let key: String
+        private let limit: ConcurrencyLimit
+        private let isReleased = Mutex(false)
 
-        fileprivate init(_ kind: String, in places: ConcurrencyLimit) {
-            self.kind = kind
-            self.places = places
+        fileprivate init(_ key: String, in limit: ConcurrencyLimit) {
+            self.key = key
+            self.limit = limit
         }
 
-        deinit { leave() }
+        deinit { release() }
 
-        func leave() {
-            let isFirst = isLeft.withLock { left in
-                defer { left = true }
-                return !left
+        func release() {
+            let isFirst = isReleased.withLock { released in
+                defer { released = true }
+                return !released
             }
             guard isFirst else { return }
-            places.open.withLock { open in
-                open[kind, default: 1] -= 1
-                if open[kind] == 0 { open[kind] = nil }
+            limit.taken.withLock { taken in
+                taken[key, default: 1] -= 1
+                if taken[key] == 0 { taken[key] = nil }
             }
         }
     }

@@ -5,7 +5,7 @@ internal import Logging
 internal import Storage
 internal import Wire
 
-/// An error as the client is told of it. Nothing else ever leaves: no types, paths, SQL or secrets.
+/// An error as the client sees it. It never contains types, paths, SQL or secrets.
 struct ErrorReport {
     var status: HTTPResponse.Status
     var message: String
@@ -25,11 +25,11 @@ struct ErrorReport {
             message = error.body ?? Self.sentence(for: error.status)
         case let error as StorageError where [.unavailable, .full, .closed].contains(error.kind):
             status = .serviceUnavailable
-            message = "The database can't take this at the moment; try again."
+            message = "The database is temporarily unavailable. Try again."
             isOurs = true
         default:
             status = .internalServerError
-            message = "Something broke on the server; its log says what."
+            message = "Internal error. See the server's log."
             isOurs = true
         }
     }
@@ -81,7 +81,7 @@ struct ErrorMiddleware: RouterMiddleware {
                     metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             }
             if let answer { return answer }
-            return try .json(ErrorBody(error: report.message), status: report.status)
+            return .json(try WireJSON.encode(ErrorResponse(error: report.message)), status: report.status)
         }
     }
 }

@@ -3,53 +3,54 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 
-/// Answers only to the names that this server goes by, so that a page of somebody else's can't reach it under a name
-/// of its own (DNS rebinding).
+/// Refuses requests for other host names, so that a foreign page can't reach the server under its own name (DNS
+/// rebinding).
 struct HostCheck: RouterMiddleware {
     var origins: AllowedOrigins
 
     func handle(
         _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
     ) async throws -> Response {
-        // Probes come by address, and learn nothing.
+        // Probes use an address, and their responses say nothing.
         if request.uri.path == "/healthz" || request.uri.path == "/readyz" { return try await next(request, context) }
         guard let host = request.head.authority, origins.allows(host: host) else {
-            throw HTTPError(.misdirectedRequest, message: "This server does not answer to that host name.")
+            throw HTTPError(.misdirectedRequest, message: "Unknown host name.")
         }
         return try await next(request, context)
     }
 }
 
-/// The names under which the server is reached.
+/// The names under which the server is reached, with the scheme that browsers use for each.
 public struct AllowedOrigins: Sendable {
-    private var hosts: Set<String>
-    /// `http` or `https`, as browsers see it.
-    private var scheme: String
+    private var hosts: Set<String> = []
+    private var origins: Set<String> = []
 
     /// - Parameters:
-    ///   - host: what the server listens on.
-    ///   - publicURL: how a proxy in front of it is reached; nil without one.
+    ///   - host: the address that the server listens on.
+    ///   - publicURL: the URL of a proxy in front of the server; nil without one.
     public init(host: String, port: Int, isTLS: Bool, publicURL: String?) {
-        scheme = isTLS ? "https" : "http"
-        hosts = []
+        let scheme = isTLS ? "https" : "http"
         var names = ["127.0.0.1", "localhost", "[::1]"]
         if host != "0.0.0.0", host != "::" { names.append(host.contains(":") ? "[\(host)]" : host) }
         for name in names {
-            hosts.insert("\(name):\(port)".lowercased())
-            if port == (isTLS ? 443 : 80) { hosts.insert(name.lowercased()) }
+            allow("\(name):\(port)", scheme)
+            if port == (isTLS ? 443 : 80) { allow(name, scheme) }
         }
         if let publicURL, let end = publicURL.range(of: "://") {
-            scheme = String(publicURL[..<end.lowerBound])
-            hosts.insert(publicURL[end.upperBound...].prefix { $0 != "/" }.lowercased())
+            allow(
+                String(publicURL[end.upperBound...].prefix { $0 != "/" }),
+                publicURL[..<end.lowerBound].lowercased())
         }
+    }
+
+    private mutating func allow(_ host: String, _ scheme: String) {
+        hosts.insert(host.lowercased())
+        origins.insert("\(scheme)://\(host.lowercased())")
     }
 
     func allows(host: String) -> Bool { hosts.contains(host.lowercased()) }
 
-    /// Whether a request with this `Origin` header comes from our own pages.
-    func allows(origin: String) -> Bool {
-        guard origin.hasPrefix(scheme + "://") || origin.hasPrefix("http://") else { return false }
-        guard let end = origin.range(of: "://") else { return false }
-        return allows(host: String(origin[end.upperBound...]))
-    }
+    /// Whether a request with this `Origin` header comes from our own pages. A page that was loaded without TLS is not
+    /// one of them if the server is reached over TLS.
+    func allows(origin: String) -> Bool { origins.contains(origin.lowercased()) }
 }

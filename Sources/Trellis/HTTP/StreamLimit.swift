@@ -2,9 +2,9 @@ internal import Domain
 internal import HTTPTypes
 internal import Hummingbird
 
-/// How many Server-Sent Events may be followed at a time.
+/// Limits on open event streams.
 public struct StreamLimits: Sendable {
-    /// Followers of logs, in all.
+    /// Followers of logs, in total.
     public var followers: Int
     /// Streams of one Tendril.
     public var perTendril: Int
@@ -15,10 +15,10 @@ public struct StreamLimits: Sendable {
     }
 }
 
-/// Counts the open event streams, and refuses more than there may be (429): each is a connection that stays.
+/// Refuses event streams beyond the limits (429). Each stream keeps a connection open.
 struct StreamLimit: RouterMiddleware {
     let limits: StreamLimits
-    private let places = ConcurrencyLimit()
+    private let slots = ConcurrencyLimit()
 
     init(limits: StreamLimits) { self.limits = limits }
 
@@ -28,18 +28,18 @@ struct StreamLimit: RouterMiddleware {
         guard request.method == .get, request.uri.path.hasSuffix("/stream") else {
             return try await next(request, context)
         }
-        let place =
+        let slot =
             if case .tendril(let id) = context.principal {
-                places.take(id.rawValue, limit: limits.perTendril)
+                slots.take(id.rawValue, limit: limits.perTendril)
             } else {
-                places.take("followers", limit: limits.followers)
+                slots.take("followers", limit: limits.followers)
             }
-        guard let place else { throw Refusal(.tooMany, "Too many streams are open here; close some, or poll.") }
+        guard let slot else { throw Refusal(.tooMany, "Too many open streams. Close some, or poll.") }
         var response = try await next(request, context)
         let body = response.body
-        // The place goes with the body, whether or not that was ever written.
+        // The slot belongs to the body, whether or not that is ever written.
         response.body = ResponseBody(contentLength: body.contentLength) { writer in
-            defer { place.leave() }
+            defer { slot.release() }
             try await body.write(writer)
         }
         return response

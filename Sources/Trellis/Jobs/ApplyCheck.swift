@@ -2,30 +2,6 @@ internal import Domain
 internal import Storage
 internal import Wire
 
-/// What Apply and Re-run would do now; shown before the click.
-struct ApplyCheckResponse: Codable, Sendable {
-    /// The plan may be applied.
-    var valid: Bool
-    /// Why it may not.
-    var reason: String?
-    /// The vine or its state changed after the plan.
-    var outdated: Bool?
-    /// How to come to a plan that may be applied; nil where it may, and where none could.
-    var remedy: PlanValidity.Remedy?
-    /// The DEPLOY that applied this plan.
-    var deployId: JobID?
-    /// The serial of the state that was planned against; nil for none.
-    var stateSerial: Int64?
-    var changes: PlannedChanges?
-    /// What Re-run would make, and in a sentence; nil while the job has not ended.
-    var rerun: JobType?
-    var rerunNote: String?
-    /// The vine was deleted: there is nothing to apply or run again.
-    var vineDeleted: Bool?
-    /// The vine's configuration is no longer the job's: a re-run and a plan of the vine would differ.
-    var vineChanged: Bool?
-}
-
 extension JobService {
     func applyCheck(_ job: Job) async throws -> ApplyCheckResponse {
         var check = ApplyCheckResponse(valid: false, changes: job.changes)

@@ -90,30 +90,6 @@ struct JobResponses: Sendable {
     }
 }
 
-/// A job in a list, with its vine's name.
-struct JobListItem: Codable, Sendable {
-    var job: JobResponse
-    var vineTitle: String
-
-    private enum CodingKeys: String, CodingKey { case vineTitle }
-
-    init(job: JobResponse, vineTitle: String) {
-        self.job = job
-        self.vineTitle = vineTitle
-    }
-
-    init(from decoder: any Decoder) throws {
-        job = try JobResponse(from: decoder)
-        vineTitle = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .vineTitle)
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        try job.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(vineTitle, forKey: .vineTitle)
-    }
-}
-
 extension WaitResponse {
     /// The reason in a sentence.
     init(_ reason: WaitReason) {

@@ -3,7 +3,7 @@ internal import LiveFeed
 internal import Storage
 internal import Wire
 
-/// What users can do with jobs. Every rule is the domain's; here they meet the store.
+/// What users can do with jobs. The rules are in the domain; this applies them to the store.
 struct JobService: Sendable {
     var store: any Store
     var vines: VineService
@@ -12,7 +12,7 @@ struct JobService: Sendable {
     var ambient: SystemDependencies
 
     func find(_ id: JobID) async throws -> Job {
-        guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
+        guard let job = try await store.job(id) else { throw Refusal.notFound("job") }
         return job
     }
 
@@ -20,14 +20,14 @@ struct JobService: Sendable {
         try request.options.check(for: request.jobType)
         if request.jobType == .deploy {
             guard let plan = request.planJobId else {
-                throw Refusal(.invalid, "A DEPLOY applies a saved plan: name it as \"plan_job_id\".")
+                throw Refusal(.invalid, "A DEPLOY needs \"plan_job_id\".")
             }
             let job = try await find(plan)
             guard job.vine == request.vineId else { throw Refusal(.invalid, "The plan belongs to another vine.") }
             return try await apply(plan, to: request.assignedWorkerId, by: user)
         }
         guard request.planJobId == nil else {
-            throw Refusal(.invalid, "Only a DEPLOY takes a \"plan_job_id\".")
+            throw Refusal(.invalid, "Only a DEPLOY accepts \"plan_job_id\".")
         }
         let vine = try await vines.find(request.vineId)
         let secrets = try await store.vineSecrets(vine.id)
@@ -41,7 +41,7 @@ struct JobService: Sendable {
         return try await insert(job, secrets: secrets, note: "\(job.type.rawValue) queued by \(user)")
     }
 
-    /// Makes the DEPLOY that applies exactly the saved plan `id`.
+    /// Creates the DEPLOY that applies exactly the saved plan `id`.
     func apply(
         _ id: JobID, to worker: TendrilID?, by user: String, rerunOf: JobID? = nil
     ) async throws -> Job {
@@ -54,11 +54,11 @@ struct JobService: Sendable {
         return try await insert(job, secrets: secrets, note: "DEPLOY of plan \(plan.id.short) queued by \(user)")
     }
 
-    /// Makes a new job of the same configuration; what kind, ``RerunPolicy`` says.
+    /// Creates a new job with the same configuration. ``RerunPolicy`` decides its type.
     func rerun(_ id: JobID, by user: String) async throws -> Job {
         let old = try await find(id)
         guard old.status.isTerminal else {
-            throw Refusal(.conflict, "The job is \(old.status.rawValue); only an ended job can be run again.")
+            throw Refusal(.conflict, "The job is \(old.status.rawValue); only ended jobs can be re-run.")
         }
         guard try await store.vine(old.vine) != nil else { throw Refusal(.conflict, Self.deletedVine) }
         let policy = try await rerunPolicy(of: old)
@@ -75,10 +75,10 @@ struct JobService: Sendable {
             job, secrets: secrets, note: "\(type.rawValue) queued by \(user), a re-run of \(old.id.short)")
     }
 
-    /// Why nothing more is done with a job.
+    /// Why a job can't be applied or re-run.
     static let deletedVine = "The vine was deleted. Its jobs and states can only be read."
 
-    /// Stops the job; a second time changes nothing.
+    /// Cancels the job. A second call changes nothing.
     func cancel(_ id: JobID, by user: String) async throws -> Job {
         let before = try await find(id)
         if before.status == .cancelled { return before }
@@ -96,7 +96,7 @@ struct JobService: Sendable {
         return try await find(id)
     }
 
-    /// Kills the engine of a cancelled job at once; a second time changes nothing.
+    /// Kills the engine of a canceled job at once. A second call changes nothing.
     func forceCancel(_ id: JobID, by user: String) async throws -> Job {
         let note = "Forced by \(user): Terraform is killed, without time to write its state"
         let change = try await store.change(id, [.forceCancel], facts: JobFields(notes: [note]), at: ambient.now())
@@ -110,7 +110,7 @@ struct JobService: Sendable {
     }
 
     func planFacts(of plan: JobID) async throws -> PlanValidity.Facts {
-        guard let facts = try await store.planFacts(plan) else { throw Refusal(.notFound, "There is no such job.") }
+        guard let facts = try await store.planFacts(plan) else { throw Refusal.notFound("job") }
         return facts
     }
 
@@ -132,7 +132,7 @@ struct JobService: Sendable {
     }
 }
 
-/// What a re-run makes.
+/// What a re-run creates.
 enum RerunPolicy: Equatable {
     /// A PLAN of the same configuration; for a DEPLOY, because its plan may not be applied (again).
     case plan(insteadOfApplying: PlanValidity.Staleness?)

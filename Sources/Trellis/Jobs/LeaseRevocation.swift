@@ -10,7 +10,7 @@ struct LeaseRevocation: Sendable {
 
     /// A person gives the job up. - Throws: ``Refusal`` `.conflict` where ``GiveUpRule`` does not allow it.
     func job(_ id: JobID, by user: String) async throws -> Job {
-        guard let job = try await store.outline(of: id) else { throw Refusal(.notFound, "There is no such job.") }
+        guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         let now = ambient.now()
         let tendril = try await tendril(of: job)
         let name = tendril?.name ?? "its Tendril"
@@ -35,17 +35,17 @@ struct LeaseRevocation: Sendable {
     }
 
     /// What the API tells about it; nil where nothing runs that could be given up.
-    func record(of job: Job) async throws -> GiveUpRecord? {
+    func record(of job: Job) async throws -> GiveUpResponse? {
         guard job.state.engine.holdsVine else { return nil }
         switch GiveUpRule.judge(job, tendril: try await tendril(of: job), at: ambient.now()) {
-        case .silent: return GiveUpRecord(allowed: true, reason: "Its Tendril can't be reached.")
+        case .silent: return GiveUpResponse(allowed: true, reason: "Its Tendril can't be reached.")
         case .unstoppable:
-            return GiveUpRecord(allowed: true, reason: "Terraform did not exit when it was killed.")
+            return GiveUpResponse(allowed: true, reason: "Terraform did not exit when it was killed.")
         case .later(let moment):
-            return GiveUpRecord(
+            return GiveUpResponse(
                 allowed: false, reason: "Terraform is being killed. If it keeps running, you can give up the job.",
                 allowedFrom: moment)
-        case .refused(let reason): return GiveUpRecord(allowed: false, reason: reason)
+        case .refused(let reason): return GiveUpResponse(allowed: false, reason: reason)
         }
     }
 

@@ -1,8 +1,7 @@
 internal import Domain
-internal import Hummingbird
-internal import Storage
+internal import Wire
 
-/// Which lines of a log are asked for.
+/// Which lines of a log are requested.
 struct LineQuery: Sendable {
     enum Start: Hashable, Sendable {
         /// From this line on, or the next one that is shown.
@@ -22,7 +21,6 @@ struct LineQuery: Sendable {
     /// Longer lines are cut here, in UTF-16 units; nil for whole lines.
     var fold: Int?
 
-    static let maxCount = 5000
     /// Whole lines may be long: a window has fewer of them.
     static let maxWhole = 100
     /// About forty lines of a wide window.
@@ -36,40 +34,26 @@ struct LineQuery: Sendable {
         self.fold = fold
     }
 
-    /// - Throws: ``Refusal`` `.invalid` for what can't be.
-    init(_ request: Request) throws {
-        streams = try request.streams()
-        isStyled = try request.number("styles", in: 0...1, fallback: 0) == 1
-        let folds = try request.number("fold", in: 0...1, fallback: 1) == 1
+    /// - Throws: ``Refusal`` `.invalid` for an invalid query.
+    init(_ call: APICall<JobID>) throws {
+        typealias Lines = LogEndpoints.Lines
+        streams = try call.query(LogEndpoints.streams) ?? Set(LogStream.allCases)
+        isStyled = try call.query(Lines.styles) ?? false
+        let folds = try call.query(Lines.fold) ?? true
         fold = folds ? Self.foldLength : nil
-        let most = folds ? Self.maxCount : Self.maxWhole
-        let tail = try request.number("tail", in: 1...most, fallback: 0)
-        if tail > 0 {
-            (start, count) = (.tail, tail)
-            return
+        let tail = try call.query(Lines.tail)
+        let most = folds ? Lines.maxCount : Self.maxWhole
+        count = try tail ?? call.query(Lines.count) ?? min(300, most)
+        guard count <= most else {
+            throw Refusal(.invalid, "A response has at most \(most) lines that are not folded.")
         }
-        count = try request.number("count", in: 1...most, fallback: min(300, most))
         start =
-            if try request.text("row") != nil {
-                .row(try request.number("row", in: 0...Int64.max, fallback: 0))
+            if tail != nil {
+                .tail
+            } else if let row = try call.query(Lines.row) {
+                .row(row)
             } else {
-                .line(try request.number("from", in: 1...Int64.max, fallback: 1))
+                .line(try call.query(LogEndpoints.from) ?? 1)
             }
-    }
-}
-
-extension Request {
-    /// `streams=STDOUT,STDERR`; all of them without.
-    func streams() throws -> Set<LogStream> {
-        guard let names = try text("streams") else { return Set(LogStream.allCases) }
-        let streams = try names.split(separator: ",").map { name in
-            guard let stream = LogStream(rawValue: String(name)) else {
-                let all = LogStream.allCases.map(\.rawValue).joined(separator: ", ")
-                throw Refusal(.invalid, "\"streams\" names some of \(all), with commas between them.")
-            }
-            return stream
-        }
-        guard !streams.isEmpty else { throw Refusal(.invalid, "\"streams\" names at least one stream.") }
-        return Set(streams)
     }
 }

@@ -3,6 +3,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 internal import Storage
+internal import Wire
 
 /// The log, or some of its lines, as text: page by page, never in memory as a whole.
 struct LogDownload: Sendable {
@@ -11,13 +12,15 @@ struct LogDownload: Sendable {
     /// Bytes of text in memory at a time.
     private static let pageBytes = 256 << 10
 
-    func response(to request: Request, _ job: Job) async throws -> Response {
-        let keepsANSI = try request.number("ansi", in: 0...1, fallback: 1) == 1
-        let streams = try request.streams()
-        let from = try request.number("from", in: 1...Int64.max, fallback: 1)
-        let lines = from...(try request.number("to", in: from...Int64.max, fallback: .max))
+    func response(to call: APICall<JobID>, _ job: Job) async throws -> Response {
+        let keepsANSI = try call.query(LogEndpoints.Page.ansi) ?? true
+        let streams = try call.query(LogEndpoints.streams) ?? Set(LogStream.allCases)
+        let from = try call.query(LogEndpoints.from) ?? 1
+        let to = try call.query(LogEndpoints.Page.to) ?? .max
+        guard from <= to else { throw Refusal(.invalid, "\"to\" must not be less than \"from\".") }
+        let lines = from...to
         var headers: HTTPFields = [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"]
-        if try request.text("download") != nil {
+        if try call.query(LogEndpoints.Page.download) != nil {
             headers[.contentDisposition] = "attachment; filename=\"job-\(job.id.short).log\""
         }
         let store = store
@@ -52,5 +55,26 @@ extension LogChunk {
         part.text = ChunkText.lines(of: text)[Int(first - firstLine)...Int(last - firstLine)].joined(separator: "\n")
         if last < lastLine || text.utf8.last == UInt8(ascii: "\n") { part.text += "\n" }
         return part
+    }
+}
+
+/// Puts chunks together to the text that a person would have seen: cut lines are joined again, unless another stream
+/// came in between.
+struct LogTextJoiner {
+    var keepsANSI: Bool
+    /// The stream whose last line still lacks its line feed.
+    private var open: LogStream?
+
+    init(keepsANSI: Bool) { self.keepsANSI = keepsANSI }
+
+    /// The text that `chunk` adds.
+    mutating func add(_ chunk: LogChunk) -> String {
+        let separator = open != nil && !(chunk.continued && chunk.stream == open) ? "\n" : ""
+        open = chunk.text.utf8.last == UInt8(ascii: "\n") ? nil : chunk.stream
+        guard !keepsANSI else { return separator + chunk.text }
+        var text = separator
+        for line in ChunkText.lines(of: chunk.text) { text += VisibleText.of(line) + "\n" }
+        if open != nil, text.utf8.last == UInt8(ascii: "\n") { text.removeLast() }
+        return text
     }
 }

@@ -9,75 +9,58 @@ internal import Wire
 struct LogRoutes: Sendable {
     var store: any Store
     var feeds: Feeds
+    var records: JobResponses
     var searching: SearchRoute
 
-    func add(to group: APIGroup) {
-        group.get(
-            "jobs/:id/logs", taking: ["after", "limit", "format", "ansi", "streams", "from", "to", "download"],
-            use: page)
-        group.get(
-            "jobs/:id/logs/lines", taking: ["streams", "styles", "fold", "tail", "count", "row", "from"], use: lines)
-        group.get("jobs/:id/logs/outline", use: outline)
-        group.get("jobs/:id/logs/search", taking: ["q", "regex", "case", "streams", "from", "progress"], use: search)
-        group.get("jobs/:id/logs/stream", taking: ["after"], use: stream)
+    func add(to api: APIRouter) {
+        api.on(LogEndpoints.page, use: page)
+        api.on(LogEndpoints.lines) { call in
+            let job = try await find(call.path)
+            return try await LineWindowReader(store: store).window(LineQuery(call), of: job)
+        }
+        api.on(LogEndpoints.outline) { call in
+            let job = try await find(call.path)
+            return try await LogOutlineReader(store: store).outline(of: job.id)
+        }
+        api.on(LogEndpoints.search) { call in try await searching.response(to: call, find(call.path)) }
+        api.on(LogEndpoints.stream, use: stream)
     }
 
-    /// Bytes of text in one answer.
+    /// Bytes of text in one response.
     private static let pageBytes = 1 << 20
 
-    private func page(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let job = try await find(context)
+    private func page(_ call: APICall<JobID>) async throws -> Response {
+        let job = try await find(call.path)
         // A browser's download asks for text/html: naming "ansi" is asking for text.
-        if try request.wantsPlainText || request.text("format") == "text" || request.text("ansi") != nil {
-            return try await LogDownload(store: store).response(to: request, job)
+        let isText = try call.query(LogEndpoints.Page.format) == "text" || call.query(LogEndpoints.Page.ansi) != nil
+        if isText || call.request.wantsPlainText {
+            return try await LogDownload(store: store).response(to: call, job)
         }
-        let after: Int64 = try request.number("after", in: 0...Int64.max, fallback: 0)
-        let limit = try request.number("limit", in: 1...10_000, fallback: 1000)
+        let after = try call.query(LogEndpoints.after) ?? 0
+        let limit = try call.query(LogEndpoints.Page.limit) ?? 1000
         let chunks = try await store.chunks(of: job.id, after: after, maxBytes: Self.pageBytes, maxRows: limit)
-        return try .json(
-            LogPageResponse(
-                chunks: chunks.map(LogRowMessage.init), next: chunks.last?.seq ?? after, logState: job.state.log.name))
+        let page = LogPageResponse(
+            chunks: chunks.map(LogRowMessage.init), next: chunks.last?.seq ?? after, logState: job.state.log.name)
+        return .json(try WireJSON.encode(page), status: .ok)
     }
 
-    private func lines(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let job = try await find(context)
-        return try .json(await LineWindowReader(store: store).window(LineQuery(request), of: job))
-    }
-
-    private func outline(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let job = try await find(context)
-        return try .json(await LogOutlineReader(store: store).outline(of: job.id))
-    }
-
-    private func search(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        return try await searching.response(to: request, find(context))
-    }
-
-    private func find(_ context: TrellisContext) async throws -> Job {
-        guard let job = try await store.outline(of: context.id("id", of: "job")) else {
-            throw Refusal(.notFound, "There is no such job.")
-        }
+    private func find(_ id: JobID) async throws -> Job {
+        guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         return job
     }
 
     // MARK: - Server-Sent Events
 
-    private func stream(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let job = try await find(context)
-        let last = request.headers[Self.lastEventID].flatMap { Int64($0) }
-        let after: Int64 = try last ?? request.number("after", in: 0...Int64.max, fallback: 0)
-        let (store, feeds) = (store, feeds)
-        return EventStream.response(to: request) { writer in
+    private func stream(_ call: APICall<JobID>) async throws -> Response {
+        let job = try await find(call.path)
+        let last = call.request.headers[Self.lastEventID].flatMap { Int64($0) }
+        let after = try last ?? call.query(LogEndpoints.after) ?? 0
+        let (store, feeds, records) = (store, feeds, records)
+        return EventStream.response(to: call.request) { writer in
             var follower = try await LogFollower(
                 job.id, after: after, in: feeds.logs, jobs: StoredJobs(store: store), bell: feeds.bell,
                 heartbeat: EventStream.heartbeat)
             defer { follower.leave() }
-            let records = JobResponses(store: store, ambient: .system)
             try await writer.open()
             while true {
                 switch try await follower.next() {

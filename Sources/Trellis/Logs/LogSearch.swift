@@ -2,62 +2,62 @@ internal import Domain
 internal import Foundation
 internal import Storage
 internal import TextSearch
+internal import Wire
 
-/// What is looked for in a log.
+/// What a search looks for in a log.
 struct SearchQuery: Sendable {
     var pattern: Pattern.Query
     /// Lines of other streams have no hits.
     var streams: Set<LogStream>
-    /// The first line to look at.
+    /// The first line to search.
     var from: Int64
 
-    /// - Throws: ``Refusal`` `.invalid` for a pattern that is none.
-    func compiled() throws(Refusal) -> Pattern {
+    /// - Throws: ``Refusal`` `.invalid` for an invalid pattern.
+    fileprivate func compiled() throws(Refusal) -> Pattern {
         do throws(SearchError) { return try Pattern(pattern) } catch { throw Refusal(.invalid, error.sentence) }
     }
 }
 
-/// Looks through the visible text of a log, segment by segment. Its work is bounded.
+/// Searches the visible text of a log, segment by segment. Its work is bounded.
 struct LogSearch: Sendable {
-    var store: any LogStore
-    var limits: SearchLimits
-    var ambient: SystemDependencies
+    let query: SearchQuery
+    let store: any LogStore
+    let limits: SearchLimits
+    let ambient: SystemDependencies
+    private let work: SearchWork
+
+    /// - Throws: ``Refusal`` `.invalid` for an invalid pattern.
+    init(_ query: SearchQuery, store: any LogStore, limits: SearchLimits, ambient: SystemDependencies) async throws {
+        (self.query, self.store, self.limits, self.ambient) = (query, store, limits, ambient)
+        work = try await SearchWork(query)
+    }
 
     /// About 2 MiB of text: fewer, larger reads.
     private static let segmentsAtOnce = 8
 
-    /// A hit; column and length in UTF-16 units of the visible text.
-    struct Hit: Hashable, Sendable {
-        var line: Int64
-        var column: Int
-        var length: Int
-    }
-
     /// How a search ended.
     struct End: Hashable, Sendable {
         var hits = 0
-        /// The last line that was looked at.
+        /// The last line that was searched.
         var scanned: Int64
-        /// Why it did not come to the log's end.
+        /// Why it did not reach the end of the log.
         var reason: String?
     }
 
-    /// Calls `found` with the hits of each segment in which there are some, and the last line that was looked at; every
-    /// so often without hits as well.
+    /// Calls `found` after each segment, with its hits and the last line that was searched. To be called once.
     ///
-    /// - Throws: ``Refusal`` `.invalid` for a pattern that is none; what the store and `found` throw.
-    func run(_ query: SearchQuery, in job: JobID, _ found: ([Hit], Int64) async throws -> Void) async throws -> End {
-        let scanner = try await SearchWork(query)
+    /// - Throws: what the store and `found` throw.
+    func run(in job: JobID, _ found: ([SearchHitMessage], Int64) async throws -> Void) async throws -> End {
         let filters = query.streams.count < LogStream.allCases.count
         let size = try await store.logSize(of: job)
         let deadline = ambient.now().advanced(by: limits.milliseconds)
         var end = End(scanned: query.from - 1)
         var segments = try await read(job, from: query.from, size, filters)
         while let last = segments.last {
-            // The next segments are read while these are looked through: two cores share the work.
+            // The next segments are read while these are searched: two cores share the work.
             async let following = read(job, from: last.nextLine, size, filters)
             for lines in segments where end.reason == nil {
-                let part = try await scanner.run(
+                let part = try await work.run(
                     SegmentSearch(
                         lines: lines, query: query, until: size.lines, room: limits.hits - end.hits, limits: limits))
                 end.hits += part.hits.count
@@ -75,7 +75,7 @@ struct LogSearch: Sendable {
         _ job: JobID, from line: Int64, _ size: LogSize, _ withStreams: Bool
     ) async throws -> [VisibleLines] {
         guard line <= size.lines else { return [] }
-        // Unpacking and parsing a segment takes as long as looking through it.
+        // Unpacking and parsing a segment takes as long as searching it.
         return try await WorkPool.searches.perform { [store] in
             try await store.visibleLines(
                 of: job, at: line, count: Self.segmentsAtOnce, withStreams: withStreams)
@@ -83,9 +83,9 @@ struct LogSearch: Sendable {
     }
 }
 
-/// One search's pattern, on the threads for searches, and what is left of its time.
+/// The compiled pattern of one search, on the threads for searches, and the time that the search has used.
 private final class SearchWork: @unchecked Sendable {
-    // Used by one segment at a time, one after the other: that is what makes it safe to pass on.
+    // Safe to send: only one segment at a time uses it.
     private let scanner: LineScanner
     private var used = Duration.zero
 
@@ -99,9 +99,9 @@ private final class SearchWork: @unchecked Sendable {
     func run(_ segment: SegmentSearch) async throws -> SegmentSearch {
         try await WorkPool.searches.run { [self] in
             var segment = segment
-            let begun = ContinuousClock.now
-            segment.run(scanner, until: begun + (.milliseconds(segment.limits.workMilliseconds) - used))
-            used += ContinuousClock.now - begun
+            let started = ContinuousClock.now
+            segment.run(scanner, until: started + (.milliseconds(segment.limits.workMilliseconds) - used))
+            used += ContinuousClock.now - started
             return segment
         }
     }

@@ -6,13 +6,13 @@ internal import Storage
 internal import TextSearch
 internal import Wire
 
-/// `GET /api/jobs/{id}/logs/search`: hits as they are found, a JSON object a line.
+/// `GET /api/jobs/{id}/logs/search`: hits as they are found, one JSON object per line.
 struct SearchRoute: Sendable {
     var store: any LogStore
     var limits: SearchLimits
     var ambient: SystemDependencies
-    /// Searches are work: so many run at once.
-    private let places = ConcurrencyLimit()
+    /// Searches use much CPU time, so few run at once.
+    private let slots = ConcurrencyLimit()
 
     init(store: any LogStore, limits: SearchLimits, ambient: SystemDependencies) {
         self.store = store
@@ -20,38 +20,38 @@ struct SearchRoute: Sendable {
         self.ambient = ambient
     }
 
-    /// Without hits something is said so often: it shows how far the search is, and whether anybody still listens.
+    /// Milliseconds between two reports of a search without hits. They also show whether the client is still there.
     private static let progressEvery: Int64 = 100
 
-    func response(to request: Request, _ job: Job) async throws -> Response {
-        guard let text = try request.text("q", upTo: limits.queryBytes) else {
-            throw Refusal(.invalid, "\"q\" is the text to look for.")
+    func response(to call: APICall<JobID>, _ job: Job) async throws -> Response {
+        typealias Parameters = LogEndpoints.Search
+        guard let text = try call.query(Parameters.text) else { throw Refusal(.invalid, "\"q\" is required.") }
+        guard text.utf8.count <= limits.queryBytes else {
+            throw Refusal(.invalid, "\"q\" has at most \(limits.queryBytes) bytes.")
         }
         let query = SearchQuery(
             pattern: Pattern.Query(
-                text: text, isRegex: try request.number("regex", in: 0...1, fallback: 0) == 1,
-                matchesCase: try request.number("case", in: 0...1, fallback: 0) == 1),
-            streams: try request.streams(), from: try request.number("from", in: 1...Int64.max, fallback: 1))
-        let tellsProgress = try request.number("progress", in: 0...1, fallback: 0) == 1
-        guard let place = places.take("searches", limit: limits.atOnce) else {
-            throw Refusal(.tooMany, "Too many searches run at the moment; try again in a moment.")
+                text: text, isRegex: try call.query(Parameters.isRegex) ?? false,
+                matchesCase: try call.query(Parameters.matchesCase) ?? false),
+            streams: try call.query(LogEndpoints.streams) ?? Set(LogStream.allCases),
+            from: try call.query(LogEndpoints.from) ?? 1)
+        let reportsProgress = try call.query(Parameters.progress) ?? false
+        guard let slot = slots.take("searches", limit: limits.atOnce) else {
+            throw Refusal(.tooMany, "Too many concurrent searches. Try again shortly.")
         }
-        // What is not a pattern is refused before the answer begins.
-        try await WorkPool.searches.run { _ = try query.compiled() }
-        let search = LogSearch(store: store, limits: limits, ambient: ambient)
+        // An invalid pattern is refused before the response begins.
+        let search = try await LogSearch(query, store: store, limits: limits, ambient: ambient)
         let body = ResponseBody { writer in
-            defer { place.leave() }
-            var told = search.ambient.now()
-            let end = try await search.run(query, in: job.id) { hits, scanned in
+            defer { slot.release() }
+            var reportedAt = search.ambient.now()
+            let end = try await search.run(in: job.id) { hits, scanned in
                 let now = search.ambient.now()
-                let isLate = tellsProgress && now.milliseconds - told.milliseconds >= Self.progressEvery
-                guard !hits.isEmpty || isLate else { return }
-                told = now
+                let isDue = reportsProgress && now.milliseconds - reportedAt.milliseconds >= Self.progressEvery
+                guard !hits.isEmpty || isDue else { return }
+                reportedAt = now
                 var buffer = ByteBuffer()
-                for hit in hits {
-                    buffer.writeString(#"{"n":\#(hit.line),"col":\#(hit.column),"len":\#(hit.length)}"# + "\n")
-                }
-                if tellsProgress { buffer.writeString(#"{"scanned":\#(scanned)}"# + "\n") }
+                for hit in hits { buffer.writeString(hit.line) }
+                if reportsProgress { buffer.writeString(SearchProgressMessage(scanned: scanned).line) }
                 try await writer.write(buffer)
             }
             let last = SearchEndMessage(
@@ -63,4 +63,32 @@ struct SearchRoute: Sendable {
             status: .ok, headers: [.contentType: "application/x-ndjson; charset=utf-8", .cacheControl: "no-store"],
             body: body)
     }
+}
+
+/// The bounds of a search in a log.
+public struct SearchLimits: Hashable, Sendable {
+    /// Hits that one search reports.
+    public var hits: Int
+    /// How long one search may take.
+    public var milliseconds: Int64
+    /// How much CPU time one search may use, in milliseconds.
+    public var workMilliseconds: Int64
+    /// Searches at the same time.
+    public var atOnce: Int
+    /// Bytes of the text to search for.
+    public var queryBytes: Int
+
+    public init(
+        hits: Int = 100_000, milliseconds: Int64 = 20_000, workMilliseconds: Int64 = 5_000, atOnce: Int = 8,
+        queryBytes: Int = 1000
+    ) {
+        self.hits = hits
+        self.milliseconds = milliseconds
+        self.workMilliseconds = workMilliseconds
+        self.atOnce = atOnce
+        self.queryBytes = queryBytes
+    }
+
+    var tooLong: String { "The search stopped after \(milliseconds / 1000) s." }
+    var tooMany: String { "There are more than \(hits) hits." }
 }

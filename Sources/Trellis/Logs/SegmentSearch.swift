@@ -1,18 +1,19 @@
 internal import Domain
 internal import Storage
 internal import TextSearch
+internal import Wire
 
 /// One segment of a search.
 struct SegmentSearch {
     let lines: VisibleLines
     let query: SearchQuery
-    /// The last line that counts: later ones have come since.
+    /// The last line to search. Lines after it were added since the search began.
     let until: Int64
-    /// So many hits may still be told.
+    /// How many more hits may be reported.
     let room: Int
     let limits: SearchLimits
 
-    private(set) var hits: [LogSearch.Hit] = []
+    private(set) var hits: [SearchHitMessage] = []
     private(set) var scanned: Int64 = 0
     private(set) var reason: String?
 
@@ -27,7 +28,7 @@ struct SegmentSearch {
         do throws(SearchError) {
             var full = false
             let (first, from, until, room, wanted) = (lines.firstLine, query.from, until, room, query.streams)
-            var found: [LogSearch.Hit] = []
+            var found: [SearchHitMessage] = []
             defer { hits = found }
             try lines.text.scan(scanner, until: deadline) { text, hit in
                 last = first + Int64(hit.line)
@@ -38,9 +39,9 @@ struct SegmentSearch {
                     return false
                 }
                 found.append(
-                    LogSearch.Hit(
-                        line: last, column: text.utf16Count(hit.lineStart..<hit.range.lowerBound),
-                        length: text.utf16Count(hit.range)))
+                    SearchHitMessage(
+                        n: last, col: text.utf16Count(hit.lineStart..<hit.range.lowerBound),
+                        len: text.utf16Count(hit.range)))
                 return true
             }
             if full {
@@ -99,7 +100,7 @@ extension SearchError {
     var sentence: String {
         switch self {
         case .invalid(let sentence): sentence
-        case .tooMuchWork: "The pattern takes too much work on this log; make it simpler."
+        case .tooMuchWork: "The pattern is too expensive for this log. Simplify it."
         }
     }
 }

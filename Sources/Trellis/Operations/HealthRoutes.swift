@@ -6,7 +6,7 @@ internal import Storage
 struct HealthRoutes: Sendable {
     var store: any Store
 
-    func add(to router: Router<TrellisContext>) {
+    func add(to router: some RouterMethods<TrellisContext>) {
         router.get("healthz") { _, _ in Response.text("ok\n") }
         router.get("readyz") { _, _ in
             do {

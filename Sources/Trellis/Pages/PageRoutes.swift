@@ -12,7 +12,7 @@ struct PageRoutes: Sendable {
     var records: JobResponses
     var lines: LineWindowReader
 
-    func add(to router: Router<TrellisContext>) {
+    func add(to router: some RouterMethods<TrellisContext>) {
         router.get("/") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
         router.get("dashboard") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
         router.get("sign-in", use: signIn)

@@ -5,23 +5,25 @@ internal import Hummingbird
 internal import HummingbirdCore
 internal import LiveFeed
 
-/// Who is on the other end of a Realtime connection, and how it speaks.
+/// The client of a Realtime connection, and the protocol version that it uses.
 struct RealtimeClient: Sendable {
     var user: String
     var credential: Credential
     var version: RealtimeVersion
+    /// Counts the connection. It is released when the session ends, or never begins.
+    var slot: ConcurrencyLimit.Slot
 }
 
-/// Lets callers of the Realtime endpoint in, or says why not.
+/// Decides who may connect to the Realtime endpoint.
 ///
 /// A credential is an API token (`x-api-key`, `apikey` in the query, `Authorization: Bearer`), or the dashboard's
-/// cookie. Browsers send the cookie whoever opened the socket, so with it the `Origin` must be our own.
+/// cookie. Browsers send the cookie no matter which page opened the socket, so with it the `Origin` must be our own.
 struct RealtimeAuthorization: Sendable {
     var access: AccessCheck
     var origins: AllowedOrigins
     var cookie: SessionCookie
     var connections: RealtimeConnections
-    /// Connections at a time.
+    /// Maximum number of connections at a time.
     var limit: Int
 
     /// The endpoint itself, and the path of a self-hosted Supabase.
@@ -29,10 +31,10 @@ struct RealtimeAuthorization: Sendable {
 
     private static let apiKey = headerName("x-api-key")
 
-    /// - Throws: ``HTTPError`` 400, 401, 403, 421 or 429 with a sentence; what the store throws.
+    /// - Throws: ``HTTPError`` 400, 401, 403, 421 or 429 with a message; what the store throws.
     func admit(_ request: HTTPRequest) async throws -> RealtimeClient {
         guard let authority = request.authority, origins.allows(host: authority) else {
-            throw HTTPError(.misdirectedRequest, message: "This server does not answer to that host name.")
+            throw HTTPError(.misdirectedRequest, message: "Unknown host name.")
         }
         let query = URI(request.path ?? "").queryParameters
         let asked = query["vsn"].map { String($0) } ?? RealtimeVersion.v1.rawValue
@@ -41,12 +43,12 @@ struct RealtimeAuthorization: Sendable {
         }
         let credential = try credential(of: request, apiKey: query["apikey"].map { String($0) })
         guard let user = try await access.user(of: credential) else {
-            throw HTTPError(.unauthorized, message: "The credential is not valid, or not any more.")
+            throw HTTPError(.unauthorized, message: "The credential is invalid or expired.")
         }
-        guard connections.count < limit else {
+        guard let slot = connections.slots.take(RealtimeConnections.slotKey, limit: limit) else {
             throw HTTPError(.tooManyRequests, message: "ConnectionRateLimitReached: Too many connections")
         }
-        return RealtimeClient(user: user, credential: credential, version: version)
+        return RealtimeClient(user: user, credential: credential, version: version, slot: slot)
     }
 
     private func credential(of request: HTTPRequest, apiKey: String?) throws -> Credential {
@@ -60,7 +62,7 @@ struct RealtimeAuthorization: Sendable {
             throw HTTPError(.unauthorized, message: "Sign in, or send an API token as \"apikey\".")
         }
         guard let origin = request.headerFields[.origin], origins.allows(origin: origin) else {
-            throw HTTPError(.forbidden, message: "A page of another site can't use this session.")
+            throw HTTPError(.forbidden, message: "This session can't be used from another site.")
         }
         return .session(session)
     }

@@ -50,7 +50,7 @@ final class RealtimeChannel: Sendable {
         } catch let refusal as Refusal {
             problem = refusal.reason
         } catch {
-            problem = "the database can't answer at the moment; join again"
+            problem = "the database is unavailable; join again"
         }
         let echoes = requests.enumerated().map { index, request in
             request.echo(seq: problem == nil && bindings[index].jobs.count == 1 ? ends[bindings[index].jobs[0]] : nil)

@@ -6,7 +6,9 @@ internal import Synchronization
 final class RealtimeConnections: Sendable {
     private let sessions = Mutex<[ObjectIdentifier: RealtimeSession]>([:])
 
-    var count: Int { sessions.withLock(\.count) }
+    /// Limits the open connections, those included whose session has not begun.
+    let slots = ConcurrencyLimit()
+    static let slotKey = "realtime"
 
     func add(_ session: RealtimeSession) {
         sessions.withLock { $0[ObjectIdentifier(session)] = session }
@@ -16,14 +18,14 @@ final class RealtimeConnections: Sendable {
         sessions.withLock { $0[ObjectIdentifier(session)] = nil }
     }
 
-    /// Ends the sessions that stand on `credential`.
+    /// Ends the sessions that use `credential`.
     func end(_ credential: Credential) {
         for session in sessions.withLock({ Array($0.values) }) where session.credential == credential {
             session.expire()
         }
     }
 
-    /// Ends the sessions whose credential is no longer good; asks once for each credential, however many use it.
+    /// Ends the sessions whose credential is no longer valid. Checks each credential once, however many sessions use it.
     func sweep(_ access: AccessCheck) async throws {
         let byCredential = Dictionary(grouping: sessions.withLock { Array($0.values) }, by: \.credential)
         for (credential, sessions) in byCredential where try await access.user(of: credential) == nil {
@@ -32,13 +34,13 @@ final class RealtimeConnections: Sendable {
     }
 }
 
-/// Looks at the credentials of open sessions again and again: who was signed out hears nothing more.
+/// Checks the credentials of open sessions periodically, so that a revoked credential ends its sessions.
 struct CredentialSweep: Service {
     var connections: RealtimeConnections
     var access: AccessCheck
     var logger: Logger
 
-    /// Between two looks.
+    /// Time between two checks.
     static let interval = Duration.seconds(15)
 
     func run() async throws {

@@ -15,23 +15,25 @@ final class RealtimeSession: WebSocketSession {
     }
 
     private let version: RealtimeVersion
-    private let parts: RealtimeDependencies
+    private let slot: ConcurrencyLimit.Slot
+    private let dependencies: RealtimeDependencies
     private let state: Mutex<State>
 
-    init(caller: RealtimeClient, parts: RealtimeDependencies) {
-        version = caller.version
-        self.parts = parts
+    init(client: RealtimeClient, dependencies: RealtimeDependencies) {
+        version = client.version
+        slot = client.slot
+        self.dependencies = dependencies
         let joins = TokenBucket(
-            capacity: parts.limits.joins, perSecond: parts.limits.joinsPerSecond, at: parts.ambient.now())
-        state = Mutex(State(credential: caller.credential, joins: joins))
+            capacity: dependencies.limits.joins, perSecond: dependencies.limits.joinsPerSecond, at: dependencies.ambient.now())
+        state = Mutex(State(credential: client.credential, joins: joins))
     }
 
-    /// What the session stands on: the newest valid one that it was given.
+    /// The newest valid credential that the session was given.
     var credential: Credential { state.withLock(\.credential) }
 
     func run(_ connection: WebSocketConnection) async {
         state.withLock { $0.connection = connection }
-        parts.connections.add(self)
+        dependencies.connections.add(self)
         connection.onWritable { [weak self] in self?.channels.forEach { $0.pump() } }
         for await message in connection.messages {
             // What is no message is not worth a connection: it is ignored, as Supabase does.
@@ -41,7 +43,8 @@ final class RealtimeSession: WebSocketSession {
             await take(message, connection)
         }
         for channel in channels { channel.stop() }
-        parts.connections.remove(self)
+        dependencies.connections.remove(self)
+        slot.release()
     }
 
     func serverIsGoing(_ connection: WebSocketConnection) {
@@ -93,7 +96,7 @@ final class RealtimeSession: WebSocketSession {
 
     private func join(_ message: RealtimeMessage, _ connection: WebSocketConnection) async {
         func refuse(_ reason: String) { send(.refusal(of: message, reason), connection) }
-        let now = parts.ambient.now()
+        let now = dependencies.ambient.now()
         guard state.withLock({ $0.joins.take(at: now) }) else {
             return refuse("ClientJoinRateLimitReached: Too many joins per second")
         }
@@ -101,15 +104,15 @@ final class RealtimeSession: WebSocketSession {
             return refuse("TopicNameRequired: You must provide a topic name")
         }
         // It travels in every frame.
-        guard message.topic.utf8.count <= parts.limits.topicBytes else {
-            return refuse("TopicNameRequired: A topic has at most \(parts.limits.topicBytes) bytes")
+        guard message.topic.utf8.count <= dependencies.limits.topicBytes else {
+            return refuse("TopicNameRequired: A topic has at most \(dependencies.limits.topicBytes) bytes")
         }
         // A second join takes the first one's place.
         if let old = state.withLock({ $0.channels.removeValue(forKey: message.topic) }) {
             old.stop()
             send(.close(old.topic, joinRef: old.joinRef), connection)
         }
-        guard channels.count < parts.limits.channels else {
+        guard channels.count < dependencies.limits.channels else {
             return refuse("ChannelRateLimitReached: Too many channels")
         }
         let request: JoinRequest
@@ -120,7 +123,7 @@ final class RealtimeSession: WebSocketSession {
             return refuse("Unauthorized: The access token is not valid")
         }
         let channel = RealtimeChannel(
-            message, version: version, connection: connection, feeds: parts.feeds, burst: parts.limits.burstBytes)
+            message, version: version, connection: connection, feeds: dependencies.feeds, burst: dependencies.limits.burstBytes)
         channel.onEnd { [weak self] in self?.forget(channel) }
         state.withLock { $0.channels[channel.topic] = channel }
         await channel.start(request.bindings)
@@ -139,7 +142,7 @@ final class RealtimeSession: WebSocketSession {
         guard let token, !token.isEmpty, !token.hasPrefix("sb_") else { return true }
         let credential = Credential.token(token)
         guard credential != self.credential else { return true }
-        guard let user = try? await parts.access.user(of: credential), !user.isEmpty else { return false }
+        guard let user = try? await dependencies.access.user(of: credential), !user.isEmpty else { return false }
         state.withLock { $0.credential = credential }
         return true
     }

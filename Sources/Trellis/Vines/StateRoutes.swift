@@ -14,63 +14,49 @@ struct StateRoutes: Sendable {
     /// Bytes of one state.
     var stateLimit: Int
 
-    func add(to group: APIGroup) {
-        group.get("vines/:id/state", use: read)
-        group.post("vines/:id/state", taking: ["ID"], use: write)
-        for path in ["vines/:id/lock", "vines/:id/state"] as [RouterPath] {
-            group.on(path, method: Self.lockMethod, use: lock)
-            group.on(path, method: Self.unlockMethod, use: unlock)
-        }
-        group.get("vines/:id/state/versions", use: versions)
-        group.get("vines/:id/state/versions/:number", use: version)
-        group.post("vines/:id/break-lock", use: breakLock)
-        group.post("vines/:id/lock", use: lock)
-        group.delete("vines/:id/lock", use: unlock)
+    func add(to api: APIRouter) {
+        api.on(StateEndpoints.read, use: read)
+        api.on(StateEndpoints.write, use: write)
+        api.on(StateEndpoints.versions, use: versions)
+        api.on(StateEndpoints.version, use: version)
+        for endpoint in StateEndpoints.lockSpellings { api.on(endpoint, use: lock) }
+        for endpoint in StateEndpoints.unlockSpellings { api.on(endpoint, use: unlock) }
     }
 
-    /// What the `http` backend sends unless it is told otherwise.
-    private static let lockMethod = method("LOCK")
-    private static let unlockMethod = method("UNLOCK")
-
-    private static func method(_ name: String) -> HTTPRequest.Method {
-        guard let method = HTTPRequest.Method(rawValue: name) else { preconditionFailure("not a method: \(name)") }
-        return method
-    }
-
-    private func read(_ request: Request, context: TrellisContext) async throws -> Response {
-        let id: VineID = try context.id("id", of: "vine")
-        if case .user = context.principal {
-            try await requireAnyVine(id)
+    private func read(_ call: APICall<VineID>) async throws -> Response {
+        if case .user = call.context.principal {
+            try await requireAnyVine(call.path)
         } else {
-            try await requireAccess(to: id, context: context)
+            try await requireAccess(to: call.path, context: call.context)
         }
-        let stored = try await StorageError.refusingDamage("The state") { try await store.currentState(of: id) }
+        let stored = try await StorageError.refusingCorruptData("The state") {
+            try await store.currentState(of: call.path)
+        }
         guard let state = stored else { return Response(status: .noContent) }
         return .bytes(state.bytes, contentType: "application/json")
     }
 
-    private func write(_ request: Request, context: TrellisContext) async throws -> Response {
-        let id: VineID = try context.id("id", of: "vine")
-        let job = try await requireAccess(to: id, context: context)
-        let bytes = try await request.bytes(upTo: stateLimit)
+    private func write(_ call: APICall<VineID>) async throws -> StateWriteResponse {
+        let id = call.path
+        let job = try await requireAccess(to: id, context: call.context)
+        let bytes = try await call.request.bytes(upTo: stateLimit)
         let position = try StateHeader.position(of: bytes)
         let version = try await store.saveState(
             bytes, of: id, position: position, resources: StateHeader.resources(in: bytes),
             sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
-            lockID: request.text("ID"), at: ambient.now())
-        return try .json(["version": version.number])
+            lockID: call.query(StateEndpoints.lockID), at: ambient.now())
+        return StateWriteResponse(version: version.number)
     }
 
-    private func lock(_ request: Request, context: TrellisContext) async throws -> Response {
-        try context.requireAnybody()
-        let id: VineID = try context.id("id", of: "vine")
-        let body = try await request.bytes(upTo: 64 << 10)
+    private func lock(_ call: APICall<VineID>) async throws -> Response {
+        let id = call.path
+        let body = try await call.request.bytes(upTo: 64 << 10)
         let info = try LockInfo.decoded(from: body)
         guard !info.ID.isEmpty, info.ID.utf8.count <= 200 else {
             throw Refusal(.invalid, "A lock's \"ID\" has 1 to 200 bytes.")
         }
-        let lease = try lease(in: info.ID, context: context)
-        try await requireAccess(to: id, context: context, lease: lease)
+        let lease = try lease(in: info.ID, context: call.context)
+        try await requireAccess(to: id, context: call.context, lease: lease)
         let lock = StateLock(
             vine: id, id: info.ID, job: lease?.job, holder: info.Who ?? "somebody",
             info: String(decoding: body, as: UTF8.self),
@@ -78,7 +64,7 @@ struct StateRoutes: Sendable {
         do {
             try await store.lockState(lock, lease: lease)
         } catch let refusal as Refusal where refusal.kind == .locked {
-            // Terraform reads the holder out of the body.
+            // Terraform reads the holder from the body.
             guard let held = try await store.stateLock(of: id) else { throw refusal }
             return Response(
                 status: Refusal.Kind.locked.status, headers: [.contentType: "application/json"],
@@ -87,56 +73,30 @@ struct StateRoutes: Sendable {
         return Response(status: .ok)
     }
 
-    private func unlock(_ request: Request, context: TrellisContext) async throws -> Response {
-        try context.requireAnybody()
-        let id: VineID = try context.id("id", of: "vine")
-        let info = try LockInfo.decoded(from: try await request.bytes(upTo: 64 << 10))
-        try await requireAccess(to: id, context: context, lease: lease(in: info.ID, context: context))
-        try await store.unlockState(of: id, id: info.ID)
-        return Response(status: .ok)
+    private func unlock(_ call: APICall<VineID>) async throws -> NoContent {
+        let info = try LockInfo.decoded(from: try await call.request.bytes(upTo: 64 << 10))
+        let lease = try lease(in: info.ID, context: call.context)
+        try await requireAccess(to: call.path, context: call.context, lease: lease)
+        try await store.unlockState(of: call.path, id: info.ID)
+        return NoContent()
     }
 
-    /// Takes the lock from its holder: in so many words, and only the lock that was looked at.
-    private func breakLock(_ request: Request, context: TrellisContext) async throws -> Response {
-        let user = try context.requireUser()
-        let id: VineID = try context.id("id", of: "vine")
-        guard let vine = try await store.vine(id) else { throw Refusal(.notFound, "There is no such vine.") }
-        let message = try await request.message(BreakLockRequest.self, upTo: 4096)
-        guard message.confirm == vine.settings.projectName else {
-            throw Refusal(
-                .invalid,
-                "\"confirm\" must be the vine's project name, \"\(vine.settings.projectName)\": whoever holds the lock may "
-                    + "still be changing real infrastructure.")
-        }
-        let lock = try await store.stateLock(of: id)
-        try await store.breakStateLock(of: id, id: message.lockId)
-        if let job = lock?.job {
-            try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
-        }
-        context.logger.notice("a state lock was broken", metadata: ["vine": "\(id)", "by": "\(user)"])
-        return try .json(VineResponse(vine, facts: await store.vineFacts([id])[id]))
+    /// All versions, also those that are kept aside, without their bytes.
+    private func versions(_ call: APICall<VineID>) async throws -> ListResponse<StateVersionResponse> {
+        try await requireAnyVine(call.path)
+        let items = try await store.stateVersions(of: call.path).map(StateVersionResponse.init)
+        return ListResponse(items: items, nextCursor: nil)
     }
 
-    /// All versions, those kept aside too, without their bytes.
-    private func versions(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let id: VineID = try context.id("id", of: "vine")
-        try await requireAnyVine(id)
-        let items = try await store.stateVersions(of: id).map(StateVersionResponse.init)
-        return try .json(ListPage(items: items, nextCursor: nil))
-    }
-
-    private func version(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let number = context.parameters.get("number").flatMap { Int($0) }
-        guard let number, let state = try await store.stateBytes(of: context.id("id", of: "vine"), number: number)
-        else {
-            throw Refusal(.notFound, "There is no such version of the state.")
+    private func version(_ call: APICall<StateVersionPath>) async throws -> Response {
+        let (vine, number) = (call.path.vine, call.path.number)
+        guard let state = try await store.stateBytes(of: vine, number: number) else {
+            throw Refusal.notFound(StateVersionPath.noun)
         }
         return .bytes(state, contentType: "application/json")
     }
 
-    /// A Tendril's lock id is its lease, `JOB:EPOCH`; a user's is anything else.
+    /// The ID of a Tendril's lock is its lease, `JOB:EPOCH`. A user's lock has any other ID.
     private func lease(in lockID: String, context: TrellisContext) throws -> Lease? {
         guard case .tendril(let worker) = context.principal else { return nil }
         let parts = lockID.split(separator: ":")
@@ -148,7 +108,7 @@ struct StateRoutes: Sendable {
 
     /// The states of a deleted vine can still be read: what they describe may still exist.
     private func requireAnyVine(_ id: VineID) async throws {
-        guard try await store.anyVine(id) != nil else { throw Refusal(.notFound, "There is no such vine.") }
+        guard try await store.anyVine(id) != nil else { throw Refusal.notFound("vine") }
     }
 
     /// Users may see every state; a Tendril that of a vine on which it has a job. Returns that job.
@@ -158,13 +118,13 @@ struct StateRoutes: Sendable {
     ) async throws -> JobID? {
         guard case .tendril(let worker) = context.principal else {
             _ = try context.requireUser()
-            guard try await store.vine(vine) != nil else { throw Refusal(.notFound, "There is no such vine.") }
+            guard try await store.vine(vine) != nil else { throw Refusal.notFound("vine") }
             return nil
         }
         if let lease {
             // A job whose lease was taken away still saves what it did: the lock outlives the lease.
             guard let job = try await store.outline(of: lease.job), job.vine == vine, job.state.worker == worker else {
-                throw Refusal(.leaseLost, "This Tendril has no job on the vine.")
+                throw Refusal(.leaseLost, "This Tendril has no job for this vine.")
             }
             return job.id
         }
@@ -174,65 +134,8 @@ struct StateRoutes: Sendable {
             return id
         }
         guard let job = try await store.activeJobs(of: worker).first(where: { $0.vine == vine }) else {
-            throw Refusal(.leaseLost, "This Tendril has no job on the vine.")
+            throw Refusal(.leaseLost, "This Tendril has no job for this vine.")
         }
         return job.id
-    }
-}
-
-/// What Trellis reads of a state file; the rest is the engine's.
-enum StateHeader {
-    /// Instances of managed resources, as `terraform state list` shows them without data sources; nil if the state
-    /// can't be read. Scans it: Terraform decides how deep a state nests.
-    static func resources(in bytes: Data) -> Int? {
-        var count = 0
-        do {
-            try JSONCursor.read(bytes) { cursor in
-                try cursor.members { name, cursor in
-                    guard name == "resources" else { return try cursor.skip() }
-                    try cursor.elements { cursor in count += try managedInstances(&cursor) }
-                }
-            }
-        } catch { return nil }
-        return count
-    }
-
-    private static func managedInstances(_ cursor: inout JSONCursor) throws -> Int {
-        var isManaged = false
-        var instances = 0
-        try cursor.members { name, cursor in
-            switch name {
-            case "mode": isManaged = try cursor.string() == "managed"
-            case "instances":
-                try cursor.elements { cursor in
-                    instances += 1
-                    try cursor.skip()
-                }
-            default: try cursor.skip()
-            }
-        }
-        return isManaged ? instances : 0
-    }
-
-    /// Scans the state instead of decoding it: Terraform decides how deep a state nests, and all it writes is stored.
-    ///
-    /// - Throws: ``Refusal`` `.invalid` for what is no Terraform state.
-    static func position(of bytes: Data) throws -> StatePosition {
-        var lineage: String?
-        var serial: Int64?
-        // A document that is cut off is no state, even if it got as far as its serial.
-        let isWhole: Void? = try? JSONCursor.read(bytes) { cursor in
-            try cursor.members { name, cursor in
-                switch name {
-                case "lineage": lineage = try cursor.string()
-                case "serial": serial = try cursor.integer()
-                default: try cursor.skip()
-                }
-            }
-        }
-        guard isWhole != nil, let lineage, let serial, !lineage.isEmpty, serial >= 0 else {
-            throw Refusal(.invalid, "The body is not a Terraform state: it needs a lineage and a serial.")
-        }
-        return StatePosition(lineage: lineage, serial: serial)
     }
 }

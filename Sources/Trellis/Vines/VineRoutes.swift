@@ -1,6 +1,6 @@
 internal import Domain
-internal import HTTPTypes
 internal import Hummingbird
+internal import Logging
 internal import Storage
 internal import Wire
 
@@ -10,48 +10,36 @@ struct VineRoutes: Sendable {
     /// Bytes of a request that carries a source.
     var bodyLimit: Int
 
-    func add(to group: APIGroup) {
-        group.post("vines", use: create)
-        group.get("vines", taking: ["q", "limit", "cursor", "deleted"], use: list)
-        group.get("vines/:id", use: show)
-        group.patch("vines/:id", use: update)
-        group.delete("vines/:id", taking: ["confirm"], use: delete)
+    func add(to api: APIRouter) {
+        api.on(VineEndpoints.create, bodyLimit: bodyLimit) { call, message in
+            try await service.record(service.create(message, by: call.user))
+        }
+        api.on(VineEndpoints.list, use: list)
+        api.on(VineEndpoints.show) { call in try await service.record(service.find(call.path)) }
+        api.on(VineEndpoints.update, bodyLimit: bodyLimit) { call, patch in
+            try await service.record(service.update(call.path, with: patch))
+        }
+        api.on(VineEndpoints.delete) { call in
+            try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm))
+            return NoContent()
+        }
+        api.on(VineEndpoints.breakLock) { call, message in
+            let user = try call.user
+            let vine = try await service.breakLock(of: call.path, message, by: user)
+            call.context.logger.notice(
+                "a state lock was broken", metadata: ["vine": "\(call.path)", "by": "\(user)"])
+            return vine
+        }
     }
 
-    private func create(_ request: Request, context: TrellisContext) async throws -> Response {
-        let user = try context.requireUser()
-        let message = try await request.message(CreateVineRequest.self, upTo: bodyLimit)
-        let vine = try await service.create(message, by: user)
-        return try .json(await service.record(vine), status: .created)
-    }
-
-    private func list(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let limit = try request.number("limit", in: 1...200, fallback: 50)
-        let cursor = try request.text("cursor")
+    private func list(_ call: APICall<NoParameters>) async throws -> ListResponse<VineResponse> {
+        let limit = try call.query(VineEndpoints.List.limit) ?? 50
+        let cursor = try call.query(VineEndpoints.List.cursor)
+        let text = try call.query(VineEndpoints.List.text)
         let page =
-            try request.text("deleted") == "true"
+            try call.query(VineEndpoints.List.deleted) == true
             ? try await service.store.deletedVines(limit: limit, cursor: cursor)
-            : try await service.store.vines(text: request.text("q"), limit: limit, cursor: cursor)
-        return try .json(ListPage(items: await service.records(page.items), nextCursor: page.next))
-    }
-
-    private func show(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        return try .json(await service.record(service.find(context.id("id", of: "vine"))))
-    }
-
-    private func update(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let id: VineID = try context.id("id", of: "vine")
-        let patch = try await request.message(PatchVineRequest.self, upTo: bodyLimit)
-        return try .json(await service.record(service.update(id, with: patch)))
-    }
-
-    private func delete(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let id: VineID = try context.id("id", of: "vine")
-        try await service.delete(id, confirm: request.text("confirm", upTo: 1000))
-        return Response(status: .noContent)
+            : try await service.store.vines(text: text, limit: limit, cursor: cursor)
+        return ListResponse(items: try await service.records(page.items), nextCursor: page.next)
     }
 }

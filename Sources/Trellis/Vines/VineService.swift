@@ -54,7 +54,7 @@ struct VineService: Sendable {
             throw Refusal(.invalid, "\"confirm\" must be the vine's name, \"\(vine.confirmation)\".")
         }
         if try await store.vineFacts([id])[id]?.resources == .stored(nil) {
-            _ = try await StorageError.refusingDamage("The state") { try await ResourceCount(store: store).count(id) }
+            _ = try await StorageError.refusingCorruptData("The state") { try await ResourceCount(store: store).count(id) }
         }
         if let held = try await store.deleteVine(id, isConfirmed: confirm != nil, at: ambient.now()) {
             throw Refusal(
@@ -62,6 +62,23 @@ struct VineService: Sendable {
                 "\(held.sentence) Destroy what is there first, or pass \"confirm=\(vine.confirmation)\" to leave it behind."
             )
         }
+    }
+
+    /// Takes the state lock from its holder. Only the lock that the user saw is broken, and only with the vine's name.
+    func breakLock(of id: VineID, _ request: BreakLockRequest, by user: String) async throws -> VineResponse {
+        let vine = try await find(id)
+        guard request.confirm == vine.settings.projectName else {
+            throw Refusal(
+                .invalid,
+                "\"confirm\" must be the vine's project name, \"\(vine.settings.projectName)\": the holder may still be "
+                    + "changing real infrastructure.")
+        }
+        let lock = try await store.stateLock(of: id)
+        try await store.breakStateLock(of: id, id: request.lockId)
+        if let job = lock?.job {
+            try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
+        }
+        return try await VineResponse(vine, facts: store.vineFacts([id])[id])
     }
 
     /// The vine as the API shows it, with what its users should know about its sensitive values.
@@ -80,7 +97,7 @@ struct VineService: Sendable {
     }
 
     func find(_ id: VineID) async throws -> Vine {
-        guard let vine = try await store.vine(id) else { throw Refusal(.notFound, "There is no such vine.") }
+        guard let vine = try await store.vine(id) else { throw Refusal.notFound("vine") }
         return vine
     }
 }
@@ -103,6 +120,24 @@ extension VineResources {
         case .stored(let count?): "\(count) resources are still in this vine's state."
         case .keptBy(let keeper):
             "This vine's state is kept by \(keeper); Vintner does not know whether it still has resources."
+        }
+    }
+}
+
+extension VineResponse {
+    /// The vine, with what is known besides its settings.
+    init(_ vine: Vine, facts: VineFacts?) {
+        self.init(vine)
+        guard let facts else { return }
+        lock = facts.lock.map { LockResponse($0, atWork: facts.isLockAtWork) }
+        lastJob = facts.lastJob.map {
+            LastJobResponse(
+                id: $0.id, jobType: $0.type, status: $0.status, createdAt: $0.createdAt, warnings: $0.warnings)
+        }
+        switch facts.resources {
+        case .none: resourceCount = 0
+        case .stored(let count): resourceCount = count
+        case .keptBy(let keeper): stateKeptBy = keeper
         }
     }
 }

@@ -22,172 +22,139 @@ struct WorkerRoutes: Sendable {
         meter = AppendRateLimit(rate: limits.appends)
     }
 
-    func add(to group: APIGroup) {
-        group.get("workers", taking: ["plan_job_id", "vine_id", "limit", "cursor"], use: list)
-        group.post("workers", use: register)
-        group.delete("workers/:id", use: revoke)
-        group.post("workers/heartbeat", use: heartbeat)
-        group.get("workers/stream", use: stream)
-        group.post("jobs/claim", use: claim)
-        group.get("jobs/:id/work", taking: ["epoch"], use: work)
-        group.put("jobs/:id/status", use: report)
-        group.post("jobs/:id/logs", use: append)
-        group.get("jobs/:id/logs/cursor", taking: ["epoch"], use: cursor)
-        group.put("jobs/:id/artifact", taking: ["epoch"], use: saveArtifact)
-        group.get("jobs/:id/artifact", taking: ["for", "epoch"], use: artifact)
+    func add(to api: APIRouter) {
+        api.on(TendrilEndpoints.list, use: list)
+        api.on(TendrilEndpoints.register) { _, message in try await service.register(message.name) }
+        api.on(TendrilEndpoints.revoke, use: revoke)
+        api.on(TendrilEndpoints.heartbeat, bodyLimit: 256 << 10) { call, beat in
+            try await service.heartbeat(beat, from: call.tendril)
+        }
+        api.on(TendrilEndpoints.stream, use: stream)
+        api.on(TendrilEndpoints.claim) { call in try await service.claim(by: call.tendril) }
+        api.on(TendrilEndpoints.work) { call in
+            try await service.order(of: call.path, epoch: Self.epoch(of: call), for: call.tendril)
+        }
+        api.on(TendrilEndpoints.report, bodyLimit: limits.reportBytes) { call, report in
+            try await service.report(report, on: call.path, from: call.tendril)
+        }
+        // Escaping may double the text, and times come on top.
+        api.on(TendrilEndpoints.append, bodyLimit: 4 * limits.log.appendBytes, use: append)
+        api.on(TendrilEndpoints.cursor, use: cursor)
+        api.on(TendrilEndpoints.saveArtifact, use: saveArtifact)
+        api.on(TendrilEndpoints.readArtifact, use: artifact)
     }
 
-    private static let contentDigest = headerName("X-Content-SHA256")
+    private static let contentDigest = headerName(TendrilEndpoints.artifactDigest)
 
-    private func list(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
+    private func list(_ call: APICall<NoParameters>) async throws -> ListResponse<WorkerResponse> {
         let now = service.ambient.now()
-        let requirement = try await requirement(of: request)
+        let requirement = try await requirement(of: call)
         let active = Dictionary(grouping: try await service.store.activeJobs()) { $0.state.worker }
         let items = try await service.store.tendrils().map { tendril in
             WorkerResponse(
                 tendril, activeJobs: (active[tendril.id] ?? []).map(\.id), requirement: requirement, now: now)
         }
-        return try .json(ListPage(items: items, nextCursor: nil))
+        return ListResponse(items: items, nextCursor: nil)
     }
 
-    /// What `plan_job_id`, for a DEPLOY of that plan, or `vine_id`, for a PLAN or DESTROY, asks of a Tendril.
-    private func requirement(of request: Request) async throws -> EngineRequirement? {
-        if let plan = try request.text("plan_job_id") {
+    /// What a DEPLOY of `plan_job_id`, or a PLAN or DESTROY of `vine_id`, requires of a Tendril.
+    private func requirement(of call: APICall<NoParameters>) async throws -> EngineRequirement? {
+        if let plan = try call.query(TendrilEndpoints.List.plan) {
             guard let id = JobID(plan), let requirement = try await service.store.deployRequirement(of: id) else {
-                throw Refusal(.notFound, "There is no such job.")
+                throw Refusal.notFound("job")
             }
             return requirement
         }
-        guard let vine = try request.text("vine_id") else { return nil }
+        guard let vine = try call.query(TendrilEndpoints.List.vine) else { return nil }
         guard let id = VineID(vine), let found = try await service.store.vine(id) else {
-            throw Refusal(.notFound, "There is no such vine.")
+            throw Refusal.notFound("vine")
         }
         return EngineRequirement(name: found.settings.engine)
     }
 
-    private func register(_ request: Request, context: TrellisContext) async throws -> Response {
-        _ = try context.requireUser()
-        let message = try await request.message(RegisterWorkerRequest.self, upTo: 4096)
-        return try .json(await service.register(message.name), status: .created)
+    private func revoke(_ call: APICall<TendrilID>) async throws -> NoContent {
+        let user = try call.user
+        try await service.store.revokeTendril(call.path, at: service.ambient.now())
+        call.context.logger.notice(
+            "a Tendril was revoked", metadata: ["tendril": "\(call.path)", "by": "\(user)"])
+        return NoContent()
     }
 
-    private func revoke(_ request: Request, context: TrellisContext) async throws -> Response {
-        let user = try context.requireUser()
-        let id: TendrilID = try context.id("id", of: "Tendril")
-        try await service.store.revokeTendril(id, at: service.ambient.now())
-        context.logger.notice("a Tendril was revoked", metadata: ["tendril": "\(id)", "by": "\(user)"])
-        return Response(status: .noContent)
-    }
-
-    private func heartbeat(_ request: Request, context: TrellisContext) async throws -> Response {
-        let id = try context.requireTendril()
-        let beat = try await request.message(HeartbeatRequest.self, upTo: 256 << 10, mayBeNewer: true)
-        return try .json(await service.heartbeat(beat, from: id))
-    }
-
-    private func claim(_ request: Request, context: TrellisContext) async throws -> Response {
-        let id = try context.requireTendril()
-        guard let order = try await service.claim(by: id) else { return Response(status: .noContent) }
-        return try .json(order)
-    }
-
-    private func work(_ request: Request, context: TrellisContext) async throws -> Response {
-        let id = try context.requireTendril()
-        return try .json(
-            await service.order(of: context.id("id", of: "job"), epoch: epoch(of: request), for: id))
-    }
-
-    private func report(_ request: Request, context: TrellisContext) async throws -> Response {
-        let id = try context.requireTendril()
-        let report = try await request.message(ReportStatusRequest.self, upTo: limits.reportBytes, mayBeNewer: true)
-        return try .json(await service.report(report, on: context.id("id", of: "job"), from: id))
-    }
-
-    private func append(_ request: Request, context: TrellisContext) async throws -> Response {
-        let worker = try context.requireTendril()
-        let id: JobID = try context.id("id", of: "job")
-        // The whole body first, then the lease, and only then the job's one place: half a request, or one of a Tendril
-        // that does not hold the job, keeps nobody waiting.
-        // Escaping may double the text, and times come on top.
-        let message = try await request.message(
-            AppendLogsRequest.self, upTo: 4 * limits.log.appendBytes, mayBeNewer: true)
+    private func append(_ call: APICall<JobID>, _ message: AppendLogsRequest) async throws -> LogCursorResponse {
+        let (id, worker) = (call.path, try call.tendril)
+        // The whole body has been read. Then comes the lease, and only then the job's one slot: half a request, or one
+        // of a Tendril that does not hold the job, makes no one wait.
         let append = LogAppend(job: id, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
         try limits.log.check(append.chunks)
-        _ = try await service.requireLastLease(id, epoch: message.epoch, worker: worker)
+        _ = try await service.requireLatestLease(id, epoch: message.epoch, worker: worker)
         return try await meter.one(of: id) {
             try meter.check(append.chunks.count, of: id, at: service.ambient.now())
             let receipt = try await service.store.append(append, at: service.ambient.now())
-            return try .json(LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq))
+            return LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq)
         }
     }
 
-    private func cursor(_ request: Request, context: TrellisContext) async throws -> Response {
-        let worker = try context.requireTendril()
-        let id: JobID = try context.id("id", of: "job")
-        let epoch = try epoch(of: request)
-        _ = try await service.requireLastLease(id, epoch: epoch, worker: worker)
-        let cursor = try await service.store.logCursor(of: id, epoch: epoch)
+    private func cursor(_ call: APICall<JobID>) async throws -> LogCursorResponse {
+        let epoch = try Self.epoch(of: call)
+        _ = try await service.requireLatestLease(call.path, epoch: epoch, worker: call.tendril)
+        let cursor = try await service.store.logCursor(of: call.path, epoch: epoch)
         let stored = Dictionary(uniqueKeysWithValues: cursor.storedBytes.map { ($0.key.rawValue, $0.value) })
-        return try .json(LogCursorResponse(nextN: cursor.nextN, seq: cursor.seq, stored: stored))
+        return LogCursorResponse(nextN: cursor.nextN, seq: cursor.seq, stored: stored)
     }
 
-    private func saveArtifact(_ request: Request, context: TrellisContext) async throws -> Response {
-        let worker = try context.requireTendril()
-        let id: JobID = try context.id("id", of: "job")
-        let epoch = try epoch(of: request)
-        _ = try await service.requireLastLease(id, epoch: epoch, worker: worker)
-        let bytes = try await request.bytes(upTo: limits.artifactBytes)
+    private func saveArtifact(_ call: APICall<JobID>) async throws -> NoContent {
+        let epoch = try Self.epoch(of: call)
+        _ = try await service.requireLatestLease(call.path, epoch: epoch, worker: call.tendril)
+        let bytes = try await call.request.bytes(upTo: limits.artifactBytes)
         let digest = Data(SHA256.hash(data: bytes)).hex
-        guard request.headers[Self.contentDigest] == digest else {
-            throw Refusal(.invalid, "The artifact's bytes do not have the digest in X-Content-SHA256.")
+        guard call.request.headers[Self.contentDigest] == digest else {
+            throw Refusal(.invalid, "The artifact does not match \(TendrilEndpoints.artifactDigest).")
         }
         try await service.store.saveArtifact(
-            bytes, sha256: digest, of: id, epoch: epoch, at: service.ambient.now())
-        return Response(status: .noContent)
+            bytes, sha256: digest, of: call.path, epoch: epoch, at: service.ambient.now())
+        return NoContent()
     }
 
-    /// Only the holder of a DEPLOY that names the plan may read its artifact: it holds sensitive values in clear.
-    private func artifact(_ request: Request, context: TrellisContext) async throws -> Response {
-        let worker = try context.requireTendril()
-        let plan: JobID = try context.id("id", of: "job")
-        guard let deploy = try request.text("for").flatMap(JobID.init) else {
-            throw Refusal(.invalid, "\"for\" names the DEPLOY that needs the artifact.")
+    /// Only the holder of a DEPLOY that names the plan may read its artifact, which contains sensitive values in plain
+    /// text.
+    private func artifact(_ call: APICall<JobID>) async throws -> Response {
+        let (worker, plan) = (try call.tendril, call.path)
+        guard let deploy = try call.query(TendrilEndpoints.deploy) else {
+            throw Refusal(.invalid, TendrilEndpoints.deploy.description.expectation)
         }
-        let job = try await service.requireLastLease(deploy, epoch: epoch(of: request), worker: worker)
+        let job = try await service.requireLatestLease(deploy, epoch: Self.epoch(of: call), worker: worker)
         guard job.state.leaseHeld, job.type == .deploy, job.plan == plan else {
-            throw Refusal(.leaseLost, "This lease does not give the right to read the plan.")
+            throw Refusal(.leaseLost, "This lease does not permit reading the plan.")
         }
-        let stored = try await StorageError.refusingDamage("The plan file") {
+        let stored = try await StorageError.refusingCorruptData("The plan file") {
             try await service.store.artifact(of: plan)
         }
-        guard let artifact = stored else { throw Refusal(.notFound, "The plan file is gone.") }
+        guard let artifact = stored else { throw Refusal(.notFound, "The plan file no longer exists.") }
         var response = Response.bytes(artifact.bytes)
         response.headers[Self.contentDigest] = artifact.sha256
         return response
     }
 
-    private func epoch(of request: Request) throws -> Int {
-        try request.number("epoch", in: 1...Int(Int32.max), fallback: 0)
-    }
+    /// The epoch that the call names; no lease has epoch 0.
+    private static func epoch(of call: APICall<JobID>) throws -> Int { try call.query(TendrilEndpoints.epoch) ?? 0 }
 
-    // MARK: - What a Tendril is told at once
+    // MARK: - Events
 
-    private func stream(_ request: Request, context: TrellisContext) async throws -> Response {
-        let id = try context.requireTendril()
+    private func stream(_ call: APICall<NoParameters>) async throws -> Response {
+        let id = try call.tendril
         let (service, bell) = (service, bell)
-        return EventStream.response(to: request) { writer in
+        return EventStream.response(to: call.request) { writer in
             let listener = bell.listen(to: [.tendril(id), .queue])
             defer { listener.cancel() }
-            var told: Set<[String]> = []
+            var sent: Set<[String]> = []
             try await writer.open()
             while true {
                 let stopping = try await service.store.activeJobs(of: id).filter { $0.state.engine == .stopping }
-                for job in stopping where told.insert([job.id.rawValue, "\(job.state.isForced)"]).inserted {
+                for job in stopping where sent.insert([job.id.rawValue, "\(job.state.isForced)"]).inserted {
                     try await writer.send(WorkerEvent.stop, StopMessage(jobId: job.id, kill: job.state.isForced))
                 }
                 if try await service.store.hasWork(for: id, at: service.ambient.now()) {
-                    try await writer.send(WorkerEvent.work, [String: String]())
+                    try await writer.send(WorkerEvent.work, NoFields())
                 }
                 switch await listener.next(timeout: EventStream.heartbeat) {
                 case .rang: continue

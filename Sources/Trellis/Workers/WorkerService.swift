@@ -84,13 +84,13 @@ struct WorkerService: Sendable {
 
     /// The order of a lease that is held already, for a Tendril that came back.
     func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> ClaimResponse {
-        let held = try await requireLastLease(id, epoch: epoch, worker: worker)
+        let held = try await requireLatestLease(id, epoch: epoch, worker: worker)
         guard held.state.leaseHeld || held.state.engine.holdsVine else {
             throw Refusal(
                 .leaseLost,
                 "The job is \(held.status.rawValue) and its engine is gone. Its secrets can't be read anymore.")
         }
-        guard let job = try await store.job(id) else { throw Refusal(.notFound, "There is no such job.") }
+        guard let job = try await store.job(id) else { throw Refusal.notFound("job") }
         return try await order(for: job)
     }
 
@@ -98,7 +98,7 @@ struct WorkerService: Sendable {
     func report(_ report: ReportStatusRequest, on id: JobID, from worker: TendrilID) async throws
         -> ReportStatusResponse
     {
-        let job = try await requireLastLease(id, epoch: report.epoch, worker: worker)
+        let job = try await requireLatestLease(id, epoch: report.epoch, worker: worker)
         var events: [JobEvent] = []
         switch report.status {
         case .processing: events.append(.start(epoch: report.epoch))
@@ -127,7 +127,7 @@ struct WorkerService: Sendable {
         }
         let stored = try await store.logDigest(of: id, epoch: epoch)
         return stored == captured
-            ? .complete : .incomplete(reason: "What is stored differs from what the engine wrote.")
+            ? .complete : .incomplete(reason: "The stored log differs from the engine's output.")
     }
 
     /// The facts of a report, within their bounds: an end is taken in whatever it brings along.
@@ -190,8 +190,8 @@ struct WorkerService: Sendable {
     }
 
     /// The job without its documents, where `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.
-    func requireLastLease(_ id: JobID, epoch: Int, worker: TendrilID) async throws -> Job {
-        guard let job = try await store.outline(of: id) else { throw Refusal(.notFound, "There is no such job.") }
+    func requireLatestLease(_ id: JobID, epoch: Int, worker: TendrilID) async throws -> Job {
+        guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         guard job.state.worker == worker, job.state.epoch == epoch else {
             throw Refusal(.leaseLost, "This Tendril does not hold the job's lease (the job is \(job.status.rawValue)).")
         }

@@ -3,7 +3,8 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypesHTTP1
 
-/// Holds a connection's first request until it is known what the connection becomes, then makes it that and leaves.
+/// Decides what a connection becomes. It starts as HTTP with its first request, unless that one becomes a WebSocket. A
+/// later request may still become one, once the responses before it are written: proxies reuse connections.
 ///
 /// NIO's own upgrade handlers are not used. They lose the head of a first request whose upgrade is refused, and before the
 /// first request they neither answer garbage, nor time a silent client out, nor close when the server shuts down.
@@ -18,12 +19,18 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         case waiting
         /// The endpoint is asked about a handshake; these parts of the request are held.
         case deciding([HTTPServerRequestPart], Task<Void, Never>)
+        /// Requests and responses pass.
+        case http
+        /// A handshake waits for the responses to earlier requests; these parts of it are held.
+        case queued([HTTPServerRequestPart], Handshake, HTTPRequest)
         /// The connection is a WebSocket; the decoder is about to leave and to hand over what followed the request.
         case switching
         case done
     }
 
     let outcome: EventLoopPromise<WebSocketChannel.Outcome>
+    /// The WebSocket that an HTTP connection becomes with a later request. Fails if it never does.
+    let upgrade: EventLoopPromise<WebSocketChannel.Upgrade>
     private let endpoint: any WebSocketEndpoint
     private let limits: WebSocketLimits
     private let encoder: HTTPResponseEncoder
@@ -34,17 +41,22 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
     private var owesRead = false
     /// The server began to shut down while the endpoint was asked.
     private var isGoing = false
+    /// The HTTP handlers are in the pipeline.
+    private var isHTTP = false
+    /// Requests without a complete response.
+    private var pending = 0
 
     init(
         endpoint: any WebSocketEndpoint, limits: WebSocketLimits, encoder: HTTPResponseEncoder,
         decoder: ByteToMessageHandler<HTTPRequestDecoder>, outcome: EventLoopPromise<WebSocketChannel.Outcome>,
-        addHTTP: @escaping (any Channel) throws -> WebSocketChannel.Outcome
+        upgrade: EventLoopPromise<WebSocketChannel.Upgrade>, addHTTP: @escaping (any Channel) throws -> WebSocketChannel.Outcome
     ) {
         self.endpoint = endpoint
         self.limits = limits
         self.encoder = encoder
         self.decoder = decoder
         self.outcome = outcome
+        self.upgrade = upgrade
         self.addHTTP = addHTTP
     }
 
@@ -61,7 +73,8 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         if case .deciding(_, let task) = state { task.cancel() }
         if case .done = state { return }
         state = .done
-        outcome.fail(ChannelError.eof)
+        if !isHTTP { outcome.fail(ChannelError.eof) }
+        upgrade.fail(ChannelError.eof)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -76,22 +89,45 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
             }
         case .deciding(let parts, let task):
             state = .deciding(parts + [unwrapInboundIn(data)], task)
+        case .queued(let parts, let handshake, let request):
+            state = .queued(parts + [unwrapInboundIn(data)], handshake, request)
+        case .http:
+            let part = unwrapInboundIn(data)
+            guard case .head(let head) = part else { return context.fireChannelRead(data) }
+            guard let handshake = Handshake(head), let request = asked(head) else {
+                pending += 1
+                return context.fireChannelRead(data)
+            }
+            if pending == 0 {
+                state = .deciding([part], decide(handshake, request, context: context))
+            } else {
+                state = .queued([part], handshake, request)
+            }
         case .switching, .done:
             context.fireChannelRead(data)
         }
     }
 
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        context.write(data, promise: promise)
+        guard isHTTP, case .end = unwrapOutboundIn(data) else { return }
+        pending -= 1
+        guard pending == 0, case .queued(let parts, let handshake, let request) = state else { return }
+        context.flush()
+        state = .deciding(parts, decide(handshake, request, context: context))
+    }
+
     func read(context: ChannelHandlerContext) {
         switch state {
-        case .waiting, .done: context.read()
-        case .deciding, .switching: owesRead = true
+        case .waiting, .http, .done: context.read()
+        case .deciding, .queued, .switching: owesRead = true
         }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch (event, state) {
         case (is ChannelShouldQuiesceEvent, .waiting): context.close(promise: nil)
-        case (is ChannelShouldQuiesceEvent, .deciding): isGoing = true
+        case (is ChannelShouldQuiesceEvent, .deciding), (is ChannelShouldQuiesceEvent, .switching): isGoing = true
         case (ChannelEvent.inputClosed, .waiting), (ChannelEvent.inputClosed, .deciding): context.close(promise: nil)
         default: context.fireUserInboundEventTriggered(event)
         }
@@ -102,8 +138,8 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         case .waiting where error is HTTPParserError:
             // As on any other HTTP connection: Hummingbird answers 400.
             becomeHTTP([], failing: error, context: context)
-        case .waiting, .deciding: context.close(promise: nil)
-        case .switching, .done: context.fireErrorCaught(error)
+        case .waiting, .deciding, .queued: context.close(promise: nil)
+        case .http, .switching, .done: context.fireErrorCaught(error)
         }
     }
 
@@ -144,17 +180,28 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
     private func becomeHTTP(
         _ parts: [HTTPServerRequestPart], failing error: (any Error)? = nil, context: ChannelHandlerContext
     ) {
-        state = .done
+        state = .http
         timer?.cancel()
-        do {
-            outcome.succeed(try addHTTP(context.channel))
-        } catch {
-            outcome.fail(error)
-            return context.close(promise: nil)
+        if !isHTTP {
+            isHTTP = true
+            do {
+                outcome.succeed(try addHTTP(context.channel))
+            } catch {
+                outcome.fail(error)
+                return context.close(promise: nil)
+            }
         }
-        for part in parts { context.fireChannelRead(wrapInboundOut(part)) }
+        for part in parts {
+            if case .head = part { pending += 1 }
+            context.fireChannelRead(wrapInboundOut(part))
+        }
         if let error { context.fireErrorCaught(error) }
-        leave(context)
+        if owesRead { context.fireChannelReadComplete() }
+        if isGoing { context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        isGoing = false
+        guard owesRead else { return }
+        owesRead = false
+        context.read()
     }
 
     private func becomeWebSocket(
@@ -167,7 +214,8 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         let handler = WebSocketHandler(session: session, limits: limits)
         do {
             context.channel.tune(for: limits)
-            try pipeline.addHandler(handler)
+            try pipeline.addHandler(handler, position: .after(self))
+            if isHTTP { try retireHTTP(in: pipeline, after: handler) }
         } catch {
             return context.close(promise: nil)
         }
@@ -175,9 +223,22 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         pipeline.removeHandler(decoder).assumeIsolated().whenComplete { _ in
             guard case .switching = self.state, let connection = handler.connection else { return }
             self.state = .done
-            self.outcome.succeed(.webSocket(connection, session))
+            if self.isHTTP {
+                self.upgrade.succeed(.init(connection: connection, session: session))
+            } else {
+                self.outcome.succeed(.webSocket(connection, session))
+                self.upgrade.fail(ChannelError.eof)
+            }
             self.leave(context)
         }
+    }
+
+    /// The handlers that Hummingbird reads requests through can't be removed: they are cut off instead.
+    private func retireHTTP(
+        in pipeline: ChannelPipeline.SynchronousOperations, after handler: WebSocketHandler
+    ) throws {
+        try pipeline.addHandler(RetiredHTTP(), position: .after(handler))
+        pipeline.removeHandler(try pipeline.handler(type: ConnectionGuard.self), promise: nil)
     }
 
     private func leave(_ context: ChannelHandlerContext) {
@@ -187,5 +248,31 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         let owesRead = owesRead
         pipeline.syncOperations.removeHandler(context: context, promise: nil)
         if owesRead { pipeline.read() }
+    }
+}
+
+/// Stands between a WebSocket and the HTTP handlers that it no longer needs: nothing passes in either direction, but that
+/// the connection has ended.
+final class RetiredHTTP: ChannelDuplexHandler {
+    typealias InboundIn = NIOAny
+    typealias OutboundIn = NIOAny
+
+    /// Closes the connection at once, whatever it has become.
+    struct Cut {}
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {}
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        promise?.fail(ChannelError.ioOnClosedChannel)
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        promise?.succeed()
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        if event is Cut { context.close(promise: promise) } else { promise?.succeed() }
     }
 }

@@ -7,7 +7,7 @@ internal import NIOHTTPTypes
 internal import NIOHTTPTypesHTTP1
 internal import NIOWebSocket
 
-/// A connection that begins as HTTP/1.1 and may become a WebSocket with its first request.
+/// A connection that starts as HTTP/1.1 and may become a WebSocket.
 struct WebSocketChannel: HTTPChannelHandler {
     /// What became of a connection.
     enum Outcome: Sendable {
@@ -15,10 +15,18 @@ struct WebSocketChannel: HTTPChannelHandler {
         case webSocket(WebSocketConnection, any WebSocketSession)
     }
 
+    /// An HTTP connection that has become a WebSocket.
+    struct Upgrade: Sendable {
+        let connection: WebSocketConnection
+        let session: any WebSocketSession
+    }
+
     struct Value: ServerChildChannelValue {
         let channel: any Channel
-        /// Fails where the connection ends before its first request.
+        /// Fails if the connection ends before its first request.
         let outcome: EventLoopFuture<Outcome>
+        /// Fails if the connection does not become a WebSocket with a later request.
+        let upgrade: EventLoopFuture<Upgrade>
     }
 
     let responder: HTTPChannelHandler.Responder
@@ -27,13 +35,14 @@ struct WebSocketChannel: HTTPChannelHandler {
     let limits: WebSocketLimits
     let connections: ConnectionLimits
     let count: ConnectionCount
-    let closesAfterEachRequest: Bool
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             guard count.admit(channel) else {
                 count.turnAway(channel)
-                return Value(channel: channel, outcome: channel.eventLoop.makeFailedFuture(ChannelError.eof))
+                return Value(
+                    channel: channel, outcome: channel.eventLoop.makeFailedFuture(ChannelError.eof),
+                    upgrade: channel.eventLoop.makeFailedFuture(ChannelError.eof))
             }
             var decoderLimits = NIOHTTPDecoderLimitConfiguration()
             decoderLimits.maxHeaderFieldSize = configuration.httpDecoder.maxHeaderFieldSize
@@ -44,10 +53,11 @@ struct WebSocketChannel: HTTPChannelHandler {
                 HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: decoderLimits))
             let negotiator = Negotiator(
                 endpoint: endpoint, limits: limits, encoder: encoder, decoder: decoder,
-                outcome: channel.eventLoop.makePromise()
+                outcome: channel.eventLoop.makePromise(), upgrade: channel.eventLoop.makePromise()
             ) { try addHTTP(to: $0, logger: logger) }
             try channel.pipeline.syncOperations.addHandlers(encoder, decoder, negotiator)
-            return Value(channel: channel, outcome: negotiator.outcome.futureResult)
+            return Value(
+                channel: channel, outcome: negotiator.outcome.futureResult, upgrade: negotiator.upgrade.futureResult)
         }
     }
 
@@ -55,7 +65,7 @@ struct WebSocketChannel: HTTPChannelHandler {
     private func addHTTP(to channel: any Channel, logger: Logger) throws -> Outcome {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(ConnectionGuard(limits: connections))
-        try pipeline.addHandlers(LastRequest(isEvery: closesAfterEachRequest), HTTP1ToHTTPServerCodec(secure: false))
+        try pipeline.addHandlers(LastRequest(), HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandlers(configuration.additionalChannelHandlers())
         let idleTimeout = configuration.idleTimeout.map { Duration($0) }
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
@@ -67,12 +77,16 @@ struct WebSocketChannel: HTTPChannelHandler {
     func handle(value: Value, logger: Logger) async {
         await withTaskCancellationHandler {
             switch try? await value.outcome.get() {
-            case .http(let parts): await handleHTTP(asyncChannel: parts, logger: logger)
+            case .http(let parts):
+                async let requests: Void = handleHTTP(asyncChannel: parts, logger: logger)
+                if let upgrade = try? await value.upgrade.get() { await run(upgrade.session, on: upgrade.connection) }
+                await requests
             case .webSocket(let connection, let session): await run(session, on: connection)
             case nil: break
             }
         } onCancel: {
-            // Only a server that is past its time for a graceful shutdown cancels.
+            // Only a server whose time for a graceful shutdown is over cancels.
+            value.channel.triggerUserOutboundEvent(RetiredHTTP.Cut(), promise: nil)
             value.channel.close(promise: nil)
         }
     }

@@ -1,14 +1,14 @@
 public import Domain
 
 /// `POST /api/tokens`.
-public struct CreateToken: Codable, Sendable {
+public struct CreateTokenRequest: Codable, RequestMessage {
     public var name: String
 
     public init(name: String) { self.name = name }
 }
 
 /// The answer: the only time the token is shown.
-public struct CreatedToken: Codable, Sendable {
+public struct CreateTokenResponse: Codable, ResponseMessage {
     public var id: String
     public var name: String
     public var token: String
@@ -21,7 +21,7 @@ public struct CreatedToken: Codable, Sendable {
 }
 
 /// An API token in `GET /api/tokens`.
-public struct TokenRecord: Codable, Hashable, Sendable {
+public struct TokenResponse: Codable, Hashable, ResponseMessage {
     public var id: String
     public var name: String
     public var createdAt: Timestamp
@@ -34,7 +34,7 @@ public struct TokenRecord: Codable, Hashable, Sendable {
 }
 
 /// A session or a sign-in link in `GET /api/sessions`.
-public struct SessionRecord: Codable, Hashable, Sendable {
+public struct SessionResponse: Codable, Hashable, ResponseMessage {
     public var id: String
     /// `session` or `link`.
     public var kind: String
@@ -50,7 +50,7 @@ public struct SessionRecord: Codable, Hashable, Sendable {
 }
 
 /// `POST /api/tokens/replace-admin`.
-public struct ReplaceAdminToken: Codable, Sendable {
+public struct ReplaceAdminTokenRequest: Codable, RequestMessage {
     /// Leave the other API tokens alone; false where absent.
     public var keepTokens: Bool?
 
@@ -58,7 +58,7 @@ public struct ReplaceAdminToken: Codable, Sendable {
 }
 
 /// The answer: the only time the new token is shown. It is in `admin.token` of the data folder, too.
-public struct ReplacedAdminToken: Codable, Sendable {
+public struct ReplaceAdminTokenResponse: Codable, ResponseMessage {
     public var id: String
     public var token: String
     public var endedSessions: Int
@@ -72,4 +72,44 @@ public struct ReplacedAdminToken: Codable, Sendable {
         self.endedLinks = endedLinks
         self.revokedTokens = revokedTokens
     }
+}
+
+/// `POST /api/sign-in-links`.
+public struct SignInLinkRequest: Codable, RequestMessage {
+    /// Who will be signed in; the caller if absent.
+    public var user: String?
+
+    public init(user: String? = nil) { self.user = user }
+}
+
+/// A link that signs in once. The secret is in the fragment, which browsers send to no server.
+public struct SignInLinkResponse: Codable, ResponseMessage {
+    public var url: String
+
+    public init(url: String) { self.url = url }
+}
+
+/// `POST /sign-in`: the secret of a link, or an API token.
+public struct SignInRequest: Codable, RequestMessage {
+    public var link: String?
+    public var token: String?
+
+    public init(link: String? = nil, token: String? = nil) {
+        self.link = link
+        self.token = token
+    }
+}
+
+/// The response: the session is in its cookie.
+public struct SignInResponse: Codable, ResponseMessage {
+    public var user: String
+
+    public init(user: String) { self.user = user }
+}
+
+/// `POST /sign-out`.
+public struct SignOutResponse: Codable, ResponseMessage {
+    public var signedOut: Bool
+
+    public init(signedOut: Bool) { self.signedOut = signedOut }
 }

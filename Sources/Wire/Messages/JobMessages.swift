@@ -1,7 +1,7 @@
 public import Domain
 
 /// `POST /api/jobs`.
-public struct CreateJobRequest: Codable, Sendable {
+public struct CreateJobRequest: Codable, RequestMessage {
     public var jobType: JobType
     public var vineId: VineID
     public var assignedWorkerId: TendrilID?
@@ -36,7 +36,7 @@ public struct CreateJobRequest: Codable, Sendable {
 }
 
 /// `POST /api/jobs/{id}/apply`.
-public struct ApplyPlanRequest: Codable, Sendable {
+public struct ApplyPlanRequest: Codable, RequestMessage {
     public var assignedWorkerId: TendrilID?
 
     public init(assignedWorkerId: TendrilID? = nil) { self.assignedWorkerId = assignedWorkerId }
@@ -44,7 +44,7 @@ public struct ApplyPlanRequest: Codable, Sendable {
 
 /// `PATCH /api/jobs/{id}`: which Tendril a QUEUED job is for. null means any; the field must be there, for what says
 /// nothing changes nothing.
-public struct AssignJobRequest: Codable, Sendable {
+public struct AssignJobRequest: Codable, RequestMessage {
     public var assignedWorkerId: TendrilID?
 
     public init(assignedWorkerId: TendrilID?) { self.assignedWorkerId = assignedWorkerId }
@@ -68,7 +68,7 @@ public struct AssignJobRequest: Codable, Sendable {
 }
 
 /// `GET /api/jobs/{id}/status`: nothing more than these two.
-public struct JobStatusResponse: Codable, Sendable {
+public struct JobStatusResponse: Codable, ResponseMessage {
     public var status: JobStatus
     public var errorMessage: String?
 
@@ -109,7 +109,7 @@ public struct OutcomeResponse: Codable, Hashable, Sendable {
 }
 
 /// What a queued job waits for.
-public struct WaitResponse: Codable, Sendable {
+public struct WaitResponse: Codable, ResponseMessage {
     /// `job`, `lock`, `tendril`, `no_tendril`, `slot` or `nothing`.
     public var kind: String
     /// One sentence for people.
@@ -134,7 +134,7 @@ public struct WaitResponse: Codable, Sendable {
 }
 
 /// Whether a job whose engine may be running can be given up now (`POST /api/jobs/{id}/give-up`).
-public struct GiveUpRecord: Codable, Hashable, Sendable {
+public struct GiveUpResponse: Codable, Hashable, ResponseMessage {
     public var allowed: Bool
     /// One sentence for people.
     public var reason: String
@@ -149,7 +149,7 @@ public struct GiveUpRecord: Codable, Hashable, Sendable {
 }
 
 /// A job as the API shows it.
-public struct JobResponse: Codable, Sendable {
+public struct JobResponse: Codable, ResponseMessage {
     public var id: JobID
     public var jobType: JobType
     public var status: JobStatus
@@ -162,7 +162,7 @@ public struct JobResponse: Codable, Sendable {
     public var phases: [JobPhase]
     public var waitingFor: WaitResponse?
     /// nil where nothing of the job runs that could be given up.
-    public var giveUp: GiveUpRecord?
+    public var giveUp: GiveUpResponse?
     public var vineId: VineID
     public var assignedWorkerId: TendrilID?
     public var workerId: TendrilID?
@@ -238,5 +238,58 @@ public struct JobResponse: Codable, Sendable {
         startedAt = job.startedAt
         completedAt = job.completedAt
         self.serverNow = serverNow
+    }
+}
+
+/// A job in a list: without its snapshot and metadata, with its vine's name.
+public struct JobListItem: Codable, Sendable {
+    public var job: JobResponse
+    public var vineTitle: String
+
+    private enum CodingKeys: String, CodingKey { case vineTitle }
+
+    public init(job: JobResponse, vineTitle: String) {
+        self.job = job
+        self.vineTitle = vineTitle
+    }
+
+    public init(from decoder: any Decoder) throws {
+        job = try JobResponse(from: decoder)
+        vineTitle = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .vineTitle)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        try job.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(vineTitle, forKey: .vineTitle)
+    }
+}
+
+/// `GET /api/jobs/{id}/apply-check`: what Apply and Re-run would do now. Pages show it before the click.
+public struct ApplyCheckResponse: Codable, ResponseMessage {
+    /// The plan can be applied.
+    public var valid: Bool
+    /// Why it can't.
+    public var reason: String?
+    /// The vine or its state changed after the plan.
+    public var outdated: Bool?
+    /// How to get a plan that can be applied; nil if this one can, or none could.
+    public var remedy: PlanValidity.Remedy?
+    /// The DEPLOY that applied this plan.
+    public var deployId: JobID?
+    /// The serial of the state that the plan was made from; nil for none.
+    public var stateSerial: Int64?
+    public var changes: PlannedChanges?
+    /// What Re-run would create, and a sentence about it; nil until the job has ended.
+    public var rerun: JobType?
+    public var rerunNote: String?
+    /// The vine was deleted: there is nothing to apply or to run again.
+    public var vineDeleted: Bool?
+    /// The vine's configuration differs from the job's, so a re-run and a new plan would differ.
+    public var vineChanged: Bool?
+
+    public init(valid: Bool, changes: PlannedChanges?) {
+        self.valid = valid
+        self.changes = changes
     }
 }

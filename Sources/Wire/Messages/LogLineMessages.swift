@@ -1,7 +1,7 @@
 public import Domain
 
 /// `GET /api/jobs/{id}/logs/lines`: some of the log's lines as a person sees them.
-public struct LineWindowResponse: Codable, Sendable {
+public struct LineWindowResponse: Codable, ResponseMessage {
     public struct Line: Codable, Sendable {
         /// The line's number, from 1.
         public var n: Int64
@@ -85,7 +85,7 @@ public struct LineWindowResponse: Codable, Sendable {
 }
 
 /// `GET /api/jobs/{id}/logs/outline`: where the whole log's diagnostics are.
-public struct LogOutlineResponse: Codable, Sendable {
+public struct LogOutlineResponse: Codable, ResponseMessage {
     public var total: Int64
     public var seq: Int64
     /// Numbers of the lines that name an error, in order.
@@ -103,7 +103,14 @@ public struct LogOutlineResponse: Codable, Sendable {
     }
 }
 
-/// A line of `GET /api/jobs/{id}/logs/search`: a hit. Column and length in UTF-16 units of the visible text.
+/// A line of `GET /api/jobs/{id}/logs/search`: a hit, how far the search is, or its end.
+public enum SearchMessage: Sendable {
+    case hit(SearchHitMessage)
+    case progress(SearchProgressMessage)
+    case end(SearchEndMessage)
+}
+
+/// A hit. Column and length are UTF-16 units of the visible text.
 public struct SearchHitMessage: Codable, Hashable, Sendable {
     public var n: Int64
     public var col: Int
@@ -114,6 +121,20 @@ public struct SearchHitMessage: Codable, Hashable, Sendable {
         self.col = col
         self.len = len
     }
+
+    /// The hit as JSON, with a line feed. A search may have 100,000 hits, so no encoder is involved.
+    public var line: String { #"{"n":\#(n),"col":\#(col),"len":\#(len)}"# + "\n" }
+}
+
+/// How far a search is, if the request asked for `progress`.
+public struct SearchProgressMessage: Codable, Hashable, Sendable {
+    /// The last line that was searched.
+    public var scanned: Int64
+
+    public init(scanned: Int64) { self.scanned = scanned }
+
+    /// The message as JSON, with a line feed.
+    public var line: String { #"{"scanned":\#(scanned)}"# + "\n" }
 }
 
 /// The last line of `GET /api/jobs/{id}/logs/search`.

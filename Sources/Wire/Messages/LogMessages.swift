@@ -17,7 +17,7 @@ extension LineTimes {
 }
 
 /// `POST /api/jobs/{id}/logs`: one append of the lease holder.
-public struct AppendLogsRequest: Codable, Sendable {
+public struct AppendLogsRequest: Codable, RequestMessage {
     public struct Chunk: Codable, Sendable {
         public var streamType: LogStream
         public var logChunk: String
@@ -57,7 +57,7 @@ public struct AppendLogsRequest: Codable, Sendable {
 }
 
 /// The answer to an append, and to `GET /api/jobs/{id}/logs/cursor?epoch=E`.
-public struct LogCursorResponse: Codable, Sendable {
+public struct LogCursorResponse: Codable, ResponseMessage {
     /// The number that the next append of this epoch must carry.
     public var nextN: Int64
     /// The job's last `seq`.
@@ -102,7 +102,7 @@ public struct LogRowMessage: Codable, Sendable {
 }
 
 /// `GET /api/jobs/{id}/logs?after=SEQ`. `next` is the `after` of the next page.
-public struct LogPageResponse: Codable, Sendable {
+public struct LogPageResponse: Codable, ResponseMessage {
     public var chunks: [LogRowMessage]
     public var next: Int64
     public var logState: String

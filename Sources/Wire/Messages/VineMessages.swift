@@ -1,7 +1,7 @@
 public import Domain
 
 /// `POST /api/vines`.
-public struct CreateVineRequest: Codable, Sendable {
+public struct CreateVineRequest: Codable, RequestMessage {
     public var projectName: String
     public var environmentStage: String
     public var region: String?
@@ -87,7 +87,7 @@ extension PatchField: Codable {
 
 /// `PATCH /api/vines/{id}`: absent fields stay as they are; null clears `region` and `engine`. In the two sensitive
 /// maps a name given null is removed, a name not given stays.
-public struct PatchVineRequest: Codable, Sendable {
+public struct PatchVineRequest: Codable, RequestMessage {
     public var projectName: String?
     public var environmentStage: String?
     public var region: PatchField<String> = .unchanged
@@ -103,7 +103,7 @@ public struct PatchVineRequest: Codable, Sendable {
 }
 
 /// A vine as the API shows it. Of sensitive entries it shows the names.
-public struct VineResponse: Codable, Sendable {
+public struct VineResponse: Codable, ResponseMessage {
     public var id: VineID
     public var projectName: String
     public var environmentStage: String
@@ -122,7 +122,7 @@ public struct VineResponse: Codable, Sendable {
     /// Present while somebody holds the vine's state lock.
     public var lock: LockResponse?
     /// The newest job; absent where there is none.
-    public var lastJob: LastJobRecord?
+    public var lastJob: LastJobResponse?
     /// Instances of managed resources in the newest state; absent where that is not known.
     public var resourceCount: Int?
     /// The backend of the vine's own that keeps its state; absent where Vintner does.
@@ -154,7 +154,7 @@ public struct VineResponse: Codable, Sendable {
 }
 
 /// A vine's newest job, in short.
-public struct LastJobRecord: Codable, Sendable {
+public struct LastJobResponse: Codable, ResponseMessage {
     public var id: JobID
     public var jobType: JobType
     public var status: JobStatus
@@ -171,7 +171,7 @@ public struct LastJobRecord: Codable, Sendable {
 }
 
 /// Who holds a vine's state.
-public struct LockResponse: Codable, Sendable {
+public struct LockResponse: Codable, ResponseMessage {
     /// Which lock it is: asked for where it is broken.
     public var id: String
     public var holder: String
@@ -191,7 +191,7 @@ public struct LockResponse: Codable, Sendable {
 }
 
 /// `POST /api/vines/{id}/break-lock`: takes the lock from its holder, whose later versions are kept aside.
-public struct BreakLockRequest: Codable, Sendable {
+public struct BreakLockRequest: Codable, RequestMessage {
     /// ``LockResponse/id``: no other lock is broken.
     public var lockId: String
     /// The vine's project name, to show that it is meant.
@@ -204,7 +204,7 @@ public struct BreakLockRequest: Codable, Sendable {
 }
 
 /// A stored version of a vine's state, without its bytes.
-public struct StateVersionResponse: Codable, Sendable {
+public struct StateVersionResponse: Codable, ResponseMessage {
     public var number: Int
     public var serial: Int64
     public var lineage: String
@@ -221,4 +221,11 @@ public struct StateVersionResponse: Codable, Sendable {
         createdAt = version.createdAt
         aside = version.aside
     }
+}
+
+/// `POST /api/vines/{id}/state`: the stored version.
+public struct StateWriteResponse: Codable, ResponseMessage {
+    public var version: Int
+
+    public init(version: Int) { self.version = version }
 }

@@ -1,14 +1,14 @@
 public import Domain
 
 /// `POST /api/workers`.
-public struct RegisterWorkerRequest: Codable, Sendable {
+public struct RegisterWorkerRequest: Codable, RequestMessage {
     public var name: String
 
     public init(name: String) { self.name = name }
 }
 
 /// The answer: the only time the token is shown.
-public struct RegisterWorkerResponse: Codable, Sendable {
+public struct RegisterWorkerResponse: Codable, ResponseMessage {
     public var workerId: TendrilID
     public var workerToken: String
     /// Where the other Tendrils run their jobs. Only under the same path (`--run-root`) can one Tendril apply what
@@ -23,7 +23,7 @@ public struct RegisterWorkerResponse: Codable, Sendable {
 }
 
 /// A Tendril as the API shows it.
-public struct WorkerResponse: Codable, Sendable {
+public struct WorkerResponse: Codable, ResponseMessage {
     public var id: TendrilID
     public var name: String
     public var status: Tendril.Status
@@ -71,7 +71,7 @@ public struct LeaseMessage: Codable, Hashable, Sendable {
 }
 
 /// `POST /api/workers/heartbeat`, every 10 s and at the start.
-public struct HeartbeatRequest: Codable, Sendable {
+public struct HeartbeatRequest: Codable, RequestMessage {
     public var version: String
     public var slots: Int
     public var draining: Bool
@@ -93,7 +93,7 @@ public struct HeartbeatRequest: Codable, Sendable {
 }
 
 /// The answer: what Trellis believes, so that both can reconcile.
-public struct HeartbeatResponse: Codable, Sendable {
+public struct HeartbeatResponse: Codable, ResponseMessage {
     public var serverNow: Timestamp
     /// There may be a job to claim.
     public var work: Bool
@@ -145,7 +145,7 @@ public struct StopMessage: Codable, Sendable {
 
 /// The answer to `POST /api/jobs/claim` (200; 204 with no body where there is nothing to claim), and to
 /// `GET /api/jobs/{id}/work?epoch=E` for a Tendril that comes back: all that the lease holder needs.
-public struct ClaimResponse: Codable, Sendable {
+public struct ClaimResponse: Codable, ResponseMessage {
     public var jobId: JobID
     public var epoch: Int
     public var jobType: JobType
@@ -199,7 +199,7 @@ public struct PlanReference: Codable, Sendable {
 }
 
 /// `PUT /api/jobs/{id}/status`: what the lease holder reports. Fields that are absent stay as they are.
-public struct ReportStatusRequest: Codable, Sendable {
+public struct ReportStatusRequest: Codable, RequestMessage {
     public var epoch: Int
     /// PROCESSING (the start, acknowledged before anything runs), SUCCESS or FAILED; absent for a report of facts
     /// only, as after a cancel.
@@ -232,7 +232,7 @@ public struct ReportStatusRequest: Codable, Sendable {
 }
 
 /// The answer to a report: what stands now.
-public struct ReportStatusResponse: Codable, Sendable {
+public struct ReportStatusResponse: Codable, ResponseMessage {
     public var status: JobStatus
     public var engineState: EngineState
     public var logState: String

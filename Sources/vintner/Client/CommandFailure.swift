@@ -12,13 +12,3 @@ struct CommandFailure: Error, Hashable, CustomStringConvertible {
 func printNotice(_ text: String) {
     FileHandle.standardError.write(Data((text + "\n").utf8))
 }
-
-/// A query string of the values that are there.
-func queryString(_ values: KeyValuePairs<String, String?>) -> String {
-    var allowed = CharacterSet.alphanumerics
-    allowed.insert(charactersIn: "-._~")
-    let pairs = values.compactMap { name, value in
-        value.map { "\(name)=\($0.addingPercentEncoding(withAllowedCharacters: allowed) ?? "")" }
-    }
-    return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
-}

@@ -2,14 +2,33 @@ internal import Domain
 internal import Foundation
 internal import Wire
 
-/// Prints a job's log from its first line until it has ended, whatever happens to the connection meanwhile.
+/// Where the events of a job's log come from.
+protocol LogEventSource: Sendable {
+    /// The address, for notices.
+    var url: String { get }
+
+    /// Receives the events after chunk `after` until they end or the connection is cut.
+    func logEvents(
+        of job: JobID, after: Int64, _ receive: (EventStreamParser.Event) async throws -> Void
+    ) async throws
+}
+
+extension VintnerClient: LogEventSource {
+    func logEvents(
+        of job: JobID, after: Int64, _ receive: (EventStreamParser.Event) async throws -> Void
+    ) async throws {
+        try await events(LogEndpoints.stream, job, query: [LogEndpoints.after(after)], receive)
+    }
+}
+
+/// Prints a job's log from its first line until it has ended. It reconnects if the connection is cut.
 struct JobFollower {
-    var client: VintnerClient
-    var id: String
-    /// Keeps colours; otherwise the visible text is printed.
+    var source: any LogEventSource
+    var id: JobID
+    /// Keeps colors; otherwise the visible text is printed.
     var keepsANSI: Bool
 
-    /// How long it tries to reach a server that does not answer. The job itself does not depend on it.
+    /// How long it tries to reconnect. The job continues regardless.
     static let patience = Duration.seconds(180)
 
     /// - Returns: the job's status in the end.
@@ -21,10 +40,10 @@ struct JobFollower {
         var end: JobStatusResponse?
         while end == nil {
             do {
-                try await client.events("/api/jobs/\(id)/logs/stream?after=\(last)") { event in
+                try await source.logEvents(of: id, after: last) { event in
                     failures = 0
                     backoff.reset()
-                    if lost != nil { printNotice("Connected to \(client.url) again.") }
+                    if lost != nil { printNotice("Connected to \(source.url) again.") }
                     lost = nil
                     switch event.name {
                     case "chunk":
@@ -39,19 +58,22 @@ struct JobFollower {
                 }
             } catch let error as ClientError {
                 if case .refused(let status, _) = error, status < 500 { throw error }
+            } catch let error as WireError {
+                // Another attempt would receive the same.
+                throw CommandFailure("\(source.url) sent a malformed response: \(error)")
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                // The connection was cut: go on after the last chunk.
+                // The connection was cut: continue after the last chunk.
             }
             if end == nil {
                 failures += 1
                 let since = lost ?? .now
                 if lost == nil, failures > 1 {
-                    printNotice("Lost the connection to \(client.url). The job goes on; trying to connect again.")
+                    printNotice("Lost the connection to \(source.url). The job goes on; trying to connect again.")
                     lost = since
                 }
-                guard since.duration(to: .now) < Self.patience else { throw ClientError.unreachable(client.url) }
+                guard since.duration(to: .now) < Self.patience else { throw ClientError.unreachable(source.url) }
                 try await Task.sleep(for: backoff.next())
             }
         }

@@ -32,7 +32,10 @@ struct VineFolder {
 
     private static func settings(in folder: String) throws -> Settings {
         let path = "\(folder)/\(settingsName)"
-        guard FileManager.default.fileExists(atPath: path) else { return Settings() }
+        // Not `fileExists`, which calls a link that leads nowhere absent.
+        do { _ = try FileManager.default.attributesOfItem(atPath: path) } catch CocoaError.fileReadNoSuchFile {
+            return Settings()
+        } catch { throw CommandFailure("\(path) can't be read.") }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CommandFailure("\(path) can't be read.")
         }
@@ -55,13 +58,13 @@ struct VineFolder {
         for notice in files.leftOut { printNotice(notice) }
         guard let known = try await known(client, id) else { return try await create(client) }
         let patch = try patch(known, isNamed: id != nil)
-        return try await client.patch("/api/vines/\(known.id)", patch)
+        return try await client.call(VineEndpoints.update, known.id, sending: patch)
     }
 
     // MARK: - Which vine
 
     private func known(_ client: VintnerClient, _ id: VineID?) async throws -> VineResponse? {
-        if let id { return try await client.get("/api/vines/\(id)") }
+        if let id { return try await client.call(VineEndpoints.show, id) }
         let named = try await vines(client)
         guard let known = named.first else { return nil }
         guard named.count == 1 else {
@@ -90,8 +93,8 @@ struct VineFolder {
         var found: [VineResponse] = []
         var cursor: String?
         repeat {
-            let page: ListPage<VineResponse> = try await client.get(
-                "/api/vines" + queryString(["limit": "200", "cursor": cursor]))
+            let page = try await client.call(
+                VineEndpoints.list, query: [VineEndpoints.List.limit(200), VineEndpoints.List.cursor(cursor)])
             // As the server compares them.
             found += page.items.filter {
                 $0.projectName.lowercased() == projectName.lowercased()
@@ -117,7 +120,7 @@ struct VineFolder {
             environment: settings.environment,
             sensitiveEnvironment: try given(settings.sensitiveEnvironment, "environment variable"),
             engine: settings.engine, source: source, origin: origin.name)
-        return try await client.post("/api/vines", create)
+        return try await client.call(VineEndpoints.create, sending: create)
     }
 
     private func patch(_ known: VineResponse, isNamed: Bool) throws -> PatchVineRequest {

@@ -6,7 +6,7 @@ internal import NIOFoundationCompat
 internal import NIOHTTP1
 internal import Wire
 
-/// The API, as the command line calls it.
+/// Calls the API for the command line.
 struct VintnerClient: Sendable {
     let url: String
     private let token: String
@@ -24,51 +24,74 @@ struct VintnerClient: Sendable {
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
-    /// - Throws: ``ClientError`` where `url` is none.
+    /// - Throws: ``ClientError`` if `url` is not an HTTP URL.
     init(url: String, token: String) throws {
         guard url.hasPrefix("http://") || url.hasPrefix("https://") else { throw ClientError.badURL(url) }
         self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.token = token
     }
 
-    func get<Reply: Decodable>(_ path: String, as type: Reply.Type = Reply.self) async throws -> Reply {
-        try await send(.GET, path, body: nil, as: type)
-    }
-
-    func post<Reply: Decodable>(
-        _ path: String, _ body: some Encodable, as type: Reply.Type = Reply.self
+    /// Makes a call with a message.
+    func call<Path, Body: RequestMessage, Reply: ResponseMessage>(
+        _ endpoint: Endpoint<Path, Body, Reply>, _ path: Path, query: [QueryItem?] = [], sending body: Body
     ) async throws -> Reply {
-        try await send(.POST, path, body: WireJSON.encode(body), as: type)
+        var request = request(endpoint, path, query)
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(data: try body.encodedBody()))
+        return try await reply(to: request)
     }
 
-    func patch<Reply: Decodable>(
-        _ path: String, _ body: some Encodable, as type: Reply.Type = Reply.self
+    func call<Body: RequestMessage, Reply: ResponseMessage>(
+        _ endpoint: Endpoint<NoParameters, Body, Reply>, query: [QueryItem?] = [], sending body: Body
     ) async throws -> Reply {
-        try await send(.PATCH, path, body: WireJSON.encode(body), as: type)
+        try await call(endpoint, NoParameters(), query: query, sending: body)
     }
 
-    /// Deletes what `path` names.
-    func delete(_ path: String) async throws {
-        _ = try await perform(request(.DELETE, path), timeout: .seconds(60))
+    /// Makes a call without a message.
+    @discardableResult func call<Path, Reply: ResponseMessage>(
+        _ endpoint: Endpoint<Path, NoFields, Reply>, _ path: Path, query: [QueryItem?] = []
+    ) async throws -> Reply {
+        try await reply(to: request(endpoint, path, query))
     }
 
-    /// The text of `path`, piece by piece.
-    func text(_ path: String, _ take: (String) -> Void) async throws {
-        var request = request(.GET, path)
+    func call<Reply: ResponseMessage>(
+        _ endpoint: Endpoint<NoParameters, NoFields, Reply>, query: [QueryItem?] = []
+    ) async throws -> Reply {
+        try await call(endpoint, NoParameters(), query: query)
+    }
+
+    /// The response of a call as it is, with fields that this program does not know.
+    func document<Path, Reply: ResponseMessage>(
+        _ endpoint: Endpoint<Path, NoFields, Reply>, _ path: Path
+    ) async throws -> JSONValue {
+        let response = try await perform(request(endpoint, path, []), timeout: .seconds(60))
+        let data = Data(buffer: try await response.body.collect(upTo: 64 << 20))
+        return try WireJSON.decode(JSONValue.self, from: data, maxDepth: JSONDepth.trusted)
+    }
+
+    /// Receives the text of a response, piece by piece.
+    func text<Path, Content: WrittenBody>(
+        _ endpoint: Endpoint<Path, NoFields, Content>, _ path: Path, query: [QueryItem?] = [],
+        _ receive: (String) -> Void
+    ) async throws {
+        var request = request(endpoint, path, query)
         request.headers.add(name: "Accept", value: "text/plain")
         let response = try await perform(request, timeout: .hours(1))
-        for try await buffer in response.body { take(String(buffer: buffer)) }
+        for try await buffer in response.body { receive(String(buffer: buffer)) }
     }
 
-    /// The events of `path` (Server-Sent Events), until the server ends them or the connection is cut.
-    func events(_ path: String, _ take: (EventStreamParser.Event) async throws -> Void) async throws {
-        var request = request(.GET, path)
+    /// Receives Server-Sent Events until the server ends them or the connection is cut.
+    func events<Path, Event>(
+        _ endpoint: Endpoint<Path, NoFields, StreamBody<Event>>, _ path: Path, query: [QueryItem?] = [],
+        _ receive: (EventStreamParser.Event) async throws -> Void
+    ) async throws {
+        var request = request(endpoint, path, query)
         request.headers.add(name: "Accept", value: "text/event-stream")
         let response = try await perform(request, timeout: .hours(24 * 30))
-        // A chunk of 64 KiB may be six times that when it is escaped.
+        // Escaping can make a chunk of 64 KiB six times as long.
         var parser = EventStreamParser(lineLimit: 1 << 20)
         for try await buffer in response.body {
-            for event in parser.take(buffer.readableBytesView) { try await take(event) }
+            for event in parser.take(buffer.readableBytesView) { try await receive(event) }
         }
     }
 
@@ -76,30 +99,28 @@ struct VintnerClient: Sendable {
     func checkAnswers() async throws {
         do {
             let response = try await Self.http.execute(request(.GET, "/healthz"), timeout: Self.patience)
-            // Whatever the answer is, even one of a proxy: somebody is there.
+            // Any response will do, also one of a proxy.
             _ = try? await response.body.collect(upTo: 1 << 16)
         } catch {
             throw ClientError.unreachable(url)
         }
     }
 
-    /// True where the server answers that it is ready.
+    /// True if the server responds that it is ready.
     func isReady() async -> Bool {
         let response = try? await Self.http.execute(request(.GET, "/readyz"), timeout: .seconds(2))
         return response?.status == .ok
     }
 
-    private func send<Reply: Decodable>(
-        _ method: HTTPMethod, _ path: String, body: Data?, as type: Reply.Type
-    ) async throws -> Reply {
-        var request = request(method, path)
-        if let body {
-            request.headers.add(name: "Content-Type", value: "application/json")
-            request.body = .bytes(ByteBuffer(data: body))
-        }
+    private func reply<Reply: ResponseMessage>(to request: HTTPClientRequest) async throws -> Reply {
         let response = try await perform(request, timeout: .seconds(60))
-        let data = Data(buffer: try await response.body.collect(upTo: 64 << 20))
-        return try WireJSON.decode(type, from: data, maxDepth: JSONDepth.trusted)
+        return try Reply.decoded(from: Data(buffer: try await response.body.collect(upTo: 64 << 20)))
+    }
+
+    private func request<Path, Body, Reply>(
+        _ endpoint: Endpoint<Path, Body, Reply>, _ path: Path, _ query: [QueryItem?]
+    ) -> HTTPClientRequest {
+        request(HTTPMethod(rawValue: endpoint.description.method.rawValue), endpoint.uri(path, query: query))
     }
 
     private func request(_ method: HTTPMethod, _ path: String) -> HTTPClientRequest {
@@ -118,7 +139,7 @@ struct VintnerClient: Sendable {
         }
         guard (200..<300).contains(response.status.code) else {
             let body = try await response.body.collect(upTo: 1 << 20)
-            let message = try? WireJSON.decode(ErrorBody.self, from: Data(buffer: body)).error
+            let message = try? WireJSON.decode(ErrorResponse.self, from: Data(buffer: body)).error
             throw ClientError.refused(Int(response.status.code), message ?? response.status.reasonPhrase)
         }
         return response

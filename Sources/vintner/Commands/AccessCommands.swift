@@ -14,7 +14,7 @@ struct TokensCommand: AsyncParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<TokenRecord> = try await client.connect().get("/api/tokens")
+            let page = try await client.connect().call(AccessEndpoints.tokens)
             for token in page.items { print(token.id, token.createdAt, token.name) }
         }
     }
@@ -27,8 +27,9 @@ struct TokensCommand: AsyncParsableCommand {
         @Argument(help: "What it is for.") var name: String
 
         func run() async throws {
-            let made: CreatedToken = try await client.connect().post("/api/tokens", CreateToken(name: name))
-            print(made.token)
+            let created = try await client.connect().call(
+                AccessEndpoints.createToken, sending: CreateTokenRequest(name: name))
+            print(created.token)
         }
     }
 
@@ -40,11 +41,11 @@ struct TokensCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let page: ListPage<TokenRecord> = try await client.get("/api/tokens")
+            let page = try await client.call(AccessEndpoints.tokens)
             guard let record = page.items.first(where: { $0.id == token || $0.name == token }) else {
                 throw ValidationError("There is no token \"\(token)\".")
             }
-            try await client.delete("/api/tokens/\(record.id)")
+            try await client.call(AccessEndpoints.revokeToken, AccessID(record.id))
             print("Revoked \(record.name).")
         }
     }
@@ -63,8 +64,8 @@ struct TokensCommand: AsyncParsableCommand {
         @Flag(help: "Print the new token, for a server on another machine.") var show = false
 
         func run() async throws {
-            let reply: ReplacedAdminToken = try await client.connect().post(
-                "/api/tokens/replace-admin", ReplaceAdminToken(keepTokens: keepTokens))
+            let reply = try await client.connect().call(
+                AccessEndpoints.replaceAdminToken, sending: ReplaceAdminTokenRequest(keepTokens: keepTokens))
             if show { print(reply.token) }
             let ended =
                 "Ended \(reply.endedSessions) sessions and \(reply.endedLinks) links, revoked "
@@ -85,7 +86,7 @@ struct SessionsCommand: AsyncParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<SessionRecord> = try await client.connect().get("/api/sessions")
+            let page = try await client.connect().call(AccessEndpoints.sessions)
             for session in page.items {
                 print(session.id, session.kind.padded(to: 7), "until", session.expiresAt, session.user)
             }
@@ -104,7 +105,7 @@ struct SessionsCommand: AsyncParsableCommand {
                 guard !id.isEmpty, id.allSatisfy(\.isHexDigit) else {
                     throw ValidationError("\"\(id)\" is not the id of a session or link.")
                 }
-                try await client.delete("/api/sessions/\(id)")
+                try await client.call(AccessEndpoints.revokeSession, AccessID(id))
                 print("Ended \(id).")
             }
         }
@@ -121,7 +122,7 @@ struct TendrilsCommand: AsyncParsableCommand {
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
-            let page: ListPage<WorkerResponse> = try await client.connect().get("/api/workers")
+            let page = try await client.connect().call(TendrilEndpoints.list)
             for worker in page.items {
                 print(
                     worker.id, worker.status.rawValue.padded(to: 8), worker.name.padded(to: 12),
@@ -139,11 +140,11 @@ struct TendrilsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let page: ListPage<WorkerResponse> = try await client.get("/api/workers")
+            let page = try await client.call(TendrilEndpoints.list)
             guard let record = page.items.first(where: { $0.id.rawValue == tendril || $0.name == tendril }) else {
                 throw ValidationError("There is no Tendril \"\(tendril)\".")
             }
-            try await client.delete("/api/workers/\(record.id)")
+            try await client.call(TendrilEndpoints.revoke, record.id)
             print("Revoked \(record.name).")
         }
     }

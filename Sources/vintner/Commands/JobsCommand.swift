@@ -6,7 +6,7 @@ internal import Wire
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs", abstract: "List, show, follow, cancel, and give up jobs.",
-        subcommands: [List.self, Show.self, Logs.self, Cancel.self, LeaseRevocation.self])
+        subcommands: [List.self, Show.self, Logs.self, Cancel.self, GiveUp.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the newest jobs, one a line.")
@@ -15,22 +15,20 @@ struct JobsCommand: AsyncParsableCommand {
         @Option(help: "List only jobs with this status.") var status: String?
         @Option(help: "Maximum number of jobs.") var limit = 20
 
-        struct Row: Codable, Sendable {
-            var id: JobID
-            var jobType: JobType
-            var status: JobStatus
-            var vineTitle: String
-            var workerName: String?
-            var createdAt: Timestamp
-        }
-
         func run() async throws {
-            let page: ListPage<Row> = try await client.connect().get(
-                "/api/jobs" + queryString(["limit": String(limit), "status": status]))
-            for job in page.items {
+            let status = try status.map { text in
+                guard let status = JobStatus(rawValue: text.uppercased()) else {
+                    throw CommandFailure(JobEndpoints.List.status.description.expectation)
+                }
+                return status
+            }
+            let page = try await client.connect().call(
+                JobEndpoints.list, query: [JobEndpoints.List.limit(limit), JobEndpoints.List.status(status)])
+            for item in page.items {
+                let job = item.job
                 print(
                     job.id, job.createdAt, job.jobType.rawValue.padded(to: 7), job.status.rawValue.padded(to: 10),
-                    (job.workerName ?? "-").padded(to: 12), job.vineTitle)
+                    (job.workerName ?? "-").padded(to: 12), item.vineTitle)
             }
         }
     }
@@ -43,8 +41,7 @@ struct JobsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let record: JSONValue = try await client.get("/api/jobs/\(client.resolve(job))")
-            print(record.prettyText)
+            print(try await client.document(JobEndpoints.show, client.resolve(job)).prettyText)
         }
     }
 
@@ -62,10 +59,12 @@ struct JobsCommand: AsyncParsableCommand {
             let id = try await client.resolve(job)
             let keepsANSI = !plain && isatty(STDOUT_FILENO) == 1
             if follow {
-                let end = try await JobFollower(client: client, id: id.rawValue, keepsANSI: keepsANSI).follow()
+                let end = try await JobFollower(source: client, id: id, keepsANSI: keepsANSI).follow()
                 try end.exit()
             } else {
-                try await client.text("/api/jobs/\(id)/logs?ansi=\(keepsANSI ? 1 : 0)") { print($0, terminator: "") }
+                try await client.text(LogEndpoints.page, id, query: [LogEndpoints.Page.ansi(keepsANSI)]) {
+                    print($0, terminator: "")
+                }
             }
         }
     }
@@ -81,13 +80,13 @@ struct JobsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let record: JobResponse = try await client.post(
-                "/api/jobs/\(client.resolve(job))/\(force ? "force-cancel" : "cancel")", [String: String]())
+            let record = try await client.call(
+                force ? JobEndpoints.forceCancel : JobEndpoints.cancel, client.resolve(job))
             print("\(record.id) \(record.status.rawValue), Terraform \(record.engineState.rawValue)")
         }
     }
 
-    struct LeaseRevocation: AsyncParsableCommand {
+    struct GiveUp: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "give-up",
             abstract: "End a job whose Tendril can't be reached, or whose Terraform can't be ended.",
@@ -101,8 +100,7 @@ struct JobsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let client = try await client.connect()
-            let record: JobResponse = try await client.post(
-                "/api/jobs/\(client.resolve(job))/give-up", [String: String]())
+            let record = try await client.call(JobEndpoints.giveUp, client.resolve(job))
             print("\(record.id) \(record.status.rawValue): \(record.errorMessage ?? record.outcome?.summary ?? "")")
         }
     }
@@ -127,8 +125,9 @@ extension VintnerClient {
         guard text.count >= 4, text.utf8.allSatisfy({ $0 == 0x2d || Character(UnicodeScalar($0)).isHexDigit }) else {
             throw CommandFailure("Not a job ID: \"\(text)\". Give the ID or its first 4+ characters.")
         }
-        let page: ListPage<JobsCommand.List.Row> = try await get("/api/jobs?limit=50&q=\(text)")
-        let hits = page.items.filter { $0.id.rawValue.hasPrefix(text.lowercased()) }
+        let page = try await call(
+            JobEndpoints.list, query: [JobEndpoints.List.limit(50), JobEndpoints.List.text(text)])
+        let hits = page.items.map(\.job).filter { $0.id.rawValue.hasPrefix(text.lowercased()) }
         guard let hit = hits.first, hits.count == 1 else {
             throw CommandFailure(
                 hits.isEmpty ? "No job ID begins with \"\(text)\"." : "Several job IDs begin with \"\(text)\".")

@@ -28,7 +28,7 @@ struct FollowOptions: ParsableArguments {
         FileHandle.standardOutput.write(Data(line.utf8))
         guard follow else { return }
         let keepsANSI = isatty(STDOUT_FILENO) == 1
-        let end = try await JobFollower(client: client, id: job.id.rawValue, keepsANSI: keepsANSI).follow()
+        let end = try await JobFollower(source: client, id: job.id, keepsANSI: keepsANSI).follow()
         try end.exit()
     }
 }
@@ -85,9 +85,10 @@ struct PlanCommand: AsyncParsableCommand {
         let files = try VineFolder(folder)
         let client = try await client.connect()
         let vine = try await files.upload(to: client, vine: id)
-        let record: JobResponse = try await client.post(
-            "/api/jobs",
-            CreateJobRequest(jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker(), options: options))
+        let record = try await client.call(
+            JobEndpoints.create,
+            sending: CreateJobRequest(
+                jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker(), options: options))
         try await job.finish(record, client)
     }
 }
@@ -102,8 +103,8 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try await client.connect()
-        let record: JobResponse = try await client.post(
-            "/api/jobs/\(client.resolve(plan))/apply", ApplyPlanRequest(assignedWorkerId: job.worker()))
+        let record = try await client.call(
+            JobEndpoints.apply, client.resolve(plan), sending: ApplyPlanRequest(assignedWorkerId: job.worker()))
         try await job.finish(record, client)
     }
 }
@@ -120,13 +121,14 @@ struct DestroyCommand: AsyncParsableCommand {
     func run() async throws {
         let id = try VineID(argument: vine)
         let client = try await client.connect()
-        let record: VineResponse = try await client.get("/api/vines/\(id)")
+        let record = try await client.call(VineEndpoints.show, id)
         guard confirm == record.projectName else {
             throw CommandFailure(
                 "This would destroy \"\(record.projectName)\". Pass --confirm \(record.projectName) to proceed.")
         }
-        let created: JobResponse = try await client.post(
-            "/api/jobs", CreateJobRequest(jobType: .destroy, vineId: id, assignedWorkerId: job.worker()))
+        let created = try await client.call(
+            JobEndpoints.create,
+            sending: CreateJobRequest(jobType: .destroy, vineId: id, assignedWorkerId: job.worker()))
         try await job.finish(created, client)
     }
 }
@@ -138,17 +140,15 @@ struct SignInURLCommand: AsyncParsableCommand {
     @OptionGroup var client: ClientOptions
     @Option(help: "Name of the person who signs in, shown next to what they do.") var user: String?
 
-    struct Reply: Decodable { var url: String }
-
     func run() async throws {
-        let body = user.map { ["user": $0] } ?? [:]
-        let reply: Reply = try await client.connect().post("/api/sign-in-links", body)
+        let reply = try await client.connect().call(
+            AccessEndpoints.createLink, sending: SignInLinkRequest(user: user))
         print(reply.url)
     }
 }
 
 extension Identifier where Noun == Vine {
-    /// - Throws: ``CommandFailure`` for an argument that is no ID.
+    /// - Throws: ``CommandFailure`` for an argument that is not an ID.
     init(argument: String) throws {
         guard let id = Self(argument) else { throw CommandFailure("Not a vine ID: \"\(argument)\".") }
         self = id

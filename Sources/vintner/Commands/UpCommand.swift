@@ -40,7 +40,7 @@ struct UpCommand: AsyncParsableCommand {
         let conductor = UpService(
             options: server, port: port, tendrils: tendrils, care: care, logLevel: logging.logLevel, logger: logger
         ) { client in
-            try await Self.welcome(client, examples: examples)
+            try await Self.printSignInLink(client, examples: examples)
         }
         var group = ServiceGroupConfiguration(
             services: [.init(service: conductor, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -50,10 +50,10 @@ struct UpCommand: AsyncParsableCommand {
         withExtendedLifetime(lock) {}
     }
 
-    /// Plans the first example where nothing is there yet, and prints the way in.
+    /// Plans the first example if there is no vine yet, and prints a sign-in link.
     @Sendable
-    private static func welcome(_ client: VintnerClient, examples: [String]) async throws {
-        let vines: ListPage<VineResponse> = try await client.get("/api/vines?limit=1")
+    private static func printSignInLink(_ client: VintnerClient, examples: [String]) async throws {
+        let vines = try await client.call(VineEndpoints.list, query: [VineEndpoints.List.limit(1)])
         if vines.items.isEmpty {
             var first: VineResponse?
             for folder in examples {
@@ -61,12 +61,12 @@ struct UpCommand: AsyncParsableCommand {
                 first = first ?? vine
             }
             if let first {
-                let _: JobResponse = try await client.post(
-                    "/api/jobs", CreateJobRequest(jobType: .plan, vineId: first.id))
+                _ = try await client.call(
+                    JobEndpoints.create, sending: CreateJobRequest(jobType: .plan, vineId: first.id))
             }
         }
-        let link: SignInURLCommand.Reply = try await client.post("/api/sign-in-links", [String: String]())
-        // Not print: what it writes to a pipe would wait in a buffer.
+        let link = try await client.call(AccessEndpoints.createLink, sending: SignInLinkRequest())
+        // `print` would buffer the text if stdout is a pipe.
         let welcome = """
 
             Vintner runs at \(client.url)

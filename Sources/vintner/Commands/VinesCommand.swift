@@ -18,9 +18,12 @@ struct VinesCommand: AsyncParsableCommand {
             let client = try await client.connect()
             var cursor: String?
             repeat {
-                let page: ListPage<VineResponse> = try await client.get(
-                    "/api/vines"
-                        + queryString(["limit": "200", "cursor": cursor, "deleted": deleted ? "true" : nil]))
+                let page = try await client.call(
+                    VineEndpoints.list,
+                    query: [
+                        VineEndpoints.List.limit(200), VineEndpoints.List.cursor(cursor),
+                        VineEndpoints.List.deleted(deleted),
+                    ])
                 for vine in page.items {
                     let note =
                         vine.deletedAt.map { "deleted \($0)" }
@@ -44,9 +47,11 @@ struct VinesCommand: AsyncParsableCommand {
             let id = try VineID(argument: vine)
             let client = try await client.connect()
             if let number {
-                return try await client.text("/api/vines/\(id)/state/versions/\(number)") { print($0, terminator: "") }
+                return try await client.text(StateEndpoints.version, StateVersionPath(vine: id, number: number)) {
+                    print($0, terminator: "")
+                }
             }
-            let page: ListPage<StateVersionResponse> = try await client.get("/api/vines/\(id)/state/versions")
+            let page = try await client.call(StateEndpoints.versions, id)
             for version in page.items {
                 print(
                     version.number, version.createdAt, "serial \(version.serial)", version.lineage,
@@ -69,7 +74,7 @@ struct VinesCommand: AsyncParsableCommand {
 
         func run() async throws {
             let id = try VineID(argument: vine)
-            try await client.connect().delete("/api/vines/\(id)" + queryString(["confirm": confirm]))
+            try await client.connect().call(VineEndpoints.delete, id, query: [VineEndpoints.confirm(confirm)])
             print("Deleted. Versions of its state: vintner vines states \(id)")
         }
     }
@@ -86,13 +91,13 @@ struct VinesCommand: AsyncParsableCommand {
         func run() async throws {
             let id = try VineID(argument: vine)
             let client = try await client.connect()
-            let record: VineResponse = try await client.get("/api/vines/\(id)")
+            let record = try await client.call(VineEndpoints.show, id)
             guard let lock = record.lock else {
                 print("The vine is not locked.")
                 return
             }
-            let _: VineResponse = try await client.post(
-                "/api/vines/\(id)/break-lock", BreakLockRequest(lockId: lock.id, confirm: confirm))
+            _ = try await client.call(
+                VineEndpoints.breakLock, id, sending: BreakLockRequest(lockId: lock.id, confirm: confirm))
             print(
                 "Lock of \(lock.holder) broken. If a state still arrives from there, it is kept as a separate version.")
         }

@@ -90,7 +90,8 @@ struct UpService: Service {
             if try await isRegistered(stored.workerId, client) { return stored }
             logger.notice("\(name) was revoked, or the database is another one; registering it again")
         }
-        let worker: RegisterWorkerResponse = try await client.post("/api/workers", RegisterWorkerRequest(name: name))
+        let worker = try await client.call(
+            TendrilEndpoints.register, sending: RegisterWorkerRequest(name: name))
         try FileManager.default.createDirectory(
             atPath: "\(options.data)/tendrils/\(name)", withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700])
@@ -102,8 +103,7 @@ struct UpService: Service {
     }
 
     private func isRegistered(_ id: TendrilID, _ client: VintnerClient) async throws -> Bool {
-        let tendrils: ListPage<WorkerResponse> = try await client.get("/api/workers")
-        return tendrils.items.contains { $0.id == id }
+        try await client.call(TendrilEndpoints.list).items.contains { $0.id == id }
     }
 
     /// False for a Tendril that was revoked meanwhile.

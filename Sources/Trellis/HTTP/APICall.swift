@@ -1,0 +1,218 @@
+internal import Domain
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Wire
+
+/// A request to an ``Endpoint``, from a caller who may make it.
+struct APICall<Path: PathParameters>: Sendable {
+    var request: Request
+    var context: TrellisContext
+    var endpoint: EndpointDescription
+    /// The values in the request's path.
+    var path: Path
+
+    /// The signed-in user. - Throws: 401 or 403 without one.
+    var user: String { get throws { try context.requireUser() } }
+
+    /// The calling Tendril. - Throws: 401 or 403 without one.
+    var tendril: TendrilID { get throws { try context.requireTendril() } }
+
+    /// A query parameter; nil if it is absent, or an empty text.
+    ///
+    /// - Throws: ``Refusal`` `.invalid` for a value that the parameter does not take.
+    func query<Value>(_ parameter: QueryParameter<Value>) throws -> Value? {
+        assert(endpoint.query.contains(parameter.description), "\(endpoint.operation) does not declare \(parameter)")
+        let name = parameter.description.name
+        guard let text = request.queryItems.first(where: { $0.name == name })?.value else { return nil }
+        if case .number = parameter.description.kind { return try parameter.value(of: text) }
+        return text.isEmpty ? nil : try parameter.value(of: text)
+    }
+}
+
+/// The API: a table of ``Endpoint`` values and what answers them.
+///
+/// The caller is checked first, then the query, the path and the body. An unknown query parameter or field of a user's
+/// request is refused by name: a misspelled filter must not pass for one that matches everything. A Tendril's request
+/// may have more than this server knows, because the Tendril may be newer.
+struct APIRouter {
+    let table: RouteTable
+
+    /// Bytes of a message, unless the route says otherwise.
+    static let bodyLimit = 64 << 10
+
+    /// A message in, a message out.
+    func on<Path, Body: RequestMessage, Result: ResponseMessage>(
+        _ endpoint: Endpoint<Path, Body, Result>, bodyLimit: Int = APIRouter.bodyLimit,
+        use handler: @escaping @Sendable (APICall<Path>, Body) async throws -> Result
+    ) {
+        add(endpoint) { call in
+            let body = try await call.body(Body.self, upTo: bodyLimit)
+            return try .message(await handler(call, body), status: endpoint.description.success)
+        }
+    }
+
+    /// No fields in, a message out.
+    func on<Path, Result: ResponseMessage>(
+        _ endpoint: Endpoint<Path, NoFields, Result>,
+        use handler: @escaping @Sendable (APICall<Path>) async throws -> Result
+    ) {
+        add(endpoint) { call in
+            try await call.checkNoFields()
+            return try .message(await handler(call), status: endpoint.description.success)
+        }
+    }
+
+    /// A message in, a message and a cookie out.
+    func on<Path, Body: RequestMessage, Result: ResponseMessage>(
+        _ endpoint: Endpoint<Path, Body, Result>,
+        use handler: @escaping @Sendable (APICall<Path>, Body) async throws -> (Result, Cookie)
+    ) {
+        add(endpoint) { call in
+            let body = try await call.body(Body.self, upTo: Self.bodyLimit)
+            let (result, cookie) = try await handler(call, body)
+            var response = try Response.message(result, status: endpoint.description.success)
+            response.setCookie(cookie)
+            return response
+        }
+    }
+
+    /// No fields in; the handler writes the response: a stream, or raw bytes.
+    func on<Path, Result: WrittenBody>(
+        _ endpoint: Endpoint<Path, NoFields, Result>,
+        use handler: @escaping @Sendable (APICall<Path>) async throws -> Response
+    ) {
+        add(endpoint, use: handler)
+    }
+
+    /// Raw bytes in, which the handler reads; a message out.
+    func on<Path, Content, Result: ResponseMessage>(
+        _ endpoint: Endpoint<Path, RawBody<Content>, Result>,
+        use handler: @escaping @Sendable (APICall<Path>) async throws -> Result
+    ) {
+        add(endpoint) { call in
+            try .message(await handler(call), status: endpoint.description.success)
+        }
+    }
+
+    /// Raw bytes in, which the handler reads; the handler writes the response.
+    func on<Path, Content, Result: WrittenBody>(
+        _ endpoint: Endpoint<Path, RawBody<Content>, Result>,
+        use handler: @escaping @Sendable (APICall<Path>) async throws -> Response
+    ) {
+        add(endpoint, use: handler)
+    }
+
+    private func add<Path, Body, Result>(
+        _ endpoint: Endpoint<Path, Body, Result>,
+        use handler: @escaping @Sendable (APICall<Path>) async throws -> Response
+    ) {
+        let description = endpoint.description
+        table.add(description) { request, context in
+            try context.require(description.caller)
+            if case .user = context.principal { try request.checkQuery(description.query) }
+            let texts = Path.names.map { context.parameters.get($0) ?? "" }
+            guard let path = Path(texts: texts) else { throw Refusal.notFound(Path.noun) }
+            return try await handler(APICall(request: request, context: context, endpoint: description, path: path))
+        }
+    }
+}
+
+/// The routes of the server. Those under `/api` are endpoints; what is not one can't be added there.
+final class RouteTable: RouterMethods {
+    typealias Context = TrellisContext
+
+    struct Route: Hashable {
+        var method: HTTPRequest.Method
+        /// With its parameters in braces.
+        var path: String
+    }
+
+    let router: Router<TrellisContext>
+    private(set) var endpoints: [EndpointDescription] = []
+    /// Pages, probes and what answers at the Realtime path.
+    private(set) var others: [Route] = []
+
+    init(router: Router<TrellisContext>) { self.router = router }
+
+    @discardableResult func on<Responder: HTTPResponder>(
+        _ path: RouterPath, method: HTTPRequest.Method, responder: Responder
+    ) -> Self where Responder.Context == TrellisContext {
+        let route = Route(method: method, path: CanonicalPaths.canonical(path.description))
+        precondition(!route.path.hasPrefix("/api"), "\(route.path) is not an endpoint")
+        others.append(route)
+        router.on(path, method: method, responder: responder)
+        return self
+    }
+
+    @discardableResult func add(middleware: any MiddlewareProtocol<Request, Response, TrellisContext>) -> Self {
+        router.add(middleware: middleware)
+        return self
+    }
+
+    fileprivate func add(
+        _ endpoint: EndpointDescription,
+        use handler: @escaping @Sendable (Request, TrellisContext) async throws -> Response
+    ) {
+        guard let method = HTTPRequest.Method(rawValue: endpoint.method.rawValue) else {
+            preconditionFailure("not a method: \(endpoint.method)")
+        }
+        endpoints.append(endpoint)
+        router.on(RouterPath(endpoint.path), method: method, use: handler)
+    }
+}
+
+extension APICall {
+    fileprivate func body<Body: RequestMessage>(_ type: Body.Type, upTo limit: Int) async throws -> Body {
+        let data = try await request.bytes(upTo: limit)
+        var isUser = true
+        if case .tendril = context.principal { isUser = false }
+        return try Body.decoded(from: data.isEmpty ? Data("{}".utf8) : data, refusingUnknownFields: isUser)
+    }
+
+    /// A body without fields is read only if the method usually has one.
+    fileprivate func checkNoFields() async throws {
+        guard [.post, .put, .patch].contains(endpoint.method) else { return }
+        _ = try await body(NoFields.self, upTo: 4096)
+    }
+}
+
+extension TrellisContext {
+    /// - Throws: 401 or 403 if the request's sender may not make calls for `caller`.
+    fileprivate func require(_ caller: Caller) throws {
+        switch caller {
+        case .user: _ = try requireUser()
+        case .tendril: _ = try requireTendril()
+        case .userOrTendril: if principal == nil { _ = try requireUser() }
+        case .anyone: break
+        }
+    }
+}
+
+extension Request {
+    /// - Throws: ``Refusal`` `.invalid` for a query parameter that is not in `known`, or that is given twice.
+    fileprivate func checkQuery(_ known: [QueryParameterDescription]) throws {
+        var seen: Set<String> = []
+        for name in queryItems.map(\.name) {
+            guard known.contains(where: { $0.name == name }) else {
+                let list = known.map { "\"\($0.name)\"" }.joined(separator: ", ")
+                let takes = known.isEmpty ? "This call takes none." : "This call takes \(list)."
+                throw Refusal(.invalid, "Unknown query parameter \"\(String(name).shortened(toBytes: 80))\". \(takes)")
+            }
+            guard seen.insert(name).inserted else {
+                throw Refusal(.invalid, "Query parameter \"\(name)\" is given more than once.")
+            }
+        }
+    }
+}
+
+extension Response {
+    /// `value` as JSON; 204 for a response without content, unless `status` says otherwise.
+    fileprivate static func message(_ value: some ResponseMessage, status: Int) throws -> Response {
+        let status = HTTPResponse.Status(code: status)
+        guard let data = try value.encodedBody() else {
+            return Response(status: value is NoContent ? status : .noContent)
+        }
+        return .json(data, status: status)
+    }
+}

@@ -1,0 +1,36 @@
+/// Who has access: sign-in, tokens, sessions and links.
+public enum AccessEndpoints {
+    public static let signIn = Endpoint<NoParameters, SignInRequest, SignInResponse>(
+        .post, "/sign-in", "signIn", for: .anyone)
+    public static let signOut = Endpoint<NoParameters, NoFields, SignOutResponse>(
+        .post, "/sign-out", "signOut", for: .user)
+    public static let createLink = Endpoint<NoParameters, SignInLinkRequest, SignInLinkResponse>(
+        .post, "/api/sign-in-links", "createSignInLink", for: .user, success: 201)
+
+    public static let tokens = Endpoint<NoParameters, NoFields, ListResponse<TokenResponse>>(
+        .get, "/api/tokens", "listTokens", for: .user)
+    public static let createToken = Endpoint<NoParameters, CreateTokenRequest, CreateTokenResponse>(
+        .post, "/api/tokens", "createToken", for: .user, success: 201)
+    public static let replaceAdminToken = Endpoint<NoParameters, ReplaceAdminTokenRequest, ReplaceAdminTokenResponse>(
+        .post, "/api/tokens/replace-admin", "replaceAdminToken", for: .user)
+    public static let revokeToken = Endpoint<AccessID, NoFields, NoContent>(
+        .delete, "/api/tokens/{id}", "revokeToken", for: .user, success: 204)
+
+    public static let sessions = Endpoint<NoParameters, NoFields, ListResponse<SessionResponse>>(
+        .get, "/api/sessions", "listSessions", for: .user)
+    public static let revokeSession = Endpoint<AccessID, NoFields, NoContent>(
+        .delete, "/api/sessions/{id}", "revokeSession", for: .user, success: 204)
+
+    static let all = [
+        signIn.description, signOut.description, createLink.description, tokens.description,
+        createToken.description, replaceAdminToken.description, revokeToken.description, sessions.description,
+        revokeSession.description,
+    ]
+}
+
+/// Every call of the API.
+public enum Endpoints {
+    public static let all =
+        AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + JobEndpoints.all + LogEndpoints.all
+        + TendrilEndpoints.all
+}

@@ -1,0 +1,148 @@
+internal import Domain
+public import Foundation
+
+/// One call of the API: its method, path, parameters, request and response. The router, the Tendril's client and the
+/// command line are built from these values, so that no path is spelled twice.
+public struct Endpoint<Path: PathParameters, Request, Response>: Sendable {
+    public let description: EndpointDescription
+
+    /// - Parameters:
+    ///   - path: a template such as `/api/jobs/{id}`; its placeholders are the names of `Path`.
+    ///   - operation: the name of the call, unique in the API.
+    ///   - query: the query parameters that the call takes. Any other one is refused.
+    init(
+        _ method: EndpointMethod, _ path: String, _ operation: String, for caller: Caller,
+        query: [QueryParameterDescription] = [], success: Int = 200
+    ) {
+        let placeholders = EndpointDescription.placeholders(of: path)
+        precondition(placeholders == Path.names, "\(operation): \(path) has the parameters \(placeholders)")
+        description = EndpointDescription(
+            method: method, path: path, operation: operation, caller: caller, query: query, success: success,
+            request: Request.self, response: Response.self)
+    }
+
+    /// The path of one call, percent-encoded, with its query.
+    public func uri(_ parameters: Path, query: [QueryItem?] = []) -> String {
+        var path = description.path
+        for (name, value) in zip(Path.names, parameters.values) {
+            path = path.replacing("{\(name)}", with: PercentEncoding.encode(value))
+        }
+        let pairs = query.compactMap(\.self).map { "\($0.name)=\(PercentEncoding.encode($0.value))" }
+        return pairs.isEmpty ? path : path + "?" + pairs.joined(separator: "&")
+    }
+}
+
+/// What an ``Endpoint`` says about itself, without its types.
+public struct EndpointDescription: Sendable {
+    public let method: EndpointMethod
+    /// The path template.
+    public let path: String
+    public let operation: String
+    public let caller: Caller
+    public let query: [QueryParameterDescription]
+    /// The status of a response that is not an error. A response without a value has status 204.
+    public let success: Int
+    public let request: any Any.Type
+    public let response: any Any.Type
+
+    /// The names between braces, in order.
+    static func placeholders(of path: String) -> [String] {
+        path.split(separator: "/").filter { $0.hasPrefix("{") && $0.hasSuffix("}") }
+            .map { String($0.dropFirst().dropLast()) }
+    }
+}
+
+/// The method of a call. `LOCK` and `UNLOCK` are what Terraform's `http` backend sends unless it is configured.
+public enum EndpointMethod: String, Hashable, Sendable {
+    case get = "GET"
+    case post = "POST"
+    case put = "PUT"
+    case patch = "PATCH"
+    case delete = "DELETE"
+    case lock = "LOCK"
+    case unlock = "UNLOCK"
+}
+
+/// Who may make a call.
+public enum Caller: String, Hashable, Sendable {
+    case user
+    case tendril
+    case userOrTendril
+    /// No credential is needed: the call makes one.
+    case anyone
+}
+
+/// A request body that is a message.
+public protocol RequestMessage: Sendable {
+    /// - Parameter refusingUnknownFields: for what users send; a Tendril may be newer than the server.
+    /// - Throws: ``WireError``.
+    static func decoded(from body: Data, refusingUnknownFields: Bool) throws -> Self
+
+    func encodedBody() throws -> Data
+}
+
+/// A response body that is a message, or no body at all.
+public protocol ResponseMessage: Sendable {
+    /// - Throws: ``WireError``. The body is empty for a response without content.
+    static func decoded(from body: Data) throws -> Self
+
+    /// nil for a response without content.
+    func encodedBody() throws -> Data?
+}
+
+extension RequestMessage where Self: Codable {
+    public static func decoded(from body: Data, refusingUnknownFields: Bool) throws -> Self {
+        try WireJSON.decode(Self.self, from: body, refusingUnknownFields: refusingUnknownFields)
+    }
+
+    public func encodedBody() throws -> Data { try WireJSON.encode(self) }
+}
+
+extension ResponseMessage where Self: Codable {
+    public static func decoded(from body: Data) throws -> Self {
+        try WireJSON.decode(Self.self, from: body, maxDepth: JSONDepth.trusted)
+    }
+
+    public func encodedBody() throws -> Data? { try WireJSON.encode(self) }
+}
+
+/// nil is a response without content.
+extension Optional: ResponseMessage where Wrapped: ResponseMessage {
+    public static func decoded(from body: Data) throws -> Wrapped? {
+        body.isEmpty ? nil : try Wrapped.decoded(from: body)
+    }
+
+    public func encodedBody() throws -> Data? { try self?.encodedBody() }
+}
+
+/// A body without fields: absent, or `{}`.
+public struct NoFields: Codable, RequestMessage {
+    // An empty container, so that an unknown field is noticed.
+    private enum CodingKeys: CodingKey {}
+
+    public init() {}
+
+    public init(from decoder: any Decoder) throws { _ = try decoder.container(keyedBy: CodingKeys.self) }
+
+    public func encode(to encoder: any Encoder) throws { _ = encoder.container(keyedBy: CodingKeys.self) }
+}
+
+/// A response without content.
+public struct NoContent: ResponseMessage {
+    public init() {}
+
+    public static func decoded(from body: Data) -> NoContent { NoContent() }
+    public func encodedBody() -> Data? { nil }
+}
+
+/// The type of a response that its handler writes by itself.
+public protocol WrittenBody {}
+
+/// Bytes whose form is not Vintner's, in a request or a response: a state, an artifact, Terraform's lock information.
+public enum RawBody<Content>: WrittenBody {}
+
+/// A response that is written while it is made. `Item` is one event or line of it.
+public enum StreamBody<Item>: WrittenBody {}
+
+/// A response that is JSON, or text for a client that prefers it.
+public enum MessageOrText<Message>: WrittenBody {}

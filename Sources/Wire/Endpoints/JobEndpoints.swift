@@ -1,0 +1,46 @@
+public import Domain
+
+/// `/api/jobs`, as users call it.
+public enum JobEndpoints {
+    public typealias OfJob<Request, Response> = Endpoint<JobID, Request, Response>
+
+    /// The query of ``list``.
+    public enum List {
+        public static let status = QueryParameter<JobStatus>.choice("status")
+        public static let type = QueryParameter<JobType>.choice("type")
+        /// Text in the ID or the vine's name.
+        public static let text = QueryParameter<String>.text("q")
+        public static let vine = QueryParameter<VineID>.id("vine_id")
+        public static let limit = QueryParameter<Int>.number("limit", in: 1...200)
+        public static let cursor = QueryParameter<String>.text("cursor")
+    }
+
+    public static let create = Endpoint<NoParameters, CreateJobRequest, JobResponse>(
+        .post, "/api/jobs", "createJob", for: .user, success: 201)
+    public static let list = Endpoint<NoParameters, NoFields, ListResponse<JobListItem>>(
+        .get, "/api/jobs", "listJobs", for: .user,
+        query: [
+            List.status.description, List.type.description, List.text.description, List.vine.description,
+            List.limit.description, List.cursor.description,
+        ])
+    public static let show = OfJob<NoFields, JobResponse>(.get, "/api/jobs/{id}", "getJob", for: .user)
+    public static let assign = OfJob<AssignJobRequest, JobResponse>(.patch, "/api/jobs/{id}", "assignJob", for: .user)
+    public static let status = OfJob<NoFields, JobStatusResponse>(
+        .get, "/api/jobs/{id}/status", "getJobStatus", for: .user)
+    public static let applyCheck = OfJob<NoFields, ApplyCheckResponse>(
+        .get, "/api/jobs/{id}/apply-check", "checkApply", for: .user)
+    public static let cancel = OfJob<NoFields, JobResponse>(.post, "/api/jobs/{id}/cancel", "cancelJob", for: .user)
+    public static let forceCancel = OfJob<NoFields, JobResponse>(
+        .post, "/api/jobs/{id}/force-cancel", "forceCancelJob", for: .user)
+    public static let giveUp = OfJob<NoFields, JobResponse>(.post, "/api/jobs/{id}/give-up", "giveUpJob", for: .user)
+    public static let apply = OfJob<ApplyPlanRequest, JobResponse>(
+        .post, "/api/jobs/{id}/apply", "applyPlan", for: .user, success: 201)
+    public static let rerun = OfJob<NoFields, JobResponse>(
+        .post, "/api/jobs/{id}/rerun", "rerunJob", for: .user, success: 201)
+
+    static let all = [
+        create.description, list.description, show.description, assign.description, status.description,
+        applyCheck.description, cancel.description, forceCancel.description, giveUp.description, apply.description,
+        rerun.description,
+    ]
+}

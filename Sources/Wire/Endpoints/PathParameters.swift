@@ -1,0 +1,78 @@
+public import Domain
+
+/// The typed values in a path, such as the job in `/api/jobs/{id}`.
+public protocol PathParameters: Sendable {
+    /// Their placeholders in the path template, in order.
+    static var names: [String] { get }
+    /// What the path names, for the message "There is no such …".
+    static var noun: String { get }
+
+    /// nil if the texts, in the order of ``names``, are not valid: such a path names nothing.
+    init?(texts: [String])
+
+    /// Their texts, in the order of ``names``.
+    var values: [String] { get }
+}
+
+/// A path without parameters.
+public struct NoParameters: PathParameters {
+    public static let names: [String] = []
+    public static let noun = "page"
+
+    public let values: [String] = []
+
+    public init() {}
+    public init?(texts: [String]) {}
+}
+
+/// Something whose ID can be in a path.
+public protocol PathNoun: SendableMetatype {
+    static var noun: String { get }
+}
+
+extension Job: PathNoun { public static let noun = "job" }
+extension Vine: PathNoun { public static let noun = "vine" }
+extension Tendril: PathNoun { public static let noun = "Tendril" }
+
+extension Identifier: PathParameters where Noun: PathNoun {
+    public static var names: [String] { ["id"] }
+    public static var noun: String { Noun.noun }
+
+    public init?(texts: [String]) { self.init(texts[0]) }
+
+    public var values: [String] { [rawValue] }
+}
+
+/// A version of a vine's state.
+public struct StateVersionPath: PathParameters {
+    public static let names = ["id", "number"]
+    public static let noun = "version of the state"
+
+    public var vine: VineID
+    public var number: Int
+
+    public init(vine: VineID, number: Int) {
+        self.vine = vine
+        self.number = number
+    }
+
+    public init?(texts: [String]) {
+        guard let vine = VineID(texts[0]), let number = Int(texts[1]) else { return nil }
+        self.init(vine: vine, number: number)
+    }
+
+    public var values: [String] { [vine.rawValue, String(number)] }
+}
+
+/// The ID of a token, a session or a sign-in link.
+public struct AccessID: PathParameters {
+    public static let names = ["id"]
+    public static let noun = "token, session or link"
+
+    public var id: String
+
+    public init(_ id: String) { self.id = id }
+    public init?(texts: [String]) { self.init(texts[0]) }
+
+    public var values: [String] { [id] }
+}

@@ -1,0 +1,148 @@
+public import Domain
+
+/// A query parameter of a call: its name, and which values it takes.
+public struct QueryParameter<Value: Sendable>: Sendable {
+    public let description: QueryParameterDescription
+    private let read: @Sendable (String) throws(Refusal) -> Value
+    private let write: @Sendable (Value) -> String
+
+    private init(
+        _ name: String, _ kind: QueryParameterDescription.Kind, read: @escaping @Sendable (String) -> Value?,
+        write: @escaping @Sendable (Value) -> String
+    ) {
+        let description = QueryParameterDescription(name: name, kind: kind)
+        self.description = description
+        self.read = { text throws(Refusal) in
+            guard let value = read(text) else { throw Refusal(.invalid, description.expectation) }
+            return value
+        }
+        self.write = write
+    }
+
+    /// The value that `text` stands for. - Throws: ``Refusal`` `.invalid`.
+    public func value(of text: String) throws(Refusal) -> Value { try read(text) }
+
+    /// The parameter with this value, for a request; nil, which sends nothing, for nil.
+    public func callAsFunction(_ value: Value?) -> QueryItem? {
+        value.map { QueryItem(name: description.name, value: write($0)) }
+    }
+}
+
+extension QueryParameter where Value: FixedWidthInteger {
+    /// A whole number within `range`.
+    public static func number(_ name: String, in range: ClosedRange<Value>) -> Self {
+        Self(name, .number(Int64(clamping: range.lowerBound)...Int64(clamping: range.upperBound))) { text in
+            Value(text).flatMap { range.contains($0) ? $0 : nil }
+        } write: {
+            String($0)
+        }
+    }
+}
+
+extension QueryParameter where Value == Bool {
+    /// 0 or 1.
+    public static func flag(_ name: String) -> Self {
+        Self(name, .number(0...1)) { text in
+            text == "1" ? true : text == "0" ? false : nil
+        } write: {
+            $0 ? "1" : "0"
+        }
+    }
+
+    /// `false` or `true`.
+    public static func boolean(_ name: String) -> Self {
+        Self(name, .choice(["false", "true"]), read: { Bool($0) }, write: { String($0) })
+    }
+}
+
+extension QueryParameter where Value == String {
+    /// Text of at most `limit` bytes.
+    public static func text(_ name: String, upTo limit: Int = 200) -> Self {
+        Self(name, .text(maxBytes: limit), read: { $0.utf8.count <= limit ? $0 : nil }, write: { $0 })
+    }
+
+    /// One of `names`.
+    public static func choice(_ name: String, of names: [String]) -> Self {
+        Self(name, .choice(names), read: { names.contains($0) ? $0 : nil }, write: { $0 })
+    }
+}
+
+extension QueryParameter where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+    /// One of the cases of `Value`, in upper or lower case.
+    public static func choice(_ name: String) -> Self {
+        Self(name, .choice(Value.allCases.map(\.rawValue))) { text in
+            Value(rawValue: text.uppercased())
+        } write: {
+            $0.rawValue
+        }
+    }
+}
+
+extension QueryParameter {
+    /// An ID.
+    public static func id<Noun: PathNoun>(_ name: String) -> Self where Value == Identifier<Noun> {
+        Self(name, .id(Noun.noun), read: { Value($0) }, write: { $0.rawValue })
+    }
+
+    /// Some streams of a log, with commas between them.
+    public static func streams(_ name: String) -> Self where Value == Set<LogStream> {
+        let names = LogStream.allCases.map(\.rawValue)
+        return Self(name, .list(names)) { text in
+            let parts = text.split(separator: ",")
+            let streams = parts.compactMap { LogStream(rawValue: String($0)) }
+            return streams.isEmpty || streams.count < parts.count ? nil : Set(streams)
+        } write: { streams in
+            names.filter { name in streams.contains { $0.rawValue == name } }.joined(separator: ",")
+        }
+    }
+}
+
+/// What a ``QueryParameter`` says about itself, without its type.
+public struct QueryParameterDescription: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        case number(ClosedRange<Int64>)
+        case text(maxBytes: Int)
+        case choice([String])
+        /// Some of these, with commas between them.
+        case list([String])
+        /// The ID of such a thing.
+        case id(String)
+    }
+
+    public let name: String
+    public let kind: Kind
+
+    /// Says which values the parameter takes.
+    public var expectation: String {
+        switch kind {
+        case .number(let range): "\"\(name)\" is a number from \(range.lowerBound) to \(range.upperBound)."
+        case .text(let limit): "\"\(name)\" has at most \(limit) bytes."
+        case .choice(let names): "\"\(name)\" is one of \(names.joined(separator: ", "))."
+        case .list(let names): "\"\(name)\" names some of \(names.joined(separator: ", ")), with commas between them."
+        case .id(let noun): "\"\(name)\" is the ID of a \(noun)."
+        }
+    }
+}
+
+/// A query parameter with its value, as a client sends it.
+public struct QueryItem: Hashable, Sendable {
+    public var name: String
+    public var value: String
+}
+
+/// RFC 3986, section 2.1.
+enum PercentEncoding {
+    /// `text` with everything but unreserved characters encoded.
+    static func encode(_ text: String) -> String {
+        text.utf8.reduce(into: "") { encoded, byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                encoded += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Domain
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Storage
+import Testing
+import Wire
+
+@testable import Trellis
+
+/// The table of routes: the API is endpoints and nothing else, and every route needs a credential but for a short list.
+@Suite struct RouteTests {
+    /// docs/threat-model.md names these.
+    private static let open: Set<String> = ["GET /healthz", "GET /readyz", "GET /sign-in", "POST /sign-in"]
+
+    @Test func theAPIIsItsEndpoints() async throws {
+        let harness = try await TrellisHarness.make()
+        let table = try await harness.parts.routes()
+        let declared = Endpoints.all.map { "\($0.method.rawValue) \($0.path)" }
+        let served = table.endpoints.map { "\($0.method.rawValue) \($0.path)" }
+        #expect(served.sorted() == declared.sorted())
+        #expect(table.others.allSatisfy { !$0.path.hasPrefix("/api") })
+        try await harness.store.close()
+    }
+
+    @Test func everyRouteNeedsACredentialButForTheList() async throws {
+        try await TrellisHarness.run { harness, api async throws in
+            let table = try await harness.parts.routes()
+            var routes = table.others.map { ($0.method.rawValue, $0.path) }
+            routes += table.endpoints.map { ($0.method.rawValue, $0.path) }
+            #expect(routes.count > 50)
+            for (method, template) in routes {
+                let path = template.replacing("{id}", with: AuthorizationTests.id).replacing("{number}", with: "1")
+                let body = method == "GET" ? nil : "{}"
+                let reply = try await api.stranger.call(try #require(.init(rawValue: method)), path, body)
+                let (name, status) = ("\(method) \(template)", reply.status)
+                if name == "GET /" || name == "GET /dashboard" {
+                    #expect(status == 302 && reply.headers[.location] == "/dashboard/jobs", "\(name)")
+                } else if template.hasPrefix("/dashboard") {
+                    #expect(status == 302 && reply.headers[.location]?.hasPrefix("/sign-in?") == true, "\(name)")
+                } else if Self.open.contains(name) {
+                    #expect(status == (name == "POST /sign-in" ? 401 : 200), "\(name)")
+                } else {
+                    #expect(status == 401 && reply.error != nil, "\(name): \(status)")
+                }
+            }
+        }
+    }
+
+    @Test func everyCallRefusesAnUnknownQueryParameter() async throws {
+        try await TrellisHarness.run { harness, api async throws in
+            for endpoint in Endpoints.all where endpoint.caller == .user || endpoint.caller == .userOrTendril {
+                let path = endpoint.path.replacing("{id}", with: AuthorizationTests.id)
+                    .replacing("{number}", with: "1")
+                let method = try #require(HTTPRequest.Method(rawValue: endpoint.method.rawValue))
+                let reply = try await api.call(method, path + "?shrug=1", endpoint.method == .get ? nil : "{}")
+                #expect(reply.status == 400 && reply.error?.contains("\"shrug\"") == true, "\(endpoint.operation)")
+                for parameter in endpoint.query {
+                    #expect(reply.error?.contains("\"\(parameter.name)\"") == true, "\(endpoint.operation)")
+                }
+            }
+        }
+    }
+
+    @Test func callsOfTendrilsAreNotForUsers() async throws {
+        try await TrellisHarness.run { _, api async throws in
+            for endpoint in Endpoints.all where endpoint.caller == .tendril {
+                let path = endpoint.path.replacing("{id}", with: AuthorizationTests.id)
+                let method = try #require(HTTPRequest.Method(rawValue: endpoint.method.rawValue))
+                #expect(try await api.call(method, path, nil).status == 403, "\(endpoint.operation)")
+            }
+        }
+    }
+}
