@@ -10,12 +10,12 @@ enum CaptureDigest {
         var lost: Int64
         /// Bytes that were given up.
         var givenUp: Int64
-        /// Lines that somebody else wrote among the platform's own.
+        /// Lines among the SYSTEM lines that another program wrote.
         var forged: Int
-        /// Lines of the platform that are not there any more.
+        /// SYSTEM lines that are missing.
         var missing: Int
 
-        /// Why the log can't count as complete; nil where it can.
+        /// Why the log is incomplete; nil if it is complete.
         var flaw: String? {
             if forged > 0 {
                 return
@@ -34,7 +34,7 @@ enum CaptureDigest {
 
     /// Reads the whole capture from byte 0, on the calling thread.
     ///
-    /// - Parameter written: how many lines the platform wrote, where that is known.
+    /// - Parameter written: the number of SYSTEM lines that were written, if known.
     static func compute(
         _ folder: JobFolder, masker: Masker, seal: SystemSeal? = nil, written: Int? = nil
     ) throws -> Result {

@@ -3,7 +3,7 @@ import Foundation
 import SystemCalls
 
 /// Parts of a capture that were dropped at the disk limit while Trellis was unreachable. Readers skip them, and a
-/// line of the platform stands in their place.
+/// SYSTEM line marks their place.
 ///
 /// Recorded before the bytes are deleted, so every replay skips the same parts.
 struct CaptureGaps: Hashable, Sendable {
@@ -20,7 +20,7 @@ struct CaptureGaps: Hashable, Sendable {
         ranges[stream]?.first { $0.upperBound > offset }
     }
 
-    /// Adds a gap behind the others, or lets the last one end later.
+    /// Adds a gap after the others, or extends the last one.
     mutating func add(_ gap: Range<Int64>, in stream: LogStream) {
         if let last = ranges[stream]?.last, last.lowerBound == gap.lowerBound { ranges[stream]?.removeLast() }
         ranges[stream, default: []].append(gap)
@@ -71,7 +71,7 @@ struct CaptureLimit: Hashable, Sendable {
     ///   - read: the read position; nothing before it is dropped.
     ///   - size: what the engine has written.
     ///   - pending: a gap that was decided before, and not reached yet.
-    /// - Returns: nil where there is room.
+    /// - Returns: nil if there is room.
     func gap(read: Int64, size: Int64, pending: Range<Int64>?) -> Range<Int64>? {
         guard size - read - Int64(pending?.count ?? 0) > share else { return nil }
         let from = pending?.lowerBound ?? read + share / 4

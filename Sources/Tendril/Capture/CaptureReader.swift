@@ -16,7 +16,7 @@ struct CaptureReader {
     private var buffer = [UInt8](repeating: 0, count: 256 << 10)
     /// Recorded bytes that are missing after a machine crash.
     private(set) var lost: Int64 = 0
-    /// Tells the platform's lines from those of somebody else; nil where its file is bare text.
+    /// Distinguishes SYSTEM lines from forged ones; nil if the file is plain text.
     private(set) var system: SystemLineParser?
     /// Dropped parts, which are skipped.
     var gaps: CaptureGaps
@@ -33,7 +33,7 @@ struct CaptureReader {
 
     /// Feeds `pipeline` with up to about `budget` bytes.
     ///
-    /// - Returns: false where nothing new is there.
+    /// - Returns: false if nothing new is there.
     mutating func step(into pipeline: inout LinePipeline, budget: Int = 1 << 20) throws -> Bool {
         var left = budget
         while left > 0 {

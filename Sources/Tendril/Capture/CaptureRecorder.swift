@@ -19,7 +19,7 @@ struct CaptureRecorder {
     ///
     /// - Parameter first: the stream that grew first.
     /// - Returns: whether one had.
-    /// - Throws: where it could not be written; the next call tries again, and no byte is lost.
+    /// - Throws: if it could not be written; the next call tries again, and no byte is lost.
     mutating func record(first: LogStream? = nil, at moment: Timestamp) throws(PosixError) -> Bool {
         var grown: [(stream: LogStream, end: Int64)] = []
         for (stream, file) in files {

@@ -76,7 +76,7 @@ struct DiagnosticText: Hashable, Sendable {
     /// The cause first, then the address and the file, then how many other errors there are.
     func message(others: Int) -> String {
         var lines = [summary]
-        // What a summary announces stands in the detail.
+        // The detail has what the summary announces.
         var rest = detail[...]
         if let first = rest.first, !first.isBlank, summary.utf8.count + first.utf8.count < 400 {
             lines[0] = summary.isEmpty ? first : "\(summary): \(first)"

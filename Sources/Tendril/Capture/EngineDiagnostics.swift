@@ -50,7 +50,7 @@ struct EngineDiagnostics: Hashable, Sendable {
 private struct Tally {
     /// Bytes of the first error that are kept, frame and colors included.
     private static let keptBytes = 64 << 10
-    /// A line that is longer is no diagnostic's.
+    /// A longer line is not part of a diagnostic.
     private static let lineBytes = 256 << 10
 
     private struct Block {

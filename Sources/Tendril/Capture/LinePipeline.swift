@@ -86,7 +86,7 @@ private struct StreamState: Sendable {
     var masking: MaskingStream
     /// The beginning of a line, repaired and masked.
     private var line: [UInt8] = []
-    /// That line goes on where the last chunk was cut.
+    /// That line continues after the last chunk.
     private var isContinued = false
     /// After a gap, output is suppressed until the next line feed.
     private var isLost = false
@@ -136,7 +136,7 @@ private struct StreamState: Sendable {
         isLost = true
     }
 
-    /// Gives out the unfinished line; the rest will be a line of its own.
+    /// Emits the unfinished line; the rest becomes a separate line.
     mutating func cutLine(at moment: Timestamp, into builder: inout ChunkBuilder) {
         guard !line.isEmpty else { return }
         emit(line[...], isCut: true, at: moment, to: &builder)

@@ -30,7 +30,7 @@ final class SystemLines: Sendable {
     /// The first write error; nil if there was none.
     var failure: String? { state.withLock { $0.failure } }
 
-    /// How many sealed lines were written by this process and those before it; nil where this one wrote none.
+    /// How many sealed lines were written by this process and those before it; nil if this one wrote none.
     var count: Int? { state.withLock { $0.count } }
 
     /// Appends `text`, one line or several. It is in the capture when this returns, in case this process dies.
@@ -80,7 +80,7 @@ final class SystemLines: Sendable {
         }
     }
 
-    /// Records that the file ends here, whoever wrote to it or to the order: every line of ours is read.
+    /// Records that the file ends here, even if another program wrote to it or to the order: all of our lines are read.
     func recordEnd() throws {
         try state.withLock { state in
             let end = try (state.text ?? OpenFile(folder.capture(of: .system), .read)).size()
@@ -90,7 +90,7 @@ final class SystemLines: Sendable {
         }
     }
 
-    /// Syncs in the background, for machine crashes; nobody waits for it.
+    /// Syncs in the background, for machine crashes; nothing waits for it.
     private func syncSoon() {
         DispatchQueue.global(qos: .utility).async { [self] in
             let files = state.withLock { state in

@@ -7,7 +7,7 @@ import Wire
 /// speak as Vintner.
 ///
 /// The key is derived from the Tendril's token, so it lies in no file of ours and is the same after a restart. Whoever
-/// can read that token (the same user, where the token is in a file of that user) can forge lines;
+/// can read that token (the same user, if the token is in a file of that user) can forge lines;
 /// `docs/threat-model.md` says which set-up holds what.
 ///
 /// On disk each line of the file is `NUMBER TIME MAC TEXT`: eight and thirteen digits, 64 hexadecimal digits, and the
@@ -21,7 +21,7 @@ struct SystemSeal: Sendable {
         var text: String
     }
 
-    /// Longer texts are cut by whoever writes them, longer lines are not read.
+    /// Longer texts are cut when written; longer lines are not read.
     static let lineLimit = 256 << 10
 
     private let key: SymmetricKey
@@ -33,14 +33,14 @@ struct SystemSeal: Sendable {
             data: HMAC<SHA256>.authenticationCode(for: Data("\(lease.jobId):\(lease.epoch)".utf8), using: master))
     }
 
-    /// The line with a line feed before and after it: whatever somebody else left unfinished in the file ends there.
+    /// The line with a line feed before and after it: an unfinished line of another program ends there.
     func encoded(_ line: Line) -> [UInt8] {
         let head = Self.head(line.number, line.at)
         let text = Self.escaped(line.text)
         return Array("\n\(head) \(code(head, text)) \(text)\n".utf8)
     }
 
-    /// nil where the line was not written with this key.
+    /// nil if the line was not written with this key.
     func open(_ bytes: some Collection<UInt8>) -> Line? {
         guard bytes.count > 88, let whole = String(validating: bytes, as: UTF8.self) else { return nil }
         let fields = whole.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false).map(String.init)
@@ -98,9 +98,9 @@ struct SystemLineParser: Sendable {
     private var isOverlong = false
     /// The number of the last line that was accepted.
     private(set) var count = 0
-    /// Lines that somebody else wrote, or wrote again.
+    /// Lines that another program wrote, or repeated.
     private(set) var forged = 0
-    /// Lines that were written and are not there any more.
+    /// Lines that were written and are missing.
     private(set) var missing = 0
 
     init(_ seal: SystemSeal) { self.seal = seal }

@@ -104,7 +104,7 @@ final class HTTPTrellisClient: Sendable {
         }
     }
 
-    /// As ``send(_:)``, the answer read by `read`.
+    /// As ``send(_:)``, with the response read by `read`.
     func repeating<Result>(_ call: Call, read: (HTTPClientResponse) async throws -> Result) async throws -> Result {
         var backoff = Backoff(limit: .seconds(3), dependencies: ambient)
         for attempt in 1... {
@@ -148,7 +148,7 @@ final class HTTPTrellisClient: Sendable {
         return request
     }
 
-    /// The stream of `call`'s answer, kept open.
+    /// The stream of `call`'s response, kept open.
     func open(_ call: Call) async throws -> HTTPClientResponse {
         do {
             let response = try await client.execute(try request(for: call), deadline: .distantFuture)

@@ -3,7 +3,7 @@ import Wire
 /// A failed call to Trellis. Never holds a token, nor the bodies that were sent.
 struct TrellisCallError: Error, Hashable, CustomStringConvertible {
     enum Kind: Hashable {
-        /// No answer: the connection failed, or took too long.
+        /// No response: the connection failed, or took too long.
         case unreachable
         /// Refused with a status.
         case refused(status: Int)
@@ -16,7 +16,7 @@ struct TrellisCallError: Error, Hashable, CustomStringConvertible {
     var kind: Kind
     /// `PUT /api/jobs/…/status`: no query, no host.
     var call: String
-    /// A sentence for people: Trellis' own where it gave one.
+    /// A sentence for people: Trellis' own if it sent one.
     var sentence: String
 
     var description: String { "\(call): \(sentence)" }

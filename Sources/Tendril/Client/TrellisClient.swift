@@ -4,12 +4,12 @@ import Wire
 
 /// The calls that a Tendril makes to Trellis.
 ///
-/// Every call throws ``TrellisCallError``, or `CancellationError` where its task was cancelled. Calls that may be
+/// Every call throws ``TrellisCallError``, or `CancellationError` if its task was canceled. Calls that may be
 /// repeated without harm are repeated a few times before they throw; callers that must not give up retry.
 protocol TrellisClient: Sendable {
     func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse
 
-    /// nil where there is nothing to claim. Not repeated: a claim whose response was lost is corrected by the next
+    /// nil if there is nothing to claim. Not repeated: a claim whose response was lost is corrected by the next
     /// heartbeat, which does not name its lease.
     func claim() async throws -> ClaimResponse?
 
@@ -31,7 +31,7 @@ protocol TrellisClient: Sendable {
     /// - Throws: `refused(status: 413)` for one of more than `limit` bytes.
     func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws
 
-    /// Throws `locked` where somebody else holds it. Taking it again under the same id is no error.
+    /// Throws `locked` if someone else holds it. Taking it again under the same ID is not an error.
     func lock(_ vine: VineID, _ info: LockInfo) async throws
 
     func unlock(_ vine: VineID, _ info: LockInfo) async throws
@@ -41,7 +41,7 @@ protocol TrellisClient: Sendable {
 
     func storeState(_ state: Data, of vine: VineID, lockID: String) async throws
 
-    /// Follows the event stream until it ends, and throws where it ends by an error.
+    /// Follows the event stream until it ends, and throws if it ends with an error.
     func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws
 }
 

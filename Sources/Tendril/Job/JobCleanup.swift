@@ -142,7 +142,7 @@ extension JobRunner {
         return written.value
     }
 
-    /// The engine could not save its state to a backend of its own: what it left is all there is.
+    /// The engine could not save its state to its own backend: the file that it left is the only copy.
     private func keepErroredState() async throws {
         guard let place = progress.workingDirectory, progress.backend != nil,
             Files.kind(of: "\(place)/errored.tfstate") == .file

@@ -20,7 +20,7 @@ struct JobContext: Sendable {
     var user: EngineUser?
     /// Bytes of a saved plan.
     var artifactLimit = 64 << 20
-    /// How long a job waits for a lock that somebody else holds.
+    /// How long a job waits for a lock that someone else holds.
     var lockPatience = Duration.seconds(600)
     var ambient = SystemDependencies.system
     var sleeper = Sleeper.system
@@ -56,7 +56,7 @@ extension JobFolder {
     var metadata: String { exchange + "/metadata.json" }
     var gitScratch: String { path + "/git" }
 
-    /// What the log masks: for as long as the folder stands.
+    /// What the log masks: kept as long as the folder.
     var keptSecrets: String { path + "/masking.json" }
 
     /// What holds secrets in clear and is not needed once the engine is gone.
@@ -68,7 +68,7 @@ extension JobFolder {
     }
 }
 
-/// What a job masks, kept in its folder for as long as that stands: Trellis tells no secrets of a job whose engine is
+/// What a job masks, kept in its folder: Trellis sends no secrets of a job whose engine is
 /// gone, and what was captured may still have to be masked then, by a Tendril that was restarted in between.
 enum KeptSecrets {
     static func save(_ secrets: VineSecrets, in folder: JobFolder) throws {

@@ -74,7 +74,8 @@ extension JobRunner {
         var hasNoted = false
         while true {
             do {
-                return try await retryUntilAnswered("acquiring the state lock") { [info = lockInfo, vine = progress.vine] in
+                return try await retryUntilAnswered("acquiring the state lock") {
+                    [info = lockInfo, vine = progress.vine] in
                     try await self.host.trellis.lock(vine, info)
                 }
             } catch let error as TrellisCallError {

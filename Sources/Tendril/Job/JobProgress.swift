@@ -11,7 +11,7 @@ struct JobProgress: Codable, Hashable, Sendable {
 
     /// Completed steps.
     var done: Set<JobStep> = []
-    /// The phases that were begun, in order.
+    /// The phases that were started, in order.
     var phases: [PhaseMark] = []
 
     // What stops the work; see `isStopped`.
@@ -87,10 +87,10 @@ struct JobProgress: Codable, Hashable, Sendable {
     }
 }
 
-/// A phase that was begun.
+/// A phase that was started.
 struct PhaseMark: Codable, Hashable, Sendable {
     struct End: Codable, Hashable, Sendable {
-        /// Both nil where nobody saw the end.
+        /// Both nil if the end was not observed.
         var code: Int?
         var signal: Int?
         var at: Timestamp
@@ -104,7 +104,7 @@ struct PhaseMark: Codable, Hashable, Sendable {
     /// nil while it may be running.
     var end: End?
 
-    /// A plan that was asked for a detailed exit code ends with 2 where it has changes.
+    /// A plan that was asked for a detailed exit code ends with 2 if it has changes.
     var succeeded: Bool { end?.code == 0 || phase == .plan && end?.code == 2 }
     /// It ended in an unknown way.
     var isUnknown: Bool { end.map { $0.code == nil && $0.signal == nil } ?? false }

@@ -92,7 +92,7 @@ struct JobReport: Hashable, Sendable {
             return "ended"
         }
 
-        /// nil where an apply began on a backend that could not be asked afterwards.
+        /// nil if an apply began on a backend that could not be asked afterwards.
         var serialAfter: Int64? {
             let isUnchanged = progress.backend == nil || progress.mark(of: .apply) == nil
             return (progress.stateAfter ?? (isUnchanged ? progress.stateBefore : nil))?.serial

@@ -7,7 +7,7 @@ import Wire
 /// Takes one job from its claim to its end, step by step as ``JobSteps`` says.
 ///
 /// Each step is recorded in the job's folder once it is done, so the next process resumes where this one was
-/// killed. Cancelling the task of ``run()`` detaches from the job: the engine keeps running, the folder stays.
+/// killed. Canceling the task of ``run()`` detaches from the job: the engine keeps running, the folder stays.
 actor JobRunner {
     nonisolated let lease: LeaseMessage
     nonisolated let vine: VineID
@@ -221,7 +221,7 @@ actor JobRunner {
             isUnsaved = false
         } catch  where !durably {
             // A full disk must not end the job: keep the progress in memory and save it with the next change. A Tendril
-            // that is killed before repeats a step, which is no harm.
+            // that is killed before repeats a step, which is harmless.
             isUnsaved = true
             logger.warning("couldn't save the progress: \(error)")
         }

@@ -4,7 +4,7 @@ import Wire
 /// Runs phases, each at most once per job.
 protocol PhaseRunning: Sendable {
     /// Runs `command` to its end. Where an earlier Tendril began the phase: waits for that run's end, or returns the
-    /// one that was recorded; a phase that has begun is never begun again.
+    /// one that was recorded; a phase that has started is never started again.
     ///
     /// Once `stop` is requested, the engine is stopped in stages (``StopEscalation``), each taken once, also after a
     /// restart of the Tendril. Canceling the task leaves the engine alone, and throws `CancellationError`.
@@ -12,7 +12,7 @@ protocol PhaseRunning: Sendable {
     /// - Throws: if the engine was not run.
     func run(_ command: PhaseCommand, in folder: JobFolder, stop: StopRequest) async throws -> PhaseEnd
 
-    /// When the phase's engine ran; nil where that is not recorded.
+    /// When the phase's engine ran; nil if that is not recorded.
     func span(of phase: String, in folder: JobFolder) async -> PhaseSpan?
 }
 
@@ -29,14 +29,14 @@ extension PhaseRunning {
 
 /// The job's log.
 protocol JobLogging: Sendable {
-    /// Appends a SYSTEM line. It stands in the capture when this returns.
+    /// Appends a SYSTEM line. It is in the capture when this returns.
     func note(_ text: String) async
 
     /// Ships the whole capture, however long it takes, and returns the closing. No SYSTEM lines may follow.
     /// Called again by a Tendril that was restarted in between.
     func finish() async -> LogClosingMessage
 
-    /// Ships the whole capture once more, after Trellis found it different; nil where that can't be done.
+    /// Ships the whole capture once more, after Trellis found it different; nil if that can't be done.
     func resend() async -> LogClosingMessage?
 
     /// Stops shipping, for good in this process: the job runs on without it.

@@ -85,7 +85,7 @@ actor StateUploader {
         }
     }
 
-    /// Terraform leaves the state in `errored.tfstate` where it could not write it to its place.
+    /// Terraform leaves the state in `errored.tfstate` if it could not write it to its place.
     private func newest() -> String {
         let errored = folder + "/errored.tfstate"
         guard let rescued = try? Files.read(errored), let position = StateReader.position(of: rescued) else {
@@ -95,7 +95,7 @@ actor StateUploader {
         return regular.map { position.serial > $0.serial } ?? true ? errored : file
     }
 
-    /// False where the file is not (yet) a whole state.
+    /// False if the file is not (yet) a whole state.
     private func shipIfWhole(_ path: String, evenIfStored: Bool = false) async throws -> Bool {
         guard let data = try Files.read(path), let position = StateReader.position(of: data) else { return false }
         let digest = Self.digest(of: data)

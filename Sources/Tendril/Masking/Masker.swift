@@ -7,10 +7,10 @@ struct Masker: Sendable {
     static let replacement = Redactions.replacement
 
     fileprivate let skeletons: SkeletonPatterns
-    /// Secrets byte by byte: where an escape that isn't one stands before a secret, and for those without a skeleton.
+    /// Secrets byte by byte: after something that looks like an escape, and for secrets without a skeleton.
     fileprivate let literals: PatternAutomaton
     fileprivate let seeksLiterals: Bool
-    /// By byte: 1 for those that may be skipped while no secret has begun.
+    /// By byte: 1 for those that may be skipped while no secret has started.
     fileprivate let skippable: [UInt8]
     private let numbers: Set<DecimalNumber>
 
@@ -71,7 +71,7 @@ struct MaskingStream: Sendable {
     private var held: [UInt8] = []
     private var offset = 0
 
-    /// - Parameter length: the stream has at most so many bytes.
+    /// - Parameter length: the maximum number of bytes of the stream.
     init(_ masker: Masker, length: Int = .max) {
         self.masker = masker
         matcher = SecretMatcher(masker.skeletons, length: length)
@@ -164,7 +164,7 @@ struct MaskingStream: Sendable {
                 skeleton.skipped()
                 matcher.skipped(input[first..<index])
             }
-            // A whole color sequence is no part of the text.
+            // A whole color sequence is not part of the text.
             guard index + 1 < input.count, input[index] == 0x1b, input[index + 1] == UInt8(ascii: "[") else { return }
             var end = index + 2
             while end < input.count, (0x20..<0x40).contains(input[end]) { end += 1 }
@@ -187,7 +187,7 @@ struct MaskingStream: Sendable {
 
     // MARK: - Giving out
 
-    /// No secret that begins earlier can come any more.
+    /// No secret can start earlier.
     private var decided: Int {
         let end = offset + held.count
         let pending = min(end, skeleton.pendingStart(withLead: masker.skeletons.hasLeads))

@@ -13,7 +13,7 @@ struct PatternAutomaton: Sendable {
         fileprivate(set) var fallback = PatternAutomaton.root
         /// The byte that leads here.
         fileprivate var byte: UInt8
-        /// How many bytes lead here: so many could be the beginning of a pattern.
+        /// The number of bytes on the way here, which could be the start of a pattern.
         var depth: Int32
         /// The length of the longest pattern that ends here; 0 for none.
         var longest: Int32 = 0
@@ -48,10 +48,10 @@ struct PatternAutomaton: Sendable {
         }
     }
 
-    /// There are no patterns.
+    /// Whether there are no patterns.
     var isEmpty: Bool { denseCount == 1 }
 
-    /// Makes the trie level by level: all patterns that share a prefix stand in a row.
+    /// Makes the trie level by level: patterns that share a prefix are adjacent.
     ///
     /// - Returns: each state's parent.
     private mutating func build(sorted patterns: [[UInt8]]) -> [State] {

@@ -1,16 +1,16 @@
-/// The parts of a stream that are hidden, and the text that stands in for them.
+/// The masked parts of a stream, and the text that replaces them.
 ///
 /// Ranges count bytes from the beginning of the stream. The output depends only on the ranges, not on how much of the
 /// stream was given out when they were found.
 struct Redactions: Sendable {
-    /// What stands for a secret, or for a line of one.
+    /// The replacement of a secret, or of a line of one.
     static let replacement = "(sensitive)"
 
     /// Ranges not given out yet, in order; none overlaps another.
     private var found: [Range<Int>] = []
     /// The end of the last range that was given out.
     private var covered = 0
-    /// What lies before was shown for good: nothing is hidden there any more.
+    /// Everything before it was emitted and can't be masked.
     private(set) var floor = 0
     /// The current line of the range that is being given out has its replacement.
     private var isReplaced = false
@@ -21,7 +21,7 @@ struct Redactions: Sendable {
         var upper = range.upperBound
         guard lower < upper else { return }
         if lower < covered {
-            // It goes on where the range that was given out ended.
+            // It continues after the emitted range.
             covered = max(covered, upper)
             while let first = found.first, first.lowerBound < covered {
                 covered = max(covered, first.upperBound)

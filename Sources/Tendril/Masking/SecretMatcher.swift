@@ -56,7 +56,7 @@ struct SecretMatcher: SkeletonSink {
     private var extended: Int?
     private var isFramed = false
 
-    /// - Parameter length: the text has at most so many bytes.
+    /// - Parameter length: the maximum number of bytes of the text.
     init(_ patterns: SkeletonPatterns, length: Int) {
         self.patterns = patterns
         var capacity = 1
@@ -67,7 +67,7 @@ struct SecretMatcher: SkeletonSink {
 
     var isAtRoot: Bool { state == PatternAutomaton.root }
 
-    /// `text` was skipped, because no secret had begun.
+    /// `text` was skipped, because no secret had started.
     @inline(__always)
     mutating func skipped(_ text: Slice<UnsafeBufferPointer<UInt8>>) {
         if isFramed, text.contains(UInt8(ascii: "\n")) { isFramed = false }

@@ -83,7 +83,7 @@ struct SecretPatterns: Sendable {
         return true
     }
 
-    /// Pieces that overlap, so that what hides one after the other hides all.
+    /// Overlapping pieces, so that masking each masks all.
     private static func pieces(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
         guard bytes.count > longestSkeleton else { return [bytes[...]] }
         var starts = Array(stride(from: 0, to: bytes.count - longestSkeleton, by: longestSkeleton - 1))

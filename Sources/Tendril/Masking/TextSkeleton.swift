@@ -331,7 +331,7 @@ struct TextSkeleton: Sendable {
         }
     }
 
-    /// True for bytes that change nothing while no secret has begun.
+    /// True for bytes that change nothing while no secret has started.
     ///
     /// - Parameter withLead: left-out characters may belong to the secret that follows them.
     static func isSkippable(_ byte: UInt8, withLead: Bool) -> Bool {

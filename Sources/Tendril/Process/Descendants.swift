@@ -1,11 +1,11 @@
 import SystemCalls
 
-/// A process that an engine left behind.
+/// A process that an engine left running.
 struct Leftover: Codable, Hashable, Sendable {
     var pid: Int32
     /// The process chose it: see ``shownName``.
     var name: String
-    /// False where it could not be ended: it runs as another user, or is stuck in the kernel.
+    /// False if it could not be killed: it runs as another user, or is stuck in the kernel.
     var isEnded: Bool
 
     /// Only what can't be mistaken for anything else in a log line.
@@ -38,8 +38,8 @@ enum Descendants {
     /// How long killed processes may take to be gone, in milliseconds.
     private static let patience: Int64 = 5000
 
-    /// Ends everything below this process, which must be a subreaper (``Posix/becomeSubreaper()``) and have no child of
-    /// its own any more.
+    /// Ends everything below this process, which must be a subreaper (``Posix/becomeSubreaper()``) and have no child
+    /// of its own.
     ///
     /// Whoever loses its parent becomes a child of this process, so killing its children until it has none ends
     /// everything, however fast it forks away; only one that makes more than it loses could win.

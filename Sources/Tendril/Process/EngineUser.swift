@@ -6,15 +6,15 @@ import SystemCalls
     import Musl
 #endif
 
-/// The user as whom engines run, where that is not the Tendril's own.
+/// The user that engines run as, if it is not the Tendril's own.
 public struct EngineUser: Codable, Hashable, Sendable {
     public var name: String
     public var uid: UInt32
     public var gid: UInt32
     public var home: String
 
-    /// - Throws: ``TendrilStartError`` where there is no such user, where it is root, and where this process may not
-    ///   run anything as somebody else.
+    /// - Throws: ``TendrilStartError`` if there is no such user, if it is root, and if this process may not
+    ///   run anything as another user.
     public init(named name: String) throws(TendrilStartError) {
         guard let entry = getpwnam(name)?.pointee else {
             throw TendrilStartError(description: "There is no user \"\(name)\" on this machine (--run-as).")
@@ -78,7 +78,7 @@ public enum RunAsMain {
         [subcommand, String(user.uid), String(user.gid), user.name, executable] + arguments
     }
 
-    /// Returns only where the engine could not be started: with a shell's exit status for that.
+    /// Returns only if the engine could not be started, with a shell's exit status for that.
     public static func run(arguments: [String]) -> Int32 {
         guard arguments.count >= 4, let uid = UInt32(arguments[0]), let gid = UInt32(arguments[1]), uid != 0 else {
             return 64

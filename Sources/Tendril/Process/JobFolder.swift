@@ -16,7 +16,7 @@ struct JobFolder: Hashable, Sendable {
         self.exchange = exchange ?? path
     }
 
-    /// The capture files: append-only, all phases of the job one after the other.
+    /// The capture files: append-only, all phases of the job in order.
     func capture(of stream: LogStream) -> String {
         switch stream {
         case .stdout: path + "/stdout"

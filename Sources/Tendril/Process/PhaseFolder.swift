@@ -19,7 +19,7 @@ struct PhaseFolder: Hashable, Sendable {
     var alive: String { path + "/alive" }
     /// The supervisor's own output.
     var supervisorLog: String { path + "/supervisor.log" }
-    /// Which processes the engine left behind: ``Leftover``s.
+    /// The processes that the engine left running: ``Leftover``s.
     var leftovers: String { path + "/leftovers.json" }
     /// The recorded stages of a stop: ``StopJournal``.
     var stop: String { path + "/stop" }
@@ -41,10 +41,10 @@ struct PhaseFolder: Hashable, Sendable {
     /// How it ended; nil if unknown.
     func end() throws -> PhaseExit? { try Self.read(PhaseExit.self, exit) }
 
-    /// Who runs it; nil where nobody does yet.
+    /// Who runs it; nil if it has not started.
     func start() throws -> PhaseStart? { try Self.read(PhaseStart.self, started) }
 
-    /// The processes that the engine left behind; none where nobody looked.
+    /// The processes that the engine left running; none if that is not recorded.
     func leftBehind() -> [Leftover] { (try? Self.read([Leftover].self, leftovers)) ?? [] }
 
     private static func read<Record: Decodable>(_ type: Record.Type, _ path: String) throws -> Record? {

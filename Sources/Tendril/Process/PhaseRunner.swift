@@ -32,13 +32,13 @@ struct PhaseRunner: Sendable {
         return try await followOrphan(phase, in: folder, holding: lock)
     }
 
-    /// Starts a supervisor unless the phase has begun, and waits until none holds the phase any more.
+    /// Starts a supervisor unless the phase has started, and waits until no supervisor holds the phase.
     ///
     /// - Returns: the phase's lock, held.
     private func supervise(_ command: PhaseCommand, _ phase: PhaseFolder, in folder: JobFolder) async throws -> OpenFile
     {
         let once = OneShotResult<OpenFile>()
-        // A thread of its own, since it blocks; it also reaps the supervisor, whether or not somebody still waits.
+        // Its own thread, because it blocks; it also reaps the supervisor if no one waits.
         Thread.detachNewThread {
             once.set(
                 Result {
@@ -102,7 +102,7 @@ struct PhaseRunner: Sendable {
 
     // MARK: - Stopping
 
-    /// Passes `signal` on to the phase's engine, through its supervisor where that lives.
+    /// Passes `signal` on to the phase's engine, through its supervisor if that is alive.
     ///
     /// - Returns: false if nothing is running.
     @discardableResult
@@ -112,7 +112,7 @@ struct PhaseRunner: Sendable {
         Posix.ignoreBrokenPipes()
         // A supervisor that is just starting reads the FIFO in a moment.
         for _ in 0..<3000 {
-            // First: while a process dies, its FIFO may still be open and nobody reads it.
+            // First: while a process dies, its FIFO may still be open without a reader.
             if let start = try? phase.start() {
                 if !start.supervisor.isAlive { return Self.send(signal, to: start.engine) }
             } else if Posix.exists(phase.exit) {

@@ -41,7 +41,7 @@ final class Supervisor {
     func run() throws {
         guard let identity = ProcessIdentity(pid: Posix.processID) else { throw PosixError("read", "/proc/self/stat") }
         var start = PhaseStart(supervisor: identity)
-        // Before the engine: should this process or the machine die now, the phase is not begun a second time.
+        // Before the engine: if this process or the machine dies now, the phase is not started again.
         try PhaseFolder.write(start, to: phase.started, durably: true)
         try SmallFile.syncFolder(of: phase.path)
 
@@ -56,7 +56,8 @@ final class Supervisor {
         } catch let error as PosixError {
             end = .exited(code: error.isNotExecutable ? 126 : 127)
             attempt {
-                try writeToStderr("Can't run \(command.executable): \(error.call) \(error.path ?? "") failed: \(error.reason)")
+                try writeToStderr(
+                    "Can't run \(command.executable): \(error.call) \(error.path ?? "") failed: \(error.reason)")
             }
         }
         finishRecording()

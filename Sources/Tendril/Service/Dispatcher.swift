@@ -26,17 +26,17 @@ struct Dispatcher: Sendable {
         (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Why it ended by itself; nil where it was told to.
+    /// Why it ended by itself; nil if it was stopped.
     var failure: TendrilStartError? { standing.failure }
 
-    /// Takes nothing new from now on, tells Trellis so, and ends once the jobs that it has are done.
+    /// Claims no more jobs, tells Trellis so, and ends once its jobs are done.
     func drain() {
         standing.drain()
         waker.yield()
     }
 
-    /// Runs until the task is cancelled; then engines keep running, and the next process resumes the jobs
-    /// it. Also ends after ``drain()``, and where Trellis does not take the token (``failure``).
+    /// Runs until the task is canceled; then engines keep running, and the next process resumes the jobs
+    /// it. Also ends after ``drain()``, and if Trellis rejects the token (``failure``).
     func run() async {
         let resumed: [JobRunner]
         do { resumed = try resumeJobs() } catch {
@@ -163,7 +163,7 @@ struct Dispatcher: Sendable {
         }
     }
 
-    /// Says once that Trellis takes this Tendril, and what stands in the way of sharing plans.
+    /// Logs once that Trellis accepts this Tendril, and what prevents sharing plans.
     private func greet(_ reply: HeartbeatResponse) {
         guard standing.connect() else { return }
         logger.notice("connected to \(configuration.trellisURL)\(reply.name.map { " as \($0)" } ?? "")")
@@ -176,7 +176,7 @@ struct Dispatcher: Sendable {
         }
     }
 
-    /// Whether Trellis does not know this Tendril, or its token. While it has jobs it goes on asking: an operator may
+    /// Whether Trellis does not know this Tendril, or its token. While it has jobs it keeps asking: an operator may
     /// put it right, and the jobs must not be left alone.
     private func isRefused(_ error: any Error) async -> Bool {
         guard (error as? TrellisCallError)?.status == 401 else {
@@ -190,7 +190,7 @@ struct Dispatcher: Sendable {
         return true
     }
 
-    /// Trellis hears at once that nothing more is claimed here.
+    /// Tells Trellis immediately that this Tendril claims no more jobs.
     private func announce() async {
         do {
             _ = try await gate.run { try await host.trellis.heartbeat(await heartbeat()) }
@@ -207,7 +207,7 @@ struct Dispatcher: Sendable {
     /// Tells Trellis that this Tendril claims no more jobs. Best effort.
     private func reportDraining() async {
         let last = await heartbeat(draining: true)
-        // In a task of its own: this one is cancelled.
+        // In its own task: this one is canceled.
         let farewell = Task { try await host.trellis.heartbeat(last) }
         let limit = Task {
             try await host.sleeper.sleep(.seconds(2))
@@ -241,7 +241,7 @@ struct Dispatcher: Sendable {
     }
 }
 
-/// How a Tendril stands with Trellis.
+/// What the Tendril knows about its connection to Trellis.
 private final class Standing: Sendable {
     private struct State {
         var isConnected = false
@@ -279,7 +279,7 @@ private final class Standing: Sendable {
 
     func forget401() { state.withLock { $0.refusals = 0 } }
 
-    /// Whether it is enough: at once at the first contact, three in a row later, when something between may be wrong.
+    /// Whether to give up: immediately at the first contact, after three in a row later, when a proxy may be at fault.
     func count401() -> Bool {
         state.withLock { state in
             state.refusals += 1

@@ -2,7 +2,7 @@ import Domain
 
 /// Sleeping, injected so that tests control it.
 struct Sleeper: Sendable {
-    /// Returns after the duration; throws `CancellationError` where the task is cancelled before.
+    /// Returns after the duration; throws `CancellationError` if the task is canceled before.
     var sleep: @Sendable (Duration) async throws -> Void
 
     static let system = Sleeper { try await Task.sleep(for: $0) }

@@ -34,7 +34,7 @@ public struct TendrilConfiguration: Sendable {
     public var unshippedLimit: Int64 = 2 << 30
     /// Bytes of a saved plan.
     public var artifactLimit = 64 << 20
-    /// How long a job waits for a lock that somebody else holds.
+    /// How long a job waits for a lock that someone else holds.
     public var lockPatience = Duration.seconds(600)
     /// The heartbeat interval.
     public var heartbeatEvery = Duration.seconds(10)

@@ -33,7 +33,7 @@ public struct TendrilService: Sendable {
     /// Takes nothing new from now on; ``run()`` returns once the jobs that it has are done.
     public func startDraining() { drain.turn() }
 
-    /// Runs until the task is cancelled, then returns within seconds: no more jobs are claimed, and running engines
+    /// Runs until the task is canceled, then returns within seconds: no more jobs are claimed, and running engines
     /// go on without it. The next start with the same folder resumes them.
     ///
     /// - Throws: ``TendrilStartError``.
@@ -57,7 +57,7 @@ public struct TendrilService: Sendable {
         if let failure = dispatcher.failure { throw failure }
     }
 
-    /// What a vine runs can do what its user can; whoever starts a Tendril should know who that is.
+    /// A vine's code can do what its user can; the operator should know which user that is.
     private func warnAboutTheUser() {
         if let user = configuration.runAs { return logger.info("engines run as \(user.name)") }
         if geteuid() == 0 {
@@ -138,7 +138,7 @@ public struct TendrilService: Sendable {
     }
 }
 
-/// Turned once, perhaps before somebody listens.
+/// Turned once, perhaps before there is a handler.
 private final class DrainSwitch: Sendable {
     private struct State {
         var isTurned = false

@@ -79,7 +79,7 @@ final class JobLog: Sendable {
         _ = await task?.value
     }
 
-    /// Waits until all that was captured is stored, then hashes the whole capture. No phase may run any more, and
+    /// Waits until all that was captured is stored, then hashes the whole capture. No phase may be running, and
     /// no more SYSTEM lines may follow.
     ///
     /// It waits as long as Trellis can't be reached; cancelling the task (or ``stop()``) ends that, incomplete.
@@ -123,8 +123,8 @@ final class JobLog: Sendable {
         await onQueue { [folder, masker] in UnfinishedResources.find(in: folder).map { masker.mask($0) } }
     }
 
-    /// What Terraform said was wrong, masked: for the job's error message and its count of warnings. Available at once,
-    /// however far shipping is.
+    /// What Terraform said was wrong, masked: for the job's error message and its count of warnings. Available
+    /// immediately, however far shipping is.
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         await onQueue { [folder, masker] in EngineDiagnostics.read(folder, masker: masker, errorsFrom: start) }
     }

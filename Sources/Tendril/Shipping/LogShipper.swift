@@ -73,7 +73,7 @@ actor LogShipper {
     /// Nothing more will be captured: what is there is the whole log.
     nonisolated func close() { notifier.close() }
 
-    /// Ships until the end: after ``close()`` once all is stored, else when Trellis refuses or the task is cancelled.
+    /// Ships until the end: after ``close()`` once all is stored, else when Trellis refuses or the task is canceled.
     func run() async -> End {
         do {
             try await resume()
@@ -100,7 +100,7 @@ actor LogShipper {
         }
     }
 
-    /// Restarts from the stored position: a Tendril that was restarted goes on where its last append was stored.
+    /// Restarts from the stored position: a restarted Tendril continues after its last stored append.
     private func resume() async throws {
         let cursor = try await persist { [sink, epoch] in try await sink.cursor(epoch: epoch) }
         reader = CaptureReader(folder, gaps: try CaptureGaps.load(folder), seal: seal)
@@ -135,7 +135,7 @@ actor LogShipper {
     // MARK: - The bound
 
     /// Drops the middle of unshipped output above the disk limit, also while an append is
-    /// way that nobody answers: that is when it is needed.
+    /// way without a response: that is when it is needed.
     func enforceLimit(_ limit: CaptureLimit) {
         for stream in [LogStream.stdout, .stderr] {
             do { try enforce(limit, on: stream) } catch {
@@ -174,7 +174,7 @@ actor LogShipper {
         return batch
     }
 
-    /// - Returns: false where nothing more is there.
+    /// - Returns: false if nothing more is there.
     private func refill(isLast: Bool) throws -> Bool {
         // Stay responsive to cancellation during a long replay.
         try Task.checkCancellation()
@@ -189,7 +189,7 @@ actor LogShipper {
         return true
     }
 
-    /// Repeats `call` until it succeeds, Trellis refuses, or the task is cancelled.
+    /// Repeats `call` until it succeeds, Trellis refuses, or the task is canceled.
     private func persist<Reply: Sendable>(_ call: @Sendable () async throws -> Reply) async throws -> Reply {
         var backoff = backoff
         while true {

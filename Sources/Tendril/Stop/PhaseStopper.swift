@@ -15,7 +15,8 @@ extension PhaseRunner {
         let phase = folder.phase(command.name)
         if stop.isRequested, try phase.isUntouched() { throw PhaseError.stopped(phase: command.name) }
         let wasOver = try phase.end() != nil
-        let stopper = PhaseStopper(runner: self, folder: folder, phase: phase, timing: timing, engine: engine, note: note)
+        let stopper = PhaseStopper(
+            runner: self, folder: folder, phase: phase, timing: timing, engine: engine, note: note)
         return try await withThrowingTaskGroup(of: PhaseEnd?.self) { group in
             group.addTask { try await run(command, in: folder) }
             group.addTask {

@@ -24,7 +24,7 @@ enum EphemeralVariables {
         return found
     }
 
-    /// `{"variable": {"token": {"ephemeral": true}}}`; blocks may stand in arrays.
+    /// `{"variable": {"token": {"ephemeral": true}}}`; blocks may be in arrays.
     static func declared(json data: Data) -> Set<String> {
         guard let file = try? JSONValue.parse(data, cuttingBelow: JSONDepth.request).value,
             let variables = file["variable"]
@@ -80,7 +80,7 @@ enum EphemeralVariables {
     }
 }
 
-/// Tokens of HCL, coarsely: expressions come in pieces that nobody looks at.
+/// Tokens of HCL, coarsely: expressions are split into pieces that are ignored.
 struct HCLScanner {
     enum Token: Hashable {
         case word(String), string(String)

@@ -86,7 +86,7 @@ struct PlanSummary: Hashable, Sendable {
                         if let action = try cursor.string() { change.actions.append(action) }
                     }
                 case "importing":
-                    // An object; null, or absent, where nothing is imported.
+                    // An object; null or absent if nothing is imported.
                     try cursor.members { _, cursor in
                         change.isImport = true
                         try cursor.skip()

@@ -70,7 +70,7 @@ enum BackendKind: Hashable, Sendable {
     /// A setting under which the state would be lost with the working folder, with the reason.
     case refused(String)
 
-    /// `data` is the file's; nil where `init` wrote none.
+    /// `data` is the file's; nil if `init` wrote none.
     static func read(_ data: Data?, environment: [String: String], workingDirectory: String) -> BackendKind {
         var type: String?
         var path: String?

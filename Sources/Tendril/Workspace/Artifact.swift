@@ -45,7 +45,7 @@ struct Artifact: Sendable {
 
     /// Puts the packed folder into the empty one, and the plan file into its folder.
     ///
-    /// - Throws: ``ArtifactError`` where the bytes are not those with `sha256`.
+    /// - Throws: ``ArtifactError`` if the bytes are not those with `sha256`.
     func unpack(_ path: String, sha256: String) async throws {
         guard try Self.digest(of: path) == sha256 else {
             throw ArtifactError(description: "The saved plan was altered: its digest does not match.")
@@ -78,7 +78,7 @@ struct Artifact: Sendable {
 
     /// Everything in the folder is saved with the plan, because the apply may read it.
     ///
-    /// - Throws: ``ArtifactError`` where that is more than the limit, with the biggest files.
+    /// - Throws: ``ArtifactError`` if that is more than the limit, with the biggest files.
     func checkSize(workingDirectory: String) throws {
         let size = try FolderSize(of: workspace.folder, without: excluded(workingDirectory))
         guard size.bytes <= limit else {

@@ -143,7 +143,7 @@ struct GitCheckout: Sendable {
         }
     }
 
-    /// The URLs in `.gitmodules`, by path; none where there is no such file.
+    /// The URLs in `.gitmodules`, by path; none if there is no such file.
     private func submoduleURLs(of commit: String) async throws -> [String: String] {
         let pattern = #"^submodule\..*\.(path|url)$"#
         let answer = try await source.git.run(
@@ -187,7 +187,7 @@ struct GitCheckout: Sendable {
         guard GitSource.isCommit(submodule.commit) else { throw GitSourceError(description: "it names no commit.") }
         let place = "\(folder)/\(components.joined(separator: "/"))"
         if Files.kind(of: place) == nil { try Files.makeFolder(place) }
-        // No link on the way, or the files would end up somewhere else.
+        // No link on the way, or the files would end up in another folder.
         guard let root = Files.real(folder), Files.real(place) == "\(root)/\(components.joined(separator: "/"))" else {
             throw GitSourceError(description: "its folder is reached by a link.")
         }
@@ -207,7 +207,7 @@ struct GitLFS: Sendable {
         var sha256: String
         var size: Int
 
-        /// nil for a file that is no pointer (git-lfs/docs/spec.md).
+        /// nil for a file that is not a pointer (git-lfs/docs/spec.md).
         init?(_ data: Data) {
             guard data.count < 1024, let text = String(validating: data, as: UTF8.self) else { return nil }
             let lines = text.split(separator: "\n")
@@ -226,7 +226,7 @@ struct GitLFS: Sendable {
         ]
     }
 
-    /// Replaces every pointer by the file it stands for.
+    /// Replaces every pointer by its file.
     ///
     /// - Throws: ``GitSourceError`` that names the files where that can't be done.
     func fetch() async throws {

@@ -85,7 +85,7 @@ struct GitSource: Sendable {
             }
     }
 
-    /// The commit that the ref stands for now; that of an annotated tag is the one that it tags.
+    /// The commit that the ref points to now; for an annotated tag, the tagged commit.
     func resolve() async throws -> String {
         if Self.isCommit(ref) { return ref }
         let names = ["refs/heads/\(ref)", "refs/tags/\(ref)^{}", "refs/tags/\(ref)", "\(ref)^{}", ref]
@@ -105,9 +105,9 @@ struct GitSource: Sendable {
     /// Puts the files of `commit`, and of its submodules, into `folder`, which is empty. What `.terraformignore` at the
     /// top of the repository names is left out. `scratch` is a folder that this may make and remove.
     ///
-    /// - Returns: the commit itself, also where `commit` names a tag.
-    /// - Throws: ``GitSourceError``, also for a submodule or a Git LFS file that can't be fetched: a folder without its files
-    ///   would pass for one that wants nothing.
+    /// - Returns: the commit itself, also if `commit` names a tag.
+    /// - Throws: ``GitSourceError``, also for a submodule or a Git LFS file that can't be fetched: a folder without its
+    ///   files would pass for one that wants nothing.
     @discardableResult
     func checkOut(_ commit: String, into folder: String, scratch: String) async throws -> String {
         guard Self.isCommit(commit) else {
@@ -116,13 +116,15 @@ struct GitSource: Sendable {
         return try await GitCheckout(source: self, folder: folder, scratch: scratch).run(commit)
     }
 
-    /// - Throws: ``GitSourceError`` where git fails or takes longer than `limit`.
+    /// - Throws: ``GitSourceError`` if git fails or takes longer than `limit`.
     @discardableResult
-    func run(_ arguments: [String], within limit: Duration? = nil, output: Int = 4 << 20) async throws -> Command.Result {
+    func run(_ arguments: [String], within limit: Duration? = nil, output: Int = 4 << 20) async throws -> Command.Result
+    {
         let verb = arguments.first { Self.verbs.contains($0) } ?? "git"
         let limit = limit ?? limits.fetching
         guard let result = try await git.run(arguments, limit: output, timeout: limit) else {
-            throw GitSourceError(description: "git \(verb) took longer than \(limit.components.seconds) s and was ended.")
+            throw GitSourceError(
+                description: "git \(verb) took longer than \(limit.components.seconds) s and was ended.")
         }
         guard result.status == 0 else { throw GitSourceError(description: "git \(verb) failed: \(result.complaint)") }
         return result

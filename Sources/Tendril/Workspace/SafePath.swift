@@ -26,13 +26,15 @@ enum SafePath {
             guard !component.isEmpty, component != ".", component != ".." else {
                 throw Violation(path: path, reason: "has an empty, \".\" or \"..\" component")
             }
-            guard component.utf8.count <= 255 else { throw Violation(path: path, reason: "has a name that is too long") }
+            guard component.utf8.count <= 255 else {
+                throw Violation(path: path, reason: "has a name that is too long")
+            }
         }
         return components
     }
 
     /// Resolves a link in `folder` with target `target`, without disk access: the components below the root,
-    /// or nil where it leaves it. Both are relative to the root.
+    /// or nil if it leaves the root. Both are relative to the root.
     static func resolve(link target: String, in folder: [String]) -> [String]? {
         guard !target.hasPrefix("/") else { return nil }
         var place = folder

@@ -16,7 +16,7 @@ struct TreeEntry: Sendable {
     var size: Int
     var mode: UInt32
 
-    /// The path for people and for patterns; bytes that are no UTF-8 become U+FFFD.
+    /// The path for people and for patterns; bytes that are not UTF-8 become U+FFFD.
     var name: String { String(decoding: path, as: UTF8.self) }
 }
 
@@ -41,7 +41,7 @@ struct RawPath: Sendable {
         }
     }
 
-    /// The path with every link in it resolved; nil where something is missing.
+    /// The path with every link in it resolved; nil if something is missing.
     var real: [UInt8]? {
         withCString { path in
             guard let resolved = realpath(path, nil) else { return nil }

@@ -2,7 +2,7 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// The folder in which a vine's jobs run, one after the other: `RUN_ROOT/VINE`.
+/// The folder in which a vine's jobs run, one at a time: `RUN_ROOT/VINE`.
 ///
 /// Always the same path: a plan that was made under one fails under another.
 struct Workspace: Sendable {
@@ -27,7 +27,7 @@ struct Workspace: Sendable {
     /// Removes whatever an earlier job left, and makes the folder again. What can't be removed (it belongs to another
     /// user) is moved out of the way, so that the vine's next job runs.
     ///
-    /// - Returns: where it was moved; nil where everything was removed.
+    /// - Returns: where it was moved; nil if everything was removed.
     @discardableResult
     func empty() throws -> String? {
         var place: String?
@@ -82,7 +82,7 @@ struct Workspace: Sendable {
     }
 
     /// Refuses links that lead out of the folder, at any depth and whatever bytes their names have, and a working
-    /// directory that is none.
+    /// directory that does not exist.
     func checkTree(workingDirectory: String) throws {
         let place = RawPath(folder)
         guard let root = place.real else { throw FileError(path: folder, reason: "it is gone") }
@@ -113,6 +113,6 @@ struct Workspace: Sendable {
 }
 
 extension InlineFile {
-    /// The file's bytes; nil for base64 that is none.
+    /// The file's bytes; nil for invalid base64.
     var data: Data? { encoding == .base64 ? Data(base64Encoded: content) : Data(content.utf8) }
 }

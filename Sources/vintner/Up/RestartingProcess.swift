@@ -64,7 +64,7 @@ final class RestartingProcess: Sendable {
         }
     }
 
-    /// Asks the process to end, waits for it, and kills it where it takes too long.
+    /// Asks the process to end, waits for it, and kills it if that takes too long.
     func stop() async {
         let child = state.withLock { state in
             state.isStopping = true

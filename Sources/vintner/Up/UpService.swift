@@ -29,7 +29,9 @@ struct UpService: Service {
 
     func run() async throws {
         try FileManager.default.createDirectory(atPath: "\(options.data)/run", withIntermediateDirectories: true)
-        for name in ["trellis"] + (1...max(1, tendrils)).map(Self.tendrilName) { await pidFile(name).terminateLeftover() }
+        for name in ["trellis"] + (1...max(1, tendrils)).map(Self.tendrilName) {
+            await pidFile(name).terminateLeftover()
+        }
         let (stop, stopped) = AsyncStream<Void>.makeStream()
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -68,7 +70,7 @@ struct UpService: Service {
         return keepers
     }
 
-    /// The client, once Trellis answers; nil where it was stopped before. - Throws: where it does not come up.
+    /// The client, once Trellis answers; nil if it was stopped before. - Throws: if it does not come up.
     private func waitUntilReady(_ trellis: RestartingProcess) async throws -> VintnerClient? {
         let deadline = ContinuousClock.now.advanced(by: .seconds(30))
         while ContinuousClock.now < deadline, !Task.isShuttingDownGracefully {
@@ -153,7 +155,7 @@ struct UpService: Service {
     private static func tendrilName(_ number: Int) -> String { "tendril-\(number)" }
 }
 
-/// Asks the system for a port that nobody uses.
+/// Asks the system for a free port.
 enum FreePort {
     static func find(host: String) throws -> Int {
         let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: host, port: 0).wait()

@@ -184,10 +184,12 @@ import Wire
         let starting = Gate()
         let isFirst = Mutex(true)
         await trellis.guarding { call in
-            let isEarlier = call == "report PROCESSING" && isFirst.withLock { isFirst in
-                defer { isFirst = false }
-                return isFirst
-            }
+            let isEarlier =
+                call == "report PROCESSING"
+                && isFirst.withLock { isFirst in
+                    defer { isFirst = false }
+                    return isFirst
+                }
             guard isEarlier else { return }
             await starting.pass()
             throw FakeTrellis.refused(410, "This lease was lost.")

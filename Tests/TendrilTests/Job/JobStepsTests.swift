@@ -52,7 +52,8 @@ import Wire
     @Test func deployAppliesWithoutPlanning() {
         #expect(
             walk(progress(.deploy)) == [
-                .start, .lock, .fetchState, .checkPlan, .prepare, .initialize, .readBackend, .confirm, .apply, .storeFinalState,
+                .start, .lock, .fetchState, .checkPlan, .prepare, .initialize, .readBackend, .confirm, .apply,
+                .storeFinalState,
                 .collect, .unlock, .report, .cleanUp,
             ])
     }

@@ -15,7 +15,8 @@ import Testing
 
     private func keeper(alreadyStored: String? = nil, sleeper: Sleeper = Fixtures.hurried) -> StateUploader {
         StateUploader(
-            folder: place.path, vine: vine, lockID: "L", alreadyStored: alreadyStored, trellis: trellis, sleeper: sleeper,
+            folder: place.path, vine: vine, lockID: "L", alreadyStored: alreadyStored, trellis: trellis,
+            sleeper: sleeper,
             ambient: .system, stored: { _, _ in })
     }
 

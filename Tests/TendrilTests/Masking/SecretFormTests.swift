@@ -136,7 +136,8 @@ import Testing
     /// The exemption is for what documents hold, not for what a user marked.
     @Test func aMarkedValueIsNeverExempt() {
         let secrets = VineSecrets(variables: ["a": "service_account", "b": ["kind": "authorized_user"]])
-        #expect(Masker(secrets: secrets.maskedTexts).mask("service_account authorized_user") == "(sensitive) (sensitive)")
+        #expect(
+            Masker(secrets: secrets.maskedTexts).mask("service_account authorized_user") == "(sensitive) (sensitive)")
     }
 
     // MARK: - Numbers
