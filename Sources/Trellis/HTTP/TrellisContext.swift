@@ -1,13 +1,17 @@
 internal import Domain
 internal import Hummingbird
 internal import Logging
+internal import NIOCore
 
 /// What travels with a request: who sent it, once that is known.
 struct TrellisContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     var principal: Principal?
+    /// The connection that the request came on.
+    let channel: any Channel
 
     init(source: Source) {
+        channel = source.channel
         coreContext = .init(source: source)
     }
 

@@ -1,5 +1,6 @@
 internal import Logging
 internal import ServiceLifecycle
+internal import Storage
 internal import Synchronization
 
 /// The open sessions.
@@ -32,20 +33,25 @@ final class RealtimeConnections: Sendable {
     }
 }
 
-/// Looks at the credentials of open sessions again and again: who was signed out hears nothing more.
+/// Looks at the credentials of open sessions and streams again and again: who was signed out hears nothing more.
 struct CredentialSweep: Service {
     var connections: RealtimeConnections
+    var streams: OpenStreams
+    var tendrils: any TendrilStore
     var access: AccessCheck
     var logger: Logger
 
-    /// Between two looks.
-    static let interval = Duration.seconds(15)
+    /// Between two looks. Nothing outlives its credential by more than 15 seconds, the look itself included.
+    static let interval = Duration.seconds(10)
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while true {
                 try await Task.sleep(for: Self.interval)
-                do { try await connections.sweep(access) } catch {
+                do {
+                    try await connections.sweep(access)
+                    try await streams.sweep(access, tendrils)
+                } catch {
                     logger.warning("credentials could not be checked", metadata: ["error": "\(error)"])
                 }
             }
