@@ -56,16 +56,18 @@ struct Authentication: RouterMiddleware {
             let pair = Data(base64Encoded: token).flatMap { String(bytes: $0, encoding: .utf8) } ?? ""
             token = pair.split(separator: ":", maxSplits: 1).last.map(String.init) ?? ""
         }
-        guard let name = try await access.user(of: .token(token)) else {
+        let credential = Credential.token(token)
+        guard let name = try await access.user(of: credential) else {
             throw HTTPError(.unauthorized, message: "The API token is not valid.")
         }
-        return .user(.init(name: name, csrfToken: nil))
+        return .user(.init(name: name, csrfToken: nil, credential: credential))
     }
 
     /// A cookie is sent by the browser whoever made the request, so whatever changes something must also show that it
     /// comes from one of our pages.
     private func sessionUser(_ secret: String, request: Request) async throws -> Principal? {
-        guard let name = try await access.user(of: .session(secret)) else {
+        let credential = Credential.session(secret)
+        guard let name = try await access.user(of: credential) else {
             return nil
         }
         let csrfToken = Credentials.csrfToken(forSession: secret)
@@ -75,7 +77,7 @@ struct Authentication: RouterMiddleware {
                 throw HTTPError(.forbidden, message: "This page is out of date. Reload it and try again.")
             }
         }
-        return .user(.init(name: name, csrfToken: csrfToken))
+        return .user(.init(name: name, csrfToken: csrfToken, credential: credential))
     }
 }
 

@@ -9,5 +9,7 @@ enum Principal: Sendable {
         var name: String
         /// The session's CSRF token, for pages; nil where an API token was sent.
         var csrfToken: String?
+        /// What the request came with.
+        var credential: Credential
     }
 }

@@ -60,7 +60,9 @@ public struct TrellisApplication: Service {
                 limits: configuration.limits.leases), sealer,
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient),
             ResourceCount(store: store, logger: logger),
-            CredentialSweep(connections: parts.connections, access: parts.access, logger: logger))
+            CredentialSweep(
+                connections: parts.connections, streams: parts.streams, tendrils: store, access: parts.access,
+                logger: logger))
         self.application = application
         self.store = store
         self.feeds = feeds

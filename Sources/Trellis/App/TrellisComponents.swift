@@ -24,6 +24,17 @@ struct TrellisComponents {
     /// The open Realtime connections.
     let connections = RealtimeConnections()
 
+    /// The responses that are being sent.
+    let streams = OpenStreams()
+
+    /// Ends what was opened with a credential that is no longer good.
+    private var onRevoked: @Sendable (Credential) -> Void {
+        { [connections, streams] credential in
+            connections.end(credential)
+            streams.end(credential)
+        }
+    }
+
     /// What the Tendrils say that they have.
     let leases = ReportedLeases()
 
@@ -72,6 +83,7 @@ struct TrellisComponents {
             Authentication(access: access, tendrils: store, origins: origins, cookie: cookie)
             ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
             StreamLimit(limits: configuration.limits.streams)
+            StreamRegistration(streams: streams)
         }
         HealthRoutes(store: store).add(to: router)
         let records = JobResponses(store: store, ambient: ambient)
@@ -90,12 +102,12 @@ struct TrellisComponents {
         let api = APIRouter(table: router)
         SignIn(
             access: store, credentials: credentials, origins: origins, publicURL: publicURL, cookie: cookie,
-            onSignOut: connections.end
+            onSignOut: onRevoked
         ).add(to: api)
         RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         AccessRoutes(
             access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
-            onRevoked: connections.end
+            onRevoked: onRevoked
         ).add(to: api)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)

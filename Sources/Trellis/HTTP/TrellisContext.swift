@@ -1,13 +1,17 @@
 internal import Domain
 internal import Hummingbird
 internal import Logging
+internal import NIOCore
 
 /// What is known about a request besides the request itself: who sent it.
 struct TrellisContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     var principal: Principal?
+    /// The connection that the request came on.
+    let channel: any Channel
 
     init(source: Source) {
+        channel = source.channel
         coreContext = .init(source: source)
     }
 

@@ -1,5 +1,6 @@
 internal import Logging
 internal import ServiceLifecycle
+internal import Storage
 internal import Synchronization
 
 /// The open sessions.
@@ -34,20 +35,25 @@ final class RealtimeConnections: Sendable {
     }
 }
 
-/// Checks the credentials of open sessions periodically, so that a revoked credential ends its sessions.
+/// Checks the credentials of open sessions and streams periodically, so that a revoked credential ends them.
 struct CredentialSweep: Service {
     var connections: RealtimeConnections
+    var streams: OpenStreams
+    var tendrils: any TendrilStore
     var access: AccessCheck
     var logger: Logger
 
-    /// Time between two checks.
-    static let interval = Duration.seconds(15)
+    /// Time between two checks. Nothing outlives its credential by more than 15 seconds, including the check itself.
+    static let interval = Duration.seconds(10)
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while true {
                 try await Task.sleep(for: Self.interval)
-                do { try await connections.sweep(access) } catch {
+                do {
+                    try await connections.sweep(access)
+                    try await streams.sweep(access, tendrils)
+                } catch {
                     logger.warning("credentials could not be checked", metadata: ["error": "\(error)"])
                 }
             }

@@ -1,0 +1,87 @@
+internal import Domain
+internal import Hummingbird
+internal import NIOCore
+internal import Storage
+internal import Synchronization
+
+/// The responses that are being sent piece by piece: event streams, downloads, searches.
+///
+/// A stream that is open when its credential is revoked is cut, also one whose reader takes nothing.
+final class OpenStreams: Sendable {
+    /// What a stream stands on.
+    enum Holder: Hashable, Sendable {
+        case user(Credential)
+        case tendril(TendrilID)
+
+        init(_ principal: Principal) {
+            switch principal {
+            case .user(let user): self = .user(user.credential)
+            case .tendril(let id): self = .tendril(id)
+            }
+        }
+    }
+
+    private struct State {
+        var streams: [Int: (holder: Holder, cut: @Sendable () -> Void)] = [:]
+        var next = 0
+    }
+
+    private let state = Mutex(State())
+
+    var count: Int { state.withLock { $0.streams.count } }
+
+    /// - Returns: the number to ``remove(_:)`` it by.
+    func add(_ holder: Holder, cut: @escaping @Sendable () -> Void) -> Int {
+        state.withLock { state in
+            state.next += 1
+            state.streams[state.next] = (holder, cut)
+            return state.next
+        }
+    }
+
+    func remove(_ number: Int) {
+        state.withLock { $0.streams[number] = nil }
+    }
+
+    /// Cuts the streams that stand on `credential`.
+    func end(_ credential: Credential) { cut { $0 == .user(credential) } }
+
+    /// Cuts the streams whose credential is no longer good; asks once for each, however many use it.
+    func sweep(_ access: AccessCheck, _ tendrils: any TendrilStore) async throws {
+        for holder in Set(state.withLock { $0.streams.values.map(\.holder) }) {
+            let isGood =
+                switch holder {
+                case .user(let credential): try await access.user(of: credential) != nil
+                case .tendril(let id): try await tendrils.tendrilTokenHash(id) != nil
+                }
+            if !isGood { cut { $0 == holder } }
+        }
+    }
+
+    private func cut(where isMeant: (Holder) -> Bool) {
+        let found = state.withLock { state in
+            let numbers = state.streams.filter { isMeant($0.value.holder) }.map(\.key)
+            return numbers.compactMap { state.streams.removeValue(forKey: $0)?.cut }
+        }
+        for cut in found { cut() }
+    }
+}
+
+/// Registers responses without a known length for as long as they are sent.
+struct StreamRegistration: RouterMiddleware {
+    let streams: OpenStreams
+
+    func handle(
+        _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        guard let principal = context.principal, response.body.contentLength == nil else { return response }
+        let (body, channel) = (response.body, context.channel)
+        response.body = ResponseBody { [streams] writer in
+            let number = streams.add(.init(principal)) { channel.close(promise: nil) }
+            defer { streams.remove(number) }
+            try await body.write(writer)
+        }
+        return response
+    }
+}
