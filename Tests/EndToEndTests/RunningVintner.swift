@@ -16,9 +16,9 @@ final class RunningVintner: Sendable {
 
     /// Runs `body` with a Vintner; always stops it afterwards and deletes its folder.
     static func with(
-        environment: [String: String] = [:], _ body: (RunningVintner) async throws -> Void
+        environment: [String: String] = [:], arguments: [String] = [], _ body: (RunningVintner) async throws -> Void
     ) async throws {
-        let vintner = try await start(environment: environment)
+        let vintner = try await start(environment: environment, arguments: arguments)
         do {
             try await body(vintner)
         } catch {
@@ -29,15 +29,21 @@ final class RunningVintner: Sendable {
         try FileManager.default.removeItem(atPath: vintner.data)
     }
 
-    /// Starts it, and returns once it has printed the sign-in link.
-    static func start(data: String? = nil, environment: [String: String] = [:]) async throws -> RunningVintner {
+    /// Starts it, and returns once it has printed the sign-in link. Its own log goes to the end of the file `errors`.
+    static func start(
+        data: String? = nil, environment: [String: String] = [:], arguments: [String] = [], errors: String? = nil
+    ) async throws -> RunningVintner {
         let data = data ?? FileManager.default.temporaryDirectory.path + "/vintner-\(UUID().uuidString)"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Repository.executable)
-        process.arguments = ["up", "--data", data, "--port", "0", "--tendrils", "1", "--allow-file-git"]
+        process.arguments = ["up", "--data", data, "--port", "0", "--tendrils", "1", "--allow-file-git"] + arguments
         process.environment = Repository.environment.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
+        if let errors, let file = FileHandle(forUpdatingAtPath: errors) {
+            try file.seekToEnd()
+            process.standardError = file
+        }
         try process.run()
         try await untilSignIn(output.fileHandleForReading)
         return try RunningVintner(data: data, process: process)
