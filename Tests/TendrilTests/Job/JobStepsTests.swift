@@ -219,7 +219,7 @@ import Wire
         apply.stateBefore = StatePosition(lineage: "l", serial: 3)
         let verdict = JobReport.of(apply, engineSaid: nil)
         #expect(verdict.outcome.serialAfter == nil)
-        #expect(verdict.outcome.summary.contains("kept by s3"))
+        #expect(verdict.outcome.summary.contains("stored in s3"))
     }
 
     @Test func anAppliedStateThatCouldNotBeStoredIsNoSuccess() {
