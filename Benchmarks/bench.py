@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import signal
 import statistics
 import sys
 import tempfile
@@ -156,6 +157,8 @@ PARTS = {
 
 
 def main() -> None:
+    # So that the servers are stopped then as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name in sys.argv[1:] or PARTS:
         PARTS[name]()
     print()
