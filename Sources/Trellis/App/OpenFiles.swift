@@ -2,13 +2,13 @@ internal import Foundation
 
 /// The limit on this process' open files. Each follower is one, and many systems begin with 1024.
 enum OpenFiles {
-    /// As many as anybody needs here; some systems set no bound, and tables of that size are slow.
+    /// An upper limit; some systems have none, and huge tables are slow.
     private static let enough: rlim_t = 65_536
 
     /// How many connections `limit` open files leave room for: the database, the logs and the listener need some, too.
     static func connections(of limit: Int) -> Int { max(8, limit - max(64, limit / 4)) }
 
-    /// Raises the limit as far as the system lets it. Returns what holds.
+    /// Raises the limit as far as allowed. Returns the new limit.
     @discardableResult
     static func raiseLimit() -> Int {
         var limit = rlimit()
