@@ -29,17 +29,17 @@ public struct LineScanner {
         var oneByOne = pattern.looksAround
         while start < text.count {
             var candidateEnd = 0
-            // Most lines have no hit: they are passed over without looking at each.
+            // Most lines have no hit; skip them in bulk.
             if !oneByOne {
                 guard let candidate = try pattern.first(in: text, from: start, until: deadline) else { return }
-                // A hit that begins with a line's feed belongs to no line; the one behind it has its own turn.
+                // A hit that begins with a line's feed belongs to no line; the next line is matched separately.
                 let (skipped, begin) = Self.lines(before: candidate.lowerBound, in: text, from: start)
                 line += skipped
                 start = begin
                 candidateEnd = candidate.upperBound
             }
             let end = text[start...].firstIndex(of: Self.lineFeed) ?? text.count
-            // A pattern that swallows lines would read the whole text again for each of them.
+            // A pattern that spans lines would rescan the whole text for each line.
             if candidateEnd > end { oneByOne = true }
             guard try scanLine(UnsafeBufferPointer(rebasing: text[start..<end]), line, start, deadline, body)
             else { return }
@@ -77,7 +77,7 @@ public struct LineScanner {
         return (count, feed + 1)
     }
 
-    /// Behind the character at `index`.
+    /// The index after the character at `index`.
     private static func after(_ index: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
         var next = index + 1
         while next < text.count, text[next] & 0xc0 == 0x80 { next += 1 }

@@ -1,6 +1,6 @@
 internal import CPCRE2
 
-/// What is looked for: plain text, or a regular expression (PCRE2's syntax), compiled to machine code where that can be.
+/// Plain text or a regular expression (PCRE2 syntax), JIT-compiled if possible.
 ///
 /// Work is bounded: a pattern that backtracks without end stops with ``SearchError/tooMuchWork`` instead.
 /// Not `Sendable`: one search uses one.
@@ -24,7 +24,7 @@ public final class Pattern {
     private let context: OpaquePointer
     private let stack: OpaquePointer?
 
-    /// It may look beyond the line that it is tried on, so that lines must be tried one by one.
+    /// It may look beyond its line, so lines are matched one by one.
     let looksAround: Bool
 
     /// Steps of backtracking on one line.
@@ -33,7 +33,7 @@ public final class Pattern {
     private static let window = 1024
     private static let stackBytes = 512 << 10
 
-    /// - Throws: ``SearchError/invalid(_:)`` with PCRE2's own sentence for a pattern that is none.
+    /// - Throws: ``SearchError/invalid(_:)`` with PCRE2's message for an invalid pattern.
     public init(_ query: Query) throws(SearchError) {
         var options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C
         if query.isRegex { options |= PCRE2_USE_OFFSET_LIMIT }
@@ -105,8 +105,8 @@ public final class Pattern {
 
 /// Why a search ended early.
 public enum SearchError: Error, Hashable, Sendable {
-    /// The pattern is none; a sentence for its author.
+    /// The pattern is invalid; a message for its author.
     case invalid(String)
-    /// The pattern tries too many ways on one line.
+    /// The pattern backtracks too much on one line.
     case tooMuchWork
 }

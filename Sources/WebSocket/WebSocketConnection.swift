@@ -4,10 +4,10 @@ internal import Synchronization
 
 /// The server's end of an open WebSocket.
 ///
-/// Everything here may be called from anywhere. Calls on ``eventLoop`` take effect at once and are the cheapest; others
+/// Thread-safe. Calls on ``eventLoop`` take effect at once and are the cheapest; others
 /// hop there, in order.
 public final class WebSocketConnection: Sendable {
-    /// The loop on which all of this connection's work is done.
+    /// The connection's event loop.
     public let eventLoop: any EventLoop
 
     let channel: any Channel
@@ -23,17 +23,17 @@ public final class WebSocketConnection: Sendable {
         self.queue = queue
     }
 
-    /// What the peer sends. For one consumer.
+    /// The peer's messages, for a single consumer.
     public var messages: WebSocketMessages { WebSocketMessages(queue: queue) }
 
     /// Sends each of `texts` as a text message of one frame, all in one flush. Never waits, and copies no payload: many
     /// connections can be sent the same buffer. Ignored once the connection is closed.
     ///
-    /// What the peer does not read is kept in memory: mind ``isWritable``.
+    /// Unread data stays in memory; check ``isWritable``.
     ///
     /// - Parameter texts: valid UTF-8; not checked.
     public func send(_ texts: [ByteBuffer]) {
-        // Spelled out, as this is the hot path: no closure is made on the loop.
+        // Inlined hot path: avoids a closure on the loop.
         if eventLoop.inEventLoop {
             handler.value.send(texts)
         } else {
@@ -56,11 +56,11 @@ public final class WebSocketConnection: Sendable {
         onLoop { $0.onWritable = callback }
     }
 
-    /// Begins the close handshake (RFC 6455, section 7.1.2): what was sent before still goes out, nothing after it does,
+    /// Begins the close handshake (RFC 6455, section 7.1.2): pending messages are still sent, later ones are not,
     /// and what the peer still sends is dropped. Ignored once the connection is closed.
     ///
     /// - Parameters:
-    ///   - code: one that may be sent (1000–1003, 1007–1014, 3000–4999); 1000 is sent in place of others.
+    ///   - code: a valid code (1000–1003, 1007–1014, 3000–4999); others become 1000.
     ///   - reason: cut to 123 bytes of UTF-8.
     public func close(_ code: WebSocketErrorCode, reason: String) {
         onLoop { $0.close(code, reason: reason) }

@@ -8,25 +8,25 @@ public protocol WebSocketEndpoint: Sendable {
     /// - Parameter path: the request's path as it was sent, without the query.
     func serves(path: String) -> Bool
 
-    /// Decides over a request to a served path that is a valid opening handshake (RFC 6455, section 4.2.1).
+    /// Decides on a valid opening handshake to a served path (RFC 6455, section 4.2.1).
     ///
-    /// The request's `Origin` has not been looked at: that is the endpoint's to do. The task is cancelled when the client
+    /// The request's `Origin` has not been looked at: the endpoint must check it. The task is cancelled when the client
     /// leaves; what it returns then is dropped.
     ///
-    /// - Returns: what talks on the new connection. `nil` refuses: the request goes on to the HTTP router as an ordinary
+    /// - Returns: the session for the new connection; `nil` refuses: the request goes on to the HTTP router as an ordinary
     ///   one, and the client sees its answer (401, 403, 426, …).
     func admit(_ request: HTTPRequest) async -> (any WebSocketSession)?
 }
 
 /// The server's side of one connection.
 public protocol WebSocketSession: Sendable {
-    /// Talks as long as messages come. When it returns, the connection is closed with 1000 if it isn't already.
+    /// Runs while messages arrive. When it returns, the connection is closed with 1000 if it isn't already.
     ///
     /// It must return when ``WebSocketConnection/messages`` ends: the server's shutdown waits for it. The task is
-    /// cancelled only where the whole server is; the connection is then cut.
+    /// Canceled only if the server is; then the connection is closed.
     func run(_ connection: WebSocketConnection) async
 
-    /// The server is shutting down. Called at most once, on the connection's event loop. The default closes with 1001.
+    /// Called at most once when the server shuts down, on the connection's event loop. The default closes with 1001.
     func serverIsGoing(_ connection: WebSocketConnection)
 }
 

@@ -1,17 +1,17 @@
-/// What a WebSocket connection may cost the server. Every limit is inclusive: a value equal to it is still allowed.
+/// Resource limits of a WebSocket connection. Every limit is inclusive: a value equal to it is still allowed.
 public struct WebSocketLimits: Sendable {
     /// Bytes of one received message, summed over its fragments. A larger one is answered with close code 1009 as soon as
     /// a frame's header tells, before its payload is read. At least 0.
     public var messageBytes: Int
     /// Frames of one received message. More are answered with close code 1009: the message is too big, in frames.
     public var fragments: Int
-    /// Messages received and not yet taken by the session. At this many the socket is no longer read, which slows the
-    /// peer down by TCP's own means; below half of it reading goes on. At least 1. A connection can so hold up to
+    /// Messages waiting for the session. At this limit, reading pauses, which applies back pressure to the
+    /// peer through TCP; below half of it, reading resumes. At least 1. A connection can so hold up to
     /// `queuedMessages` × `messageBytes`.
     public var queuedMessages: Int
-    /// Time without anything from the peer after which it is pinged.
+    /// Idle time before a ping.
     public var pingAfter: Duration
-    /// Time for a sign of life after a ping; then the connection is cut. Any bytes from the peer count, and so does
+    /// Time to respond to a ping; then the connection is closed. Any bytes from the peer count, and so does
     /// progress of our own writes where they had been waiting for the peer to read.
     public var pongWithin: Duration
     /// Time for the rest of the close handshake, once a Close frame has been sent; then the connection is cut. Also the

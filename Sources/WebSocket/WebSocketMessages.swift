@@ -9,15 +9,15 @@ public struct WebSocketMessages: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         let queue: MessageQueue
 
-        /// The next message; `nil` when there will be no more.
+        /// The next message; `nil` at the end.
         public mutating func next() async -> WebSocketMessage? { await queue.next() }
 
-        /// The next message; `nil` when there will be no more.
+        /// The next message; `nil` at the end.
         public mutating func next(isolation actor: isolated (any Actor)?) async -> WebSocketMessage? {
             await queue.next()
         }
     }
 
-    /// Begins to take messages; an iterator made later goes on where the last one ended.
+    /// Starts iterating; a later iterator continues.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(queue: queue) }
 }

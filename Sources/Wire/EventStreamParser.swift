@@ -1,4 +1,4 @@
-/// Server-Sent Events out of bytes as they come (WHATWG HTML, section 9.2). Pure; the agent's and the command line's.
+/// Parses Server-Sent Events incrementally (WHATWG HTML, section 9.2). Pure; the agent's and the command line's.
 public struct EventStreamParser: Sendable {
     /// One event.
     public struct Event: Hashable, Sendable {
@@ -19,7 +19,7 @@ public struct EventStreamParser: Sendable {
     private var name = ""
     private var data: [String] = []
 
-    /// - Parameter lineLimit: bytes of a line; longer ones are left out, for they are none of ours.
+    /// - Parameter lineLimit: bytes of a line; longer lines are ignored.
     public init(lineLimit: Int = 64 << 10) { self.lineLimit = lineLimit }
 
     /// Takes the next bytes, and returns the events that they complete.

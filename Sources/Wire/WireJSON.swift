@@ -1,7 +1,7 @@
 public import Domain
 public import Foundation
 
-/// JSON as the API speaks it: `snake_case` names (`vineId` ↔ `vine_id`), RFC 3339 times, nil fields left out.
+/// The API's JSON format: `snake_case` names (`vineId` ↔ `vine_id`), RFC 3339 times, nil fields left out.
 public enum WireJSON {
     public static func encode(_ value: some Encodable) throws -> Data {
         Data(try JSONValue(encoding: value, names: .snakeCase).bytes)
@@ -28,9 +28,9 @@ public enum WireJSON {
     }
 }
 
-/// A body that is not what the call takes.
+/// A request body that could not be decoded.
 public struct WireError: Error, CustomStringConvertible {
-    /// A sentence for the one who sent it.
+    /// A message for the sender.
     public let description: String
 
     public init(_ error: JSONError) { description = "The body is not valid JSON: it \(error)." }
@@ -79,7 +79,7 @@ public struct ErrorResponse: Codable, ResponseMessage {
     public init(error: String) { self.error = error }
 }
 
-/// One page of a list; `nextCursor` asks for the next one, and is absent on the last.
+/// One page of a list; `nextCursor` requests the next page; absent on the last page.
 public struct ListResponse<Item: Codable & Sendable>: Codable, ResponseMessage {
     public var items: [Item]
     public var nextCursor: String?

@@ -2,7 +2,7 @@ internal import Domain
 internal import Foundation
 internal import Storage
 
-/// Whether a user's credential is good, now.
+/// Checks whether a credential is currently valid.
 struct AccessCheck: Sendable {
     var access: any AccessStore
     var ambient: SystemDependencies
@@ -16,7 +16,7 @@ struct AccessCheck: Sendable {
     }
 }
 
-/// What a user came with. Only its hash is kept, so that it can be checked again later.
+/// A user's credential. Only its hash is kept, so that it can be checked again later.
 enum Credential: Hashable, Sendable {
     case tokenHash(Data)
     case sessionHash(Data)

@@ -5,7 +5,7 @@ internal import Hummingbird
 internal import Storage
 internal import Wire
 
-/// Finds out who sent a request. It lets everybody through: what a route needs, the route asks for.
+/// Authenticates requests. Rejects nothing: each route states its own requirement.
 struct Authentication: RouterMiddleware {
     /// The one call that replaces a session instead of using it; ``SignIn`` checks where it comes from.
     private static let signInPath = AccessEndpoints.signIn.description.path
@@ -63,7 +63,7 @@ struct Authentication: RouterMiddleware {
         return .user(.init(name: name, csrfToken: nil, credential: credential))
     }
 
-    /// A cookie is sent by the browser whoever made the request, so whatever changes something must also show that it
+    /// Browsers send the cookie with any request, so a change must also prove that it
     /// comes from one of our pages.
     private func sessionUser(_ secret: String, request: Request) async throws -> Principal? {
         let credential = Credential.session(secret)

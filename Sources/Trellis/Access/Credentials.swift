@@ -4,11 +4,11 @@ internal import Foundation
 
 /// Secrets that are handed out: random, shown once, stored as a hash.
 ///
-/// 256 random bits need no slow hash: there is nothing to guess.
+/// 256 random bits need no slow hash: they can't be guessed.
 struct Credentials: Sendable {
     var ambient: SystemDependencies
 
-    /// A new secret: 43 characters of base64url after a prefix that says what it is (so that scanners find leaks).
+    /// A new secret: 43 characters of base64url after a prefix that says what it is (so secret scanners detect leaks).
     func make(_ kind: Kind) -> String {
         kind.rawValue + Data(ambient.randomBytes(32)).base64URL
     }
@@ -23,7 +23,7 @@ struct Credentials: Sendable {
     /// What is stored of a secret.
     static func hash(_ secret: String) -> Data { Data(SHA256.hash(data: Data(secret.utf8))) }
 
-    /// Compares without telling by its time how much was right.
+    /// Constant-time comparison.
     static func isSame(_ left: Data, _ right: Data) -> Bool {
         guard left.count == right.count else { return false }
         return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0

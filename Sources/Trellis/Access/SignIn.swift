@@ -14,10 +14,10 @@ struct SignIn: Sendable {
     var access: any AccessStore
     var credentials: Credentials
     var origins: AllowedOrigins
-    /// Where people reach the server: `http://127.0.0.1:8080`.
+    /// The server's public URL: `http://127.0.0.1:8080`.
     var publicURL: String
     var cookie: SessionCookie
-    /// Ends what was opened with a session that has ended.
+    /// Closes connections of a session that has ended.
     var onSignOut: @Sendable (Credential) -> Void
 
     func add(to api: APIRouter) {

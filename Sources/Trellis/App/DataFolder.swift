@@ -10,7 +10,7 @@ internal import Synchronization
     internal import Musl
 #endif
 
-/// The folder with what must not be in the database: the key that seals it, and the admin token.
+/// The folder with the encryption key and the admin token.
 struct DataFolder {
     var path: String
 
@@ -63,7 +63,7 @@ struct DataFolder {
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    /// Written beside and renamed, so that nobody ever reads half a secret; never readable by others.
+    /// Written beside and renamed, atomically; never readable by others.
     func writeSecret(_ text: String, to name: String) throws {
         let draft = file(name + ".new")
         try? FileManager.default.removeItem(atPath: draft)
@@ -84,7 +84,8 @@ enum DataFolderError: Error, CustomStringConvertible {
 
     var description: String {
         switch self {
-        case .badKey(let path): "\(path) is not a valid key. Restore it from a backup; states can't be decrypted without it"
+        case .badKey(let path):
+            "\(path) is not a valid key. Restore it from a backup; states can't be decrypted without it"
         case .notWritable(let path): "\(path) can't be written"
         case .open(let path): "\(path) can be read by others, and its mode can't be changed to 0700"
         case .inUse(let path): "another Trellis uses \(path): stop it, or give this one a folder of its own"

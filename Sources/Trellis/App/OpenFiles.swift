@@ -2,7 +2,7 @@ internal import Foundation
 
 /// The limit on this process' open files. Each follower is one, and many systems begin with 1024.
 enum OpenFiles {
-    /// As many as anybody needs here; some systems set no bound, and tables of that size are slow.
+    /// An upper limit; some systems have none, and huge tables are slow.
     private static let enough: rlim_t = 65_536
 
     /// What is opened later, beside connections: the database's readers, and files for a moment.
@@ -32,7 +32,7 @@ enum OpenFiles {
     /// Files that this process has open; 0 where the system does not tell.
     static var inUse: Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0 }
 
-    /// Raises the limit as far as the system lets it. Returns what holds.
+    /// Raises the limit as far as allowed. Returns the new limit.
     @discardableResult
     static func raiseLimit() -> Int {
         var limit = rlimit()

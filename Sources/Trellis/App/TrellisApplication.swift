@@ -20,7 +20,7 @@ public struct TrellisApplication: Service {
     /// Opens everything that can fail, so that errors come before the first request.
     ///
     /// - Parameter onListening: called with the port once the server takes connections.
-    /// - Throws: ``TrellisStartError`` for settings that can't be; what the database and the files throw.
+    /// - Throws: ``TrellisStartError`` for invalid settings; what the database and the files throw.
     public init(
         _ configuration: TrellisConfiguration, ambient: SystemDependencies = .system, logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }

@@ -9,7 +9,7 @@ internal import NIOSSL
 internal import Storage
 internal import WebSocket
 
-/// The parts of the server and how they hang together.
+/// Creates and connects the server's components.
 struct TrellisComponents {
     var configuration: TrellisConfiguration
     var store: any Store
@@ -35,7 +35,7 @@ struct TrellisComponents {
         }
     }
 
-    /// What the Tendrils say that they have.
+    /// The leases that Tendrils report.
     let leases = ReportedLeases()
 
     var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }

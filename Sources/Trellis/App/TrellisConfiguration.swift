@@ -2,7 +2,7 @@ public import Domain
 public import LiveFeed
 public import WebSocket
 
-/// Everything that Trellis can be told.
+/// Trellis' configuration.
 public struct TrellisConfiguration: Sendable {
     /// What to listen on. A host that is not loopback needs TLS or a proxy in front.
     public var host: String
@@ -47,7 +47,7 @@ public struct TrellisConfiguration: Sendable {
     public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
 
-/// The bounds of what clients may send, in bytes.
+/// The limits of client requests, in bytes.
 public struct TrellisLimits: Sendable {
     public var log: LogLimits
     /// A vine with its inline files.

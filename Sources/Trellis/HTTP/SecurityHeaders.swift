@@ -3,13 +3,13 @@ internal import Hummingbird
 
 /// Headers that every answer carries.
 struct SecurityHeaders: RouterMiddleware {
-    /// Scripts, styles and connections of our own only; nothing inline, nobody may frame us.
+    /// Only our own scripts, styles and connections; no inline code; no framing.
     static let contentSecurityPolicy = """
         default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'
         """
 
-    /// True where the outside speaks TLS.
+    /// Whether clients use TLS.
     var isSecure: Bool
 
     func handle(

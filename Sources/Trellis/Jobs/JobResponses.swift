@@ -2,7 +2,7 @@ internal import Domain
 internal import Storage
 internal import Wire
 
-/// Puts together what the API shows of a job.
+/// Builds API responses for jobs.
 struct JobResponses: Sendable {
     var store: any Store
     var ambient: SystemDependencies
@@ -45,7 +45,7 @@ struct JobResponses: Sendable {
         return try await store.tendril(id)?.name
     }
 
-    /// The snapshot as people see it: sensitive entries by their names only.
+    /// The snapshot without sensitive values.
     static func shown(_ snapshot: Snapshot) -> JSONValue {
         let settings = snapshot.settings
         var variables = settings.variables
@@ -63,7 +63,7 @@ struct JobResponses: Sendable {
         return .object(shown)
     }
 
-    /// What stands where a sensitive value would.
+    /// The placeholder for a sensitive value.
     static let sensitive = "(sensitive)"
 
     private static func source(_ source: VineSource, commit: String?) -> JSONValue {

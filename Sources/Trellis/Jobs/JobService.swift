@@ -104,7 +104,7 @@ struct JobService: Sendable {
         return change.job
     }
 
-    /// Takes the job from a Tendril that can't be reached.
+    /// Gives up a job whose Tendril can't be reached.
     func giveUp(_ id: JobID, by user: String) async throws -> Job {
         try await LeaseRevocation(store: store, ambient: ambient).job(id, by: user)
     }

@@ -2,13 +2,13 @@ internal import Domain
 internal import Storage
 internal import Wire
 
-/// Takes the lease of a started job away from a Tendril that can't be reached. The job ends; what its Tendril still has
-/// to tell (log, state, outcome) is taken in when it comes back, and nothing is applied again on its own.
+/// Takes the lease of a started job away from a Tendril that can't be reached. The job ends; what its Tendril
+/// reports later (log, state, outcome) is still stored, and nothing is applied again.
 struct LeaseRevocation: Sendable {
     var store: any Store
     var ambient: SystemDependencies
 
-    /// A person gives the job up. - Throws: ``Refusal`` `.conflict` where ``GiveUpRule`` does not allow it.
+    /// A user gives up the job. - Throws: ``Refusal`` `.conflict` where ``GiveUpRule`` does not allow it.
     func job(_ id: JobID, by user: String) async throws -> Job {
         guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         let now = ambient.now()
@@ -54,7 +54,7 @@ struct LeaseRevocation: Sendable {
         return try await store.tendril(lease.worker)
     }
 
-    /// Time is up for the job of `lease`.
+    /// The job of `lease` timed out.
     func lease(_ lease: Lease, because loss: LeaseWatch.Loss) async throws {
         guard let job = try await store.outline(of: lease.job), job.lease == lease, job.state.engine.holdsVine else {
             return

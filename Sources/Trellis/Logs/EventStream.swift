@@ -7,7 +7,7 @@ internal import NIOCore
 internal import ServiceLifecycle
 internal import Wire
 
-/// An answer of Server-Sent Events: ends when the reader goes, and at once when the server stops.
+/// A Server-Sent Events response. Ends when the client disconnects or the server stops.
 enum EventStream {
     /// Silence after which a comment is sent.
     static let heartbeat = Duration.seconds(15)
@@ -18,12 +18,12 @@ enum EventStream {
         let headers: HTTPFields = [
             .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store",
             headerName("X-Accel-Buffering"): "no",
-            // The stream takes the connection with it: nobody should send another request on it.
+            // The connection closes with the stream.
             .connection: "close",
         ]
         let body = ResponseBody { writer in
             var events = Writer(body: writer)
-            // An idle reader's leaving is only noticed on the inbound side. Cancelling the listener's wait ends it.
+            // A disconnect of an idle client shows only on the inbound side. Cancelling the listener's wait ends it.
             try await request.body.consumeWithCancellationOnInboundClose { _ in
                 try await produce(&events)
             }

@@ -36,15 +36,15 @@ struct LineWindowReader: Sendable {
 private struct WindowBuilder {
     private let query: LineQuery
     private let first: LogPosition
-    /// Chunks that have come since are left out.
+    /// Later chunks are ignored.
     private let lastSeq: Int64
 
     private(set) var lines: [ShownLine] = []
     /// The row of the first of them.
     private(set) var firstRow: Int64?
-    /// The row behind the last segment that was read.
+    /// The row after the last segment read.
     private(set) var nextRow: Int64 = 0
-    /// Where the text stands behind the last segment that was read.
+    /// The text state after the last segment read.
     private(set) var state = TextState.start
 
     init(_ query: LineQuery, first: LogPosition, lastSeq: Int64) {

@@ -5,7 +5,7 @@ internal import NIOCore
 internal import Storage
 internal import Wire
 
-/// The log, or some of its lines, as text: page by page, never in memory as a whole.
+/// The log, or some of its lines, as text: streamed page by page.
 struct LogDownload: Sendable {
     var store: any LogStore
 
@@ -58,8 +58,7 @@ extension LogChunk {
     }
 }
 
-/// Puts chunks together to the text that a person would have seen: cut lines are joined again, unless another stream
-/// came in between.
+/// Joins chunks to the text as it was printed. A cut line is joined again, unless another stream interleaved.
 struct LogTextJoiner {
     var keepsANSI: Bool
     /// The stream whose last line still lacks its line feed.

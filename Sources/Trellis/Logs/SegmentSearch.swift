@@ -55,7 +55,7 @@ struct SegmentSearch {
     }
 }
 
-/// Tells of which stream a line is; asked in order.
+/// Finds a line's stream; call in ascending order.
 private struct StreamCursor {
     private let runs: [VisibleLines.StreamRun]
     private var run = 0

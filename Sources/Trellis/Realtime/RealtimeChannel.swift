@@ -37,7 +37,7 @@ final class RealtimeChannel: Sendable {
         state.withLock { $0.onEnd = body }
     }
 
-    /// Places the cursors, answers the join, says that it stands, and delivers.
+    /// Creates the cursors, replies to the join, confirms it, and starts delivery.
     func start(_ requests: [BindingRequest]) async {
         var ends: [JobID: Int64] = [:]
         var problem: String?
@@ -57,7 +57,7 @@ final class RealtimeChannel: Sendable {
         }
         send(.reply(to: join, ok: requests.isEmpty ? .object([:]) : ["postgres_changes": .array(echoes)]))
         if let problem {
-            // As with Supabase the join is answered, and hears nothing but this; clients join again after a while.
+            // Like Supabase, accept the join and send only this error; clients rejoin later.
             end(problem)
         } else if !requests.isEmpty {
             saySubscribed()
@@ -107,7 +107,7 @@ final class RealtimeChannel: Sendable {
 
     // MARK: - The end
 
-    /// Gives the cursors up. Nothing is said.
+    /// Removes the cursors silently.
     func stop() {
         let deliveries = state.withLock { state in
             defer { state.deliveries = [] }
@@ -117,13 +117,13 @@ final class RealtimeChannel: Sendable {
         for delivery in deliveries { delivery.stop() }
     }
 
-    /// Changes were lost to this channel. It says so, and clients join again.
+    /// Changes were lost. Reports it, and clients rejoin.
     private func fail() {
         let reason = "Changes came faster than they were read; join again and read the tables anew"
         end(reason, with: .failure(topic, joinRef: joinRef, reason))
     }
 
-    /// Ends the channel for good, and says why.
+    /// Closes the channel with a reason.
     func close(_ reason: String) {
         end(reason, extension: "system", with: .close(topic, joinRef: joinRef))
     }

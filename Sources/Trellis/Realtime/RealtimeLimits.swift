@@ -1,6 +1,6 @@
 public import WebSocket
 
-/// The bounds of the Realtime endpoint.
+/// The limits of the Realtime endpoint.
 public struct RealtimeLimits: Sendable {
     /// Connections at a time; more are refused with 429.
     public var connections: Int
@@ -8,7 +8,7 @@ public struct RealtimeLimits: Sendable {
     public var channels: Int
     /// Bytes of a channel's topic.
     public var topicBytes: Int
-    /// Joins and token changes that a connection may make at once, and how many it gets back a second.
+    /// Joins and token changes that a connection may make at once, and how many per second after that.
     public var joins: Int
     public var joinsPerSecond: Int
     /// Bytes of frames handed to a connection at a time, about.

@@ -5,7 +5,7 @@ internal import NIOWebSocket
 internal import Synchronization
 internal import WebSocket
 
-/// One Realtime connection: its channels, and what its client says.
+/// One Realtime connection: its channels and message handling.
 final class RealtimeSession: WebSocketSession {
     private struct State {
         var channels: [String: RealtimeChannel] = [:]
@@ -24,7 +24,8 @@ final class RealtimeSession: WebSocketSession {
         slot = client.slot
         self.dependencies = dependencies
         let joins = TokenBucket(
-            capacity: dependencies.limits.joins, perSecond: dependencies.limits.joinsPerSecond, at: dependencies.ambient.now())
+            capacity: dependencies.limits.joins, perSecond: dependencies.limits.joinsPerSecond,
+            at: dependencies.ambient.now())
         state = Mutex(State(credential: client.credential, joins: joins))
     }
 
@@ -36,7 +37,7 @@ final class RealtimeSession: WebSocketSession {
         dependencies.connections.add(self)
         connection.onWritable { [weak self] in self?.channels.forEach { $0.pump() } }
         for await message in connection.messages {
-            // What is no message is not worth a connection: it is ignored, as Supabase does.
+            // Like Supabase, ignore malformed messages.
             guard case .text(let text) = message, let message = RealtimeMessage(text, version: version) else {
                 continue
             }
@@ -63,7 +64,7 @@ final class RealtimeSession: WebSocketSession {
 
     private var channels: [RealtimeChannel] { state.withLock { Array($0.channels.values) } }
 
-    // MARK: - What clients say
+    // MARK: - Client messages
 
     private func take(_ message: RealtimeMessage, _ connection: WebSocketConnection) async {
         func send(_ message: RealtimeMessage) { self.send(message, connection) }
@@ -79,7 +80,7 @@ final class RealtimeSession: WebSocketSession {
             guard let channel = state.withLock({ $0.channels[topic] }) else { return send(unmatched(message)) }
             await renew(message.payload["access_token"]?.stringValue, of: channel)
         case ("broadcast", let topic), ("presence", let topic):
-            // Nothing is broadcast here; channels that exist may ask in vain, as anywhere.
+            // Nothing is broadcast here; existing channels may send these without effect.
             if state.withLock({ $0.channels[topic] }) == nil { send(unmatched(message)) }
         case (_, let topic):
             if topic != RealtimeMessage.phoenix, state.withLock({ $0.channels[topic] }) == nil {
@@ -107,7 +108,7 @@ final class RealtimeSession: WebSocketSession {
         guard message.topic.utf8.count <= dependencies.limits.topicBytes else {
             return refuse("TopicNameRequired: A topic has at most \(dependencies.limits.topicBytes) bytes")
         }
-        // A second join takes the first one's place.
+        // A second join replaces the first.
         if let old = state.withLock({ $0.channels.removeValue(forKey: message.topic) }) {
             old.stop()
             send(.close(old.topic, joinRef: old.joinRef), connection)
@@ -123,7 +124,8 @@ final class RealtimeSession: WebSocketSession {
             return refuse("Unauthorized: The access token is not valid")
         }
         let channel = RealtimeChannel(
-            message, version: version, connection: connection, feeds: dependencies.feeds, burst: dependencies.limits.burstBytes)
+            message, version: version, connection: connection, feeds: dependencies.feeds,
+            burst: dependencies.limits.burstBytes)
         channel.onEnd { [weak self] in self?.forget(channel) }
         state.withLock { $0.channels[channel.topic] = channel }
         await channel.start(request.bindings)

@@ -3,23 +3,23 @@ internal import NIOCore
 internal import Synchronization
 internal import WebSocket
 
-/// What a delivery reads.
+/// The source of a delivery.
 protocol RowSource: Sendable {
     /// The next rows, at once.
     func next(bound: Int) -> RingReading<FeedRow>
-    /// The next rows from elsewhere, where the ring has lost the reader; nil where the delivery ends with that.
+    /// The next rows from elsewhere, if the ring has dropped them; nil ends the delivery.
     func missed() async throws -> [FeedRow]?
     /// Whether ``frames(of:)`` is work that an event loop has no time for.
     var isFiltered: Bool { get }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer]
-    /// Gives the cursor up.
+    /// Removes the cursor.
     func leave()
 }
 
-/// Hands what a cursor finds to a connection, as fast as that takes it.
+/// Sends rows after a cursor to a connection, as fast as it accepts them.
 ///
 /// All of it happens on the connection's event loop, without a task of its own; only pages that the ring has lost, and
-/// rows that must be looked into, are waited for. A connection that takes nothing costs nothing.
+/// rows that must be looked into, are waited for. A stalled connection costs nothing.
 final class RowSender: Sendable {
     private struct State {
         var source: (any RowSource)?
@@ -43,7 +43,7 @@ final class RowSender: Sendable {
 
     private static let retry = TimeAmount.seconds(1)
 
-    /// - Parameter burst: bytes that are handed over between two looks at whether the connection takes more.
+    /// - Parameter burst: bytes sent between checks of writability.
     init(connection: WebSocketConnection, burst: Int) {
         self.connection = connection
         self.burst = burst
@@ -58,7 +58,7 @@ final class RowSender: Sendable {
         wake()
     }
 
-    /// There is news. From any thread.
+    /// New rows exist. Thread-safe.
     func wake() {
         connection.eventLoop.execute { self.pump() }
     }
@@ -140,7 +140,7 @@ final class RowSender: Sendable {
                 let rows = try await source.missed()
                 eventLoop.execute { self.took(rows) }
             } catch {
-                // The store is away; nothing is lost by waiting.
+                // The store is unavailable; retry later.
                 eventLoop.scheduleTask(in: Self.retry) { self.took([]) }
             }
         }

@@ -1,7 +1,7 @@
 internal import LiveFeed
 internal import NIOCore
 
-/// Which rows a channel's bindings ask for, and in which frames they travel.
+/// Selects and encodes the rows for a channel's bindings.
 struct Selection: Sendable {
     var topic: String
     var version: RealtimeVersion
@@ -38,7 +38,7 @@ struct LogDeliverySource: RowSource {
     func leave() { reader.leave() }
 }
 
-/// Changes of rows for one channel: what the ring has lost is lost, and `onLost` says so.
+/// Changes of rows for one channel: rows dropped by the ring are lost; calls `onLost`.
 struct RowDeliverySource: RowSource {
     var reader: RowReader
     var selection: Selection

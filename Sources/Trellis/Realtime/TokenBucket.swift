@@ -1,6 +1,6 @@
 internal import Domain
 
-/// So many at once, and so many a second after that.
+/// A token bucket: a burst, then a steady rate.
 struct TokenBucket: Sendable {
     var capacity: Int
     var perSecond: Int

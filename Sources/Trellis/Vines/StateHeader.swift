@@ -1,7 +1,7 @@
 internal import Domain
 internal import Foundation
 
-/// What Trellis reads of a state file; the rest is the engine's.
+/// The fields of a state that Trellis reads.
 enum StateHeader {
     /// Instances of managed resources, as `terraform state list` shows them without data sources; nil if the state
     /// can't be read. Scans it: Terraform decides how deep a state nests.

@@ -122,7 +122,7 @@ struct StateRoutes: Sendable {
             return nil
         }
         if let lease {
-            // A job whose lease was taken away still saves what it did: the lock outlives the lease.
+            // A job whose lease was revoked may still save its state: the lock outlives the lease.
             guard let job = try await store.outline(of: lease.job), job.vine == vine, job.state.worker == worker else {
                 throw Refusal(.leaseLost, "This Tendril has no job for this vine.")
             }

@@ -1,7 +1,7 @@
 internal import Domain
 internal import Synchronization
 
-/// How fast one job's log may grow.
+/// The rate limit of one job's log.
 public struct AppendRate: Sendable {
     /// Chunks at once, and a second after that. An append has 4096 at most; each is a row.
     public var burst: Int
@@ -13,8 +13,8 @@ public struct AppendRate: Sendable {
     }
 }
 
-/// Keeps one loud job from taking the database from all others: one append of a job at a time, and so many chunks a
-/// second. What is refused comes again; nothing of it is lost.
+/// Keeps one job from monopolizing the database: one append at a time, and a limited number of chunks per
+/// second. Refused appends are retried, so nothing is lost.
 final class AppendRateLimit: Sendable {
     private struct State {
         var buckets: [JobID: TokenBucket] = [:]
@@ -38,7 +38,7 @@ final class AppendRateLimit: Sendable {
     /// - Throws: ``Refusal`` `.tooMany` where `chunks` more are too many now.
     func check(_ chunks: Int, of job: JobID, at now: Timestamp) throws {
         let isFine = state.withLock { state in
-            // Full buckets tell nothing; the map must not grow with the jobs of a year.
+            // Drop full buckets, so the map does not grow forever.
             if state.buckets.count > 1000 { state.buckets = state.buckets.filter { !$0.value.isFull(at: now) } }
             var bucket = state.buckets[job] ?? TokenBucket(capacity: rate.burst, perSecond: rate.perSecond, at: now)
             defer { state.buckets[job] = bucket }

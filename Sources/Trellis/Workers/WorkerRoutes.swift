@@ -8,7 +8,7 @@ internal import Logging
 internal import Storage
 internal import Wire
 
-/// The calls of Tendrils, and the users' view of them.
+/// The API for Tendrils, and the list of Tendrils for users.
 struct WorkerRoutes: Sendable {
     var service: WorkerService
     var bell: FeedNotifier
@@ -37,7 +37,7 @@ struct WorkerRoutes: Sendable {
         api.on(TendrilEndpoints.report, bodyLimit: limits.reportBytes) { call, report in
             try await service.report(report, on: call.path, from: call.tendril)
         }
-        // Escaping may double the text, and times come on top.
+        // Escaping may double the text, plus the times.
         api.on(TendrilEndpoints.append, bodyLimit: 4 * limits.log.appendBytes, use: append)
         api.on(TendrilEndpoints.cursor, use: cursor)
         api.on(TendrilEndpoints.saveArtifact, use: saveArtifact)

@@ -3,7 +3,7 @@ internal import Foundation
 internal import Storage
 internal import Wire
 
-/// The Tendrils' side of the job: what they are handed, and what they report.
+/// Handles claims, heartbeats and reports of Tendrils.
 struct WorkerService: Sendable {
     var store: any Store
     var credentials: Credentials
@@ -12,7 +12,7 @@ struct WorkerService: Sendable {
     /// What is stored of one job's metadata.
     var metadataBytes = JobMetadata.storedBytes
 
-    /// How long the answer to a claim may be lost before the job is queued again, in milliseconds.
+    /// How long a claim may stay unconfirmed before the job is queued again, in milliseconds.
     static let claimGrace: Int64 = 15_000
     /// Bytes of an error message, and of the reason why a log is incomplete.
     static let errorBytes = 8 << 10
@@ -39,7 +39,7 @@ struct WorkerService: Sendable {
         return Set(others.map(\.offer.runRoot).filter { !$0.isEmpty }).sorted()
     }
 
-    /// Notes the sign of life and compares the leases of both sides.
+    /// Records the heartbeat and reconciles leases.
     func heartbeat(_ beat: HeartbeatRequest, from id: TendrilID) async throws -> HeartbeatResponse {
         let now = ambient.now()
         guard beat.engines.count <= 16, beat.runRoot.utf8.count <= 4096 else {
@@ -54,7 +54,7 @@ struct WorkerService: Sendable {
         let named = Set(beat.leases)
         for job in active
         where job.status == .claimed && !named.contains(LeaseMessage(jobId: job.id, epoch: job.state.epoch)) {
-            // A claim whose answer never arrived: nobody works on it.
+            // The claim's response was lost: nobody runs this job.
             guard let claimedAt = job.claimedAt, now.milliseconds(since: claimedAt) > Self.claimGrace else { continue }
             _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
@@ -68,7 +68,7 @@ struct WorkerService: Sendable {
             otherRunRoots: try await runRoots(besides: id).filter { $0 != beat.runRoot })
     }
 
-    /// A lease is known while it is held, or its engine's end is still to be told.
+    /// A lease is known while held, or until its engine's end is reported.
     private func isKnown(_ lease: LeaseMessage, to id: TendrilID) async throws -> Bool {
         guard let job = try await store.outline(of: lease.jobId), job.state.worker == id, job.state.epoch == lease.epoch
         else {
@@ -94,7 +94,7 @@ struct WorkerService: Sendable {
         return try await order(for: job)
     }
 
-    /// Takes a report in. See ``ReportStatusRequest``.
+    /// Processes a report. See ``ReportStatusRequest``.
     func report(_ report: ReportStatusRequest, on id: JobID, from worker: TendrilID) async throws
         -> ReportStatusResponse
     {
@@ -139,7 +139,7 @@ struct WorkerService: Sendable {
         let outcome = report.outcome?.fitted()
         if outcome?.isCut == true { truncated.append("outcome.unfinished") }
         var facts = JobFields(
-            // Of a job whose status was decided by others the reason stands; what came of it is its outcome.
+            // If the status was already decided, keep its reason; the result is the outcome.
             errorMessage: report.status == nil && job.errorMessage != nil
                 ? nil : report.errorMessage?.shortened(toBytes: Self.errorBytes), outcome: outcome?.outcome,
             changes: report.changes ?? report.executionMetadata.flatMap(PlannedChanges.init(metadata:)),
@@ -179,7 +179,7 @@ struct WorkerService: Sendable {
             plan: try await planRecord(of: job), createdAt: job.createdAt)
     }
 
-    /// nil where the artifact is gone: the Tendril then refuses, and never applies anything else.
+    /// nil if the artifact no longer exists; the Tendril then refuses.
     private func planRecord(of job: Job) async throws -> PlanReference? {
         guard let id = job.plan, let plan = try await store.job(id), let facts = try await store.planFacts(id),
             let digest = try await store.artifactDigest(of: id)

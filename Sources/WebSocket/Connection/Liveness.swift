@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// Decides when a peer is pinged and when it is given up. Pure: the times are handed in.
+/// Decides when to ping a peer and when it is dead. Pure: times are passed in.
 struct Liveness {
     /// What is to be done now.
     enum Verdict: Equatable {
@@ -8,7 +8,7 @@ struct Liveness {
         case wait(until: NIODeadline)
         /// Send a ping, and ask again at this time.
         case ping(askAgainAt: NIODeadline)
-        /// There was no sign of life: cut the connection.
+        /// No response: close the connection.
         case dead
     }
 
@@ -37,7 +37,7 @@ struct Liveness {
     /// - Parameters:
     ///   - waiting: bytes that the socket has not taken yet.
     ///   - written: bytes written so far, in all.
-    ///   - isDeaf: we are not reading at the moment, so silence says nothing about the peer.
+    ///   - isDeaf: we have paused reading, so silence is not the peer's fault.
     mutating func check(at now: NIODeadline, waiting: Int, written: Int, isDeaf: Bool) -> Verdict {
         // What the socket takes at once only shows that there is room in its buffer. What had to wait and then went shows
         // that the peer reads.

@@ -1,7 +1,7 @@
 internal import NIOCore
 internal import Synchronization
 
-/// Carries messages from the event loop to the one task that takes them, and holds the loop up when they pile up.
+/// Carries messages from the event loop to the one task that takes them, and applies back pressure when they pile up.
 final class MessageQueue: Sendable {
     private struct State {
         var messages = CircularBuffer<WebSocketMessage>(initialCapacity: 1)

@@ -16,11 +16,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
     var context: ChannelHandlerContext?
     var timer: Scheduled<Void>?
 
-    /// Bytes that could not be dealt with yet: part of a frame's head, or all that came after the queue was full.
+    /// Unprocessed bytes: part of a frame's head, or all that came after the queue was full.
     private var rest = ByteBuffer()
     /// The queue is full: nothing is read until it has room.
     var isHeldUp = false
-    /// Somebody asked for a read meanwhile.
+    /// A read was requested in the meantime.
     private var owesRead = false
     /// The peer will send no more.
     var inputEnded = false
@@ -63,7 +63,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         context.close(promise: nil)
     }
 
-    /// The connection is gone. Breaks the cycles of references, too.
+    /// The connection is gone. Also breaks reference cycles.
     private func finish() {
         timer?.cancel()
         timer = nil

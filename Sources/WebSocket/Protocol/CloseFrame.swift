@@ -8,7 +8,7 @@ struct CloseFrame: Equatable {
 
     /// Reads a peer's payload.
     ///
-    /// - Throws: ``ProtocolViolation/badCloseFrame`` for half a code or one that must not be sent,
+    /// - Throws: ``ProtocolViolation/badCloseFrame`` for a truncated or reserved code,
     ///   ``ProtocolViolation/invalidUTF8`` for the reason.
     init(payload: ByteBuffer) throws(ProtocolViolation) {
         var payload = payload
@@ -43,7 +43,7 @@ struct CloseFrame: Equatable {
         return payload
     }
 
-    /// What answers a peer's Close: its code again, and nothing where it gave none.
+    /// The reply to a peer's Close: its code, or empty.
     var echo: ByteBuffer {
         var payload = ByteBuffer()
         if let code { payload.write(webSocketErrorCode: code) }

@@ -2,7 +2,7 @@ internal import NIOCore
 
 /// Builds the heads of the server's frames (RFC 6455, section 5.2): final, unmasked.
 enum FrameEncoding {
-    /// Lengths below this have their heads of text frames ready made: sending allocates nothing.
+    /// Heads for lengths below this are precomputed, so sending allocates nothing.
     private static let readyMade = 4096
 
     /// All those heads one after the other: 2 bytes each for lengths up to 125, then 4 bytes each.

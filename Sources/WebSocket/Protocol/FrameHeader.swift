@@ -14,8 +14,8 @@ enum Opcode: UInt8 {
 
 /// The head of a client's frame (RFC 6455, section 5.2).
 ///
-/// NIOWebSocket's decoder is not used: it hands over whole frames only, so a bad byte or a message that grows too large
-/// would be noticed late, and it lets reserved bits, unknown opcodes, unmasked frames and overlong lengths pass.
+/// NIOWebSocket's decoder is not used: it returns only whole frames, so a bad byte or an oversized message
+/// would be detected late, and it accepts reserved bits, unknown opcodes, unmasked frames and overlong lengths.
 struct FrameHeader: Equatable {
     var isFinal: Bool
     var opcode: Opcode
@@ -29,7 +29,7 @@ struct FrameHeader: Equatable {
 
     /// Takes a header off `bytes`; `nil`, and nothing taken, where it is not complete yet.
     ///
-    /// - Throws: ``ProtocolViolation`` as soon as the bytes that are there cannot begin a valid frame.
+    /// - Throws: ``ProtocolViolation`` as soon as the bytes can't start a valid frame.
     static func read(from bytes: inout ByteBuffer) throws(ProtocolViolation) -> FrameHeader? {
         let start = bytes.readerIndex
         guard let first = bytes.getInteger(at: start, as: UInt8.self) else { return nil }

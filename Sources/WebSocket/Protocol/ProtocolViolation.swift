@@ -1,6 +1,6 @@
 internal import NIOWebSocket
 
-/// What a peer did wrong: the connection is failed (RFC 6455, section 7.1.7).
+/// A protocol error of the peer, which fails the connection (RFC 6455, section 7.1.7).
 enum ProtocolViolation: Error, Equatable {
     case reservedBits
     case unknownOpcode
@@ -26,7 +26,7 @@ enum ProtocolViolation: Error, Equatable {
         }
     }
 
-    /// The words that go with it.
+    /// The close reason.
     var reason: String {
         switch self {
         case .reservedBits: "reserved bits are set"

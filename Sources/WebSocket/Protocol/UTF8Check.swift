@@ -1,4 +1,4 @@
-/// Checks UTF-8 (RFC 3629) that comes in pieces cut anywhere, and fails at the first byte that cannot be right.
+/// Checks UTF-8 (RFC 3629) in arbitrary pieces, and fails at the first invalid byte.
 struct UTF8Check {
     /// Bytes that the open sequence still lacks.
     private var missing: UInt8 = 0
@@ -10,7 +10,7 @@ struct UTF8Check {
     /// Whether the text could end here.
     var isComplete: Bool { missing == 0 }
 
-    /// Goes on with `bytes`.
+    /// Continues with `bytes`.
     ///
     /// - Returns: false where they cannot be part of valid UTF-8.
     mutating func admits(_ bytes: UnsafeRawBufferPointer) -> Bool {

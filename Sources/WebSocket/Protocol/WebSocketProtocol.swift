@@ -1,9 +1,9 @@
 internal import NIOCore
 internal import NIOWebSocket
 
-/// The server's side of RFC 6455 after the handshake, without any I/O: bytes and wishes to close in, events out.
+/// The server's side of RFC 6455 after the handshake, without any I/O: bytes and close requests in, events out.
 struct WebSocketProtocol {
-    /// What the peer's bytes amount to.
+    /// Events from the peer's bytes.
     enum Event: Equatable {
         /// A whole message.
         case message(WebSocketMessage)
@@ -12,7 +12,7 @@ struct WebSocketProtocol {
         /// The peer's Close. `reply` is the payload of the Close frame that is due, `nil` where ours has been sent. The
         /// handshake is then complete.
         case closed(reply: ByteBuffer?)
-        /// The peer broke a rule. `reply` as above; the connection is to be given up without waiting for an answer.
+        /// The peer broke a rule. `reply` as above; close the connection without waiting for a reply.
         case failed(ProtocolViolation, reply: ByteBuffer?)
     }
 
@@ -20,7 +20,7 @@ struct WebSocketProtocol {
         case open
         /// Our Close has been sent; only the peer's is still of interest.
         case closing
-        /// Nothing that comes is looked at any more.
+        /// Further input is ignored.
         case over
     }
 
@@ -106,7 +106,7 @@ struct WebSocketProtocol {
         } else if phase == .open {
             try message?.take(count, from: &bytes, mask: header.mask, offset: received)
         } else {
-            // The peer may have been in the midst of something when our Close went out.
+            // The peer may have been in the middle of a message when our Close was sent.
             bytes.moveReaderIndex(forwardBy: count)
         }
     }

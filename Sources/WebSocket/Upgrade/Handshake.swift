@@ -2,7 +2,7 @@ internal import Crypto
 internal import Foundation
 internal import NIOHTTP1
 
-/// A client's opening handshake, found to be valid (RFC 6455, section 4.2.1).
+/// A valid opening handshake (RFC 6455, section 4.2.1).
 struct Handshake: Equatable {
     /// The client's `Sec-WebSocket-Key`.
     let key: String
@@ -32,13 +32,13 @@ struct Handshake: Equatable {
             }
     }
 
-    /// What proves that the request was understood (section 4.2.2, point 5.4).
+    /// The accept key (section 4.2.2, point 5.4).
     var accept: String {
         let digest = Insecure.SHA1.hash(data: Data((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))
         return Data(digest).base64EncodedString()
     }
 
-    /// The answer. It offers no extension and no subprotocol, whatever the client would like.
+    /// The answer. It offers no extension and no subprotocol, whatever the client requests.
     var response: HTTPResponseHead {
         HTTPResponseHead(
             version: .http1_1, status: .switchingProtocols,
@@ -47,7 +47,7 @@ struct Handshake: Equatable {
 }
 
 extension HTTPRequestHead {
-    /// Whether the client would rather speak another protocol (RFC 9110, section 7.8). NIO's decoder stops for good after
+    /// Whether the client requests an upgrade (RFC 9110, section 7.8). NIO's decoder stops for good after
     /// such a request, whether it is granted or not.
     var asksForUpgrade: Bool {
         headers.contains(name: "Upgrade") && headers.hasToken("upgrade", in: "Connection")

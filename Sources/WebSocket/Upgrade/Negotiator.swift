@@ -39,7 +39,7 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
     private var state = State.waiting
     private var timer: Scheduled<Void>?
     private var owesRead = false
-    /// The server began to shut down while the endpoint was asked.
+    /// Shutdown started during the decision.
     private var isGoing = false
     /// The HTTP handlers are in the pipeline.
     private var isHTTP = false
@@ -49,7 +49,8 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
     init(
         endpoint: any WebSocketEndpoint, limits: WebSocketLimits, encoder: HTTPResponseEncoder,
         decoder: ByteToMessageHandler<HTTPRequestDecoder>, outcome: EventLoopPromise<WebSocketChannel.Outcome>,
-        upgrade: EventLoopPromise<WebSocketChannel.Upgrade>, addHTTP: @escaping (any Channel) throws -> WebSocketChannel.Outcome
+        upgrade: EventLoopPromise<WebSocketChannel.Upgrade>,
+        addHTTP: @escaping (any Channel) throws -> WebSocketChannel.Outcome
     ) {
         self.endpoint = endpoint
         self.limits = limits
@@ -175,7 +176,7 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    // MARK: - What it becomes
+    // MARK: - Switching
 
     private func becomeHTTP(
         _ parts: [HTTPServerRequestPart], failing error: (any Error)? = nil, context: ChannelHandlerContext

@@ -9,7 +9,7 @@ internal import NIOWebSocket
 
 /// A connection that starts as HTTP/1.1 and may become a WebSocket.
 struct WebSocketChannel: HTTPChannelHandler {
-    /// What became of a connection.
+    /// The result of the negotiation.
     enum Outcome: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
         case webSocket(WebSocketConnection, any WebSocketSession)

@@ -7,7 +7,7 @@ public struct CreateTokenRequest: Codable, RequestMessage {
     public init(name: String) { self.name = name }
 }
 
-/// The answer: the only time the token is shown.
+/// The response; the token is shown only once.
 public struct CreateTokenResponse: Codable, ResponseMessage {
     public var id: String
     public var name: String

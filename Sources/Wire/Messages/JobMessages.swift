@@ -42,8 +42,8 @@ public struct ApplyPlanRequest: Codable, RequestMessage {
     public init(assignedWorkerId: TendrilID? = nil) { self.assignedWorkerId = assignedWorkerId }
 }
 
-/// `PATCH /api/jobs/{id}`: which Tendril a QUEUED job is for. null means any; the field must be there, for what says
-/// nothing changes nothing.
+/// `PATCH /api/jobs/{id}`: which Tendril a QUEUED job is for. null means any, so the field is required: an absent field
+/// would change nothing.
 public struct AssignJobRequest: Codable, RequestMessage {
     public var assignedWorkerId: TendrilID?
 
@@ -67,7 +67,7 @@ public struct AssignJobRequest: Codable, RequestMessage {
     private enum CodingKeys: String, CodingKey { case assignedWorkerId }
 }
 
-/// `GET /api/jobs/{id}/status`: nothing more than these two.
+/// `GET /api/jobs/{id}/status`: only these two fields.
 public struct JobStatusResponse: Codable, ResponseMessage {
     public var status: JobStatus
     public var errorMessage: String?
@@ -175,7 +175,7 @@ public struct JobResponse: Codable, ResponseMessage {
     public var epoch: Int
     public var createdBy: String
     public var cancelledBy: String?
-    /// The engine of the cancelled job is killed, not waited for.
+    /// The cancel was forced.
     public var forced: Bool
     /// When that was decided.
     public var forcedAt: Timestamp?

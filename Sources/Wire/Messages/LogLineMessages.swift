@@ -1,6 +1,6 @@
 public import Domain
 
-/// `GET /api/jobs/{id}/logs/lines`: some of the log's lines as a person sees them.
+/// `GET /api/jobs/{id}/logs/lines`: a range of visible lines.
 public struct LineWindowResponse: Codable, ResponseMessage {
     public struct Line: Codable, Sendable {
         /// The line's number, from 1.
@@ -9,9 +9,9 @@ public struct LineWindowResponse: Codable, ResponseMessage {
         public var t: Timestamp
         /// The visible text: no control sequences.
         public var text: String
-        /// It goes on where the stream's previous line was cut.
+        /// It continues the stream's previous line.
         public var continued: Bool
-        /// Offset (UTF-16 units) and ``TextStyle/key``, again and again; nil for a plain line, and where no styles were asked for.
+        /// Offset (UTF-16 units) and ``TextStyle/key``, alternating; nil for a plain line or if no styles were requested.
         public var runs: [JSONValue]?
         /// What kind of diagnostic the line is part of.
         public var mark: DiagnosticMarker.Kind?
@@ -36,7 +36,7 @@ public struct LineWindowResponse: Codable, ResponseMessage {
         }
     }
 
-    /// Where a stream stands behind the log's last line: what a reader of the lines that follow goes on with.
+    /// A stream's parser state after the last line.
     public struct End: Codable, Sendable {
         /// ``TextStyle/key``.
         public var style: String?
@@ -52,11 +52,11 @@ public struct LineWindowResponse: Codable, ResponseMessage {
         }
     }
 
-    /// The number of the first line; what was asked for where there is none.
+    /// The number of the first line, or the requested number if there is none.
     public var from: Int64
     /// Lines in the whole log.
     public var total: Int64
-    /// The log's last `seq` when this was read: what a feed goes on after.
+    /// The log's last `seq` when this was read: the position to follow from.
     public var seq: Int64
     /// The first line's row, from 0, among the lines of the streams that were asked for; and how many rows there are.
     public var row: Int64
@@ -65,7 +65,7 @@ public struct LineWindowResponse: Codable, ResponseMessage {
     public var counts: [String: Int64]
     public var logState: String
     public var lines: [Line]
-    /// By stream, only those that do not stand plain; only where the window reaches the log's end with all streams.
+    /// By stream, only streams whose state is not plain; only where the window reaches the log's end with all streams.
     public var ends: [String: End]?
 
     public init(
@@ -84,14 +84,14 @@ public struct LineWindowResponse: Codable, ResponseMessage {
     }
 }
 
-/// `GET /api/jobs/{id}/logs/outline`: where the whole log's diagnostics are.
+/// `GET /api/jobs/{id}/logs/outline`: the positions of all diagnostics.
 public struct LogOutlineResponse: Codable, ResponseMessage {
     public var total: Int64
     public var seq: Int64
     /// Numbers of the lines that name an error, in order.
     public var errors: [Int64]
     public var warnings: [Int64]
-    /// There are more than these.
+    /// The list is truncated.
     public var capped: Bool
 
     public init(total: Int64, seq: Int64, errors: [Int64], warnings: [Int64], capped: Bool) {
@@ -140,11 +140,11 @@ public struct SearchProgressMessage: Codable, Hashable, Sendable {
 /// The last line of `GET /api/jobs/{id}/logs/search`.
 public struct SearchEndMessage: Codable, Hashable, Sendable {
     public var done: Bool
-    /// How many hits were told.
+    /// The number of hits sent.
     public var total: Int
-    /// The last line that was looked at.
+    /// The last line searched.
     public var scanned: Int64
-    /// Not everything was looked at; `reason` says why.
+    /// The search stopped early; see `reason`.
     public var capped: Bool
     public var reason: String?
 

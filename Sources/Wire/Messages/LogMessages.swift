@@ -4,7 +4,7 @@ public import Domain
 public typealias WireLineTimes = [[Int64]]
 
 extension LineTimes {
-    /// Reads wire times; pairs that are none are left out.
+    /// Reads wire times; invalid pairs are ignored.
     public init(wire: WireLineTimes) {
         self.init(
             wire.compactMap { pair in
@@ -56,13 +56,13 @@ public struct AppendLogsRequest: Codable, RequestMessage {
     }
 }
 
-/// The answer to an append, and to `GET /api/jobs/{id}/logs/cursor?epoch=E`.
+/// The response to an append, and to `GET /api/jobs/{id}/logs/cursor?epoch=E`.
 public struct LogCursorResponse: Codable, ResponseMessage {
     /// The number that the next append of this epoch must carry.
     public var nextN: Int64
     /// The job's last `seq`.
     public var seq: Int64
-    /// How many bytes of text this epoch has stored, by stream: where a restarted Tendril goes on.
+    /// How many bytes of text this epoch has stored, by stream: the position where a restarted Tendril resumes.
     public var stored: [String: Int64]?
 
     public init(nextN: Int64, seq: Int64, stored: [String: Int64]? = nil) {

@@ -4,7 +4,7 @@ public import Foundation
 /// Terraform's lock information (`statemgr.LockInfo`), as its `http` backend sends it: capital names.
 ///
 /// `LOCK` and `UNLOCK` (or `POST` and `DELETE`) on `/api/vines/{id}/lock` take it. The `ID` of a job's lock is
-/// ``id(for:)``; everything else is for people.
+/// ``id(for:)``; all other fields are informational.
 public struct LockInfo: Codable, Sendable {
     public var ID: String
     public var Operation: String?
@@ -22,10 +22,10 @@ public struct LockInfo: Codable, Sendable {
         self.Created = Created
     }
 
-    /// Terraform's own spelling, not ``WireJSON``'s.
+    /// Uses Terraform's capitalized field names.
     public func encoded() throws -> Data { Data(try JSONValue(encoding: self).bytes) }
 
-    /// - Throws: ``WireError`` for a body that is no lock information.
+    /// - Throws: ``WireError`` for a body that is not valid lock information.
     public static func decoded(from data: Data) throws -> LockInfo {
         do { return try JSONValue(parsing: data).decoded() } catch let error as JSONError {
             throw WireError(error)

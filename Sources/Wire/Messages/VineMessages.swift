@@ -102,7 +102,7 @@ public struct PatchVineRequest: Codable, RequestMessage {
     public init() {}
 }
 
-/// A vine as the API shows it. Of sensitive entries it shows the names.
+/// A vine as the API shows it. Sensitive entries appear by name only.
 public struct VineResponse: Codable, ResponseMessage {
     public var id: VineID
     public var projectName: String
@@ -172,7 +172,7 @@ public struct LastJobResponse: Codable, ResponseMessage {
 
 /// Who holds a vine's state.
 public struct LockResponse: Codable, ResponseMessage {
-    /// Which lock it is: asked for where it is broken.
+    /// Identifies the lock; required to break it.
     public var id: String
     public var holder: String
     public var jobId: JobID?
@@ -194,7 +194,7 @@ public struct LockResponse: Codable, ResponseMessage {
 public struct BreakLockRequest: Codable, RequestMessage {
     /// ``LockResponse/id``: no other lock is broken.
     public var lockId: String
-    /// The vine's project name, to show that it is meant.
+    /// The vine's project name, as a confirmation.
     public var confirm: String
 
     public init(lockId: String, confirm: String) {
@@ -210,7 +210,7 @@ public struct StateVersionResponse: Codable, ResponseMessage {
     public var lineage: String
     public var jobId: JobID?
     public var createdAt: Timestamp
-    /// Kept, but not the vine's state: it came after its lock had been broken.
+    /// Kept, but not the vine's state: it arrived after its lock was broken.
     public var aside: Bool
 
     public init(_ version: StateVersion) {

@@ -7,7 +7,7 @@ public struct RegisterWorkerRequest: Codable, RequestMessage {
     public init(name: String) { self.name = name }
 }
 
-/// The answer: the only time the token is shown.
+/// The response; the token is shown only once.
 public struct RegisterWorkerResponse: Codable, ResponseMessage {
     public var workerId: TendrilID
     public var workerToken: String
@@ -37,7 +37,7 @@ public struct WorkerResponse: Codable, ResponseMessage {
     public var activeJobs: [JobID]
     public var lastSeenAt: Timestamp?
     public var createdAt: Timestamp
-    /// Where the list was asked for a job: what the Tendril lacks for it, as a predicate (`has no tofu`).
+    /// For a list that was requested for a job: what the Tendril lacks, as a predicate (`has no tofu`).
     public var shortfall: String?
 
     public init(
@@ -59,7 +59,7 @@ public struct WorkerResponse: Codable, ResponseMessage {
     }
 }
 
-/// A lease as both sides list it.
+/// A lease, as both sides list it.
 public struct LeaseMessage: Codable, Hashable, Sendable {
     public var jobId: JobID
     public var epoch: Int
@@ -92,16 +92,16 @@ public struct HeartbeatRequest: Codable, RequestMessage {
     }
 }
 
-/// The answer: what Trellis believes, so that both can reconcile.
+/// The response, with Trellis' view, so that both sides can reconcile.
 public struct HeartbeatResponse: Codable, ResponseMessage {
     public var serverNow: Timestamp
     /// There may be a job to claim.
     public var work: Bool
     /// Jobs of this Tendril whose engine must stop.
     public var stop: [JobID]
-    /// Those of them that a person does not want to wait for: kill them.
+    /// The subset whose cancel was forced.
     public var kill: [JobID]?
-    /// Leases of the heartbeat that are not, or no longer, held.
+    /// Leases in the heartbeat that the Tendril does not hold.
     public var lost: [LeaseMessage]
     /// The Tendril's own name.
     public var name: String?
@@ -122,8 +122,8 @@ public struct HeartbeatResponse: Codable, ResponseMessage {
     }
 }
 
-/// The events of `GET /api/workers/stream` (Server-Sent Events): hints that spare the Tendril a poll.
-/// What counts is the store; the heartbeat carries the same.
+/// The events of `GET /api/workers/stream` (Server-Sent Events): hints that replace polling.
+/// The store is authoritative; the heartbeat carries the same information.
 public enum WorkerEvent {
     /// There may be a job to claim. Data: `{}`.
     public static let work = "work"
@@ -134,7 +134,7 @@ public enum WorkerEvent {
 /// The data of a `stop` event.
 public struct StopMessage: Codable, Sendable {
     public var jobId: JobID
-    /// Kill it: a person does not want to wait.
+    /// The cancel was forced.
     public var kill: Bool?
 
     public init(jobId: JobID, kill: Bool = false) {
@@ -144,7 +144,7 @@ public struct StopMessage: Codable, Sendable {
 }
 
 /// The answer to `POST /api/jobs/claim` (200; 204 with no body where there is nothing to claim), and to
-/// `GET /api/jobs/{id}/work?epoch=E` for a Tendril that comes back: all that the lease holder needs.
+/// `GET /api/jobs/{id}/work?epoch=E` for a restarted Tendril: everything the lease holder needs.
 public struct ClaimResponse: Codable, ResponseMessage {
     public var jobId: JobID
     public var epoch: Int
@@ -152,7 +152,7 @@ public struct ClaimResponse: Codable, ResponseMessage {
     public var vineId: VineID
     public var vineTitle: String
     public var snapshot: Snapshot
-    /// The sensitive values; never to be logged, nor written where others can read.
+    /// The sensitive values; never log these, or write them to a file that others can read.
     public var secrets: VineSecrets
     public var requirement: EngineRequirement
     /// How the engine is run; absent for its defaults.
@@ -204,7 +204,7 @@ public struct ReportStatusRequest: Codable, RequestMessage {
     /// PROCESSING (the start, acknowledged before anything runs), SUCCESS or FAILED; absent for a report of facts
     /// only, as after a cancel.
     public var status: JobStatus?
-    /// GONE or UNKNOWN, once the engine is no more.
+    /// GONE or UNKNOWN, once the engine has exited.
     public var engineState: EngineState?
     public var outcome: Outcome?
     public var errorMessage: String?
@@ -223,7 +223,7 @@ public struct ReportStatusRequest: Codable, RequestMessage {
     public var engineStartedAt: Timestamp?
     /// The commit that the snapshot's git ref stands for, once.
     public var resolvedCommit: String?
-    /// With the SUCCESS of a PLAN: the state that was planned against; absent for none.
+    /// With a PLAN's SUCCESS: the state it was planned against, if any.
     public var plannedState: StatePosition?
     /// Ends the log: what was captured, for Trellis to compare with what it stored.
     public var log: LogClosingMessage?
@@ -231,7 +231,7 @@ public struct ReportStatusRequest: Codable, RequestMessage {
     public init(epoch: Int) { self.epoch = epoch }
 }
 
-/// The answer to a report: what stands now.
+/// The response to a report: the current state.
 public struct ReportStatusResponse: Codable, ResponseMessage {
     public var status: JobStatus
     public var engineState: EngineState
@@ -248,7 +248,7 @@ public struct ReportStatusResponse: Codable, ResponseMessage {
 public struct LogClosingMessage: Codable, Sendable {
     /// What the whole capture hashes to.
     public var digest: LogDigest?
-    /// Why something is missing, where the Tendril knows that it is.
+    /// Why text is missing, if the Tendril knows.
     public var incomplete: String?
 
     public init(digest: LogDigest?, incomplete: String? = nil) {

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// Where the server is and who asks: `VINTNER_URL` and `VINTNER_TOKEN`, else the folder of a local `vintner up`.
+/// The server's address and credentials: `VINTNER_URL` and `VINTNER_TOKEN`, else the folder of a local `vintner up`.
 struct ClientOptions: ParsableArguments {
     @Option(help: "Folder of a local \"vintner up\", for its address and admin token.")
     var data = "data"

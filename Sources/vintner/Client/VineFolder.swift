@@ -2,7 +2,7 @@ internal import Domain
 internal import Foundation
 internal import Wire
 
-/// A folder with Terraform files, and perhaps a `vine.json` that says more.
+/// A folder with Terraform files, and an optional `vine.json`.
 struct VineFolder {
     /// `vine.json`: everything is optional. A sensitive value that is null is one that the vine has already: it was set
     /// on the vine's page.

@@ -3,7 +3,7 @@ internal import Domain
 internal import Foundation
 internal import Wire
 
-/// Options of every command that makes a job.
+/// Options of all commands that create a job.
 struct FollowOptions: ParsableArguments {
     @Flag(
         help: ArgumentHelp(
@@ -21,9 +21,9 @@ struct FollowOptions: ParsableArguments {
         return id
     }
 
-    /// Says where the job is, and follows it if asked to.
+    /// Prints the job's URL, and follows it if requested.
     func finish(_ job: JobResponse, _ client: VintnerClient) async throws {
-        // Written at once, so that it stands before the log also in a pipe.
+        // Unbuffered, so it precedes the log in a pipe.
         let line = "\(job.jobType.rawValue) \(job.id)  \(client.url)/dashboard/jobs/\(job.id)\n"
         FileHandle.standardOutput.write(Data(line.utf8))
         guard follow else { return }

@@ -8,7 +8,7 @@ internal import Tendril
 internal import Trellis
 internal import UnixSignals
 
-/// How a Tendril takes care of its jobs, the same for `vintner tendril` and the Tendrils of `vintner up`.
+/// Options for a Tendril's jobs, the same for `vintner tendril` and the Tendrils of `vintner up`.
 struct StopOptions: ParsableArguments {
     @Option(help: "Seconds from the first SIGINT of a cancel to the second.") var secondInterruptAfter = 300
     @Option(help: "Seconds from the second SIGINT of a cancel to SIGKILL.") var killAfter = 60

@@ -193,7 +193,8 @@ import Wire
             let state = #"{"version": 4, "serial": 7, "lineage": "l", "resources": []}"#
             #expect(try await api.post(path + "/state?ID=mine", state).status == 200)
             #expect(try await api.get(path + "/state").status == 204)
-            let versions = try await api.get(path + "/state/versions").decode(ListResponse<StateVersionResponse>.self).items
+            let versions = try await api.get(path + "/state/versions").decode(ListResponse<StateVersionResponse>.self)
+                .items
             #expect(versions.count == 1 && versions[0].aside && versions[0].serial == 7)
             #expect(try await api.get(path + "/state/versions/1").text == state)
             #expect(try await api.get(path + "/state/versions/2").status == 404)

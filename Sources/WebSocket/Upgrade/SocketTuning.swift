@@ -1,7 +1,7 @@
 internal import NIOCore
 
 extension Channel {
-    /// Sets a socket up for a WebSocket: little memory while idle, and write marks that tell what the peer reads.
+    /// Sets a socket up for a WebSocket: little memory while idle, and write watermarks that reflect the peer's reading.
     func tune(for limits: WebSocketLimits) {
         let options = syncOptions
         let marks = limits.writeBuffer
