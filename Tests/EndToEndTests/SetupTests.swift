@@ -7,7 +7,7 @@ import Wire
 /// How `vintner up` is set up: whose rights engines have, how it stops, and which Tendrils it has.
 extension EndToEndTests {
     private func tendrils(_ vintner: RunningVintner) async throws -> [WorkerResponse] {
-        try await vintner.get("/api/workers", as: ListPage<WorkerResponse>.self).items
+        try await vintner.get("/api/workers", as: ListResponse<WorkerResponse>.self).items
     }
 
     @Test(.enabled(if: geteuid() == 0, "needs root")) func enginesRunAsTheUserThatWasChosen() async throws {

@@ -60,7 +60,7 @@ import Wire
         try await serving { harness, api, url in
             let vine = try await api.makeVine()
             let path = "\(url)/api/jobs/\(try await api.makeJob(on: vine.id).id)/logs/stream"
-            let made = try await api.post("/api/tokens", #"{"name": "ci"}"#).decode(CreatedToken.self)
+            let made = try await api.post("/api/tokens", #"{"name": "ci"}"#).decode(CreateTokenResponse.self)
             var ci = try await open(path, [("Authorization", "Bearer \(made.token)")], harness)
             _ = try await open(path, [("Authorization", "Bearer \(harness.token)")], harness)
             #expect(try await api.call(.delete, "/api/tokens/\(made.id)").status == 204)

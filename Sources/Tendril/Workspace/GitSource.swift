@@ -74,7 +74,9 @@ struct GitSource: Sendable {
         let bad: Set<Character> = ["~", "^", ":", "?", "*", "[", "\\", " "]
         guard !ref.isEmpty, ref.utf8.count <= 255, !ref.hasPrefix("-"), !ref.contains(".."), !ref.contains("@{"),
             ref.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f }), !ref.contains(where: bad.contains)
-        else { throw GitSourceError(description: "\"\(ref.shortened(toBytes: 80))\" can't be a branch, tag or commit.") }
+        else {
+            throw GitSourceError(description: "\"\(ref.shortened(toBytes: 80))\" can't be a branch, tag or commit.")
+        }
     }
 
     static func isCommit(_ text: String) -> Bool {

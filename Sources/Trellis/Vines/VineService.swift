@@ -54,7 +54,9 @@ struct VineService: Sendable {
             throw Refusal(.invalid, "\"confirm\" must be the vine's name, \"\(vine.confirmation)\".")
         }
         if try await store.vineFacts([id])[id]?.resources == .stored(nil) {
-            _ = try await StorageError.refusingCorruptData("The state") { try await ResourceCount(store: store).count(id) }
+            _ = try await StorageError.refusingCorruptData("The state") {
+                try await ResourceCount(store: store).count(id)
+            }
         }
         if let held = try await store.deleteVine(id, isConfirmed: confirm != nil, at: ambient.now()) {
             throw Refusal(
