@@ -96,7 +96,7 @@ import Wire
         }
         try await withLog(limits: TrellisLimits(search: SearchLimits(milliseconds: -1))) { api, job, _ async throws in
             let found = try await search(api, job, "q=needle")
-            #expect(found.end?.capped == true && found.end?.reason?.contains("ended after") == true)
+            #expect(found.end?.capped == true && found.end?.reason?.contains("stopped after") == true)
         }
     }
 
