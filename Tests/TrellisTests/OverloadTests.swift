@@ -60,7 +60,7 @@ import Wire
             let (tendril, job) = try await started(api, "t")
             for (reader, path) in [(api, "jobs/\(job.id)/logs/stream"), (tendril, "workers/stream")] {
                 let reply = try await reader.get("/api/\(path)")
-                #expect(reply.status == 429 && reply.error?.contains("Too many streams") == true)
+                #expect(reply.status == 429 && reply.error?.contains("Too many open streams") == true)
             }
         }
         try await TrellisHarness.run(limits: TrellisLimits(streams: StreamLimits(followers: 1))) {

@@ -96,7 +96,7 @@ import Wire
         }
         try await withLog(limits: TrellisLimits(search: SearchLimits(milliseconds: -1))) { api, job, _ async throws in
             let found = try await search(api, job, "q=needle")
-            #expect(found.end?.capped == true && found.end?.reason?.contains("ended after") == true)
+            #expect(found.end?.capped == true && found.end?.reason?.contains("stopped after") == true)
         }
     }
 
@@ -105,7 +105,7 @@ import Wire
             let (tendril, order) = try await LogsTests().running(api)
             _ = try await tendril.append(order, n: 1, String(repeating: "a", count: 200) + "!\n")
             let found = try await search(api, order.jobId, "q=(a%2B)%2B%24&regex=1")
-            #expect(found.hits.isEmpty && found.end?.capped == true && found.end?.reason?.contains("simpler") == true)
+            #expect(found.hits.isEmpty && found.end?.capped == true && found.end?.reason?.contains("Simplify") == true)
         }
     }
 
@@ -134,7 +134,7 @@ import Wire
             // Plain text is found in linear time and needs no clock.
             #expect(try await search(api, job, "q=needle").end?.capped == false)
             let found = try await search(api, job, "q=needle&regex=1")
-            #expect(found.hits.isEmpty && found.end?.reason?.contains("simpler") == true)
+            #expect(found.hits.isEmpty && found.end?.reason?.contains("Simplify") == true)
         }
     }
 }
