@@ -219,6 +219,6 @@ public struct StateVersionResponse: Codable, Sendable {
         lineage = version.position.lineage
         jobId = version.job
         createdAt = version.createdAt
-        aside = version.aside
+        aside = version.isSuperseded
     }
 }

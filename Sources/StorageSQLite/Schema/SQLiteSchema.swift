@@ -18,6 +18,7 @@ enum SQLiteSchema {
         migrator.registerMigration("5 names of jobs") { db in try db.execute(sql: jobNames) }
         migrator.registerMigration("6 give-up, revocation, packed states") { db in try db.execute(sql: revocation) }
         migrator.registerMigration("7 vine facts") { db in try db.execute(sql: vineFacts) }
+        migrator.registerMigration("8 active jobs, reported leases") { db in try db.execute(sql: activeJobs) }
         return migrator
     }
 
@@ -26,6 +27,12 @@ enum SQLiteSchema {
         ALTER TABLE provision_jobs ADD COLUMN forced_at INTEGER;
         ALTER TABLE workers ADD COLUMN revoked_at INTEGER;
         ALTER TABLE vine_state_versions ADD COLUMN packed INTEGER NOT NULL DEFAULT 0 CHECK (packed IN (0, 1));
+        """
+
+    /// Active jobs by age, and the leases that each Tendril reported last (a JSON array of `JOB:EPOCH`).
+    private static let activeJobs = """
+        CREATE INDEX provision_jobs_active_newest ON provision_jobs (created_at, id) WHERE holds_vine = 1;
+        ALTER TABLE workers ADD COLUMN reported_leases TEXT;
         """
 
     private static let store = """

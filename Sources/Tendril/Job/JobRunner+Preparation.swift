@@ -112,7 +112,7 @@ extension JobRunner {
         let facts = PlanValidity.Facts(
             planType: .plan, planStatus: .success, plannedDigest: "", currentDigest: "", plannedState: plan.state,
             currentState: progress.stateBefore, artifactStored: true, deploy: nil)
-        if let reason = PlanValidity.judge(facts).reason { throw Failure(description: reason) }
+        if let reason = PlanValidity.evaluate(facts).reason { throw Failure(description: reason) }
         try record { $0.changes = plan.changes }
     }
 

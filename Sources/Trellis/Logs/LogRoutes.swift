@@ -76,7 +76,7 @@ struct LogRoutes: Sendable {
             var follower = try await LogFollower(
                 job.id, after: after, in: feeds.logs, jobs: StoredJobs(store: store), bell: feeds.bell,
                 heartbeat: EventStream.heartbeat)
-            defer { follower.leave() }
+            defer { follower.close() }
             let records = JobResponses(store: store, ambient: .system)
             try await writer.open()
             while true {

@@ -111,7 +111,7 @@ struct StateRoutes: Sendable {
         let lock = try await store.stateLock(of: id)
         try await store.breakStateLock(of: id, id: message.lockId)
         if let job = lock?.job {
-            try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
+            try await store.appendSystemLines(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
         }
         context.logger.notice("a state lock was broken", metadata: ["vine": "\(id)", "by": "\(user)"])
         return try .json(VineResponse(vine, facts: await store.vineFacts([id])[id]))

@@ -107,16 +107,17 @@ struct WorkerRoutes: Sendable {
     private func append(_ request: Request, context: TrellisContext) async throws -> Response {
         let worker = try context.requireTendril()
         let id: JobID = try context.id("id", of: "job")
-        // The whole body first, then the lease, and only then the job's one place: half a request, or one of a Tendril
-        // that does not hold the job, keeps nobody waiting.
+        // The whole body first, and only then a slot: a slow request blocks no other. Slots are per job and Tendril, so a
+        // Tendril that does not hold the job takes no slot from the one that does; the store checks the lease.
         // Escaping may double the text, and times come on top.
         let message = try await request.message(
             AppendLogsRequest.self, upTo: 4 * limits.log.appendBytes, mayBeNewer: true)
-        let append = LogAppend(job: id, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
+        let append = LogAppend(
+            job: id, worker: worker, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
         try limits.log.check(append.chunks)
-        _ = try await service.requireLastLease(id, epoch: message.epoch, worker: worker)
-        return try await meter.one(of: id) {
-            try meter.check(append.chunks.count, of: id, at: service.ambient.now())
+        let writer = AppendRateLimit.Writer(job: id, worker: worker)
+        return try await meter.one(of: writer) {
+            try meter.check(append.chunks.count, of: writer, at: service.ambient.now())
             let receipt = try await service.store.append(append, at: service.ambient.now())
             return try .json(LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq))
         }
@@ -190,7 +191,7 @@ struct WorkerRoutes: Sendable {
                     try await writer.send(WorkerEvent.work, [String: String]())
                 }
                 switch await listener.next(timeout: EventStream.heartbeat) {
-                case .rang: continue
+                case .notified: continue
                 case .timedOut: try await writer.heartbeat()
                 case .closed: return
                 }
