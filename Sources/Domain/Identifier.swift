@@ -5,9 +5,9 @@ public struct Identifier<Noun>: Hashable, Sendable, CustomStringConvertible {
     /// The id as it stands in the database and in the API.
     public let rawValue: String
 
-    /// Takes `rawValue` if it has the form of a UUID (8-4-4-4-12 hexadecimal digits), in either case.
+    /// Accepts `rawValue` if it is a UUID (8-4-4-4-12 hexadecimal digits), in either case.
     ///
-    /// Ids become file and folder names, so nothing else may ever pass here.
+    /// Ids become file and folder names, so reject everything else.
     public init?(_ rawValue: String) {
         let bytes = Array(rawValue.utf8)
         guard bytes.count == 36 else { return nil }
@@ -32,7 +32,7 @@ public struct Identifier<Noun>: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { rawValue }
 
-    /// The first eight characters: what people see and say.
+    /// The first eight characters: the short form shown to people.
     public var short: String { String(rawValue.prefix(8)) }
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {

@@ -1,6 +1,6 @@
-/// What surrounds a computation and would make it impure: time and randomness.
+/// Time and randomness, passed in so that code stays testable.
 ///
-/// Passed in everywhere, so that a test can hold the clock still and make ids predictable.
+/// Passed in everywhere, so that a test can stop the clock and predict IDs.
 public struct SystemDependencies: Sendable {
     /// The wall clock, in UTC.
     public var now: @Sendable () -> Timestamp

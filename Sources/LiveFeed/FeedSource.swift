@@ -1,7 +1,7 @@
 public import Domain
 public import NIOCore
 
-/// What the feed reads: the store, seen narrowly, its rows encoded.
+/// What the feed reads: a narrow view of the store, with encoded rows.
 public protocol FeedSource: Sendable {
     /// The job's last `seq`; 0 for an empty log. - Throws: ``Refusal`` `.notFound` without the job.
     func logEnd(of job: JobID) async throws -> Int64

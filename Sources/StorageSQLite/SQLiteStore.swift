@@ -3,7 +3,7 @@ public import Storage
 
 /// The store on one SQLite file: one writer that commits in groups, and several readers beside it.
 ///
-/// One file per protocol beside this one; `SQLiteSchema` says what the tables hold.
+/// Each protocol has its own file; see `SQLiteSchema` for the tables.
 public final class SQLiteStore: Store {
     let pool: DatabasePool
     let batcher: WriteBatcher
@@ -12,7 +12,7 @@ public final class SQLiteStore: Store {
     /// Opens the database at `path`; makes it, or brings it up to date, where needed.
     ///
     /// - Parameters:
-    ///   - vault: seals secrets, states and artifacts. A database opens with the key that it was made with only.
+    ///   - vault: encrypts secrets, states and artifacts. A database opens only with its original key.
     ///   - onChange: called after each commit that changed something, in commit order, on the writer's queue.
     /// - Throws: ``StorageError`` `.newer` for a database that a newer program has written, `.key` for another key.
     public static func open(
@@ -47,11 +47,11 @@ public final class SQLiteStore: Store {
         try await SQLiteDatabase.close(pool)
     }
 
-    // MARK: - The two ways to the database
+    // MARK: - Database access
 
     /// Makes `body` part of the next commit. Returns once that is durable; cancelling the caller changes nothing.
     ///
-    /// `body` appends what it changed, for the observer. It runs on the writer's queue: no waiting in it.
+    /// `body` appends what it changed, for the observer. It runs on the writer's queue: it must not block.
     /// - Parameter cost: about how many bytes it writes, where that is many.
     func write<Value: Sendable>(
         cost: Int = 0, _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
@@ -82,7 +82,7 @@ public final class SQLiteStore: Store {
             return try Row.fetchOne(db, sql: "SELECT key_mark FROM store WHERE id = 1")?.blob("key_mark")
         }
         guard let stored, (try? vault.decrypt(stored, for: .store)) == EncryptionPurpose.keyMark else {
-            throw StorageError(.key, "The database was sealed with another key than the one given.")
+            throw StorageError(.key, "The database was encrypted with a different key.")
         }
     }
 }

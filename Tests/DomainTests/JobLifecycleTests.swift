@@ -1,7 +1,7 @@
 import Domain
 import Testing
 
-/// Every consistent state × every event, against a table that is written down independently of the code.
+/// Every consistent state × every event, against an independent table.
 @Suite struct JobLifecycleTests {
     static let worker = TendrilID(randomBytes: [UInt8](repeating: 1, count: 16))
     static let other = TendrilID(randomBytes: [UInt8](repeating: 2, count: 16))
@@ -9,7 +9,7 @@ import Testing
     enum Expected: Equatable {
         case becomes(JobStatus, EngineState)
         case stays
-        /// As it was, and offered to Tendrils anew.
+        /// Unchanged, and offered to Tendrils again.
         case isOffered
         case refused(Refusal.Kind)
     }
@@ -45,7 +45,7 @@ import Testing
         .closeLog(epoch: 2, .complete),
     ]
 
-    /// What the design says, event by event.
+    /// The expected transitions.
     static func expected(_ event: JobEvent, on state: JobState, type: JobType) -> Expected {
         let isCurrent = state.worker != nil && state.epoch == 3
         switch event {
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test(arguments: JobType.allCases)
-    func everyEventOnEveryStateDoesWhatTheTableSays(type: JobType) {
+    func allTransitionsMatchTheTable(type: JobType) {
         #expect(Self.states.count > 20)
         for state in Self.states {
             for event in Self.events {
@@ -132,13 +132,13 @@ import Testing
                     #expect(next.isConsistent, "\(what) leads to \(next)")
                     #expect(next.epoch >= state.epoch)
                     if expected == .isOffered {
-                        #expect(next == state && transition.action == .offer && transition.isChange, "\(what)")
+                        #expect(next == state && transition.action == .notifyQueue && transition.isChange, "\(what)")
                     } else if transition.isChange {
                         #expect(expected == .becomes(next.status, next.engine), "\(what)")
                         #expect(next != state, "\(what)")
                     } else {
                         #expect(expected == .stays, "\(what)")
-                        #expect(next == state && transition.action == .doNothing, "\(what)")
+                        #expect(next == state && transition.action == .none, "\(what)")
                     }
                 } catch {
                     #expect(expected == .refused(error.kind), "\(what): \(error.reason)")
@@ -172,21 +172,21 @@ import Testing
             let claim = try JobLifecycle.decide(.claim(by: Self.worker), on: state, type: .plan)
             #expect(claim.action == .grant(epoch: epoch))
             let lost = try JobLifecycle.decide(.loseLease(epoch: epoch), on: claim.state, type: .plan)
-            #expect(lost.action == .offer)
+            #expect(lost.action == .notifyQueue)
             state = lost.state
         }
     }
 
-    @Test func onlyACancelledJobIsForcedAndThatOnce() throws {
+    @Test func forceRequiresCancelAndIsIdempotent() throws {
         let stopping = JobState(status: .cancelled, engine: .stopping, worker: Self.worker, epoch: 1)
         let forced = try JobLifecycle.decide(.forceCancel, on: stopping, type: .deploy)
-        #expect(forced.action == .killEngine(worker: Self.worker) && forced.state.isForced)
+        #expect(forced.action == .forceStop(worker: Self.worker) && forced.state.isForced)
         #expect(try JobLifecycle.decide(.forceCancel, on: forced.state, type: .deploy).isChange == false)
         let gone = try JobLifecycle.decide(.engineEnded(epoch: 1, known: true), on: forced.state, type: .deploy)
         #expect(gone.state.isForced && gone.state.engine == .gone)
     }
 
-    @Test func cancellingARunningJobAsksItsTendrilToStop() throws {
+    @Test func cancelStopsTheEngine() throws {
         let running = JobState(status: .processing, engine: .running, worker: Self.worker, epoch: 1, leaseHeld: true)
         #expect(try JobLifecycle.decide(.cancel, on: running, type: .deploy).action == .stopEngine(worker: Self.worker))
     }

@@ -2,7 +2,7 @@ import Domain
 import Testing
 
 @Suite struct IdentifierTests {
-    @Test func aUUIDIsTakenInEitherCase() {
+    @Test func acceptsUppercaseAndLowercaseUUIDs() {
         let id = JobID("5C1E90B7-4F0E-4F6B-9D53-2A7BE1C8D904")
         #expect(id?.rawValue == "5c1e90b7-4f0e-4f6b-9d53-2a7be1c8d904")
         #expect(id?.short == "5c1e90b7")
@@ -13,11 +13,11 @@ import Testing
         "5c1e90b7_4f0e_4f6b_9d53_2a7be1c8d904", "5c1e90b7-4f0e-4f6b-9d53-2a7be1c8d904 ",
         "{c1e90b7-4f0e-4f6b-9d53-2a7be1c8d904}",
     ])
-    func anythingElseIsNot(text: String) {
+    func rejectsOtherText(text: String) {
         #expect(JobID(text) == nil)
     }
 
-    @Test func aMadeOneIsAVersion4UUID() throws {
+    @Test func generatedIDsAreVersion4UUIDs() throws {
         let id = JobID(randomBytes: [UInt8](repeating: 0xff, count: 16))
         #expect(id.rawValue == "ffffffff-ffff-4fff-bfff-ffffffffffff")
         #expect(JobID(id.rawValue) == id)
@@ -31,7 +31,7 @@ import Testing
             (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
             (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
         ] as [(Int64, String)])
-    func textAndNumberAgree(milliseconds: Int64, text: String) {
+    func roundTripsBetweenTextAndNumber(milliseconds: Int64, text: String) {
         #expect(Timestamp(milliseconds: milliseconds).description == text)
         #expect(Timestamp(text)?.milliseconds == milliseconds)
     }
@@ -39,11 +39,11 @@ import Testing
     @Test(arguments: [
         "", "2026-09-14", "2026-09-14T11:59:58.204", "2026-13-14T11:59:58Z", "2026-09-14T25:59:58Z", "now",
     ])
-    func whatIsNoTimeIsRefused(text: String) {
+    func rejectsInvalidTimes(text: String) {
         #expect(Timestamp(text) == nil)
     }
 
-    @Test func aFractionIsOptionalAndCut() {
+    @Test func truncatesOptionalFraction() {
         #expect(Timestamp("1970-01-01T00:00:01Z")?.milliseconds == 1000)
         #expect(Timestamp("1970-01-01T00:00:01.5Z")?.milliseconds == 1500)
         #expect(Timestamp("1970-01-01T00:00:01.123456789Z")?.milliseconds == 1123)
@@ -59,8 +59,8 @@ import Testing
         ("\u{1b}(Bx", "x"), ("tab\there", "tab\there"), ("\u{9b}31mred", "red"), ("\u{1b}[31", ""), ("a\u{00}b", "ab"),
         ("Ünïcødé 日本", "Ünïcødé 日本"),
     ])
-    func onlyWhatATerminalShowsIsLeft(raw: String, visible: String) {
-        #expect(VisibleText.of(raw) == visible)
+    func removesInvisibleText(raw: String, visible: String) {
+        #expect(VisibleLine.text(of: raw) == visible)
     }
 }
 
@@ -70,12 +70,12 @@ import Testing
             ("", []), ("a", ["a"]), ("a\n", ["a"]), ("a\nb", ["a", "b"]), ("\n", [""]), ("\n\n", ["", ""]),
             ("a\r\nb\n", ["a\r", "b"]),
         ] as [(String, [String])])
-    func linesAndTheirCountAgree(text: String, lines: [String]) {
+    func lineCountMatchesLines(text: String, lines: [String]) {
         #expect(ChunkText.lines(of: text).map(String.init) == lines)
         #expect(ChunkText.lineCount(of: text) == lines.count)
     }
 
-    @Test func timesAreMadeToFitWhateverComes() {
+    @Test func normalizesUntrustedTimes() {
         let times = LineTimes([
             .init(lines: 2, at: Timestamp(milliseconds: 50)), .init(lines: 9, at: Timestamp(milliseconds: 40)),
         ])
@@ -103,7 +103,7 @@ import Testing
         #expect(times(LineTimes.maxRuns + 1).lineCount == LineTimes.maxRuns + 1)
     }
 
-    @Test func limitsHoldAtTheirEdges() throws {
+    @Test func enforcesLimitsAtEdges() throws {
         let limits = LogLimits(chunkBytes: 4, appendBytes: 8, appendChunks: 3)
         func chunks(_ texts: String...) -> [UnnumberedChunk] {
             texts.map { UnnumberedChunk(stream: .stdout, text: $0, times: LineTimes()) }
@@ -124,14 +124,15 @@ import Testing
         currentState: position, artifactStored: true, deploy: nil)
 
     @Test func aFreshPlanIsValid() {
-        #expect(PlanValidity.judge(Self.fine) == .valid)
+        #expect(PlanValidity.evaluate(Self.fine) == .valid)
     }
 
     @Test(arguments: [
         ("type", "Only a PLAN"), ("status", "FAILED"), ("digest", "vine changed"), ("vine", "deleted"),
-        ("state", "from serial 41 to 43"), ("artifact", "plan file is gone"), ("deploy", "Already applied by job"),
+        ("state", "from serial 41 to 43"), ("artifact", "plan file no longer exists"),
+        ("deploy", "Already applied by job"),
     ])
-    func everyFactCanMakeItStale(fact: String, says: String) throws {
+    func eachFactCanMakeAPlanStale(fact: String, says: String) throws {
         var facts = Self.fine
         switch fact {
         case "type": facts.planType = .destroy
@@ -142,7 +143,7 @@ import Testing
         case "artifact": facts.artifactStored = false
         default: facts.deploy = JobID(randomBytes: [UInt8](repeating: 3, count: 16))
         }
-        let validity = PlanValidity.judge(facts)
+        let validity = PlanValidity.evaluate(facts)
         #expect(try #require(validity.reason).contains(says))
         #expect(validity.staleness?.deploy == facts.deploy)
         // Whoever planned the old configuration again would be refused again.
@@ -155,7 +156,7 @@ import Testing
     static let mine = Engine(name: .terraform, version: "1.9.0", platform: "linux_arm64")
 
     /// A shortfall is said exactly where the requirement is not met.
-    @Test func aShortfallIsSaidWhereThereIsOne() {
+    @Test func reportsMissingCapabilities() {
         for engines in [[], [Self.mine], [Self.mine, Engine(name: .tofu, version: "1.8.0", platform: "linux_amd64")]] {
             let offer = TendrilCapabilities(engines: engines, runRoot: "/a")
             for name in [nil, Engine.Name.terraform, .tofu] {
@@ -164,7 +165,7 @@ import Testing
                         for root in [nil, "/a", "/b"] {
                             let needed = EngineRequirement(
                                 name: name, version: version, platform: platform, runRoot: root)
-                            #expect((offer.shortfall(for: needed) == nil) == offer.meets(needed), "\(needed)")
+                            #expect((offer.missingCapability(for: needed) == nil) == offer.meets(needed), "\(needed)")
                         }
                     }
                 }
@@ -181,7 +182,7 @@ import Testing
             "can't use this plan: different --run-root (/a, plan needs /b)"
         ),
     ])
-    func itNamesWhatIsMissing(_ needed: EngineRequirement, says: String) {
-        #expect(TendrilCapabilities(engines: [Self.mine], runRoot: "/a").shortfall(for: needed) == says)
+    func namesMissingCapability(_ needed: EngineRequirement, says: String) {
+        #expect(TendrilCapabilities(engines: [Self.mine], runRoot: "/a").missingCapability(for: needed) == says)
     }
 }

@@ -24,7 +24,7 @@ import Testing
         "x\n.tf", ".terraform/providers/x", ".git/config", "terraform.tfstate", "é.tf",
         String(repeating: "a", count: 256),
     ])
-    func tricksInFileNamesAreRefused(path: String) {
+    func rejectsUnsafePaths(path: String) {
         #expect(throws: Refusal.self) { try rules.check(settings(files: [path: ""]), secrets: VineSecrets()) }
     }
 
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func sizesHoldAtTheirEdges() throws {
+    @Test func enforcesSizeLimitsAtEdges() throws {
         try rules.check(settings(files: ["a.tf": String(repeating: "x", count: 100)]), secrets: VineSecrets())
         let tooLarge = #expect(throws: Refusal.self) {
             try rules.check(settings(files: ["a.tf": String(repeating: "x", count: 101)]), secrets: VineSecrets())
@@ -93,7 +93,7 @@ import Testing
         "TF_STATE_PERSIST_INTERVAL", "TF_PLUGIN_CACHE_DIR", "BASH_ENV", "ENV", "GCONV_PATH", "TMPDIR", "HOME",
         "PYTHONPATH", "PERL5OPT", "XDG_CONFIG_HOME", "GLIBC_TUNABLES",
     ])
-    func environmentNamesThatCouldHurtAreRefused(name: String) {
+    func rejectsDangerousEnvironmentNames(name: String) {
         #expect(throws: Refusal.self) { try rules.check(settings(environment: [name: "x"]), secrets: VineSecrets()) }
     }
 
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func aNameIsEitherSensitiveOrNot() {
+    @Test func rejectsNamesThatArePlainAndSensitive() {
         #expect(throws: Refusal.self) {
             try rules.check(settings(variables: ["p": "x"]), secrets: VineSecrets(variables: ["p": "123456"]))
         }

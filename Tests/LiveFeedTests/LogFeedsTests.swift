@@ -1,11 +1,47 @@
 import Domain
+import NIOCore
 import Synchronization
 import Testing
 
 @testable import LiveFeed
 
 @Suite struct LogFeedsTests {
-    @Test func everyReaderGetsEveryRowOnceAndInOrder() async throws {
+    /// A row is gone from the store: readers get what comes before it, then an error; the server stays up.
+    @Test func aGapInAStoredLogIsAnErrorOfThatLog() async throws {
+        let source = MemorySource()
+        let hub = LogFeeds(source: source)
+        let wakeup = Wakeup()
+        let reader = try await hub.follow(source.id) { wakeup.notify() }
+        guard case .atHead = reader.next(bound: 1 << 20) else { Issue.record("the log is not empty"); return }
+        source.append(4)
+        source.state.withLock { _ = $0.rows.remove(at: 2) }
+        hub.committed(source.id, upTo: 4)
+        #expect(await wakeup.next(timeout: .seconds(30)) == .notified)
+        guard case .entries(let rows) = reader.next(bound: 1 << 20) else { Issue.record("no rows"); return }
+        #expect(rows.map(\.position) == [1, 2])
+        guard case .overrun = reader.next(bound: 1 << 20) else { Issue.record("the gap is not seen"); return }
+        await #expect(throws: SequenceGap(expected: 3, found: 4)) { try await reader.page() }
+        // The same for one who begins before the gap, and reads from the store.
+        let late = try await hub.follow(source.id, from: { _ in 0 }, wake: {})
+        guard case .overrun = late.next(bound: 1 << 20) else { Issue.record("the ring has it"); return }
+        #expect(try await late.page().map(\.position) == [1, 2])
+        await #expect(throws: SequenceGap(expected: 3, found: 4)) { try await late.page() }
+    }
+
+    /// A row's cost covers everything that it keeps once it was read, filtered and framed.
+    @Test func theCostOfARowCountsItsColumns() {
+        for bytes in [10, 10_000] {
+            let row = MemorySource.row(1, bytes: bytes)
+            let frame = row.frame(.event)
+            let columns = row.columns.reduce(0) { sum, column in
+                sum + column.key.utf8.count + (column.value.stringValue?.utf8.count ?? 8)
+            }
+            #expect(columns > bytes)
+            #expect(row.cost >= row.record.readableBytes + frame.readableBytes + columns + 2048)
+        }
+    }
+
+    @Test func deliversEachRowOnceInOrder() async throws {
         let source = MemorySource()
         let hub = LogFeeds(source: source)
         source.append(500)
@@ -14,11 +50,11 @@ import Testing
                 group.addTask {
                     let wakeup = Wakeup()
                     let after = Int64(reader * 10)
-                    let cursor = try await hub.follow(source.id, from: { _ in after }, wake: { wakeup.ring() })
+                    let cursor = try await hub.follow(source.id, from: { _ in after }, wake: { wakeup.notify() })
                     // Some read little at a time, and fall out of the ring.
                     let seen = try await read(cursor, until: 3000, wakeup: wakeup, bound: reader % 3 == 0 ? 1 : 1 << 16)
                     #expect(seen == Array(after + 1...3000))
-                    cursor.leave()
+                    cursor.close()
                 }
             }
             group.addTask {
@@ -32,23 +68,23 @@ import Testing
         #expect(hub.size == (0, 0))
     }
 
-    @Test func withoutAPlaceItBeginsAtTheEnd() async throws {
+    @Test func startsAtTheEndByDefault() async throws {
         let source = MemorySource()
         let hub = LogFeeds(source: source)
         source.append(5)
         let wakeup = Wakeup()
-        let reader = try await hub.follow(source.id) { wakeup.ring() }
+        let reader = try await hub.follow(source.id) { wakeup.notify() }
         #expect(reader.end == 5)
         source.append(2, telling: hub)
         #expect(try await read(reader, until: 7, wakeup: wakeup) == [6, 7])
     }
 
-    @Test func aPlaceBeyondTheEndIsWaitedFor() async throws {
+    @Test func waitsForPositionBeyondTheEnd() async throws {
         let source = MemorySource()
         let hub = LogFeeds(source: source)
         source.append(2)
         let wakeup = Wakeup()
-        let reader = try await hub.follow(source.id, from: { _ in 4 }, wake: { wakeup.ring() })
+        let reader = try await hub.follow(source.id, from: { _ in 4 }, wake: { wakeup.notify() })
         source.append(4, telling: hub)
         #expect(try await read(reader, until: 6, wakeup: wakeup) == [5, 6])
     }
@@ -59,7 +95,7 @@ import Testing
         var readers: [(LogReader, Wakeup)] = []
         for _ in 0..<100 {
             let wakeup = Wakeup()
-            readers.append((try await hub.follow(source.id) { wakeup.ring() }, wakeup))
+            readers.append((try await hub.follow(source.id) { wakeup.notify() }, wakeup))
         }
         #expect(source.state.withLock(\.ends) == 1)
         for commit in 1...10 {
@@ -79,7 +115,7 @@ import Testing
             for _ in 0..<50 {
                 group.addTask {
                     let wakeup = Wakeup()
-                    let reader = try await hub.follow(source.id, from: { _ in 0 }, wake: { wakeup.ring() })
+                    let reader = try await hub.follow(source.id, from: { _ in 0 }, wake: { wakeup.notify() })
                     #expect(try await read(reader, until: 1000, wakeup: wakeup) == Array(1...1000))
                 }
             }
@@ -89,17 +125,17 @@ import Testing
         #expect(reads.count <= Set(reads).count * 2, "\(reads.count) reads of \(Set(reads).count) pages")
     }
 
-    @Test func aStoreThatIsAwayForAMomentLosesNothing() async throws {
+    @Test func survivesStoreOutage() async throws {
         let source = MemorySource()
         let hub = LogFeeds(source: source)
         let wakeup = Wakeup()
-        let reader = try await hub.follow(source.id) { wakeup.ring() }
+        let reader = try await hub.follow(source.id) { wakeup.notify() }
         source.state.withLock { $0.failures = 2 }
         source.append(3, telling: hub)
         #expect(try await read(reader, until: 3, wakeup: wakeup) == [1, 2, 3])
     }
 
-    @Test func aJobThatIsNotThereIsSaid() async throws {
+    @Test func reportsMissingJob() async throws {
         let source = MemorySource()
         let hub = LogFeeds(source: source)
         await #expect(throws: Refusal.self) {
@@ -108,7 +144,7 @@ import Testing
         #expect(hub.size == (0, 0))
     }
 
-    @Test func manyReadersAreWokenLessOften() {
+    @Test func wakesManyReadersLessOften() {
         let limits = FeedLimits()
         #expect(limits.pause(for: 1) == .milliseconds(5))
         #expect(limits.pause(for: 200) == .milliseconds(5))
@@ -120,18 +156,18 @@ import Testing
 }
 
 @Suite struct TableFeedTests {
-    @Test func changesArePassedOnWithTheRowAsItStands() async throws {
+    @Test func deliversCurrentRow() async throws {
         let source = MemorySource()
         let hub = TableFeed(source: source, now: { Timestamp(milliseconds: 1) })
         let wakeup = Wakeup()
-        let reader = hub.follow { wakeup.ring() }
+        let reader = hub.follow { wakeup.notify() }
         source.state.withLock { $0.records["a"] = #"{"id":"a","status":"QUEUED"}"# }
-        hub.told(.jobs, id: "a", .insert)
+        hub.changed(.jobs, id: "a", .insert)
         let row = try #require(try await next(reader, wakeup))
         #expect(row.event == .insert)
         #expect(row.columns["status"] == "QUEUED")
         source.state.withLock { $0.records["a"] = #"{"id":"a","status":"CLAIMED"}"# }
-        hub.told(.jobs, id: "a", .update)
+        hub.changed(.jobs, id: "a", .update)
         #expect(try await next(reader, wakeup)?.columns["status"] == "CLAIMED")
     }
 
@@ -139,32 +175,32 @@ import Testing
         let source = MemorySource()
         let hub = TableFeed(source: source, now: { Timestamp(milliseconds: 1) })
         source.state.withLock { $0.failures = 1 }
-        hub.told(.jobs, id: "a", .insert)
+        hub.changed(.jobs, id: "a", .insert)
         let wakeup = Wakeup()
-        let reader = hub.follow { wakeup.ring() }
+        let reader = hub.follow { wakeup.notify() }
         guard case .atHead = reader.next(bound: 1) else { Issue.record("a row from before"); return }
         #expect(source.state.withLock(\.failures) == 1)
     }
 
-    @Test func aReaderThatFellOutIsToldSo() async throws {
+    @Test func notifiesOverrunReader() async throws {
         let source = MemorySource()
         let hub = TableFeed(source: source, limits: FeedLimits(ringBytes: 8000), now: { Timestamp(milliseconds: 1) })
         let stuck = hub.follow {}
         let wakeup = Wakeup()
-        let reader = hub.follow { wakeup.ring() }
+        let reader = hub.follow { wakeup.notify() }
         for number in 0..<10 {
             source.state.withLock { $0.records["\(number)"] = #"{"id":"\#(number)"}"# }
-            hub.told(.workers, id: "\(number)", .update)
+            hub.changed(.workers, id: "\(number)", .update)
             _ = try await next(reader, wakeup)
         }
-        guard case .behind = stuck.next(bound: 1) else { Issue.record("it was kept"); return }
+        guard case .overrun = stuck.next(bound: 1) else { Issue.record("it was kept"); return }
     }
 
     private func next(_ reader: RowReader, _ wakeup: Wakeup) async throws -> FeedRow? {
         while true {
             switch reader.next(bound: 1) {
             case .entries(let rows): return rows.first
-            case .behind: return nil
+            case .overrun: return nil
             case .atHead: _ = await wakeup.next(timeout: .seconds(30))
             }
         }

@@ -11,7 +11,7 @@ import Testing
             source.id, after: after, in: hub, jobs: source, bell: source.bell, heartbeat: heartbeat)
     }
 
-    @Test func backlogAndLivePartJoinWithoutASeam() async throws {
+    @Test func joinsBacklogAndLiveRowsWithoutGap() async throws {
         let source = MemorySource()
         let hub = LogFeeds(source: source)
         source.append(1000)
@@ -36,7 +36,7 @@ import Testing
         #expect(seen == Array(1...3000))
     }
 
-    @Test func itGoesOnAfterAnySeq() async throws {
+    @Test func resumesAfterAnySeq() async throws {
         let source = MemorySource()
         source.append(10)
         var follower = try await follow(source, in: LogFeeds(source: source), after: 7)
@@ -45,7 +45,7 @@ import Testing
     }
 
     /// The store shows a commit before it tells of it: the end must not be said before its last rows.
-    @Test func theEndWaitsForRowsThatWereNotToldOf() async throws {
+    @Test func endWaitsForUnannouncedRows() async throws {
         let source = MemorySource()
         var follower = try await follow(source, in: LogFeeds(source: source))
         guard case .job = try await follower.next() else { Issue.record("no job"); return }
@@ -57,14 +57,14 @@ import Testing
         guard case .ended = try await follower.next() else { Issue.record("no end"); return }
     }
 
-    @Test func silenceIsSaid() async throws {
+    @Test func reportsIdle() async throws {
         let source = MemorySource()
         var follower = try await follow(source, in: LogFeeds(source: source), heartbeat: .zero)
         guard case .job = try await follower.next() else { Issue.record("no job"); return }
         guard case .idle = try await follower.next() else { Issue.record("not idle"); return }
     }
 
-    @Test func itIsClosedWithTheServer() async throws {
+    @Test func closesOnShutdown() async throws {
         let source = MemorySource()
         var follower = try await follow(source, in: LogFeeds(source: source))
         guard case .job = try await follower.next() else { Issue.record("no job"); return }

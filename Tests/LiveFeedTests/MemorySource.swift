@@ -12,7 +12,7 @@ final class MemorySource: FeedSource, FollowedJob {
         /// Pages that were read, by where they began.
         var reads: [Int64] = []
         var ends = 0
-        /// Errors that the next reads end with.
+        /// Errors for the next reads.
         var failures = 0
     }
 
@@ -41,7 +41,7 @@ final class MemorySource: FeedSource, FollowedJob {
             }
             return Int64(state.rows.count)
         }
-        hub?.told(id, seq: end)
+        hub?.committed(id, upTo: end)
     }
 
     static func row(_ seq: Int64, bytes: Int = 10) -> FeedRow {
@@ -53,7 +53,7 @@ final class MemorySource: FeedSource, FollowedJob {
 
     func end() {
         state.withLock { $0.job.state = JobState(status: .cancelled, log: .complete) }
-        bell.ring([.job(id)])
+        bell.notify([.job(id)])
     }
 
     // MARK: - FeedSource
@@ -103,7 +103,7 @@ func read(_ reader: LogReader, until last: Int64, wakeup: Wakeup, bound: Int = 1
     while seen.last != last {
         switch reader.next(bound: bound) {
         case .entries(let rows): seen += rows.map(\.position)
-        case .behind: seen += try await reader.page().map(\.position)
+        case .overrun: seen += try await reader.page().map(\.position)
         case .atHead: _ = await wakeup.next(timeout: .seconds(30))
         }
     }

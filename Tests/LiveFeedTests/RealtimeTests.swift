@@ -22,7 +22,7 @@ import Testing
         "", "null", "7", "[]", "{}", #"["1","1","t","e"]"#, #"["1","1","t","e",{},{}]"#, #"["1","1",7,"e",{}]"#,
         #"{"topic":"t"}"#, "{", "[[[[",
     ])
-    func whatIsNoMessageIsNone(_ text: String) {
+    func rejectsInvalidMessages(_ text: String) {
         #expect(RealtimeMessage(text, version: .v1) == nil)
         #expect(RealtimeMessage(text, version: .v2) == nil)
     }
@@ -119,13 +119,13 @@ import Testing
         ("secret=eq.1", "invalid column for filter secret"),
         ("seq=in.1,2", "Error parsing `filter` params: [\"seq\", \"in\", \"1\"]"),
         ("seq=is.maybe", "Error parsing `filter` params: [\"seq\", \"is\", \"maybe\"]"),
-        ("log_chunk=match.(a+)+b", "the filter operator match is not offered here; use like or ilike"),
+        ("log_chunk=match.(a+)+b", "the filter operator match is not supported; use like or ilike"),
     ])
-    func whatIsNotInTheGrammarIsNamed(_ text: String, _ message: String) {
+    func namesInvalidFilterPart(_ text: String, _ message: String) {
         #expect(throws: FilterError(message: message)) { try RowFilter(text, of: .logs) }
     }
 
-    @Test func theBoundsHoldAtTheirEdges() throws {
+    @Test func enforcesLimitsAtEdges() throws {
         func list(_ count: Int) -> String { "seq=in.(" + (1...count).map(String.init).joined(separator: ",") + ")" }
         #expect(throws: Never.self) { try RowFilter(list(100), of: .logs) }
         #expect(throws: FilterError.self) { try RowFilter(list(101), of: .logs) }
@@ -160,7 +160,7 @@ import Testing
     }
 
     /// Patterns that make backtracking matchers run for hours.
-    @Test func aPatternCannotRunAway() throws {
+    @Test func boundsPatternWork() throws {
         let pattern = try #require(LikePattern(String(repeating: "a%", count: 200) + "b", ignoresCase: false))
         #expect(!pattern.matches(String(repeating: "a", count: 5000)))
         #expect(pattern.matches(String(repeating: "a", count: 300) + "b"))
@@ -214,7 +214,7 @@ import Testing
         #expect(try !logs("job_id=eq.\(job)", event: "DELETE").matches(MemorySource.row(4)))
     }
 
-    @Test func whatCannotBeServedIsNamed() {
+    @Test func explainsRejectedBindings() {
         func message(_ members: [String: JSONValue]) -> String? {
             do { _ = try binding(members) } catch let error as BindingError { return error.message } catch {}
             return nil
@@ -222,8 +222,8 @@ import Testing
         #expect(
             message(["event": "INSERT", "table": "provision_job_logs"])
                 == "provision_job_logs needs the filter job_id=eq.ID")
-        #expect(message(["event": "INSERT", "table": "users"])?.hasPrefix("name a table to follow") == true)
-        #expect(message(["event": "INSERT"])?.hasPrefix("name a table to follow") == true)
+        #expect(message(["event": "INSERT", "table": "users"])?.hasPrefix("specify a table") == true)
+        #expect(message(["event": "INSERT"])?.hasPrefix("specify a table") == true)
         #expect(message(["event": "INSERT", "schema": "auth", "table": "workers"])?.hasPrefix("schema auth") == true)
         #expect(message(["event": "TRUNCATE", "table": "workers"]) == "the event is INSERT, UPDATE, DELETE or *")
         #expect(message(["event": "*", "table": "workers", "select": "id"]) == "select is a list of column names")
@@ -236,7 +236,7 @@ import Testing
     }
 
     /// Clients compare what comes back with what they sent, member by member.
-    @Test func theEchoIsWhatWasSentAndAnId() throws {
+    @Test func echoesBindingWithID() throws {
         let sent: [String: JSONValue] = ["event": "INSERT", "table": "provision_job_logs", "filter": "job_id=eq.x"]
         let join = try JoinRequest(["config": ["postgres_changes": [.object(sent), .object(sent)]]])
         guard case .object(let echo) = join.bindings[0].echo(seq: 7) else { Issue.record("no object"); return }

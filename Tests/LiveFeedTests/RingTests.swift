@@ -13,61 +13,70 @@ extension RingReading where Entry: RingEntry {
         return entries.map(\.position)
     }
 
-    fileprivate var isBehind: Bool { if case .behind = self { true } else { false } }
+    fileprivate var isOverrun: Bool { if case .overrun = self { true } else { false } }
     fileprivate var isAtHead: Bool { if case .atHead = self { true } else { false } }
 }
 
 @Suite struct RingTests {
-    private func ring(_ positions: ClosedRange<Int64>, bound: Int = 1000) -> Ring<Entry> {
+    private func ring(_ positions: ClosedRange<Int64>, bound: Int = 1000) throws -> Ring<Entry> {
         var ring = Ring<Entry>(head: positions.lowerBound - 1)
-        ring.append(positions.map { Entry(position: $0) })
+        try ring.append(positions.map { Entry(position: $0) })
         ring.trim(upTo: 0, bound: bound)
         return ring
     }
 
-    @Test func readsFromAnyPlaceInIt() {
-        let ring = ring(5...9)
+    @Test func readsFromAnyPlaceInIt() throws {
+        let ring = try ring(5...9)
         #expect(ring.read(after: 4, bound: 1000).positions == [5, 6, 7, 8, 9])
         #expect(ring.read(after: 7, bound: 1000).positions == [8, 9])
         #expect(ring.read(after: 9, bound: 1000).isAtHead)
-        #expect(ring.read(after: 3, bound: 1000).isBehind)
+        #expect(ring.read(after: 3, bound: 1000).isOverrun)
         #expect(ring.read(after: 50, bound: 1000).isAtHead)
     }
 
-    @Test func readsAtLeastOneAndNoMoreThanTheBound() {
-        let ring = ring(1...9)
+    @Test func readsAtLeastOneAndNoMoreThanTheBound() throws {
+        let ring = try ring(1...9)
         #expect(ring.read(after: 0, bound: 1).positions == [1])
         #expect(ring.read(after: 0, bound: 29).positions == [1, 2])
         #expect(ring.read(after: 0, bound: 30).positions == [1, 2, 3])
     }
 
-    @Test func keepsTheNewestOfItsBound() {
-        let ring = ring(1...9, bound: 30)
+    @Test func keepsNewestWithinLimit() throws {
+        let ring = try ring(1...9, bound: 30)
         #expect(ring.tail == 6)
         #expect(ring.cost == 30)
         #expect(ring.read(after: 6, bound: 1000).positions == [7, 8, 9])
-        #expect(ring.read(after: 5, bound: 1000).isBehind)
+        #expect(ring.read(after: 5, bound: 1000).isOverrun)
     }
 
-    @Test func anEntryLargerThanTheBoundIsNotKeptAndItsReadersAreBehind() {
+    @Test func anEntryLargerThanTheBoundIsNotKeptAndItsReadersAreBehind() throws {
         var ring = Ring<Entry>(head: 0)
-        ring.append([Entry(position: 1, cost: 5000)])
+        try ring.append([Entry(position: 1, cost: 5000)])
         ring.trim(upTo: 0, bound: 1000)
         #expect(ring.cost == 0)
         #expect(ring.head == 1)
-        #expect(ring.read(after: 0, bound: 1000).isBehind)
+        #expect(ring.read(after: 0, bound: 1000).isOverrun)
         #expect(ring.read(after: 1, bound: 1000).isAtHead)
     }
 
-    @Test func whatIsHereAlreadyIsNotAddedAgain() {
-        var ring = ring(1...3)
-        ring.append((2...5).map { Entry(position: $0) })
+    @Test func ignoresKnownEntries() throws {
+        var ring = try ring(1...3)
+        try ring.append((2...5).map { Entry(position: $0) })
         #expect(ring.read(after: 0, bound: 1000).positions == [1, 2, 3, 4, 5])
+    }
+
+    /// Stored data can be damaged: that must not end the process.
+    @Test func aGapIsAnErrorAndWhatCameBeforeStays() throws {
+        var ring = try ring(1...3)
+        #expect(throws: SequenceGap(expected: 5, found: 6)) {
+            try ring.append([4, 6, 7].map { Entry(position: $0) })
+        }
+        #expect(ring.read(after: 0, bound: 1000).positions == [1, 2, 3, 4])
     }
 }
 
 @Suite struct SharedRingTests {
-    @Test func letsGoOfWhatEverybodyHasPassed() {
+    @Test func dropsEntriesThatAllReadersPassed() {
         let ring = SharedRing<Entry>(head: 0)
         let fast = ring.attach(after: nil) {}
         let slow = ring.attach(after: nil) {}
@@ -81,7 +90,7 @@ extension RingReading where Entry: RingEntry {
         #expect(ring.cost == 20)  // the fast one still wants 6
     }
 
-    @Test func aReaderThatNeverReadsCostsNoMoreThanTheBound() {
+    @Test func boundsCostOfStalledReader() {
         let ring = SharedRing<Entry>(head: 0)
         let stuck = ring.attach(after: nil) {}
         let reader = ring.attach(after: nil) {}
@@ -90,13 +99,13 @@ extension RingReading where Entry: RingEntry {
             #expect(ring.read(reader, bound: 1000).positions == [Int64(position)])
             #expect(ring.cost <= 100)
         }
-        #expect(ring.read(stuck, bound: 1000).isBehind)
-        #expect(ring.place(of: stuck) == 0)
+        #expect(ring.read(stuck, bound: 1000).isOverrun)
+        #expect(ring.position(of: stuck) == 0)
         ring.append([Entry(position: 1001)], bound: 100)
         #expect(ring.cost == 10)  // nothing is kept for one that is lost anyway
     }
 
-    @Test func onlyWhoFoundNothingIsWokenAndOnlyOnce() {
+    @Test func wakesOnlyWaitingReadersOnce() {
         let ring = SharedRing<Entry>(head: 0)
         let woken = Counter()
         let reader = ring.attach(after: nil) { woken.add() }

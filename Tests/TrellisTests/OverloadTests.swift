@@ -74,12 +74,18 @@ import Wire
 
     @Test func aJobHasOneAppendAtATime() async throws {
         let meter = AppendRateLimit(rate: AppendRate())
-        let jobs = [1, 2].map { JobID(randomBytes: [UInt8](repeating: $0, count: 16)) }
-        try await meter.one(of: jobs[0]) {
-            await #expect(throws: Refusal.self) { try await meter.one(of: jobs[0]) {} }
-            try await meter.one(of: jobs[1]) {}
+        func writer(_ job: UInt8, _ worker: UInt8) -> AppendRateLimit.Writer {
+            AppendRateLimit.Writer(
+                job: JobID(randomBytes: [UInt8](repeating: job, count: 16)),
+                worker: TendrilID(randomBytes: [UInt8](repeating: worker, count: 16)))
         }
-        try await meter.one(of: jobs[0]) {}
+        try await meter.one(of: writer(1, 1)) {
+            await #expect(throws: Refusal.self) { try await meter.one(of: writer(1, 1)) {} }
+            try await meter.one(of: writer(2, 1)) {}
+            // One that does not hold the job takes nothing from the one that does.
+            try await meter.one(of: writer(1, 2)) {}
+        }
+        try await meter.one(of: writer(1, 1)) {}
     }
 
     @Test func slotsAreReleasedOnce() throws {

@@ -46,7 +46,7 @@ import Wire
                 job = Job(
                     id: try #require(JobID(id)), type: .plan, vine: job.vine, snapshot: job.snapshot,
                     createdBy: "ana", createdAt: job.createdAt)
-                try await harness.store.createJob(job, secrets: VineSecrets(), notes: [])
+                try await harness.store.createJob(job, secrets: VineSecrets(), systemLines: [])
             }
             let short = try await api.get("/dashboard/jobs/\(made.id.short)?view=log")
             #expect(short.status == 302 && short.headers[.location] == "/dashboard/jobs/\(made.id)?view=log")

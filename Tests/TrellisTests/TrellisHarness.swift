@@ -49,11 +49,11 @@ final class TrellisHarness: Sendable {
         let folder = FileManager.default.temporaryDirectory.path + "/trellis-\(UUID().uuidString)"
         let data = try DataFolder(folder)
         let vault = try data.vault(ambient)
-        let observers = ChangeObservers()
+        let bus = LocalChangeBus()
         let store = try await SQLiteStore.open(
-            path: data.file("test.sqlite"), vault: vault, onChange: observers.tell)
+            path: data.file("test.sqlite"), vault: vault, onChange: bus.publish)
         let feeds = Feeds(store: store, limits: limits.feed, ambient: ambient)
-        observers.add(feeds.told)
+        bus.subscribe(feeds.changed)
         let credentials = Credentials(ambient: ambient)
         let token = try data.adminToken(credentials)
         try await store.setToken(hash: Credentials.hash(token), name: "admin", at: ambient.now())

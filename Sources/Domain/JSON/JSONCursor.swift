@@ -123,7 +123,7 @@ public struct JSONCursor {
         } while !closers.isEmpty
     }
 
-    /// Steps over a string; true where it has escapes.
+    /// Steps over a string; true if it has escapes.
     private mutating func skipString() throws -> Bool {
         offset += 1
         var hasEscapes = false

@@ -162,7 +162,7 @@ struct TreeDecoder: Decoder {
     let value: JSONValue
     let path: JSONPath
     let names: JSONNames
-    /// nil where unknown members are none of our business.
+    /// nil if unknown members are none of our business.
     var audit: FieldAudit?
 
     var codingPath: [any CodingKey] { path.keys }

@@ -47,7 +47,7 @@ public struct JSONNumber: Hashable, Sendable, LosslessStringConvertible {
         public var exponent: Int
     }
 
-    /// nil where the exponent is beyond all use.
+    /// nil if the exponent is beyond all use.
     public var decimal: Decimal? {
         let isNegative = description.utf8.first == UInt8(ascii: "-")
         let unsigned = isNegative ? description.dropFirst() : description[...]
@@ -73,7 +73,7 @@ public struct JSONNumber: Hashable, Sendable, LosslessStringConvertible {
             isNegative: isNegative, digits: String(kept), exponent: exponent + trimmed.utf8.count - kept.utf8.count)
     }
 
-    /// Where the number that begins at `start` ends; nil where none begins there.
+    /// Where the number that begins at `start` ends; nil if none begins there.
     static func end(of bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
         var at = start
         func isDigit() -> Bool { at < bytes.count && bytes[at] &- UInt8(ascii: "0") < 10 }

@@ -132,7 +132,7 @@ struct JSONParser {
         }
     }
 
-    /// A scalar or an empty container; nil where a container was opened whose first value comes next.
+    /// A scalar or an empty container; nil if a container was opened whose first value comes next.
     private mutating func begin() throws(JSONError) -> JSONValue? {
         guard let first = peek() else { throw error(.unexpectedEnd) }
         steps += 1
@@ -173,7 +173,7 @@ struct JSONParser {
         return false
     }
 
-    /// True where the container ends; false where another member follows its comma.
+    /// True if the container ends; false if another member follows its comma.
     private mutating func closes(_ closer: UInt8) throws(JSONError) -> Bool {
         if take(UInt8(ascii: ",")) { return false }
         guard take(closer) else { throw error(offset == bytes.count ? .unexpectedEnd : .unexpectedByte) }

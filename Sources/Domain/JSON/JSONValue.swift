@@ -23,7 +23,7 @@ public enum JSONValue: Hashable, Sendable {
         return text
     }
 
-    /// The number as a whole one; nil for every other value, and for a fraction.
+    /// The number as an integer; nil for other values and fractions.
     public var integerValue: Int64? {
         switch self {
         case .integer(let value): value
@@ -48,7 +48,8 @@ public enum JSONValue: Hashable, Sendable {
         }
     }
 
-    /// This object with the members of `other` laid over it, deeply; `other` itself where either is no object.
+    /// This object with the members of `other` merged into it recursively; returns `other` if either value is not an
+    /// object.
     public func merging(_ other: JSONValue) -> JSONValue {
         guard case .object(let mine) = self, case .object(let theirs) = other else { return other }
         return .object(mine.merging(theirs) { $0.merging($1) })

@@ -1,4 +1,4 @@
-/// An engine as one Tendril has it.
+/// An engine that a Tendril has.
 public struct Engine: Hashable, Codable, Sendable {
     public enum Name: String, Codable, CaseIterable, Sendable {
         case terraform, tofu
@@ -17,7 +17,7 @@ public struct Engine: Hashable, Codable, Sendable {
     }
 }
 
-/// What a Tendril must offer to run a job; nil fields do not matter.
+/// What a Tendril must offer to run a job; nil fields match anything.
 ///
 /// A PLAN asks at most for an engine's name. A DEPLOY asks for everything that its PLAN ran with: a plan
 /// made by another version, or under another path, fails at apply.
@@ -37,7 +37,7 @@ public struct EngineRequirement: Hashable, Codable, Sendable {
         self.runRoot = runRoot
     }
 
-    /// True where `engine` under `runRoot` will do.
+    /// Whether `engine` under `runRoot` meets the requirement.
     public func isMet(by engine: Engine, runRoot: String) -> Bool {
         (name == nil || name == engine.name) && (version == nil || version == engine.version)
             && (platform == nil || platform == engine.platform) && (self.runRoot == nil || self.runRoot == runRoot)

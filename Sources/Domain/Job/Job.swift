@@ -1,10 +1,10 @@
-/// One operation on a vine, from the moment somebody asked for it.
+/// One operation on a vine.
 public struct Job: Hashable, Sendable, Identifiable {
     public var id: JobID
     public var type: JobType
     public var vine: VineID
     public var state: JobState
-    /// The Tendril that the user asked for; nil for any.
+    /// The Tendril that the user selected; nil for any.
     public var assignedWorker: TendrilID?
     /// The PLAN that a DEPLOY applies.
     public var plan: JobID?
@@ -28,14 +28,14 @@ public struct Job: Hashable, Sendable, Identifiable {
     public var phases: [JobPhase]
     /// What was cut from the metadata or the outcome to fit, by name: `outputs.kubeconfig`.
     public var truncated: [String]
-    /// What the job brought to light: outputs, counts, timing. An object.
+    /// Results of the job: outputs, counts, timing. A JSON object.
     public var metadata: JSONValue
     public var createdAt: Timestamp
     public var claimedAt: Timestamp?
     public var startedAt: Timestamp?
     /// When the status became terminal.
     public var completedAt: Timestamp?
-    /// When a person wanted the engine of the cancelled job killed.
+    /// When a person wanted the engine of the canceled job killed.
     public var forcedAt: Timestamp?
     /// When the lease was taken from a Tendril that could not be reached.
     public var givenUpAt: Timestamp?
@@ -96,7 +96,7 @@ public struct Job: Hashable, Sendable, Identifiable {
 
     public var status: JobStatus { state.status }
 
-    /// The lease of the last claim, held or not.
+    /// The lease of the latest claim, even if it is no longer held.
     public var lease: Lease? {
         state.worker.map { Lease(job: id, worker: $0, epoch: state.epoch) }
     }

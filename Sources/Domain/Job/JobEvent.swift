@@ -1,4 +1,4 @@
-/// Everything that can happen to a job. Events of a Tendril carry the epoch of the lease they speak for.
+/// Everything that can happen to a job. Events from a Tendril carry their lease's epoch.
 public enum JobEvent: Hashable, Sendable {
     /// A Tendril takes the job.
     case claim(by: TendrilID)
@@ -6,19 +6,19 @@ public enum JobEvent: Hashable, Sendable {
     case start(epoch: Int)
     /// The engine did its work, and is gone. `artifactStored`: a PLAN's artifact is in the store.
     case succeed(epoch: Int, artifactStored: Bool)
-    /// The engine is gone without having done its work; `engine` is UNKNOWN where its end was not seen.
+    /// The engine exited without success; `engine` is UNKNOWN where its end was not seen.
     case fail(epoch: Int, engineKnown: Bool)
-    /// A person wants it stopped.
+    /// A user canceled it.
     case cancel
-    /// A person changes which Tendril it is for.
+    /// A user reassigned it.
     case assign
-    /// A person wants the engine of a cancelled job killed: it may leave resources that no state knows.
+    /// A user forced the cancel. Resources may exist that the state does not contain.
     case forceCancel
-    /// The holder vanished before the start.
+    /// The lease was lost before the start.
     case loseLease(epoch: Int)
-    /// An operator, or time, takes the lease of a started job away.
+    /// A started job was given up, by a user or by a timeout.
     case giveUp(epoch: Int)
-    /// What became of the engine of a job whose status was decided before.
+    /// The engine of an already ended job exited.
     case engineEnded(epoch: Int, known: Bool)
     /// The log of this epoch has ended.
     case closeLog(epoch: Int, LogState)

@@ -1,21 +1,21 @@
 /// The job's state machine: one pure function that decides every change of a job's state.
 ///
-/// No I/O and no clock: whoever calls it stores the new state, then performs the action.
+/// No I/O and no clock: the caller stores the new state, then performs the action.
 /// `docs/lifecycle.md` draws the same table, and the database repeats its invariants as CHECKs.
 public enum JobLifecycle {
     /// What the caller must do once the new state is stored.
     public enum Action: Hashable, Sendable {
-        case doNothing
-        /// Tell the Tendrils that there is a job to claim.
-        case offer
-        /// Hand this lease to the one who asked.
+        case none
+        /// Notify the Tendrils of a job to claim.
+        case notifyQueue
+        /// Grant this lease to the claimant.
         case grant(epoch: Int)
         /// Tell the Tendril to stop the engine, gracefully.
         case stopEngine(worker: TendrilID)
-        /// Tell the Tendril to kill the engine that was asked to stop.
-        case killEngine(worker: TendrilID)
-        /// The job let go of its vine: jobs that waited for it may go on.
-        case freeVine
+        /// Tell the Tendril to kill the stopping engine.
+        case forceStop(worker: TendrilID)
+        /// The job released its vine; waiting jobs may start.
+        case releaseVine
     }
 
     /// A change that may be made.
@@ -23,14 +23,14 @@ public enum JobLifecycle {
         public var state: JobState
         public var action: Action
         /// A line for the job's log, written by Trellis in the same commit.
-        public var note: String?
-        /// False where the event had happened before: it is acknowledged again, and nothing changes.
+        public var systemLine: String?
+        /// False if the event is a repeat; it is acknowledged without effect.
         public var isChange: Bool
     }
 
     /// Decides what `event` does to a job of `type` in `state`.
     ///
-    /// - Throws: ``Refusal`` for everything that the table does not list.
+    /// - Throws: ``Refusal`` for every transition that is not in the table.
     public static func decide(
         _ event: JobEvent, on state: JobState, type: JobType
     ) throws(Refusal) -> Transition {
@@ -40,7 +40,7 @@ public enum JobLifecycle {
         case .succeed(let epoch, let artifactStored):
             try end(state, as: .success, epoch: epoch, engine: .gone) { () throws(Refusal) in
                 guard type != .plan || artifactStored else {
-                    throw Refusal(.conflict, "A PLAN succeeds only with its artifact stored; upload it first.")
+                    throw Refusal(.conflict, "A PLAN needs its stored artifact before it can succeed. Upload it first.")
                 }
             }
         case .fail(let epoch, let engineKnown):
@@ -62,7 +62,7 @@ public enum JobLifecycle {
         next.worker = worker
         next.epoch += 1
         next.leaseHeld = true
-        return Transition(state: next, action: .grant(epoch: next.epoch), note: nil, isChange: true)
+        return Transition(state: next, action: .grant(epoch: next.epoch), systemLine: nil, isChange: true)
     }
 
     private static func start(_ state: JobState, epoch: Int) throws(Refusal) -> Transition {
@@ -72,7 +72,7 @@ public enum JobLifecycle {
         var next = state
         next.status = .processing
         next.engine = .running
-        return Transition(state: next, action: .doNothing, note: nil, isChange: true)
+        return Transition(state: next, action: .none, systemLine: nil, isChange: true)
     }
 
     private static func end(
@@ -89,7 +89,7 @@ public enum JobLifecycle {
         next.status = status
         next.engine = engine
         next.leaseHeld = false
-        return Transition(state: next, action: .freeVine, note: nil, isChange: true)
+        return Transition(state: next, action: .releaseVine, systemLine: nil, isChange: true)
     }
 
     private static func cancel(_ state: JobState) throws(Refusal) -> Transition {
@@ -101,49 +101,50 @@ public enum JobLifecycle {
             return same(state)
         case .queued, .claimed:
             next.log = .complete
-            let action: Action = state.worker.map { .stopEngine(worker: $0) } ?? .doNothing
-            return Transition(state: next, action: action, note: nil, isChange: true)
+            let action: Action = state.worker.map { .stopEngine(worker: $0) } ?? Action.none
+            return Transition(state: next, action: action, systemLine: nil, isChange: true)
         case .processing:
             next.engine = .stopping
             // A lease names its worker (`JobState.isConsistent`), so the action is never lost.
-            let action: Action = state.worker.map { .stopEngine(worker: $0) } ?? .doNothing
-            return Transition(state: next, action: action, note: nil, isChange: true)
+            let action: Action = state.worker.map { .stopEngine(worker: $0) } ?? Action.none
+            return Transition(state: next, action: action, systemLine: nil, isChange: true)
         case .success, .failed:
             throw stands(state, "cancelled")
         }
     }
 
-    /// Which Tendril a job is for is no part of its state, but only a QUEUED one is for anybody to choose.
+    /// The assigned Tendril is not part of the state, but only a QUEUED job can be reassigned.
     private static func assign(_ state: JobState) throws(Refusal) -> Transition {
         guard state.status == .queued else { throw stands(state, "moved to another Tendril") }
-        return Transition(state: state, action: .offer, note: nil, isChange: true)
+        return Transition(state: state, action: .notifyQueue, systemLine: nil, isChange: true)
     }
 
     private static func forceCancel(_ state: JobState) throws(Refusal) -> Transition {
         guard state.status == .cancelled else {
             if state.status.isTerminal { throw stands(state, "cancelled") }
-            throw Refusal(.conflict, "Cancel the job first: Terraform then ends by itself, and writes its state.")
+            throw Refusal(.conflict, "Cancel the job first, so that Terraform can finish and save its state.")
         }
         if state.isForced { return same(state) }
         guard state.engine == .stopping, let worker = state.worker else {
-            throw Refusal(.conflict, "Nothing of the job runs any more that could be killed.")
+            throw Refusal(.conflict, "The job's engine is not running.")
         }
         var next = state
         next.isForced = true
-        return Transition(state: next, action: .killEngine(worker: worker), note: nil, isChange: true)
+        return Transition(state: next, action: .forceStop(worker: worker), systemLine: nil, isChange: true)
     }
 
     private static func loseLease(_ state: JobState, epoch: Int) throws(Refusal) -> Transition {
         try requireHolder(state, epoch)
         guard state.status == .claimed else {
-            throw Refusal(.conflict, "The job has started; a started job never moves to another Tendril.")
+            throw Refusal(.conflict, "The job has started; a started job can't be reassigned.")
         }
         var next = state
         next.status = .queued
         next.worker = nil
         next.leaseHeld = false
         return Transition(
-            state: next, action: .offer, note: "The Tendril was lost before it started; queued again.", isChange: true)
+            state: next, action: .notifyQueue, systemLine: "The Tendril disappeared before the start. Queued again.",
+            isChange: true)
     }
 
     private static func giveUp(_ state: JobState, epoch: Int) throws(Refusal) -> Transition {
@@ -159,7 +160,7 @@ public enum JobLifecycle {
         default:
             throw stands(state, "given up")
         }
-        return Transition(state: next, action: .freeVine, note: nil, isChange: true)
+        return Transition(state: next, action: .releaseVine, systemLine: nil, isChange: true)
     }
 
     private static func engineEnded(_ state: JobState, epoch: Int, known: Bool) throws(Refusal) -> Transition {
@@ -168,10 +169,10 @@ public enum JobLifecycle {
         var next = state
         next.engine = known ? .gone : .unknown
         if next == state { return same(state) }
-        // What was seen to be gone stays gone.
+        // GONE is final.
         if state.engine == .gone { return same(state) }
         return Transition(
-            state: next, action: state.engine.holdsVine ? .freeVine : .doNothing, note: nil, isChange: true)
+            state: next, action: state.engine.holdsVine ? .releaseVine : .none, systemLine: nil, isChange: true)
     }
 
     private static func closeLog(_ state: JobState, epoch: Int, as log: LogState) throws(Refusal) -> Transition {
@@ -179,16 +180,16 @@ public enum JobLifecycle {
         guard log != .open else { throw Refusal(.invalid, "A log can't be closed as OPEN.") }
         if state.log == log { return same(state) }
         guard state.status.isTerminal, !state.engine.holdsVine else {
-            throw Refusal(.conflict, "The log can't end before the job's engine has.")
+            throw Refusal(.conflict, "The log can't be closed while the engine may run.")
         }
-        // Lines that came after all may turn INCOMPLETE into COMPLETE, never the other way round.
+        // Late lines may turn INCOMPLETE into COMPLETE, never the reverse.
         guard state.log != .complete else { return same(state) }
         var next = state
         next.log = log
-        return Transition(state: next, action: .doNothing, note: nil, isChange: true)
+        return Transition(state: next, action: .none, systemLine: nil, isChange: true)
     }
 
-    // MARK: - What every event of a Tendril must show
+    // MARK: - Checks for events from a Tendril
 
     private static func requireEpoch(_ state: JobState, _ epoch: Int) throws(Refusal) {
         guard epoch == state.epoch, epoch > 0, state.worker != nil else { throw leaseLost(state) }
@@ -202,7 +203,7 @@ public enum JobLifecycle {
     }
 
     private static func same(_ state: JobState) -> Transition {
-        Transition(state: state, action: .doNothing, note: nil, isChange: false)
+        Transition(state: state, action: .none, systemLine: nil, isChange: false)
     }
 
     private static func stands(_ state: JobState, _ verb: String) -> Refusal {
@@ -211,6 +212,6 @@ public enum JobLifecycle {
     }
 
     private static func leaseLost(_ state: JobState) -> Refusal {
-        Refusal(.leaseLost, "This lease is not the job's any more (the job is \(state.status.rawValue)).")
+        Refusal(.leaseLost, "The lease was lost (the job is \(state.status.rawValue)).")
     }
 }

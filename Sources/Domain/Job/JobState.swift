@@ -1,15 +1,15 @@
-/// The part of a job that its lifecycle decides about.
+/// The part of a job that its lifecycle changes.
 public struct JobState: Hashable, Sendable {
     public var status: JobStatus
     public var engine: EngineState
     public var log: LogState
     /// The Tendril of the last claim; nil before the first, and after a lease was lost before the start.
     public var worker: TendrilID?
-    /// Counts the claims; 0 before the first.
+    /// The number of claims so far.
     public var epoch: Int
     /// Whether the last claim's lease still holds. Without it, its holder may add log and outcome, nothing else.
     public var leaseHeld: Bool
-    /// A person did not want to wait for a cancelled engine to end by itself: it is killed.
+    /// The cancel was forced: the engine is killed.
     public var isForced: Bool
 
     public init(
@@ -30,7 +30,7 @@ public struct JobState: Hashable, Sendable {
         self.isForced = isForced
     }
 
-    /// What no state may break; the database repeats these as CHECKs.
+    /// The invariants of every state. The database repeats them as CHECK constraints.
     public var isConsistent: Bool {
         guard !isForced || status == .cancelled && engine != .none else { return false }
         return switch status {

@@ -8,7 +8,7 @@ public enum JobType: String, Codable, CaseIterable, Sendable {
     case destroy = "DESTROY"
 }
 
-/// Where a job stands for the people who wait for it. `docs/lifecycle.md` draws the transitions.
+/// The status that users see. `docs/lifecycle.md` draws the transitions.
 public enum JobStatus: String, Codable, CaseIterable, Sendable {
     case queued = "QUEUED"
     case claimed = "CLAIMED"
@@ -17,7 +17,7 @@ public enum JobStatus: String, Codable, CaseIterable, Sendable {
     case failed = "FAILED"
     case cancelled = "CANCELLED"
 
-    /// True where no event changes the status any more.
+    /// Whether the status is final.
     public var isTerminal: Bool { self == .success || self == .failed || self == .cancelled }
 }
 
@@ -27,14 +27,14 @@ public enum EngineState: String, Codable, CaseIterable, Sendable {
     case none = "NONE"
     /// May be running: set when the start is acknowledged, before the process exists.
     case running = "RUNNING"
-    /// Asked to stop, not yet known to be gone.
+    /// Stopping; the process may still run.
     case stopping = "STOPPING"
     /// Known to be gone.
     case gone = "GONE"
-    /// Nobody can say: the Tendril was given up, or found no exit status.
+    /// Not known: the job was given up, or there is no exit status.
     case unknown = "UNKNOWN"
 
-    /// True while a process may be working on the vine, so that no other job may.
+    /// True while a process may be working on the vine, so no other job may start.
     public var holdsVine: Bool { self == .running || self == .stopping }
 }
 
@@ -43,7 +43,7 @@ public enum LogState: Hashable, Sendable {
     case open
     /// Ended, and equal to what was captured.
     case complete
-    /// Ended, and known or feared to have gaps, for this reason.
+    /// Closed with missing or unverified text, for this reason.
     case incomplete(reason: String)
 
     /// The state's name in the database and the API.
@@ -55,17 +55,17 @@ public enum LogState: Hashable, Sendable {
         }
     }
 
-    /// Why the log is incomplete; nil where it is not.
+    /// Why the log is incomplete; nil if it is not.
     public var reason: String? {
         if case .incomplete(let reason) = self { reason } else { nil }
     }
 
-    /// Reads a stored state back; nil for a name that is none.
+    /// Reads a stored state back; nil for an unknown name.
     public init?(name: String, reason: String?) {
         switch name {
         case "OPEN": self = .open
         case "COMPLETE": self = .complete
-        case "INCOMPLETE": self = .incomplete(reason: reason ?? "no reason was recorded")
+        case "INCOMPLETE": self = .incomplete(reason: reason ?? "unknown reason")
         default: return nil
         }
     }

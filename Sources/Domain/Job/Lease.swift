@@ -1,6 +1,6 @@
 /// The right to run one job, given by a claim.
 ///
-/// The epoch grows with every claim of the job, so whatever an earlier holder still sends is recognised
+/// The epoch grows with every claim of the job, so messages from an earlier holder are recognized
 /// (a fencing token, as in Kleppmann, "How to do distributed locking").
 public struct Lease: Hashable, Codable, Sendable {
     public var job: JobID

@@ -5,7 +5,7 @@ public struct Outcome: Hashable, Codable, Sendable {
         case succeeded = "SUCCEEDED"
         case failed = "FAILED"
         case interrupted = "INTERRUPTED"
-        /// No exit status was to be found.
+        /// No exit status was found.
         case unknown = "UNKNOWN"
     }
 
@@ -16,12 +16,12 @@ public struct Outcome: Hashable, Codable, Sendable {
     public var exitCode: Int?
     /// The signal that ended the engine, where one did.
     public var signal: Int?
-    /// The state's serial when the job began, and at its end; nil where there is none or it can't be known.
+    /// The state's serial when the job began, and at its end; nil if there is none or it can't be known.
     public var serialBefore: Int64?
     public var serialAfter: Int64?
-    /// Whether the vine's lock was given back.
+    /// Whether the state lock was released.
     public var lockReleased: Bool?
-    /// Addresses of resources that an apply began and did not finish, where it did not end by itself.
+    /// Addresses of resources that an apply began and did not finish, if it was interrupted.
     public var unfinished: [String]?
     /// One sentence for people.
     public var summary: String

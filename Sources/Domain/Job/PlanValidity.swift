@@ -1,4 +1,4 @@
-/// Whether a saved plan may still be applied. Asked when the page is drawn, when the DEPLOY is made, and by the
+/// Whether a saved plan may still be applied. Checked when the page is rendered, when the DEPLOY is created, and by the
 /// Tendril before it starts: a plan can go stale between any two of them.
 public enum PlanValidity: Hashable, Sendable {
     case valid
@@ -8,7 +8,7 @@ public enum PlanValidity: Hashable, Sendable {
     public struct Staleness: Hashable, Sendable {
         /// In a sentence.
         public var reason: String
-        /// nil where no plan of the vine could be applied.
+        /// nil if no plan of the vine could be applied.
         public var remedy: Remedy?
         /// The DEPLOY that applied it, where that is the reason.
         public var deploy: JobID?
@@ -16,7 +16,7 @@ public enum PlanValidity: Hashable, Sendable {
         public var isOutdated: Bool
     }
 
-    /// How to come to a plan that may be applied.
+    /// How to get a valid plan.
     public enum Remedy: String, Codable, Sendable {
         /// The same configuration planned again.
         case rerun = "RERUN"
@@ -28,16 +28,16 @@ public enum PlanValidity: Hashable, Sendable {
         if case .stale(let staleness) = self { staleness } else { nil }
     }
 
-    /// Why it may not be applied, with the advice for somebody who can only read.
+    /// The reason, with advice, for text-only clients.
     public var reason: String? {
         staleness.map { $0.remedy == nil ? $0.reason : "\($0.reason) Create a new plan." }
     }
 
-    /// What is known when the question is asked.
+    /// The facts that decide.
     public struct Facts: Hashable, Sendable {
         public var planType: JobType
         public var planStatus: JobStatus
-        /// The configuration that was planned, and the vine's own now; nil where the vine is gone.
+        /// The configuration that was planned, and the vine's own now; nil if the vine is gone.
         public var plannedDigest: String
         public var currentDigest: String?
         /// The state that was planned against, and the newest one now; nil for none.
@@ -62,7 +62,7 @@ public enum PlanValidity: Hashable, Sendable {
         }
     }
 
-    public static func judge(_ facts: Facts) -> PlanValidity {
+    public static func evaluate(_ facts: Facts) -> PlanValidity {
         guard let reason = obstacle(facts) else { return .valid }
         let remedy: Remedy? =
             switch facts.currentDigest {
@@ -85,7 +85,7 @@ public enum PlanValidity: Hashable, Sendable {
         if facts.planType != .plan {
             "Only a PLAN can be applied; this is a \(facts.planType.rawValue)."
         } else if facts.planStatus != .success {
-            "The plan is \(facts.planStatus.rawValue); only a SUCCESS can be applied."
+            "The plan is \(facts.planStatus.rawValue); only a successful plan can be applied."
         } else if let deploy = facts.deploy {
             "Already applied by job \(deploy.short)."
         } else if facts.currentDigest == nil {
@@ -95,7 +95,7 @@ public enum PlanValidity: Hashable, Sendable {
         } else if facts.currentState != facts.plannedState {
             "The state moved \(moved(facts)) after this plan."
         } else if !facts.artifactStored {
-            "The plan file is gone."
+            "The plan file no longer exists."
         } else {
             nil
         }

@@ -1,14 +1,14 @@
-/// Why something may not be done, as the one who asked is told.
+/// An expected error, with a message for the caller.
 public struct Refusal: Error, Hashable, Sendable {
     /// What kind of answer it is; each has its HTTP status in the API.
     public enum Kind: String, Sendable {
         /// The request makes no sense in any state (400).
         case invalid
-        /// There is no such thing (404).
+        /// Not found (404).
         case notFound
         /// The state does not allow it (409).
         case conflict
-        /// The lease that it speaks for is not, or no longer, the job's (410).
+        /// The lease was lost (410).
         case leaseLost
         /// More than the limit (413).
         case tooLarge
@@ -19,7 +19,7 @@ public struct Refusal: Error, Hashable, Sendable {
     }
 
     public var kind: Kind
-    /// A whole sentence that says what stands in the way and, where there is one, the way out.
+    /// A full sentence: the reason and, if possible, what to do.
     public var reason: String
 
     public init(_ kind: Kind, _ reason: String) {

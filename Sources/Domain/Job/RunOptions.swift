@@ -1,5 +1,5 @@
-/// How one job runs its engine, as its creator asked for it. Part of the plan: a DEPLOY applies the plan as it was made,
-/// and a re-run keeps the options.
+/// How one job runs its engine, as its creator asked for it. Part of the plan: a DEPLOY applies the plan as it was
+/// made, and a re-run keeps the options.
 public struct RunOptions: Hashable, Sendable {
     /// How much the engine logs about itself (`TF_LOG`).
     public enum LogLevel: String, CaseIterable, Sendable {
@@ -45,13 +45,13 @@ public struct RunOptions: Hashable, Sendable {
     public func check(for type: JobType) throws(Refusal) {
         if type == .deploy, !isEmpty {
             throw Refusal(
-                .invalid, "A DEPLOY applies its plan as it was made; give run options to the PLAN.")
+                .invalid, "A DEPLOY applies its saved plan. Pass run options to the PLAN.")
         }
         if refreshOnly, !replace.isEmpty {
             throw Refusal(.invalid, "\"refresh_only\" and \"replace\" can't be combined.")
         }
         if type == .destroy, refreshOnly || !replace.isEmpty {
-            throw Refusal(.invalid, "A DESTROY takes neither \"refresh_only\" nor \"replace\".")
+            throw Refusal(.invalid, "A DESTROY supports neither \"refresh_only\" nor \"replace\".")
         }
         try Self.check(targets, called: "targets", allowsModules: true)
         try Self.check(replace, called: "replace", allowsModules: false)
@@ -78,7 +78,8 @@ public struct RunOptions: Hashable, Sendable {
             }
             guard allowsModules || !parsed.isModule else {
                 throw Refusal(
-                    .invalid, "\"\(address.shortened(toBytes: 80))\" in \"\(field)\" is a module; name its resources.")
+                    .invalid,
+                    "\"\(address.shortened(toBytes: 80))\" in \"\(field)\" is a module. Specify its resources.")
             }
         }
     }

@@ -1,13 +1,13 @@
 /// What a chunk's text is made of: lines that end with a line feed.
 public enum ChunkText {
-    /// The lines of `text` without their line feeds. An empty last piece is no line.
+    /// The lines of `text` without their line feeds. A trailing empty piece does not count.
     public static func lines(of text: String) -> [Substring] {
         var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         if lines.last?.isEmpty == true { lines.removeLast() }
         return lines.map { Substring($0) }
     }
 
-    /// How many lines ``lines(of:)`` gives.
+    /// The number of lines that ``lines(of:)`` returns.
     public static func lineCount(of text: String) -> Int {
         var text = text
         return text.withUTF8 { bytes in

@@ -27,7 +27,7 @@ public struct LineTimes: Hashable, Sendable {
         }
     }
 
-    /// How many lines have a time.
+    /// The number of lines with a time.
     public var lineCount: Int { runs.reduce(0) { $0 + $1.lines } }
 
     /// The time of the line at `index` (from 0); the last known one where there are fewer times than lines.
@@ -42,7 +42,7 @@ public struct LineTimes: Hashable, Sendable {
 
     /// The same times for exactly `lines` lines, never decreasing, none before `floor` and none after `ceiling`.
     ///
-    /// What comes from outside may lie: too many times are dropped, missing ones take the last known, else `floor`.
+    /// Input is not trusted: surplus times are dropped, missing ones take the last known, else `floor`.
     public func normalised(
         lines: Int, notBefore floor: Timestamp, notAfter ceiling: Timestamp = Timestamp(milliseconds: .max)
     ) -> LineTimes {
@@ -59,7 +59,7 @@ public struct LineTimes: Hashable, Sendable {
         return result.coarsened(to: Self.maxRuns)
     }
 
-    /// A stored chunk has at most so many runs: its times stay small beside its text, whatever was sent.
+    /// The maximum number of runs in a stored chunk: its times stay small beside its text, whatever was sent.
     public static let maxRuns = 4096
 
     /// The same lines in at most `bound` runs: neighbours share the time of the first of them.
@@ -71,5 +71,32 @@ public struct LineTimes: Hashable, Sendable {
                 let members = runs[start..<min(start + group, runs.count)]
                 return Run(lines: members.reduce(0) { $0 + $1.lines }, at: runs[start].at)
             })
+    }
+}
+
+extension LineTimes {
+    /// Walks the times line by line, in constant time a step.
+    struct Cursor {
+        private let runs: [Run]
+        private var run = 0
+        private var taken = 0
+        private var last: Timestamp
+
+        init(_ times: LineTimes, fallback: Timestamp) {
+            runs = times.runs
+            last = times.runs.first?.at ?? fallback
+        }
+
+        mutating func next() -> Timestamp {
+            while run < runs.count, taken >= runs[run].lines {
+                run += 1
+                taken = 0
+            }
+            if run < runs.count {
+                last = runs[run].at
+                taken += 1
+            }
+            return last
+        }
     }
 }

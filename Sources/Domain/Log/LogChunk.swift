@@ -1,11 +1,11 @@
-/// A run of lines of one stream on its way to the store: no number yet.
+/// Consecutive lines of one stream, before the store has numbered them.
 ///
 /// `text` holds whole lines, each with its line feed; only the last may lack it: it was cut, or the stream ended.
 /// So the chunks of one stream, put together, are that stream (repaired and masked), byte for byte.
 public struct UnnumberedChunk: Hashable, Sendable {
     public var stream: LogStream
     public var text: String
-    /// The first line goes on where this stream's previous chunk was cut.
+    /// The first line continues the previous chunk of this stream.
     public var continued: Bool
     public var times: LineTimes
 

@@ -1,4 +1,4 @@
-/// A fingerprint of what one epoch wrote, stream by stream: the SHA-256 of each stream's text, put together from
+/// The SHA-256 digests of one epoch's text, per stream: the SHA-256 of each stream's text, put together from
 /// its chunks. It does not depend on where the chunks were cut.
 public struct LogDigest: Hashable, Codable, Sendable {
     public struct Part: Hashable, Codable, Sendable {

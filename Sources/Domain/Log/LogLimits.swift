@@ -1,4 +1,4 @@
-/// The bounds of one append, the same on both sides of the wire.
+/// The limits of one append. Both sides use the same values.
 public struct LogLimits: Hashable, Sendable {
     /// Bytes of text in a chunk, and in a line before it is cut.
     public var chunkBytes: Int
@@ -15,7 +15,7 @@ public struct LogLimits: Hashable, Sendable {
 
     public static let standard = LogLimits()
 
-    /// Throws for an append that is empty, over a limit, or has a chunk that is no chunk.
+    /// Throws for an append that is empty, over a limit, or contains an empty or oversized chunk.
     public func check(_ chunks: [UnnumberedChunk]) throws(Refusal) {
         guard !chunks.isEmpty else { throw Refusal(.invalid, "An append needs at least one chunk.") }
         guard chunks.count <= appendChunks else {

@@ -9,12 +9,12 @@ public struct StateVersion: Hashable, Sendable {
     public var createdAt: Timestamp
     /// SHA-256 of the state's bytes, in hexadecimal digits.
     public var sha256: String
-    /// Came from a holder whose lock had been broken: kept, but not the newest state.
-    public var aside: Bool
+    /// Stored by a holder whose lock was broken; kept, but not the current state.
+    public var isSuperseded: Bool
 
     public init(
         vine: VineID, number: Int, position: StatePosition, job: JobID?, createdAt: Timestamp, sha256: String,
-        aside: Bool
+        isSuperseded: Bool
     ) {
         self.vine = vine
         self.number = number
@@ -22,11 +22,11 @@ public struct StateVersion: Hashable, Sendable {
         self.job = job
         self.createdAt = createdAt
         self.sha256 = sha256
-        self.aside = aside
+        self.isSuperseded = isSuperseded
     }
 }
 
-/// Where a state stands in its history, as Terraform itself counts: plans are checked against it.
+/// A state's position in its history: plans are checked against it.
 public struct StatePosition: Hashable, Codable, Sendable {
     public var lineage: String
     public var serial: Int64
@@ -40,7 +40,7 @@ public struct StatePosition: Hashable, Codable, Sendable {
 /// The lock on a vine's state. Once granted, it outlives the lease of the job that took it.
 public struct StateLock: Hashable, Sendable {
     public var vine: VineID
-    /// The holder's own id for it; given back with it.
+    /// The ID that the holder chose; needed to unlock.
     public var id: String
     /// The job that holds it; nil for a user's own Terraform.
     public var job: JobID?

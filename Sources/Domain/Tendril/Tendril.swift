@@ -1,11 +1,11 @@
-/// An execution agent, as Trellis knows it. (The API's field names say `worker`.)
+/// An agent, as Trellis knows it. (The API's field names say `worker`.)
 public struct Tendril: Hashable, Sendable, Identifiable {
     public var id: TendrilID
     public var name: String
     public var createdAt: Timestamp
     /// nil before the first heartbeat.
     public var lastSeenAt: Timestamp?
-    /// It finishes what it has, and claims nothing more.
+    /// It finishes its jobs and claims no new ones.
     public var draining: Bool
     public var offer: TendrilCapabilities
 
@@ -36,14 +36,14 @@ public struct Tendril: Hashable, Sendable, Identifiable {
     }
 }
 
-/// What a Tendril says of itself at each heartbeat.
+/// What a Tendril reports about itself in each heartbeat.
 public struct TendrilCapabilities: Hashable, Codable, Sendable {
     /// Vintner's version.
     public var version: String
-    /// How many jobs it runs at a time; at least 1.
+    /// The number of jobs it runs at once; at least 1.
     public var slots: Int
     public var engines: [Engine]
-    /// The folder under which its working folders lie.
+    /// The folder that contains its working folders.
     public var runRoot: String
 
     public init(version: String = "", slots: Int = 1, engines: [Engine] = [], runRoot: String = "") {
@@ -53,13 +53,14 @@ public struct TendrilCapabilities: Hashable, Codable, Sendable {
         self.runRoot = runRoot
     }
 
-    /// True where one of the engines meets `requirement`.
+    /// True if one of the engines meets `requirement`.
     public func meets(_ requirement: EngineRequirement) -> Bool {
         engines.contains { requirement.isMet(by: $0, runRoot: runRoot) }
     }
 
-    /// What it lacks for `requirement`, as a predicate (`has terraform 1.9.0, not 1.15.5`); nil where it lacks nothing.
-    public func shortfall(for requirement: EngineRequirement) -> String? {
+    /// What it lacks for `requirement`, as a predicate for a message (`has terraform 1.9.0, not 1.15.5`); nil if it
+    /// lacks nothing.
+    public func missingCapability(for requirement: EngineRequirement) -> String? {
         guard !meets(requirement) else { return nil }
         let named = engines.filter { requirement.name == nil || requirement.name == $0.name }
         guard !named.isEmpty else { return "has no \(requirement.name?.rawValue ?? "engine")" }

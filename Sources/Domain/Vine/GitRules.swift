@@ -1,4 +1,4 @@
-/// Which git sources are allowed: nothing that runs a helper, asks for a password or carries one.
+/// Which git sources are allowed: no URL that runs a helper, or needs or contains a password.
 public struct GitRules: Sendable {
     public var allowsFileURLs: Bool
 
@@ -34,9 +34,9 @@ public struct GitRules: Sendable {
         }
         let authority = url.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard scheme == "file://" || !authority.isEmpty, authority.first != "-" else {
-            throw invalid("The git URL names no host.")
+            throw invalid("The git URL has no host.")
         }
-        // `git@` is how ssh is spoken; anything with a password, or a token as the user, is a secret in clear.
+        // ssh needs `git@`. A password or a token in the URL would be stored in plain text.
         if let at = authority.lastIndex(of: "@") {
             let user = authority[..<at]
             guard scheme == "ssh://", !user.contains(":"), user.first != "-" else {

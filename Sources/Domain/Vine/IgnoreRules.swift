@@ -91,7 +91,7 @@ public struct IgnoreRules: Sendable {
         return tokens
     }
 
-    /// `[a-z_]`, from after its bracket; nil where no bracket closes it.
+    /// `[a-z_]`, from after its bracket; nil if no bracket closes it.
     private static func characterClass(_ text: [Unicode.Scalar], from start: Int) -> (Token, Int)? {
         var at = start
         let isNegated = at < text.count && text[at] == "^"

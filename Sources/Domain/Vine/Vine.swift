@@ -5,7 +5,7 @@ public struct Vine: Hashable, Sendable, Identifiable {
     public var createdBy: String
     public var createdAt: Timestamp
     public var updatedAt: Timestamp
-    /// Grows with every change of the settings, from 1.
+    /// Starts at 1 and increases with every change of the settings.
     public var revision: Int
     /// When it was deleted; nil for a vine that is in use.
     public var deletedAt: Timestamp?
@@ -23,11 +23,11 @@ public struct Vine: Hashable, Sendable, Identifiable {
         self.revision = revision
     }
 
-    /// `project / stage`: how people call it.
+    /// `project / stage`: the name shown to people.
     public var title: String { "\(settings.projectName) / \(settings.environmentStage)" }
 }
 
-/// What a user says of a vine. Sensitive values are not in here: only their names are.
+/// The settings of a vine. Sensitive values are not in here: only their names are.
 public struct VineSettings: Hashable, Codable, Sendable {
     public var projectName: String
     public var environmentStage: String
@@ -77,18 +77,18 @@ public struct VineSecrets: Hashable, Codable, Sendable {
 
     public var isEmpty: Bool { variables.isEmpty && environment.isEmpty }
 
-    /// The shortest secret that can be masked without masking half of every log, in characters.
-    public static let minimumLength = 6
+    /// The minimum length of a secret; shorter values would mask ordinary text, in characters.
+    public static let minimumMaskableLength = 6
 }
 
-/// A vine as it was when a job was made, with the digest that tells whether two are the same.
+/// A vine as it was when a job was made, with a digest for comparison.
 public struct Snapshot: Hashable, Codable, Sendable {
     public var vine: VineID
     public var revision: Int
     public var settings: VineSettings
     /// SHA-256 over source, variables (sensitive ones through a keyed hash), environment, engine and region.
     public var digest: String
-    /// The commit that a git ref stood for when the job's first phase resolved it.
+    /// The commit that the git ref resolved to.
     public var resolvedCommit: String?
 
     public init(

@@ -1,4 +1,5 @@
-/// What a vine may look like. Everything that reaches a file name, a command line or an environment is checked here.
+/// The rules for a vine's settings. Everything that reaches a file name, a command line or an environment is checked
+/// here.
 public struct VineRules: Hashable, Sendable {
     /// Bytes of all inline files together.
     public var sourceBytes: Int
@@ -114,7 +115,7 @@ public struct VineRules: Hashable, Sendable {
             throw Refusal(
                 .invalid,
                 "\(noun) \"\(path.shortened(toBytes: 80))\" is not allowed: use a relative path of letters, digits, dots, dashes, "
-                    + "underscores and blanks, without \"..\".")
+                    + "underscores and spaces, without \"..\".")
         }
         guard parts[0] != ".terraform", parts[0] != ".git", !path.hasSuffix(".tfstate") else {
             throw Refusal(.invalid, "\(noun) \"\(path)\" is not allowed: it belongs to Terraform, not to a source.")
@@ -142,10 +143,10 @@ public struct VineRules: Hashable, Sendable {
             bytes += value.textBytes
         }
         if let both = settings.variables.keys.first(where: { secrets.variables[$0] != nil }) {
-            throw invalid("Variable \"\(both)\" can't be both in the clear and sensitive.")
+            throw invalid("Variable \"\(both)\" can't be both plain and sensitive.")
         }
         guard bytes <= valueBytes else {
-            throw Refusal(.tooLarge, "Variables have at most \(valueBytes) bytes together; these have \(bytes).")
+            throw Refusal(.tooLarge, "Variables have at most \(valueBytes) bytes together; got \(bytes).")
         }
     }
 
@@ -153,12 +154,12 @@ public struct VineRules: Hashable, Sendable {
         let all = settings.environment.merging(secrets.environment) { first, _ in first }
         for (name, value) in all {
             guard Self.isIdentifier(name, extra: ""), !value.utf8.contains(0) else {
-                throw invalid("Environment name \"\(name.shortened(toBytes: 80))\" is not a valid one.")
+                throw invalid("Environment name \"\(name.shortened(toBytes: 80))\" is not valid.")
             }
         }
         if let sentence = EnvironmentRules.refusal(of: all.keys) { throw invalid(sentence) }
         if let both = settings.environment.keys.first(where: { secrets.environment[$0] != nil }) {
-            throw invalid("Environment entry \"\(both)\" can't be both in the clear and sensitive.")
+            throw invalid("Environment entry \"\(both)\" can't be both plain and sensitive.")
         }
         let bytes = all.values.reduce(0) { $0 + $1.utf8.count }
         guard bytes <= valueBytes else {
@@ -179,7 +180,7 @@ public struct VineRules: Hashable, Sendable {
 }
 
 extension JSONValue {
-    /// Every text that stands in the value, numbers and keys included.
+    /// Every string in the value, numbers and keys included.
     public var strings: [String] {
         switch self {
         case .null, .bool: []

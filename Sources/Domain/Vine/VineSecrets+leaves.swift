@@ -6,12 +6,12 @@ extension VineSecrets {
         /// A number has all its digits, and no exponent.
         public var text: String
 
-        /// It can be told from ordinary output.
+        /// It differs from ordinary output.
         public var isMaskable: Bool {
             let first = text.unicodeScalars.firstIndex { !$0.properties.isWhitespace } ?? text.endIndex
             let last = text.unicodeScalars.lastIndex { !$0.properties.isWhitespace } ?? first
             let length = text.unicodeScalars.distance(from: first, to: last) + (first == text.endIndex ? 0 : 1)
-            return length >= VineSecrets.minimumLength
+            return length >= VineSecrets.minimumMaskableLength
         }
     }
 
@@ -43,7 +43,7 @@ extension VineSecrets {
         let short = leaves.filter { !$0.isMaskable && !$0.text.isEmpty }.map(\.place)
         guard !short.isEmpty else { return [] }
         return [
-            "Not masked, because shorter than \(Self.minimumLength) characters: \(Self.list(short))."
+            "Not masked, because shorter than \(Self.minimumMaskableLength) characters: \(Self.list(short))."
         ]
     }
 
@@ -61,7 +61,7 @@ extension VineSecrets {
         guard !leaves.isEmpty, !leaves.contains(where: \.isMaskable) else { return }
         throw Refusal(
             .invalid,
-            "A sensitive value needs at least \(minimumLength) characters, because a shorter one can't be masked without "
+            "A sensitive value needs at least \(minimumMaskableLength) characters, because a shorter one can't be masked without "
                 + "masking half of the log: \(list(leaves.map(\.place))).")
     }
 

@@ -1,8 +1,8 @@
 public import Domain
 
-/// What a follower reads beside the log itself.
+/// Job data for a follower.
 public protocol FollowedJob: Sendable {
-    /// The job as it stands; nil where there is none.
+    /// The job as it stands; nil if there is none.
     func followedJob(_ id: JobID) async throws -> Job?
 }
 
@@ -16,11 +16,11 @@ public struct LogFollower: Sendable {
         case rows([FeedRow])
         /// The job's fields have changed (or this is the first look at them).
         case job(Job)
-        /// Nothing for a while; say so to whoever listens.
+        /// Nothing for a while; send a heartbeat.
         case idle
         /// The log has ended, and everything of it has been delivered.
         case ended(Job)
-        /// The server is going away, or the reader has gone.
+        /// The server is shutting down, or the reader left.
         case closed
     }
 
@@ -34,7 +34,7 @@ public struct LogFollower: Sendable {
     private let reader: LogReader
     private let heartbeat: Duration
     private var seen: Job?
-    /// A change of the job that is to be told after the rows that came before it.
+    /// A job change to deliver after the rows before it.
     private var news: Job?
 
     /// - Parameters:
@@ -51,7 +51,7 @@ public struct LogFollower: Sendable {
         source = hub.source
         listener = bell.listen(to: [.job(id)], waking: wakeup)
         do {
-            reader = try await hub.follow(id, from: { _ in after }) { wakeup.ring() }
+            reader = try await hub.follow(id, from: { _ in after }) { wakeup.notify() }
             news = try await jobs.followedJob(id)
         } catch {
             listener.cancel()
@@ -60,29 +60,29 @@ public struct LogFollower: Sendable {
     }
 
     /// Gives the places up.
-    public func leave() {
+    public func close() {
         listener.cancel()
-        reader.leave()
+        reader.close()
     }
 
     /// Waits for the next step. Rows come before the job change that ended them.
     public mutating func next() async throws -> Step {
         while true {
-            if listener.takeRing() {
+            if listener.takeNotification() {
                 guard let job = try await jobs.followedJob(id) else { return .closed }
                 news = job
             }
             switch reader.next(bound: Self.stepBytes) {
             case .entries(let rows): return .rows(rows)
-            case .behind:
+            case .overrun:
                 let rows = try await reader.page()
                 if !rows.isEmpty { return .rows(rows) }
             case .atHead: break
             }
             if let job = news, job != seen {
-                // The store knows a commit before it is told of: what came before the log's end is here for certain
+                // A commit is visible before it is announced, so all rows before the end have certainly arrived
                 // only when the stored end is.
-                if job.isFinal, try await source.logEnd(of: id) > reader.place {
+                if job.isFinal, try await source.logEnd(of: id) > reader.position {
                     let rows = try await reader.page()
                     if !rows.isEmpty { return .rows(rows) }
                 }
@@ -91,7 +91,7 @@ public struct LogFollower: Sendable {
             }
             if let seen, seen.isFinal { return .ended(seen) }
             switch await listener.next(timeout: heartbeat) {
-            case .rang: continue
+            case .notified: continue
             case .timedOut: return .idle
             case .closed: return .closed
             }

@@ -29,6 +29,6 @@ public struct ServerSentEvent: Sendable {
         buffer.writeString("\n\n")
     }
 
-    /// A comment: keeps proxies from cutting an idle connection, and notices a reader that has gone.
+    /// A comment: keeps proxies from cutting an idle connection, and detects a disconnected reader.
     public static let heartbeat = ByteBuffer(string: ": still here\n\n")
 }

@@ -3,10 +3,10 @@ internal import Synchronization
 
 /// One followed log: its ring, filled from the store once for all its readers.
 ///
-/// The store tells of commits; the feed then reads what is new, so what readers get is what is stored, in its order.
+/// After each commit, the feed reads the new rows from the store, so readers get exactly the stored rows, in order.
 final class LogFeed: Sendable {
     private struct Filling {
-        /// The newest `seq` that was committed, as far as we were told.
+        /// The newest `seq` that was committed, as far as known.
         var known: Int64 = 0
         /// True once the ring has its beginning.
         var isOpen = false
@@ -20,7 +20,7 @@ final class LogFeed: Sendable {
     private let bound: @Sendable () -> Int
     private let filling = Mutex(Filling())
 
-    /// - Parameter bound: what the ring may cost, asked for each time.
+    /// - Parameter bound: the ring's current size limit.
     init(_ job: JobID, source: any FeedSource, limits: FeedLimits, bound: @escaping @Sendable () -> Int) {
         self.job = job
         self.source = source
@@ -29,13 +29,13 @@ final class LogFeed: Sendable {
         ring = SharedRing(head: 0)
     }
 
-    /// Looks up where the log ends, and begins the ring there. Does nothing the second time.
+    /// Starts the ring at the end of the log. Does nothing if already open.
     /// - Throws: what the source throws.
     func open() async throws {
         guard !filling.withLock(\.isOpen) else { return }
         let end = try await source.logEnd(of: job)
         filling.withLock { filling in
-            if !filling.isOpen { ring.begin(at: end) }
+            if !filling.isOpen { ring.reset(head: end) }
             filling.isOpen = true
         }
     }
@@ -44,10 +44,10 @@ final class LogFeed: Sendable {
     var end: Int64 { max(ring.head, filling.withLock(\.known)) }
 
     /// Rows up to `seq` are committed. Returns at once.
-    func told(_ seq: Int64) {
+    func committed(upTo seq: Int64) {
         let starts = filling.withLock { filling in
             filling.known = max(filling.known, seq)
-            guard filling.isOpen, !filling.isRunning, filling.known > ring.head else { return false }
+            guard filling.isOpen, !filling.isRunning, filling.known > ring.head, !ring.isBroken else { return false }
             filling.isRunning = true
             return true
         }
@@ -61,10 +61,10 @@ final class LogFeed: Sendable {
                 ring.append(rows, bound: bound())
                 if rows.isEmpty { forget(after) }
             } catch {
-                // The store is away; readers wait, and lose nothing.
+                // The store is unavailable; readers wait and lose nothing.
                 try? await Task.sleep(for: Self.retry)
             }
-            // Woken readers are busy now: what comes meanwhile goes to them together.
+            // Pause, so that rows that arrive meanwhile are delivered together.
             if ring.head >= filling.withLock(\.known) { try? await Task.sleep(for: limits.pause(for: ring.readers)) }
         }
     }
@@ -75,7 +75,7 @@ final class LogFeed: Sendable {
     private func next() -> Int64? {
         filling.withLock { filling in
             let head = ring.head
-            guard head < filling.known, ring.readers > 0 else {
+            guard head < filling.known, ring.readers > 0, !ring.isBroken else {
                 filling.isRunning = false
                 return nil
             }
@@ -83,7 +83,7 @@ final class LogFeed: Sendable {
         }
     }
 
-    /// Nothing is stored after `head`, whatever was said.
+    /// The store has no rows after `head`.
     private func forget(_ head: Int64) {
         filling.withLock { $0.known = min($0.known, head) }
     }

@@ -1,7 +1,7 @@
 public import Domain
 internal import Synchronization
 
-/// All followed logs. A log is followed from its first reader to its last.
+/// All followed logs. A log has a feed as long as it has readers.
 public final class LogFeeds: Sendable {
     private struct Followed {
         var feed: LogFeed
@@ -19,9 +19,9 @@ public final class LogFeeds: Sendable {
         pages = PageReader(source: source, limits: limits)
     }
 
-    /// The log of `job` has grown up to `seq`. To be called after each commit, in commit order; it returns at once.
-    public func told(_ job: JobID, seq: Int64) {
-        followed.withLock { $0[job]?.feed }?.told(seq)
+    /// The log of `job` has grown up to `seq`. Call after each commit, in commit order; never blocks.
+    public func committed(_ job: JobID, upTo seq: Int64) {
+        followed.withLock { $0[job]?.feed }?.committed(upTo: seq)
     }
 
     /// Logs that are followed, and their readers.
@@ -29,11 +29,11 @@ public final class LogFeeds: Sendable {
         followed.withLock { ($0.count, $0.values.reduce(0) { $0 + $1.readers }) }
     }
 
-    /// Places a cursor in the log. From then on it misses nothing.
+    /// Adds a reader. From then on it misses nothing.
     ///
     /// - Parameters:
     ///   - place: the last `seq` that the reader has, given the log's end; without it, the end.
-    ///   - wake: called when there is news after a reading that found none: from any thread, and it must not block.
+    ///   - wake: called, on any thread, when rows arrive after a read that found none; must not block.
     /// - Throws: ``Refusal`` `.notFound` without the job; what the store throws.
     public func follow(
         _ job: JobID, from place: @Sendable (Int64) -> Int64 = { $0 }, wake: @escaping @Sendable () -> Void
@@ -42,17 +42,17 @@ public final class LogFeeds: Sendable {
         do {
             try await feed.open()
         } catch {
-            leave(job)
+            removeReader(of: job)
             throw error
         }
         let end = feed.end
         let id = feed.ring.attach(after: place(end), wake: wake)
-        // What was committed while nobody read is still to be fetched.
-        feed.told(end)
+        // Fetch what was committed while there was no reader.
+        feed.committed(upTo: end)
         return LogReader(id: id, end: end, feed: feed, hub: self, pages: pages)
     }
 
-    /// The log's feed, with one reader more. Whatever is committed from now on is told to it.
+    /// The log's feed, with one more reader. It is notified of all commits from now on.
     private func join(_ job: JobID) -> LogFeed {
         followed.withLock { followed in
             var entry = followed[job] ?? Followed(feed: make(job), readers: 0)
@@ -62,7 +62,7 @@ public final class LogFeeds: Sendable {
         }
     }
 
-    func leave(_ job: JobID) {
+    func removeReader(of job: JobID) {
         followed.withLock { followed in
             guard var entry = followed[job] else { return }
             entry.readers -= 1

@@ -1,7 +1,7 @@
 internal import Domain
 internal import Synchronization
 
-/// One reader's place in a followed log. It costs a number, however slow it is; what the ring has let go of, it reads
+/// A reader's cursor in a followed log. It costs one number. What the ring has dropped, it reads
 /// from the store. Used by one at a time.
 public final class LogReader: Sendable {
     /// The log's last `seq` when the cursor was placed.
@@ -11,7 +11,7 @@ public final class LogReader: Sendable {
     private let feed: LogFeed
     private let hub: LogFeeds
     private let pages: PageReader
-    private let hasLeft = Mutex(false)
+    private let isClosed = Mutex(false)
 
     init(id: UInt64, end: Int64, feed: LogFeed, hub: LogFeeds, pages: PageReader) {
         self.id = id
@@ -21,14 +21,14 @@ public final class LogReader: Sendable {
         self.pages = pages
     }
 
-    deinit { leave() }
+    deinit { close() }
 
     /// The last `seq` that was read.
-    public var place: Int64 { feed.ring.place(of: id) ?? end }
+    public var position: Int64 { feed.ring.position(of: id) ?? end }
 
     /// What comes next, as far as the ring has it, in rows of about `bound` bytes; at once.
     ///
-    /// After `.behind` read ``page()``; after `.atHead` the reader is woken when there is more.
+    /// After `.overrun` read ``page()``; after `.atHead` the reader is woken when there is more.
     public func next(bound: Int) -> RingReading<FeedRow> {
         feed.ring.read(id, bound: bound)
     }
@@ -36,19 +36,19 @@ public final class LogReader: Sendable {
     /// The next rows from the store, a page of them; empty at the log's end.
     /// - Throws: what the store throws; the reader stays where it is.
     public func page() async throws -> [FeedRow] {
-        let rows = try await pages.page(of: feed.job, after: place)
+        let rows = try await pages.page(of: feed.job, after: position)
         if let last = rows.last { feed.ring.move(id, to: last.position) }
         return rows
     }
 
-    /// Gives the place up. The log is followed no more after its last reader.
-    public func leave() {
-        let isFirst = hasLeft.withLock { hasLeft in
-            defer { hasLeft = true }
-            return !hasLeft
+    /// Removes the reader. The last one ends the feed.
+    public func close() {
+        let isFirst = isClosed.withLock { isClosed in
+            defer { isClosed = true }
+            return !isClosed
         }
         guard isFirst else { return }
         feed.ring.detach(id)
-        hub.leave(feed.job)
+        hub.removeReader(of: feed.job)
     }
 }

@@ -1,6 +1,7 @@
 internal import Domain
 
-/// Reads pages of stored logs for readers that are behind: a few at once, and each only once for all who ask for it.
+/// Reads pages of stored logs for readers that are behind: with limited concurrency, and each page once for all
+/// readers.
 ///
 /// Stored rows never change, so a page that was read stays true, and the last ones are kept.
 actor PageReader {
@@ -22,12 +23,12 @@ actor PageReader {
         free = max(1, limits.pageReads)
     }
 
-    /// The rows after `after`, a page of them; empty where there are none. - Throws: what the source throws.
+    /// The rows after `after`, a page of them; empty if there are none. - Throws: what the source throws.
     func page(of job: JobID, after: Int64) async throws -> [FeedRow] {
         let key = Key(job: job, after: after)
         if let page = kept.first(where: { $0.key == key }) { return page.rows }
         if let task = running[key] { return try await task.value }
-        // A task of its own: whoever asked first may go away while others wait.
+        // A separate task, because the first requester may leave while others wait.
         let task = Task { try await read(key) }
         running[key] = task
         return try await task.value
@@ -39,12 +40,24 @@ actor PageReader {
             release()
             running[key] = nil
         }
-        let rows = try await source.logRows(of: key.job, after: key.after, maxBytes: limits.pageBytes)
+        let rows = try await Self.withoutGap(
+            source.logRows(of: key.job, after: key.after, maxBytes: limits.pageBytes), after: key.after)
         if !rows.isEmpty, limits.cachedPages > 0 {
             if kept.count >= limits.cachedPages { kept.removeFirst() }
             kept.append((key, rows))
         }
         return rows
+    }
+
+    /// The rows before the first gap. - Throws: ``SequenceGap`` if there are none.
+    private static func withoutGap(_ rows: [FeedRow], after: Int64) throws -> [FeedRow] {
+        var expected = after + 1
+        let whole = rows.prefix { row in
+            defer { expected += 1 }
+            return row.position == expected
+        }
+        if whole.isEmpty, let first = rows.first { throw SequenceGap(expected: after + 1, found: first.position) }
+        return Array(whole)
     }
 
     private func acquire() async {

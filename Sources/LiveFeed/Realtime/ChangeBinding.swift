@@ -1,8 +1,8 @@
 public import Domain
 
-/// One entry of `config.postgres_changes` in a join: which changes of which table a client asks for.
+/// One entry of `config.postgres_changes` in a join: the changes of a table that a client subscribes to.
 public struct ChangeBinding: Hashable, Sendable {
-    /// Named in each message that it matched. Equal bindings share it; never 0.
+    /// Included in each message that it matched. Equal bindings share it; never 0.
     public let id: Int64
     public let table: FeedTable
     /// The jobs whose logs it asks for, in the order of the filter; empty for other tables.
@@ -25,12 +25,12 @@ public struct ChangeBinding: Hashable, Sendable {
     /// Whether rows must be looked into to know: work that an event loop has no time for.
     public var isFiltered: Bool { !filter.conditions.isEmpty }
 
-    /// True where it may ask for new rows of logs.
+    /// True if it may ask for new rows of logs.
     public var wantsInserts: Bool { event == nil || event == .insert }
 }
 
 extension ChangeBinding {
-    /// Logs of at most so many jobs in one binding.
+    /// The maximum number of jobs in one binding.
     static let maxJobs = RowFilter.maxValues
 
     /// Conditions with a pattern (`like`, `ilike`) in all bindings of a channel.
@@ -49,11 +49,11 @@ extension ChangeBinding {
     /// - Throws: ``BindingError`` with what is wrong, for the `system` message that follows the join.
     public init(_ request: BindingRequest) throws(BindingError) {
         guard request.schema == "public" || request.schema == "*" else {
-            throw BindingError("schema \(request.schema) can't be followed; it is public")
+            throw BindingError("schema \(request.schema) is not available; use public")
         }
         guard let name = request.table, let table = FeedTable(rawValue: name) else {
             throw BindingError(
-                "name a table to follow: " + FeedTable.allCases.map(\.rawValue).joined(separator: ", "))
+                "specify a table: " + FeedTable.allCases.map(\.rawValue).joined(separator: ", "))
         }
         if request.event == "*" {
             event = nil
@@ -89,7 +89,7 @@ public struct BindingError: Error, Hashable {
 }
 
 extension RowFilter {
-    /// Takes the condition that names the jobs out of the filter.
+    /// Extracts the job condition from the filter.
     fileprivate mutating func takeJobs() throws(BindingError) -> [JobID] {
         var names: [String]?
         for (index, condition) in conditions.enumerated() where condition.column == "job_id" && !condition.isNegated {

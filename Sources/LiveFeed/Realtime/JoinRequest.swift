@@ -1,6 +1,6 @@
 public import Domain
 
-/// The payload of `phx_join`, as far as it matters here.
+/// The relevant part of a `phx_join` payload.
 public struct JoinRequest: Sendable {
     public let bindings: [BindingRequest]
     public let accessToken: String?
@@ -25,14 +25,14 @@ public struct JoinRequest: Sendable {
     }
 }
 
-/// A binding as it was asked for.
+/// A requested binding.
 public struct BindingRequest: Hashable, Sendable {
     let event: String
     let schema: String
     let table: String?
     let filter: String?
     let select: [String]?
-    /// What the reply repeats: clients compare it with what they sent.
+    /// Echoed in the reply; clients compare it with their request.
     private let sent: [String: JSONValue]
 
     init(_ value: JSONValue) throws(BindingError) {

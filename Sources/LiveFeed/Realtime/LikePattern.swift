@@ -1,10 +1,10 @@
 internal import Foundation
 
-/// SQL's LIKE: `%` for any text, `_` for one character, `\` before one that is meant as it is. (`*` stands for `%`, as
+/// SQL's LIKE: `%` for any text, `_` for one character, `\` escapes a character. (`*` stands for `%`, as
 /// in PostgREST.)
 ///
-/// Matching takes a step for each character of the text, whatever the pattern: all places in the pattern that could have
-/// been reached are followed at once, a bit each.
+/// Matching takes a step for each character of the text, whatever the pattern: all places in the pattern that could
+/// have been reached are followed at once, a bit each.
 struct LikePattern: Hashable, Sendable {
     /// Characters of a pattern, without its `%`.
     static let maxCharacters = 256
@@ -42,7 +42,7 @@ private struct Automaton: Sendable {
     private var ascii: [UInt64] = []
     private var others: [Unicode.Scalar: [UInt64]] = [:]
     private var anyOther: [UInt64]
-    /// The states with a `%` behind them, in which any character stays.
+    /// The states with a `%` after them, in which any character stays.
     private var loops: [UInt64]
 
     init?(_ pattern: String) {

@@ -56,7 +56,7 @@ public struct RealtimeEnvelope: Hashable, Sendable {
                 frame.writeBytes(JSONValue.object(row.columns.filter { wanted.contains($0.key) }).bytes)
             }
         }
-        // As with Supabase's default, the old row is its key alone.
+        // Like Supabase's default, the old row contains only the key.
         if row.event != .insert {
             frame.writeString(#","old_record":"#)
             frame.writeBytes(JSONValue.object(["id": row.columns["id"] ?? .null]).bytes)

@@ -1,6 +1,6 @@
 public import Domain
 
-/// What the server says.
+/// Messages from the server.
 extension RealtimeMessage {
     /// The answer to a message: `phx_reply` with the same `ref`.
     public static func reply(to message: RealtimeMessage, ok response: JSONValue = .object([:])) -> RealtimeMessage {
@@ -18,7 +18,7 @@ extension RealtimeMessage {
             payload: ["status": .string(status), "response": response])
     }
 
-    /// What a channel is told about itself.
+    /// A system message for a channel.
     public static func system(
         _ topic: String, joinRef: String?, isFine: Bool, extension part: String = "postgres_changes", _ message: String
     ) -> RealtimeMessage {
@@ -35,7 +35,7 @@ extension RealtimeMessage {
         RealtimeMessage(joinRef: joinRef, ref: joinRef, topic: topic, event: "phx_close", payload: .object([:]))
     }
 
-    /// A channel that broke: clients join it again by themselves, which they do not after ``close(_:joinRef:)``.
+    /// A failed channel: clients rejoin, unlike after ``close(_:joinRef:)``.
     public static func failure(_ topic: String, joinRef: String?, _ reason: String) -> RealtimeMessage {
         RealtimeMessage(
             joinRef: joinRef, ref: joinRef, topic: topic, event: "phx_error", payload: ["reason": .string(reason)])
@@ -46,7 +46,7 @@ extension RealtimeMessage {
         topic.hasPrefix(topicPrefix) ? String(topic.dropFirst(topicPrefix.count)) : topic
     }
 
-    /// What the topics of channels begin with.
+    /// The prefix of channel topics.
     public static let topicPrefix = "realtime:"
     /// The topic of heartbeats.
     public static let phoenix = "phoenix"

@@ -13,7 +13,7 @@ public enum RealtimeVersion: String, Sendable {
 public struct RealtimeMessage: Hashable, Sendable {
     /// The `ref` of the join that the message belongs to.
     public var joinRef: String?
-    /// What an answer names; nil on messages that nobody asked for.
+    /// Repeated in the reply; nil for unsolicited messages.
     public var ref: String?
     public var topic: String
     public var event: String
@@ -27,7 +27,7 @@ public struct RealtimeMessage: Hashable, Sendable {
         self.payload = payload
     }
 
-    /// Reads a message; nil for anything that is none. Refs that are numbers are taken as text.
+    /// Reads a message; nil for an invalid message. Refs that are numbers are taken as text.
     public init?(_ text: String, version: RealtimeVersion) {
         guard let value = try? JSONValue(parsing: text.utf8) else { return nil }
         let parts: [JSONValue?]

@@ -1,4 +1,4 @@
-/// Why a filter can't be taken; its text is what Supabase's clients are used to.
+/// An invalid filter, with Supabase's error text.
 struct FilterError: Error, Hashable {
     var message: String
 }
@@ -26,7 +26,7 @@ extension RowFilter {
         for segment in segments { conditions.append(try Condition(segment, of: table)) }
     }
 
-    /// Cuts at commas that stand outside of brackets and quotes.
+    /// Splits at commas outside of parentheses and quotes.
     private static func split(_ text: String) -> [String] {
         var parts = [""]
         var (depth, isQuoted, isEscaped) = (0, false, false)
@@ -119,8 +119,8 @@ extension RowFilter.Condition {
             default: throw bad([column, "is", value])
             }
         case "match", "imatch":
-            // A regular expression of a stranger's, run on every row, is work without a bound.
-            throw FilterError(message: "the filter operator \(name) is not offered here; use like or ilike")
+            // A user's regular expression on every row would be unbounded work.
+            throw FilterError(message: "the filter operator \(name) is not supported; use like or ilike")
         default: throw bad([column, name])
         }
     }

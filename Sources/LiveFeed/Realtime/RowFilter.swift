@@ -27,7 +27,8 @@ struct RowFilter: Hashable, Sendable {
         }
     }
 
-    /// Whether a row with these columns passes. A column that is null or absent passes no test but `is` and `isdistinct`.
+    /// Whether a row with these columns passes. A column that is null or absent passes no test but `is` and
+    /// `isdistinct`.
     func passes(_ columns: [String: JSONValue]) -> Bool {
         conditions.allSatisfy { $0.holds(for: columns[$0.column] ?? .null) }
     }
@@ -63,7 +64,7 @@ extension RowFilter.Test {
         }
     }
 
-    /// How `value` stands to `text` read as a value of the same type: below, equal, above; nil where it is none.
+    /// Compares `value` with `text` parsed as the same type; nil if it can't be parsed.
     private func order(of value: JSONValue, _ text: String) -> Int? {
         func compare<Value: Comparable>(_ left: Value, _ right: Value) -> Int {
             left < right ? -1 : left > right ? 1 : 0

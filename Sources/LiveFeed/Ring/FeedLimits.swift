@@ -1,4 +1,4 @@
-/// The bounds of what the feed keeps and reads for its readers.
+/// The limits of the feed.
 public struct FeedLimits: Sendable {
     /// Bytes of one followed log's ring; also of the ring of row changes.
     public var ringBytes: Int
@@ -8,11 +8,11 @@ public struct FeedLimits: Sendable {
     public var pageBytes: Int
     /// Pages that are read at the same time.
     public var pageReads: Int
-    /// Pages that are kept for the next one who asks.
+    /// Cached pages.
     public var cachedPages: Int
     /// The shortest time between two wake-ups of a log's readers.
     public var pace: Duration
-    /// Readers for each further millisecond of it.
+    /// Readers per additional millisecond.
     public var readersPerMillisecond: Int
 
     public init(

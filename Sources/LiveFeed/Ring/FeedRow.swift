@@ -17,7 +17,7 @@ public enum RowEvent: String, Hashable, Sendable {
     case delete = "DELETE"
 }
 
-/// A row as its readers see it: encoded once, whoever reads it by whatever protocol.
+/// A row, encoded once for all readers and protocols.
 public final class FeedRow: RingEntry {
     /// The place in its sequence: a log's `seq`, or a counter of changes.
     public let position: Int64
@@ -34,7 +34,7 @@ public final class FeedRow: RingEntry {
 
     private let derived = Mutex(Derived())
 
-    /// Nearly all readers of a row ask for the same frame, or one of a few.
+    /// Nearly all readers request the same few frames.
     private static let keptFrames = 4
 
     public init(position: Int64, table: FeedTable, event: RowEvent, committedAt: Timestamp, record: ByteBuffer) {
@@ -45,8 +45,12 @@ public final class FeedRow: RingEntry {
         self.record = record
     }
 
-    /// The record, one frame of it with what goes around that, and the objects.
-    public var cost: Int { 2 * record.readableBytes + 2048 }
+    /// The record, one frame of it with its envelope, the decoded columns, and the objects. It counts ``columns``
+    /// before they are decoded: a ring adds and subtracts the same number.
+    public var cost: Int { 3 * record.readableBytes + 2048 + table.columns.count * Self.columnCost }
+
+    /// Bytes of one decoded column besides its text: name, value, and its share of the dictionary.
+    private static let columnCost = 128
 
     /// The row's columns by name. Decoded at the first call only: most filters do not need them.
     public var columns: [String: JSONValue] {

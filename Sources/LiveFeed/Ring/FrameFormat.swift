@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// What goes around a row for one kind of reader. Equal envelopes share their frames.
+/// How a row is wrapped for one kind of reader. Equal envelopes share their frames.
 public enum FrameFormat: Hashable, Sendable {
     /// Server-Sent Events: an event `chunk` whose id is the row's position.
     case event

@@ -7,17 +7,25 @@ public protocol RingEntry: Sendable {
     var cost: Int { get }
 }
 
+/// An entry is missing in a sequence that must have no gaps.
+public struct SequenceGap: Error, Hashable, Sendable, CustomStringConvertible {
+    public var expected: Int64
+    public var found: Int64
+
+    public var description: String { "entry \(expected) is missing before \(found)" }
+}
+
 /// What a reader finds after its place.
 public enum RingReading<Entry: Sendable>: Sendable {
     /// The next entries, at least one.
     case entries([Entry])
-    /// The ring no longer holds what comes next.
-    case behind
+    /// The next entry was dropped from the ring.
+    case overrun
     /// There is nothing newer.
     case atHead
 }
 
-/// The newest entries of a sequence, bounded by their cost. A reader's place in it is a number, so readers cost nothing.
+/// The newest entries of a sequence, bounded by their cost. A reader is just a position, so readers are free.
 struct Ring<Entry: RingEntry> {
     private var entries = CircularBuffer<Entry>()
     /// The cost of all entries.
@@ -27,21 +35,23 @@ struct Ring<Entry: RingEntry> {
 
     init(head: Int64) { self.head = head }
 
-    /// The position before the oldest entry: whoever stands there has lost nothing.
+    /// The position before the oldest entry: a reader there has lost nothing.
     var tail: Int64 { head - Int64(entries.count) }
 
-    /// Adds entries; those at or before ``head`` are here already and left out.
-    /// - Precondition: they go on without a gap.
-    mutating func append(_ new: some Sequence<Entry>) {
+    /// Adds entries; entries at or before ``head`` are skipped.
+    /// - Throws: at the first gap; the entries before it are added.
+    mutating func append(_ new: some Sequence<Entry>) throws(SequenceGap) {
         for entry in new where entry.position > head {
-            precondition(entry.position == head + 1, "a gap in what was read")
+            guard entry.position == head + 1 else {
+                throw SequenceGap(expected: head + 1, found: entry.position)
+            }
             entries.append(entry)
             cost += entry.cost
             head = entry.position
         }
     }
 
-    /// Lets go of what stands at or before `position`, and of the oldest entries until the rest costs `bound` at most.
+    /// Drops entries up to `position`, then the oldest until the rest costs at most `bound`.
     mutating func trim(upTo position: Int64, bound: Int) {
         while let oldest = entries.first, oldest.position <= position || cost > bound {
             cost -= oldest.cost
@@ -52,7 +62,7 @@ struct Ring<Entry: RingEntry> {
     /// The entries after `position`, as many as cost `bound` at most, but at least one.
     func read(after position: Int64, bound: Int) -> RingReading<Entry> {
         guard position < head else { return .atHead }
-        guard position >= tail else { return .behind }
+        guard position >= tail else { return .overrun }
         var found: [Entry] = []
         var cost = 0
         for entry in entries.dropFirst(Int(position - tail)) {

@@ -1,12 +1,12 @@
 internal import Synchronization
 
-/// A ring and its readers. Nothing is queued per reader: each is a place and a way to wake it.
+/// A ring and its readers. Nothing is queued per reader: each is a position and a wake-up callback.
 final class SharedRing<Entry: RingEntry>: Sendable {
     typealias ReaderID = UInt64
 
     private struct Reader {
         var after: Int64
-        /// True where it found nothing new, and wants to hear when there is.
+        /// Waiting to be notified of new entries.
         var isWaiting: Bool
         var wake: @Sendable () -> Void
     }
@@ -15,6 +15,8 @@ final class SharedRing<Entry: RingEntry>: Sendable {
         var ring: Ring<Entry>
         var readers: [ReaderID: Reader] = [:]
         var nextID: ReaderID = 0
+        /// Set for good once the sequence has a gap: its readers get no more from here.
+        var isBroken = false
     }
 
     private let state: Mutex<State>
@@ -23,10 +25,13 @@ final class SharedRing<Entry: RingEntry>: Sendable {
         state = Mutex(State(ring: Ring(head: head)))
     }
 
-    /// Lets the ring, still empty, go on after `head`.
-    func begin(at head: Int64) {
+    /// Restarts the empty ring after `head`.
+    func reset(head: Int64) {
         state.withLock { $0.ring = Ring(head: head) }
     }
+
+    /// Whether the sequence has a gap after ``head``.
+    var isBroken: Bool { state.withLock(\.isBroken) }
 
     var head: Int64 { state.withLock { $0.ring.head } }
     var cost: Int { state.withLock { $0.ring.cost } }
@@ -47,11 +52,13 @@ final class SharedRing<Entry: RingEntry>: Sendable {
         state.withLock { $0.readers[id] = nil }
     }
 
-    /// Reads on, and moves the reader past what it is given. A reader that has gone finds nothing.
+    /// Reads on, and moves the reader past what it is given. A detached reader gets nothing.
     func read(_ id: ReaderID, bound: Int) -> RingReading<Entry> {
         state.withLock { state in
             guard var reader = state.readers[id] else { return .atHead }
-            let reading = state.ring.read(after: reader.after, bound: bound)
+            var reading = state.ring.read(after: reader.after, bound: bound)
+            // The reader asks the store and gets the error from there.
+            if state.isBroken, case .atHead = reading { reading = .overrun }
             if case .entries(let entries) = reading, let last = entries.last { reader.after = last.position }
             if case .atHead = reading { reader.isWaiting = true }
             state.readers[id] = reader
@@ -59,8 +66,8 @@ final class SharedRing<Entry: RingEntry>: Sendable {
         }
     }
 
-    /// Where the reader stands; nil where it has gone.
-    func place(of id: ReaderID) -> Int64? {
+    /// The reader's position; nil if detached.
+    func position(of id: ReaderID) -> Int64? {
         state.withLock { $0.readers[id]?.after }
     }
 
@@ -72,17 +79,17 @@ final class SharedRing<Entry: RingEntry>: Sendable {
         }
     }
 
-    /// Adds entries and wakes who waits for them. What every reader has passed is let go of; of the rest, what costs
+    /// Adds entries and wakes who waits for them. Drops what every reader has passed, then what costs
     /// more than `bound`.
     func append(_ entries: some Sequence<Entry>, bound: Int) {
         let woken: [@Sendable () -> Void] = state.withLock { state in
             let before = state.ring.head
-            // Readers that the ring has lost read elsewhere: nothing is kept for them.
+            // Overrun readers read from the store, so nothing is kept for them.
             let tail = state.ring.tail
             let slowest = state.readers.values.reduce(before) { $1.after >= tail ? min($0, $1.after) : $0 }
-            state.ring.append(entries)
+            do { try state.ring.append(entries) } catch { state.isBroken = true }
             state.ring.trim(upTo: slowest, bound: bound)
-            guard state.ring.head > before else { return [] }
+            guard state.ring.head > before || state.isBroken else { return [] }
             var woken: [@Sendable () -> Void] = []
             for (id, reader) in state.readers where reader.isWaiting {
                 state.readers[id]?.isWaiting = false

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// Changes of the rows of every table but ``FeedTable/logs``, for all who follow them.
 ///
-/// These tables keep no history: a reader is given each row as it stands when its change is passed on, and changes of
-/// one row that come faster than they are read fold into one. A reader that falls out of the ring is told so, and
-/// begins anew.
+/// These tables keep no history: a reader gets each row in its current state, and changes of
+/// one row that arrive faster than they are read merge. A reader that falls out of the ring is notified and
+/// starts again.
 public final class TableFeed: Sendable {
     /// A row that changed.
     private struct Key: Hashable {
@@ -15,7 +15,7 @@ public final class TableFeed: Sendable {
     }
 
     private struct State {
-        /// What is still to be passed on: each row once, in the order of its first change.
+        /// Pending rows, each once, in the order of the first change.
         var order: [Key] = []
         var events: [Key: RowEvent] = [:]
         var isRunning = false
@@ -36,11 +36,11 @@ public final class TableFeed: Sendable {
     public var readers: Int { ring.readers }
 
     /// A row was made or changed. To be called after the commit; it returns at once.
-    public func told(_ table: FeedTable, id: String, _ event: RowEvent) {
+    public func changed(_ table: FeedTable, id: String, _ event: RowEvent) {
         guard ring.readers > 0 else { return }
         let starts = state.withLock { state in
             let key = Key(table: table, id: id)
-            // A new row that changed before it was passed on is still a new one.
+            // A pending INSERT stays an INSERT.
             if state.events.updateValue(state.events[key] == .insert ? .insert : event, forKey: key) == nil {
                 state.order.append(key)
             }
@@ -50,7 +50,7 @@ public final class TableFeed: Sendable {
         if starts { Task { await pass() } }
     }
 
-    /// Places a cursor at the end: it hears of every change from now on.
+    /// Places a cursor at the end: it receives every change from now on.
     ///
     /// - Parameter wake: called when there is news after a reading that found none: from any thread, and it must not
     ///   block.
@@ -67,8 +67,8 @@ public final class TableFeed: Sendable {
         }
     }
 
-    /// The row as it stands; nil where it is gone, or nobody waits for it any more. A store that is away for a moment is
-    /// no reason to forget the change.
+    /// The current row; nil if it no longer exists, or if no reader is left. A store that is unavailable for a moment
+    /// must not lose the change.
     private func record(of key: Key) async -> ByteBuffer? {
         while true {
             do {
@@ -103,11 +103,11 @@ public final class RowReader: Sendable {
         self.ring = ring
     }
 
-    deinit { leave() }
+    deinit { close() }
 
-    /// What comes next, at once. `.behind` means that changes were missed: the reader must begin anew.
+    /// What comes next, at once. `.overrun` means that changes were missed: the reader must start again.
     public func next(bound: Int) -> RingReading<FeedRow> { ring.read(id, bound: bound) }
 
     /// Gives the place up.
-    public func leave() { ring.detach(id) }
+    public func close() { ring.detach(id) }
 }

@@ -3,10 +3,10 @@ public import Domain
 internal import Foundation
 
 extension Vault {
-    /// The digest of a vine's configuration (``Snapshot/digest``): equal where source, variables, environment, engine
+    /// The digest of a vine's configuration (``Snapshot/digest``): equal if source, variables, environment, engine
     /// and region are; sensitive values count through a keyed hash. Names of project and stage do not count.
     ///
-    /// Whoever makes a snapshot takes its digest from here: ``JobStore/planFacts(_:)`` compares with the vine's own.
+    /// All snapshot digests come from here: ``JobStore/planFacts(_:)`` compares with the vine's own.
     public func configurationDigest(of settings: VineSettings, secrets: VineSecrets) throws -> String {
         let digested = Digested(
             source: settings.source, variables: settings.variables, environment: settings.environment,

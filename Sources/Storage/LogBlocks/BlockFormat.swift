@@ -1,7 +1,7 @@
 internal import Domain
 internal import Foundation
 
-/// Takes chunks apart for a ``LogBlock``: like beside like, so that it compresses well.
+/// Splits chunks into columns for a ``LogBlock``, for better compression.
 ///
 /// `rest` is four byte strings: of each chunk its id, epoch, stream and marks, number of lines, and when it was stored;
 /// the times of its lines; the pieces that were cut out of visible lines; and where in which line they belong.
@@ -34,7 +34,7 @@ struct BlockWriter {
     }
 
     mutating func add(_ chunk: LogChunk, _ state: inout TextState) {
-        // A copy: the line is written to while this is.
+        // A copy, because the line is modified meanwhile.
         var visible = line
         state.read(chunk, into: &visible) { index, raw, shown, mark in
             if mark.isHead, let kind = mark.kind {
@@ -127,7 +127,7 @@ struct BlockReader {
 
     /// Where the next visible line begins.
     private var position = 0
-    /// Lines until the next one that is edited; nil where there is none.
+    /// Lines until the next one that is edited; nil if there is none.
     private var unedited: Int?
     private var lastID: Int64 = 0
     private var lastTime: Int64 = 0

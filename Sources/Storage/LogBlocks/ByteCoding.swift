@@ -1,7 +1,7 @@
 internal import CZstd
 internal import Foundation
 
-/// Whole numbers of any size in as few bytes as they need (LEB128), and byte strings behind their length.
+/// Whole numbers of any size in as few bytes as they need (LEB128), and length-prefixed byte strings.
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -27,7 +27,7 @@ struct ByteWriter {
     }
 }
 
-/// Reads what a ``ByteWriter`` wrote. What it reads may be damaged: it throws, and never traps.
+/// Reads what a ``ByteWriter`` wrote. The input may be damaged: throws, never traps.
 struct ByteReader {
     private let bytes: ArraySlice<UInt8>
     private var index: Int
@@ -76,7 +76,7 @@ struct ByteReader {
 
 /// Zstandard (RFC 8878), a whole frame at a time, with its checksum.
 enum Zstd {
-    /// Beyond this blocks of a log hardly get smaller.
+    /// Higher levels hardly make log blocks smaller.
     static let level: Int32 = 6
 
     static func compress(_ bytes: [UInt8]) throws(StorageError) -> Data {
@@ -92,7 +92,7 @@ enum Zstd {
         return output.prefix(size)
     }
 
-    /// - Throws: ``StorageError`` `.corrupt` for what is no frame, is damaged, or would be larger than `limit` bytes.
+    /// - Throws: ``StorageError`` `.corrupt` for an invalid or damaged frame, or one larger than `limit` bytes.
     static func decompress(_ data: Data, limit: Int) throws(StorageError) -> [UInt8] {
         let announced = data.withUnsafeBytes { ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
         guard let count = Int(exactly: announced), count <= limit else { throw ByteReader.damaged }

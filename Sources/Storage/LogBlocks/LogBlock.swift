@@ -1,12 +1,12 @@
 package import Domain
 package import Foundation
 
-/// Some hundred chunks of a log, sealed: compressed, and not changed any more.
+/// Hundreds of chunks of a log, compressed and immutable.
 ///
-/// The visible lines and everything else stand apart, so that a search reads only what a person sees. Nothing is lost:
+/// The visible lines and everything else are stored separately, so a search reads only visible text. Nothing is lost:
 /// ``chunks(of:after:)`` gives back every byte and every number.
 package struct LogBlock: Sendable {
-    /// The chunks' visible text (``VisibleLine``), a line feed behind each line; compressed.
+    /// The chunks' visible text (``VisibleLine``), a line feed after each line; compressed.
     package var text: Data
     /// What else the chunks hold (``BlockWriter``), compressed.
     package var rest: Data
@@ -16,12 +16,12 @@ package struct LogBlock: Sendable {
         self.rest = rest
     }
 
-    /// A block takes chunks up to so many bytes of text, one at least.
+    /// The target size of a block's text, in bytes; at least one chunk.
     package static let textBytes = 256 << 10
     /// What a block may hold at most, decompressed: one chunk of short lines costs the most.
     package static let decompressedLimit = 16 << 20
 
-    /// Where a log stands behind a block.
+    /// The log position after a block.
     package struct End: Hashable, Sendable {
         package var seq: Int64 = 0
         /// Bytes of raw text up to here.
@@ -43,8 +43,8 @@ package struct LogBlock: Sendable {
         package var lines: Int64 { linesByStream.values.reduce(0, +) }
     }
 
-    /// Seals `chunks`, which go on where `end` is; moves `end` behind them.
-    package static func seal(_ chunks: [LogChunk], _ end: inout End) throws(StorageError) -> (
+    /// Compresses `chunks`, which start at `end`, and advances `end`.
+    package static func compress(_ chunks: [LogChunk], _ end: inout End) throws(StorageError) -> (
         block: LogBlock, marks: [DiagnosticLine]
     ) {
         var writer = BlockWriter()
@@ -58,7 +58,7 @@ package struct LogBlock: Sendable {
         return (block, writer.marks)
     }
 
-    /// The chunks as they were, `before` being where the block before ends.
+    /// The chunks as they were, where `before` is the end of the previous block.
     package func chunks(of job: JobID, after before: End) throws(StorageError) -> [LogChunk] {
         var reader = try BlockReader(text: try visibleText(), rest: rest)
         return try reader.chunks(of: job, seq: before.seq + 1, line: before.lines + 1)

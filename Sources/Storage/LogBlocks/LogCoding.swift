@@ -76,7 +76,7 @@ extension LineTimes {
     }
 }
 
-/// Diagnostics of one block: how far each is from the one before, and its kind.
+/// Diagnostics of one block: the distance from the previous one, and its kind.
 extension [DiagnosticLine] {
     package func encoded(from line: Int64) -> Data {
         var writer = ByteWriter()

@@ -12,7 +12,7 @@ public protocol AccessStore: Sendable {
     /// Stores a one-use sign-in link.
     func createSignInLink(hash: Data, user: String, expiresAt: Timestamp) async throws
 
-    /// Uses a sign-in link up: its user the first time, before it expires; nil ever after.
+    /// Uses a sign-in link up: returns its user once, before it expires; then nil.
     func redeemSignInLink(hash: Data, at now: Timestamp) async throws -> String?
 
     func createSession(hash: Data, user: String, expiresAt: Timestamp) async throws
@@ -28,7 +28,7 @@ public protocol AccessStore: Sendable {
     /// Sessions, then sign-in links, that have not expired; the oldest first.
     func sessions(at now: Timestamp) async throws -> [AccessEntry]
 
-    /// Deletes the token, session or link with this ``AccessEntry/id``. Returns what it was; nil where there is none.
+    /// Deletes the token, session or link with this ``AccessEntry/id``. Returns what it was; nil if there is none.
     func revokeAccess(_ id: String) async throws -> AccessEntry?
 
     /// Deletes every session and link, and every token but the one of that name and those with one of the `keeping`

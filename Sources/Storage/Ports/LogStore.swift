@@ -3,48 +3,47 @@ public import Domain
 
 /// The job's log: lines in one total order, numbered in the commit that stores them.
 public protocol LogStore: Sendable {
-    /// Stores one append of a lease holder. `seq` and line numbers go on where the job's log ended.
+    /// Stores one append of a lease holder. `seq` and line numbers continue after the end of the job's log.
     ///
     /// The key `(job, epoch, n)` makes it idempotent: the same bytes again are acknowledged and not stored again.
-    /// Times are normalised: never decreasing within the job, missing ones are `now`.
+    /// Times are normalized: never decreasing within the job, missing ones are `now`.
     ///
-    /// - Throws: ``Refusal``: `.conflict` "diverged…" for other bytes under a known `n`; `.conflict` naming the
-    ///   expected `n` for a hole; `.leaseLost` where `epoch` is not the job's last one, or the job never started;
-    ///   `.conflict` where the log is closed as COMPLETE; `.notFound` without the job;
-    ///   `.invalid` without text.
+    /// - Throws: ``Refusal``: `.conflict` "diverged…" if `n` is already stored with other bytes; `.conflict` naming the
+    /// expected `n` if one was skipped; `.leaseLost` if `epoch` is not the job's last one, or the job never started;
+    /// `.conflict` if the log is closed as COMPLETE; `.notFound` without the job; `.invalid` without text.
     func append(_ append: LogAppend, at now: Timestamp) async throws -> LogReceipt
 
     /// Adds SYSTEM lines of Trellis itself (epoch 0), at any time while the log is OPEN; ignored afterwards.
-    func appendNotes(_ lines: [String], to job: JobID, at now: Timestamp) async throws
+    func appendSystemLines(_ lines: [String], to job: JobID, at now: Timestamp) async throws
 
-    /// Where the epoch's writer stands. - Throws: ``Refusal`` `.notFound` without the job.
+    /// The append position of an epoch. - Throws: ``Refusal`` `.notFound` without the job.
     func logCursor(of job: JobID, epoch: Int) async throws -> LogCursor
 
-    /// How long the job's log is. - Throws: ``Refusal`` `.notFound` without the job.
+    /// The length of the job's log. - Throws: ``Refusal`` `.notFound` without the job.
     func logSize(of job: JobID) async throws -> LogSize
 
     /// The chunks with `seq` > `after`, in order: as many as fit in `maxBytes` of text (at least one, if there is
     /// any), `maxRows` at most. Reads by index; never the whole log.
     func chunks(of job: JobID, after: Int64, maxBytes: Int, maxRows: Int) async throws -> [LogChunk]
 
-    /// The segment that holds `place`; nil behind the log's end. Reads by index; never the whole log.
+    /// The segment that holds `place`; nil after the end of the log. Reads by index; never the whole log.
     func segment(of job: JobID, at place: LogPosition) async throws -> LogSegment?
 
-    /// The visible lines of the segment that holds `line` and of those behind it, `count` segments at most; none behind
+    /// The visible lines of the segment with `line` and of later ones, at most `count` segments; none after
     /// the log's end.
     /// - Parameter withStreams: costs a little more.
     func visibleLines(of job: JobID, at line: Int64, count: Int, withStreams: Bool) async throws -> [VisibleLines]
 
-    /// The lines that name a diagnostic, in order, `limit` at most. Reads what is kept about segments, not their text.
-    func logMarks(of job: JobID, limit: Int) async throws -> [DiagnosticLine]
+    /// The lines that name a diagnostic, in order, `limit` at most. Reads metadata of segments, not their text.
+    func diagnosticLines(of job: JobID, limit: Int) async throws -> [DiagnosticLine]
 
-    /// Seals the oldest stretch of the job's log that is not sealed yet, where there is enough of it, or nothing more
-    /// will come. What is read stays the same, byte by byte.
-    /// - Returns: whether anything was sealed, so that there may be more. - Throws: ``Refusal`` `.notFound`.
-    func seal(_ job: JobID) async throws -> Bool
+    /// Compacts the oldest part of the job's log, if there is enough of it, or if no more
+    /// will come. Reads return the same bytes.
+    /// - Returns: whether anything was compacted. - Throws: ``Refusal`` `.notFound`.
+    func compact(_ job: JobID) async throws -> Bool
 
-    /// Jobs with a part of their log that is not sealed.
-    func jobsToSeal() async throws -> [JobID]
+    /// Jobs whose logs are not fully compacted.
+    func jobsToCompact() async throws -> [JobID]
 
     /// The digest of all that the epoch has stored. Reads the whole epoch, in pages.
     func logDigest(of job: JobID, epoch: Int) async throws -> LogDigest
@@ -57,7 +56,7 @@ extension LogStore {
         var after: Int64 = 0
         _ = try await logSize(of: job)
         while true {
-            // A page at a time: a long read would keep the database from tidying up after its writer.
+            // A page at a time: a long read would block WAL checkpoints.
             let page = try await chunks(of: job, after: after, maxBytes: 1 << 20, maxRows: 4096)
             guard let last = page.last else { break }
             after = last.seq
@@ -77,13 +76,16 @@ extension LogStore {
 /// One append of a lease holder, checked against ``LogLimits`` already.
 public struct LogAppend: Sendable {
     public var job: JobID
+    /// Who appends; refused if another Tendril has the job's last lease. nil skips that check.
+    public var worker: TendrilID?
     public var epoch: Int
     /// Counts the epoch's appends, from 1.
     public var n: Int64
     public var chunks: [UnnumberedChunk]
 
-    public init(job: JobID, epoch: Int, n: Int64, chunks: [UnnumberedChunk]) {
+    public init(job: JobID, worker: TendrilID? = nil, epoch: Int, n: Int64, chunks: [UnnumberedChunk]) {
         self.job = job
+        self.worker = worker
         self.epoch = epoch
         self.n = n
         self.chunks = chunks
@@ -131,7 +133,7 @@ public struct LogSize: Hashable, Sendable {
     }
 }
 
-/// A place in a log to read from.
+/// A position in a log.
 public enum LogPosition: Hashable, Sendable {
     /// The line with this number, from 1.
     case line(Int64)
@@ -139,12 +141,12 @@ public enum LogPosition: Hashable, Sendable {
     case row(Int64, of: Set<LogStream>)
 }
 
-/// A stretch of a log that is read as a whole, some hundred kilobytes long, and the state in which it begins: what stands
+/// A part of a log that is read as a unit (a few hundred kilobytes), with the text state at its start: what comes
 /// before it need not be read to know how its lines look.
 public struct LogSegment: Hashable, Sendable {
     /// In order, without gaps; at least one.
     public var chunks: [LogChunk]
-    /// Where the reading of the text stands before the first of them.
+    /// The text state before the first chunk.
     public var state: TextState
     /// How many lines of each stream come before it.
     public var linesBefore: [LogStream: Int64]
@@ -172,17 +174,17 @@ public struct DiagnosticLine: Hashable, Sendable {
     }
 }
 
-/// The visible lines of one segment, for those who look for text.
+/// The visible lines of one segment, for searches.
 public struct VisibleLines: Sendable {
     /// The number of the first line.
     public var firstLine: Int64
     public var count: Int
-    /// UTF-8, a line feed behind each line.
+    /// UTF-8, a line feed after each line.
     public var text: [UInt8]
-    /// Which streams the lines are of, in order; empty where that was not asked for.
+    /// Which streams the lines are of, in order; empty if that was not asked for.
     public var streams: [StreamRun]
 
-    /// So many lines of one stream, one after the other.
+    /// A run of consecutive lines of one stream.
     public struct StreamRun: Hashable, Sendable {
         public var stream: LogStream
         public var lines: Int

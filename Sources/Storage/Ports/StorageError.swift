@@ -1,4 +1,4 @@
-/// Why the database could not do what it was asked, whatever the engine. What the caller did wrong is a `Refusal`.
+/// A database failure, independent of the engine. Caller errors are `Refusal`s.
 public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Kind: String, Sendable {
         /// Not reachable or not writable now; the same call may succeed later.
@@ -9,7 +9,7 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case corrupt
         /// The database was written by a newer version of the program.
         case newer
-        /// The database was sealed with another key.
+        /// The database was encrypted with a different key.
         case key
         /// The store was closed.
         case closed
@@ -18,7 +18,7 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var kind: Kind
-    /// A short sentence for the operator; never a value of a user's.
+    /// A short sentence for the operator; never contains user data.
     public var reason: String
 
     public init(_ kind: Kind, _ reason: String) {

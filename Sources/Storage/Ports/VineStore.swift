@@ -1,11 +1,11 @@
 public import Domain
 
-/// Vines and their sealed secrets.
+/// Vines and their encrypted secrets.
 public protocol VineStore: Sendable {
     /// - Throws: ``Refusal`` `.conflict` for an id that is taken.
     func createVine(_ vine: Vine, secrets: VineSecrets) async throws
 
-    /// nil where there is none, or it was deleted.
+    /// nil if there is none, or it was deleted.
     func vine(_ id: VineID) async throws -> Vine?
 
     func vineSecrets(_ id: VineID) async throws -> VineSecrets
@@ -24,7 +24,7 @@ public protocol VineStore: Sendable {
     func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine>
 
     /// Stores new settings and secrets under the next revision.
-    /// - Throws: ``Refusal`` `.conflict` where `vine.revision` is not the stored one (somebody else was faster);
+    /// - Throws: ``Refusal`` `.conflict` if `vine.revision` is not the stored one (a concurrent update);
     ///   `.notFound`.
     func updateVine(_ vine: Vine, secrets: VineSecrets) async throws -> Vine
 
@@ -84,6 +84,6 @@ public enum VineResources: Hashable, Sendable {
     /// Another backend keeps the state, so the number is not known.
     case keptBy(String)
 
-    /// False where something is, or may be, left behind when the vine goes.
+    /// False if something is, or may be, left behind when the vine goes.
     public var isEmpty: Bool { self == .none || self == .stored(0) }
 }

@@ -1,8 +1,8 @@
 package import Domain
 internal import Foundation
 
-/// A job as it is stored, without its documents (snapshot and metadata, which may be large and are left as text until
-/// somebody wants them).
+/// A job as it is stored, without its documents (snapshot and metadata, which may be large and stay unparsed until
+/// needed).
 package struct JobRow: Hashable, Sendable {
     package var id: JobID
     package var type: JobType
@@ -18,7 +18,8 @@ package struct JobRow: Hashable, Sendable {
     package var environmentStage: String
     package var resolvedCommit: String?
     package var requirement: EngineRequirement
-    package var options: RunOptions
+    /// ``RunOptions`` as JSON; nil for none. Up to some 400 KB that no change needs, so the one writer never parses it.
+    package var options: String?
     /// What it ran with.
     package var engine: Engine?
     package var runRoot: String?
@@ -26,6 +27,8 @@ package struct JobRow: Hashable, Sendable {
     package var createdBy: String
     package var cancelledBy: String?
     package var errorMessage: String?
+    /// This and the next three are parsed with the row, also in the writer: together they are below 512 KB, whatever a
+    /// Tendril reports (``Outcome/fitted()``, ``JobMetadata/nameLimit``).
     package var outcome: Outcome?
     package var changes: PlannedChanges?
     package var warnings: Int?
@@ -42,7 +45,7 @@ package struct JobRow: Hashable, Sendable {
     package init(
         id: JobID, type: JobType, vine: VineID, state: JobState, assignedWorker: TendrilID?, plan: JobID?,
         rerunOf: JobID?, snapshotRevision: Int, snapshotDigest: String, projectName: String,
-        environmentStage: String, resolvedCommit: String?, requirement: EngineRequirement, options: RunOptions,
+        environmentStage: String, resolvedCommit: String?, requirement: EngineRequirement, options: String?,
         engine: Engine?, runRoot: String?, plannedState: StatePosition??, createdBy: String, cancelledBy: String?,
         errorMessage: String?, outcome: Outcome?, changes: PlannedChanges?, warnings: Int?,
         phases: [JobPhase] = [], truncated: [String] = [], createdAt: Timestamp, claimedAt: Timestamp?,
@@ -86,13 +89,14 @@ package struct JobRow: Hashable, Sendable {
 
 extension JobRow {
     /// The record of a new job.
-    package init(_ job: Job) {
-        self.init(
+    package init(_ job: Job) throws {
+        try self.init(
             id: job.id, type: job.type, vine: job.vine, state: job.state, assignedWorker: job.assignedWorker,
             plan: job.plan, rerunOf: job.rerunOf, snapshotRevision: job.snapshot.revision,
             snapshotDigest: job.snapshot.digest, projectName: job.snapshot.settings.projectName,
             environmentStage: job.snapshot.settings.environmentStage, resolvedCommit: job.snapshot.resolvedCommit,
-            requirement: job.requirement, options: job.options, engine: nil, runRoot: nil, plannedState: nil,
+            requirement: job.requirement, options: job.options.isEmpty ? nil : StoredJSON.encode(job.options),
+            engine: nil, runRoot: nil, plannedState: nil,
             createdBy: job.createdBy,
             cancelledBy: job.cancelledBy, errorMessage: job.errorMessage, outcome: job.outcome,
             changes: job.changes, warnings: job.warnings, phases: job.phases, truncated: job.truncated,
@@ -102,19 +106,20 @@ extension JobRow {
     }
 
     /// The job without its documents: see ``JobStore/outline(of:)``.
-    package func outline() -> Job {
+    package func outline() throws -> Job {
         let settings = VineSettings(
             projectName: projectName, environmentStage: environmentStage, source: .inline(files: [:]))
         let snapshot = Snapshot(
             vine: vine, revision: snapshotRevision, settings: settings, digest: snapshotDigest,
             resolvedCommit: resolvedCommit)
-        return job(snapshot: snapshot, metadata: .object([:]))
+        return try job(snapshot: snapshot, metadata: .object([:]))
     }
 
-    fileprivate func job(snapshot: Snapshot, metadata: JSONValue) -> Job {
-        Job(
+    fileprivate func job(snapshot: Snapshot, metadata: JSONValue) throws -> Job {
+        try Job(
             id: id, type: type, vine: vine, state: state, assignedWorker: assignedWorker, plan: plan,
-            rerunOf: rerunOf, snapshot: snapshot, requirement: requirement, options: options,
+            rerunOf: rerunOf, snapshot: snapshot, requirement: requirement,
+            options: options.map { try StoredJSON.decode(RunOptions.self, from: $0) } ?? RunOptions(),
             createdBy: createdBy, cancelledBy: cancelledBy, errorMessage: errorMessage, outcome: outcome,
             changes: changes, warnings: warnings, phases: phases, truncated: truncated, metadata: metadata,
             createdAt: createdAt, claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt,
@@ -139,11 +144,11 @@ package struct JobWithDocuments: Sendable {
         self.metadata = metadata
     }
 
-    /// The job. Costs the parsing of its documents, so it is not for the one writer to do.
+    /// The job. Parses the documents, so don't call it in the writer.
     package func job() throws -> Job {
         var snapshot = try StoredJSON.decode(Snapshot.self, from: snapshot)
         snapshot.resolvedCommit = record.resolvedCommit
-        return record.job(snapshot: snapshot, metadata: try StoredJSON.decode(JSONValue.self, from: metadata))
+        return try record.job(snapshot: snapshot, metadata: try StoredJSON.decode(JSONValue.self, from: metadata))
     }
 }
 

@@ -1,12 +1,12 @@
 package import Domain
 
-/// What events and facts make of a job: the rules of ``JobStore/change(_:_:facts:at:)`` without the database.
+/// Applies events and facts to a job: the rules of ``JobStore/change(_:_:facts:at:)`` without the database.
 package struct JobUpdate: Sendable {
     package private(set) var record: JobRow
     package private(set) var actions: [JobLifecycle.Action] = []
     /// Lines for the log, in order.
-    package private(set) var notes: [String] = []
-    /// False where everything had happened before.
+    package private(set) var systemLines: [String] = []
+    /// False if nothing changed.
     package private(set) var isChange = false
 
     /// The job and its engine had ended before: what its last holder says now may add, and not contradict.
@@ -17,7 +17,7 @@ package struct JobUpdate: Sendable {
         hadEnded = record.state.status.isTerminal && !record.state.engine.holdsVine
     }
 
-    /// Makes `events` happen. `artifactStored` is what is true in the commit.
+    /// Applies `events`. `artifactStored` is the value inside the commit.
     package mutating func apply(_ events: [JobEvent], artifactStored: Bool, at now: Timestamp) throws(Refusal) {
         for event in events {
             var event = event
@@ -30,12 +30,12 @@ package struct JobUpdate: Sendable {
                 record.state = transition.state
                 isChange = true
             }
-            if transition.action != .doNothing { actions.append(transition.action) }
-            if let note = transition.note { notes.append(note) }
+            if transition.action != .none { actions.append(transition.action) }
+            if let note = transition.systemLine { systemLines.append(note) }
         }
     }
 
-    /// Adds what is new in `facts`. Where the events had all happened before, this is a repeated report: it fills what
+    /// Adds what is new in `facts`. If no event changed anything, this is a repeated report: it fills
     /// is empty, and rewrites nothing. `metadata` says whether the facts' metadata is new.
     package mutating func add(_ facts: JobFields, metadata isNewMetadata: Bool, repeated: Bool) {
         let before = record
@@ -65,9 +65,9 @@ package struct JobUpdate: Sendable {
         record.warnings = record.warnings ?? facts.warnings
         if record.truncated.isEmpty { record.truncated = facts.truncated ?? [] }
         if record != before || isNewMetadata { isChange = true }
-        // Notes belong to what they tell of: a repeated report does not tell it twice.
-        guard isChange || facts.holdsOnlyNotes && !repeated, !facts.notes.isEmpty else { return }
-        notes += facts.notes
+        // A repeated report writes no notes.
+        guard isChange || facts.holdsOnlySystemLines && !repeated, !facts.systemLines.isEmpty else { return }
+        systemLines += facts.systemLines
         isChange = true
     }
 
@@ -82,10 +82,33 @@ package struct JobUpdate: Sendable {
     }
 }
 
+extension JobUpdate {
+    /// What observers must know besides the job's fields: whom the actions wake.
+    package func wakeups(from before: JobState) -> [StoreChange] {
+        var wakeups: [StoreChange] = []
+        func add(_ change: StoreChange) { if !wakeups.contains(change) { wakeups.append(change) } }
+        for action in actions {
+            switch action {
+            case .notifyQueue, .releaseVine: add(.queue)
+            case .stopEngine(let worker), .forceStop(let worker): add(.stop(worker))
+            case .none, .grant: break
+            }
+        }
+        // A cancel before the start has to stop the Tendril, and frees the vine at once.
+        if before.holdsVine, !record.state.holdsVine { add(.queue) }
+        return wakeups
+    }
+}
+
+extension JobState {
+    /// Whether other jobs of the vine have to wait for this one.
+    package var holdsVine: Bool { status == .claimed || status == .processing || engine.holdsVine }
+}
+
 extension JobFields {
-    package var holdsOnlyNotes: Bool {
+    package var holdsOnlySystemLines: Bool {
         var rest = self
-        rest.notes = []
+        rest.systemLines = []
         return rest == JobFields()
     }
 }

@@ -2,7 +2,7 @@ internal import Crypto
 package import Domain
 package import Foundation
 
-/// An append measured and fingerprinted before it queues for the writer, so that the one writer need not.
+/// An append that was measured and hashed before it reaches the writer.
 package struct PreparedAppend: Sendable {
     package var chunks: [PreparedChunk]
     /// Tells appends under the same key apart: SHA-256 over stream, continued, length and text of every chunk.
@@ -29,7 +29,7 @@ package struct PreparedAppend: Sendable {
     }
 }
 
-/// A chunk with its lines counted; what the sender said of their number is not used.
+/// A chunk with its lines counted; the sender's line count is ignored.
 package struct PreparedChunk: Sendable {
     package var stream: LogStream
     package var text: Data
@@ -46,7 +46,7 @@ package struct PreparedChunk: Sendable {
     }
 }
 
-/// Where a job's log ends: what the numbers of the next chunk are counted from. Kept on the job's row.
+/// Where a job's log ends: the position that the next chunk's numbers continue from. Kept on the job's row.
 package struct LogTail: Hashable, Sendable {
     /// The last chunk's `seq`.
     package var seq: Int64 = 0
@@ -64,22 +64,22 @@ package struct LogTail: Hashable, Sendable {
         self.lastTime = lastTime
     }
 
-    /// The numbers and times of one chunk that was placed.
-    package struct Place: Hashable, Sendable {
+    /// The numbers and times assigned to a chunk.
+    package struct Numbers: Hashable, Sendable {
         package var seq: Int64
         package var firstLine: Int64
         package var times: LineTimes
     }
 
     /// Puts `chunk` at the end of the log.
-    package mutating func place(_ chunk: PreparedChunk, at now: Timestamp) -> Place {
+    package mutating func append(_ chunk: PreparedChunk, at now: Timestamp) -> Numbers {
         let times = normalised(chunk, at: now)
         seq += 1
-        let place = Place(seq: seq, firstLine: lines + 1, times: times)
+        let numbers = Numbers(seq: seq, firstLine: lines + 1, times: times)
         lines += Int64(chunk.lineCount)
         linesByStream[chunk.stream, default: 0] += Int64(chunk.lineCount)
         lastTime = times.runs.last?.at ?? lastTime
-        return place
+        return numbers
     }
 
     /// How far a Tendril's clock may be ahead of this one, in milliseconds.
@@ -88,7 +88,7 @@ package struct LogTail: Hashable, Sendable {
     /// The chunk's times, one for each of its lines: missing ones are `now`, none is before the log's last, and none is
     /// in the future.
     private func normalised(_ chunk: PreparedChunk, at now: Timestamp) -> LineTimes {
-        // The sum of the runs comes from outside and could overflow, so it is counted down instead.
+        // The run lengths are untrusted and their sum could overflow, so count down.
         var missing = chunk.lineCount
         for run in chunk.times.runs where run.lines > 0 && missing > 0 { missing -= min(missing, run.lines) }
         var times = chunk.times
@@ -102,27 +102,30 @@ package struct LogTail: Hashable, Sendable {
 /// Who may append to a log, and what it must number its append.
 package enum AppendRules {
     /// Whether the holder of `epoch` may append to the log of a job in `state`.
-    package static func check(_ job: JobID, epoch: Int, engine: EngineState, logIsComplete: Bool, lastEpoch: Int)
-        throws(Refusal)
-    {
-        guard epoch == lastEpoch, epoch > 0 else { throw .noLease(of: job, epoch: epoch) }
+    package static func check(
+        _ append: LogAppend, engine: EngineState, logIsComplete: Bool, lastWorker: TendrilID?, lastEpoch: Int
+    ) throws(Refusal) {
+        let (job, epoch) = (append.job, append.epoch)
+        guard epoch == lastEpoch, epoch > 0, append.worker == nil || append.worker == lastWorker else {
+            throw .noLease(of: job, epoch: epoch)
+        }
         guard engine != .none else {
-            // A job that was cancelled before its start lands here as well: nothing of it can be in a capture.
-            throw Refusal(.leaseLost, "Job \(job.short) was not started under this lease.")
+            // This includes jobs that were canceled before the start: they have no capture.
+            throw Refusal(.leaseLost, "Job \(job.short) did not start under this lease.")
         }
         guard !logIsComplete else {
             throw Refusal(.conflict, "The log of job \(job.short) is COMPLETE; nothing can be added.")
         }
     }
 
-    /// Whether append `n` repeats a stored one, whose digest is `stored`; false where it is the next one.
+    /// Whether append `n` repeats a stored one, whose digest is `stored`; false if it is the next one.
     package static func isRepeat(n: Int64, nextN: Int64, digest: Data, stored: Data?) throws(Refusal) -> Bool {
         if n == nextN { return false }
         guard n > 0, n < nextN else {
-            throw Refusal(.conflict, "Append \(n) leaves a hole: the next one is \(nextN).")
+            throw Refusal(.conflict, "Append \(n) skips a number: expected append \(nextN).")
         }
         guard digest == stored else {
-            throw Refusal(.conflict, "Append \(n) diverged: other bytes are stored under this number.")
+            throw Refusal(.conflict, "Append \(n) diverged: different bytes are stored under this number.")
         }
         return true
     }
@@ -170,5 +173,16 @@ package enum SystemChunks {
             rest = rest[end...]
         }
         return drafts
+    }
+}
+
+extension LogClosing {
+    /// The state in which the log is closed, given the digest of the rows that its epoch has stored.
+    package func verdict(stored: LogDigest) -> LogState {
+        switch capture {
+        case .incomplete(let reason): .incomplete(reason: reason)
+        case .captured(stored): .complete
+        case .captured: .incomplete(reason: "What is stored differs from what the engine wrote.")
+        }
     }
 }

@@ -1,6 +1,6 @@
 package import Domain
 
-/// A place in a list that is ordered by time of making, then id, newest first.
+/// A position in a list ordered by creation time, then ID, newest first.
 package struct PageCursor: Hashable, Sendable {
     package var createdAt: Timestamp
     package var id: String
@@ -23,7 +23,7 @@ package struct PageCursor: Hashable, Sendable {
     package var text: String { "\(createdAt.milliseconds)_\(id)" }
 }
 
-/// How many items a page may have; the caller's wish within reason.
+/// How many items a page may have; the requested size, clamped.
 package enum PageLimit {
     package static func clamped(_ wish: Int) -> Int { min(max(wish, 1), 1000) }
 }

@@ -2,16 +2,16 @@ package import Domain
 
 /// Refusals that more than one part of a store gives.
 extension Refusal {
-    package static func noJob(_ id: JobID) -> Refusal { Refusal(.notFound, "There is no job \(id).") }
-    package static func noVine(_ id: VineID) -> Refusal { Refusal(.notFound, "There is no vine \(id).") }
-    package static func noTendril(_ id: TendrilID) -> Refusal { Refusal(.notFound, "There is no Tendril \(id).") }
+    package static func noJob(_ id: JobID) -> Refusal { Refusal(.notFound, "Job \(id) not found.") }
+    package static func noVine(_ id: VineID) -> Refusal { Refusal(.notFound, "Vine \(id) not found.") }
+    package static func noTendril(_ id: TendrilID) -> Refusal { Refusal(.notFound, "Tendril \(id) not found.") }
 
     package static func badCursor() -> Refusal {
-        Refusal(.invalid, "The cursor is not one of this list's; start over.")
+        Refusal(.invalid, "Invalid cursor. Start from the first page.")
     }
 
     package static func badDigest() -> Refusal {
-        Refusal(.invalid, "The bytes do not have the SHA-256 that was named.")
+        Refusal(.invalid, "The content does not match its SHA-256.")
     }
 
     package static func locked(by holder: String) -> Refusal {

@@ -15,8 +15,8 @@ package enum LockRules {
             guard current.id == wanted.id, current.job == wanted.job else { throw .locked(by: current.holder) }
             return true
         }
-        // Versions under a broken lock are kept aside; granting its id again would make them look like news.
-        guard past != .broken else { throw Refusal(.locked, "This lock was broken by an operator; take a new one.") }
+        // Versions under a broken lock are kept as superseded; granting the ID again would make them look current.
+        guard past != .broken else { throw Refusal(.locked, "This lock was broken by an operator; request a new one.") }
         return false
     }
 }
@@ -28,24 +28,24 @@ package enum StateDisposition: Hashable, Sendable {
     /// It becomes the vine's newest state.
     case newest
     /// It is kept, but is not the vine's state.
-    case aside
+    case superseded
 
     /// - Parameters:
-    ///   - newest: the newest version that is not aside.
-    ///   - past: what became of the lock `lockID`, where the vine once had it.
+    ///   - newest: the newest version that is not superseded.
+    ///   - past: the former lock `lockID`, if any.
     package static func decide(
         position: StatePosition, sha256: String, lockID: String?, newest: StateVersion?, lock: StateLock?,
         past: ReleasedLock?
     ) throws(Refusal) -> StateDisposition {
         if lock == nil || lock?.id != lockID {
-            // A late version must never overwrite what came after it, nor be lost.
-            if past == .broken || past == .released && lock != nil { return .aside }
+            // A late version must neither overwrite later versions nor be lost.
+            if past == .broken || past == .released && lock != nil { return .superseded }
             if let lock { throw .locked(by: lock.holder) }
         }
         guard let newest else { return .newest }
         if newest.sha256 == sha256 { return .stored(newest) }
         guard newest.position.lineage == position.lineage else {
-            throw Refusal(.conflict, "The state has another lineage than the vine's (\(newest.position.lineage)).")
+            throw Refusal(.conflict, "The state's lineage differs from the vine's (\(newest.position.lineage)).")
         }
         guard position.serial >= newest.position.serial else {
             throw Refusal(

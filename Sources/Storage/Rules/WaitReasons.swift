@@ -18,7 +18,7 @@ package enum WaitReasons {
     /// - Parameters:
     ///   - holder: another job that works on the vine.
     ///   - lock: the vine's lock.
-    package static func judge(
+    package static func evaluate(
         assigned: TendrilID?, requirement: EngineRequirement, holder: JobID?, lock: StateLock?,
         tendrils: [Candidate], at now: Timestamp
     ) -> WaitReason {
@@ -26,7 +26,7 @@ package enum WaitReasons {
         if let lock { return .lock(id: lock.id, holder: lock.holder, job: lock.job) }
         if let assigned {
             guard let candidate = tendrils.first(where: { $0.agent.id == assigned }) else {
-                return .noTendril(reason: "The Tendril that it was assigned to is gone.")
+                return .noTendril(reason: "The assigned Tendril no longer exists.")
             }
             let reason = obstacle(candidate, requirement, at: now)
             return reason.map { .tendril(assigned, name: candidate.agent.name, reason: $0) } ?? .nothing
@@ -35,7 +35,7 @@ package enum WaitReasons {
         guard !online.isEmpty else { return .noTendril(reason: "No Tendril is ONLINE.") }
         let able = online.filter { $0.agent.offer.meets(requirement) }
         guard !able.isEmpty else {
-            return .noTendril(reason: "No Tendril that is ONLINE has \(wanted(requirement)).")
+            return .noTendril(reason: "No ONLINE Tendril has \(wanted(requirement)).")
         }
         return able.contains(where: \.hasFreeSlot) ? .nothing : .slot
     }
@@ -45,7 +45,7 @@ package enum WaitReasons {
     ) -> String? {
         let status = candidate.agent.status(at: now)
         guard status == .online else { return "is \(status.rawValue)" }
-        return candidate.agent.offer.shortfall(for: requirement) ?? (candidate.hasFreeSlot ? nil : "is busy")
+        return candidate.agent.offer.missingCapability(for: requirement) ?? (candidate.hasFreeSlot ? nil : "is busy")
     }
 
     /// The requirement in words: `tofu 1.9.0 for linux_amd64 under /srv/runs`.

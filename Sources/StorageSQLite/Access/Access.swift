@@ -23,7 +23,7 @@ extension SQLiteStore {
 
     public func redeemSignInLink(hash: Data, at now: Timestamp) async throws -> String? {
         try await write { db, _ in
-            // Found and gone in one statement: of two who try at once, one gets it.
+            // One statement finds and deletes it, so only one of two concurrent attempts succeeds.
             try db.rows(
                 "DELETE FROM sign_in_links WHERE hash = ? AND expires_at > ? RETURNING user_name", hash,
                 now.milliseconds

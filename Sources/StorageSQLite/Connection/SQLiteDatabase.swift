@@ -4,7 +4,7 @@ internal import Foundation
 internal import GRDB
 internal import Storage
 
-/// Opening and closing the file, with the settings that everything rests on.
+/// Opening and closing the file, with the required settings.
 enum SQLiteDatabase {
     /// Opens the database on a thread that may block: migrations can take a while.
     static func open(path: String) async throws -> DatabasePool {
@@ -34,13 +34,13 @@ enum SQLiteDatabase {
         }
         try migrator.migrate(pool)
         try pool.writeWithoutTransaction { db in
-            // The pool has just set NORMAL, which may lose commits that were acknowledged when the power goes.
+            // The pool set NORMAL, which can lose acknowledged commits in a power failure.
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
             let durability = try Durability(db)
             guard durability == .required else {
-                throw StorageError(.unavailable, "The file system of \(path) does not let SQLite write durably.")
+                throw StorageError(.unavailable, "The file system of \(path) does not support durable writes.")
             }
         }
         return pool
@@ -51,7 +51,7 @@ enum SQLiteDatabase {
         guard !FileManager.default.fileExists(atPath: path) else { return }
         let made = FileManager.default.createFile(
             atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
-        guard made else { throw StorageError(.unavailable, "The database \(path) can't be made.") }
+        guard made else { throw StorageError(.unavailable, "The database \(path) can't be created.") }
     }
 
     private static var configuration: Configuration {
@@ -78,7 +78,7 @@ struct Durability: Hashable, Sendable {
 }
 
 extension Durability {
-    /// What is in force on the connection `db`.
+    /// The settings in effect on the connection `db`.
     init(_ db: Database) throws {
         self.init(
             journal: try String.fetchOne(db, sql: "PRAGMA journal_mode") ?? "",
@@ -88,7 +88,7 @@ extension Durability {
 }
 
 extension StorageError {
-    /// What callers see of `error`: refusals and cancellation as they are, everything of SQLite's as a `StorageError`.
+    /// Maps `error` for callers: SQLite errors become `StorageError`s; refusals and cancellation are unchanged.
     static func mapped(_ error: any Error) -> any Error {
         switch error {
         case is Refusal, is StorageError, is CancellationError: error

@@ -3,7 +3,7 @@ internal import Foundation
 internal import GRDB
 internal import Storage
 
-/// A value that stands in for a `?`.
+/// A value for a `?` placeholder.
 typealias SQLValue = (any DatabaseValueConvertible)?
 
 extension Database {
@@ -37,7 +37,7 @@ extension Database {
     }
 }
 
-/// Columns as the domain's values; a column that does not hold one is corruption, never a crash.
+/// Columns as the domain's values; an invalid value is a `.corrupt` error, never a crash.
 extension Row {
     func text(_ column: String) throws -> String { try required(optionalText(column), column) }
     func optionalText(_ column: String) -> String? { self[column] }
@@ -69,7 +69,7 @@ extension Row {
     }
 
     private func required<Value>(_ value: Value?, _ column: String) throws -> Value {
-        guard let value else { throw StorageError(.corrupt, "The column \(column) holds no such value.") }
+        guard let value else { throw StorageError(.corrupt, "The column \(column) has an invalid value.") }
         return value
     }
 }

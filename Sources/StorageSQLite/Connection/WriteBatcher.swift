@@ -2,34 +2,49 @@ internal import GRDB
 internal import Storage
 internal import Synchronization
 
-/// Group commit: whatever was asked for while a commit was under way becomes the next one, together.
+/// Group commit: operations that arrive during a commit form the next one.
 ///
-/// One flush to disk then serves all of a batch. Each operation stands in a savepoint of its own, so one that throws
+/// One flush to disk then serves all of a batch. Each operation has its own savepoint, so one that throws
 /// takes back what it did and nothing else. Batches are served in the order of asking, and are bounded, so nobody
-/// waits for more than the batches before his own.
+/// waits for more than the batches ahead of it.
 ///
-/// Operations go to GRDB by its callback interface: its async one gives up what a cancelled task has begun.
+/// Operations go to GRDB by its callback interface: its async interface aborts the work of a canceled task.
 final class WriteBatcher: Sendable {
-    /// What makes one batch at most.
+    /// The limits of one batch.
     struct Bounds: Sendable {
         var operations = 512
         /// Bytes that its operations say they write. One operation may be more.
         var cost = 8 << 20
     }
 
+    /// The limits of what waits for the writer. A write beyond them is refused at once with ``StorageError``
+    /// `.unavailable`, so that callers slow down and the memory that waiting writes hold is bounded: Trellis responds
+    /// with 503, and a Tendril sends the same append again.
+    struct WaitingLimits: Sendable {
+        var writes = 8192
+        /// Bytes that the waiting writes declare. One write may be larger if none waits.
+        var cost = 128 << 20
+    }
+
     private struct State {
-        var queue: [Operation] = []
+        var queue: [PendingWrite] = []
+        var cost = 0
         var isDraining = false
         var isClosed = false
     }
 
     private let pool: DatabasePool
     private let bounds: Bounds
+    private let limits: WaitingLimits
     private let onChange: ChangeObserver
     private let state = Mutex(State())
 
-    init(pool: DatabasePool, bounds: Bounds = Bounds(), onChange: @escaping ChangeObserver) {
+    init(
+        pool: DatabasePool, bounds: Bounds = Bounds(), limits: WaitingLimits = WaitingLimits(),
+        onChange: @escaping ChangeObserver
+    ) {
         self.pool = pool
+        self.limits = limits
         self.bounds = bounds
         self.onChange = onChange
     }
@@ -43,7 +58,7 @@ final class WriteBatcher: Sendable {
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             enqueue(
-                Operation(
+                PendingWrite(
                     cost: cost,
                     run: { db, changes in
                         let value = try body(db, &changes)
@@ -56,18 +71,23 @@ final class WriteBatcher: Sendable {
     /// Refuses further operations, and returns when all that were asked for before are done.
     func close() async {
         await withCheckedContinuation { continuation in
-            let end = Operation(
+            let end = PendingWrite(
                 cost: 0, run: { _, _ in { continuation.resume() } }, fail: { _ in continuation.resume() })
             enqueue(end, closing: true)
         }
     }
 
-    private func enqueue(_ operation: Operation, closing: Bool = false) {
-        enum Next { case wait, drain, refuse }
+    private func enqueue(_ operation: PendingWrite, closing: Bool = false) {
+        enum Next { case wait, drain, closed, full }
         let next: Next = state.withLock { state in
-            guard !state.isClosed else { return .refuse }
+            guard !state.isClosed else { return .closed }
+            let isFull =
+                state.queue.count >= limits.writes
+                || !state.queue.isEmpty && state.cost + operation.cost > limits.cost
+            guard closing || !isFull else { return .full }
             state.isClosed = closing
             state.queue.append(operation)
+            state.cost += operation.cost
             guard !state.isDraining else { return .wait }
             state.isDraining = true
             return .drain
@@ -75,7 +95,8 @@ final class WriteBatcher: Sendable {
         switch next {
         case .wait: break
         case .drain: pool.asyncWriteWithoutTransaction { self.drain($0) }
-        case .refuse: operation.fail(StorageError(.closed, "The store was closed."))
+        case .closed: operation.fail(StorageError(.closed, "The store was closed."))
+        case .full: operation.fail(StorageError(.unavailable, "Too many writes are waiting. Try again."))
         }
     }
 
@@ -85,7 +106,7 @@ final class WriteBatcher: Sendable {
         }
     }
 
-    private func nextBatch() -> [Operation]? {
+    private func nextBatch() -> [PendingWrite]? {
         state.withLock { state in
             var count = 0
             var cost = 0
@@ -100,29 +121,30 @@ final class WriteBatcher: Sendable {
             }
             let batch = Array(state.queue.prefix(count))
             state.queue.removeFirst(count)
+            state.cost -= batch.reduce(0) { $0 + $1.cost }
             return batch
         }
     }
 }
 
 extension WriteBatcher {
-    /// One caller's wish.
-    struct Operation: Sendable {
+    /// One pending write.
+    struct PendingWrite: Sendable {
         var cost: Int
-        /// Does it, and returns what lets the caller go on when the commit is durable.
+        /// Runs the operation; the returned closure resumes the caller after the commit.
         var run: @Sendable (Database, inout [StoreChange]) throws -> @Sendable () -> Void
-        /// Tells the caller that it was not done.
+        /// Fails the caller.
         var fail: @Sendable (any Error) -> Void
     }
 }
 
 /// One commit of the ``WriteBatcher``.
 struct WriteBatch {
-    private let operations: [WriteBatcher.Operation]
+    private let operations: [WriteBatcher.PendingWrite]
 
-    init(_ operations: [WriteBatcher.Operation]) { self.operations = operations }
+    init(_ operations: [WriteBatcher.PendingWrite]) { self.operations = operations }
 
-    /// Commits all operations that do not throw; tells the observer, then every caller.
+    /// Commits all operations that do not throw; notifies the observer, then every caller.
     func commit(_ db: Database, onChange: ChangeObserver) {
         var changes: [StoreChange] = []
         var answers: [@Sendable () -> Void] = []
@@ -147,9 +169,9 @@ struct WriteBatch {
         for answer in answers { answer() }
     }
 
-    /// Runs `operation` in its savepoint; throws only where the whole batch is lost.
+    /// Runs `operation` in its savepoint; throws only if the whole batch failed.
     private func answer(
-        of operation: WriteBatcher.Operation, _ db: Database, _ changes: inout [StoreChange]
+        of operation: WriteBatcher.PendingWrite, _ db: Database, _ changes: inout [StoreChange]
     ) throws -> @Sendable () -> Void {
         let changesBefore = changes.count
         try db.run("SAVEPOINT operation")
@@ -171,7 +193,7 @@ struct WriteBatch {
         do {
             try db.rollback()
         } catch {
-            // GRDB rolls back only where SQLite has not; where even that fails, its next BEGIN tells.
+            // GRDB rolls back only if SQLite has not. If that fails, its next BEGIN reports it.
         }
     }
 }

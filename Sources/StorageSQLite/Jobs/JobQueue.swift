@@ -13,7 +13,8 @@ extension SQLiteStore {
             let before = stored.record
             stored.record = revision.record
             try Self.commit(
-                &stored.record, from: before, notes: ["Claimed by \(tendril.name)"], at: now, db, &changes)
+                &stored.record, from: before, systemLines: ["Claimed by \(tendril.name)"], at: now, db, &changes)
+            changes += revision.wakeups(from: before.state)
             return stored
         }?.job()
     }
@@ -72,7 +73,7 @@ extension SQLiteStore {
             let candidates = try TendrilRow.all(db).map { agent in
                 WaitReasons.Candidate(agent: agent, busy: try Self.busySlots(of: agent.id, db))
             }
-            return WaitReasons.judge(
+            return WaitReasons.evaluate(
                 assigned: job.assignedWorker, requirement: job.requirement, holder: holder,
                 lock: try StateLock.find(job.vine, db), tendrils: candidates, at: now)
         }

@@ -12,8 +12,7 @@ extension JobRow {
             snapshotRevision: try row.int("snapshot_revision"), snapshotDigest: try row.text("snapshot_digest"),
             projectName: try row.text("project_name"), environmentStage: try row.text("environment_stage"),
             resolvedCommit: row.optionalText("resolved_commit"), requirement: try EngineRequirement(row),
-            options: try row.optionalText("run_options").map { try StoredJSON.decode(RunOptions.self, from: $0) }
-                ?? RunOptions(),
+            options: row.optionalText("run_options"),
             engine: try Engine(ofJob: row), runRoot: row.optionalText("run_root"),
             plannedState: try StatePosition.planned(row), createdBy: try row.text("created_by"),
             cancelledBy: row.optionalText("cancelled_by"), errorMessage: row.optionalText("error_message"),
@@ -40,7 +39,7 @@ extension JobRow {
 }
 
 extension JobWithDocuments {
-    /// What reads whole jobs, to be followed by `WHERE`.
+    /// The SELECT for whole jobs, without `WHERE`.
     static let select = """
         SELECT job.*, document.config_snapshot, document.execution_metadata
         FROM provision_jobs AS job JOIN provision_job_documents AS document ON document.job_id = job.id
@@ -61,7 +60,7 @@ extension JobWithDocuments {
 extension JobState {
     fileprivate init(_ row: Row) throws {
         guard let log = LogState(name: try row.text("log_state"), reason: row.optionalText("log_reason")) else {
-            throw StorageError(.corrupt, "The column log_state holds no such value.")
+            throw StorageError(.corrupt, "The column log_state has an invalid value.")
         }
         self.init(
             status: try row.name("status"), engine: try row.name("engine_state"), log: log,
@@ -86,7 +85,7 @@ extension Engine {
 }
 
 extension StatePosition {
-    /// What a PLAN was made against: nil where nobody has said, `.some(nil)` where it was no state.
+    /// What a PLAN was made against: nil if unknown, `.some(nil)` if there was no state.
     fileprivate static func planned(_ row: Row) throws -> StatePosition?? {
         guard try row.flag("planned_state_known") else { return nil }
         guard let lineage = row.optionalText("planned_lineage") else { return .some(nil) }
@@ -142,7 +141,7 @@ extension JobRow {
                 ("project_name", projectName), ("environment_stage", environmentStage),
                 ("needs_engine", requirement.name?.rawValue), ("needs_version", requirement.version),
                 ("needs_platform", requirement.platform), ("needs_run_root", requirement.runRoot),
-                ("run_options", options.isEmpty ? nil : try StoredJSON.encode(options)),
+                ("run_options", options),
                 ("created_by", createdBy), ("created_at", createdAt.milliseconds),
             ]
         }

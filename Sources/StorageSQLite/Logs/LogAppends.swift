@@ -9,7 +9,7 @@ extension SQLiteStore {
         return try await write(cost: prepared.bytes) { db, changes in
             var head = try AppendContext.require(append.job, db)
             try AppendRules.check(
-                append.job, epoch: append.epoch, engine: head.engine, logIsComplete: head.isComplete,
+                append, engine: head.engine, logIsComplete: head.isComplete, lastWorker: head.lastWorker,
                 lastEpoch: head.lastEpoch)
             let key: (job: String, epoch: Int) = (append.job.rawValue, append.epoch)
             let nextN = try Self.nextN(key.job, key.epoch, db)
@@ -29,7 +29,7 @@ extension SQLiteStore {
         }
     }
 
-    private static func nextN(_ job: String, _ epoch: Int, _ db: Database) throws -> Int64 {
+    static func nextN(_ job: String, _ epoch: Int, _ db: Database) throws -> Int64 {
         try db.row("SELECT next_n FROM provision_job_log_writers WHERE job_id = ? AND epoch = ?", job, epoch)?
             .integer("next_n") ?? 1
     }
@@ -40,7 +40,7 @@ extension SQLiteStore {
         )?.blob("digest")
     }
 
-    public func appendNotes(_ lines: [String], to job: JobID, at now: Timestamp) async throws {
+    public func appendSystemLines(_ lines: [String], to job: JobID, at now: Timestamp) async throws {
         try await write { db, changes in
             var head = try AppendContext.require(job, db)
             guard head.isOpen else { return }
@@ -49,7 +49,7 @@ extension SQLiteStore {
     }
 }
 
-/// Puts chunks at the end of a job's log, inside a commit. The one place that gives out `seq` and line numbers.
+/// Puts chunks at the end of a job's log, inside a commit. The only place that assigns `seq` and line numbers.
 enum LogWriter {
     /// Appends `chunks` of `epoch`, and moves `tail`.
     static func append(
@@ -59,11 +59,11 @@ enum LogWriter {
         guard !chunks.isEmpty else { return }
         let insert = try db.cachedStatement(sql: insertSQL)
         for chunk in chunks {
-            let place = tail.place(chunk, at: now)
-            // Bound one by one and unchecked: this runs for every chunk there is.
+            let numbers = tail.append(chunk, at: now)
+            // Unchecked arguments: this is the hot path for every chunk.
             insert.setUncheckedArguments([
-                job.rawValue, epoch, place.seq, place.firstLine, chunk.lineCount, chunk.stream.rawValue,
-                chunk.continued, now.milliseconds, place.times.encoded, chunk.text,
+                job.rawValue, epoch, numbers.seq, numbers.firstLine, chunk.lineCount, chunk.stream.rawValue,
+                chunk.continued, now.milliseconds, numbers.times.encoded, chunk.text,
             ])
             try insert.execute()
         }
@@ -74,14 +74,14 @@ enum LogWriter {
 
     /// Appends lines of Trellis itself.
     static func append(
-        _ notes: [String], to job: JobID, _ tail: inout LogTail, at now: Timestamp, _ db: Database,
+        _ systemLines: [String], to job: JobID, _ tail: inout LogTail, at now: Timestamp, _ db: Database,
         _ changes: inout [StoreChange]
     ) throws {
-        try append(SystemChunks.chunks(notes, at: now), of: 0, to: job, &tail, at: now, db, &changes)
+        try append(SystemChunks.chunks(systemLines, at: now), of: 0, to: job, &tail, at: now, db, &changes)
     }
 
-    /// Drops what is needed to recognise repeated appends: a log that is COMPLETE takes none.
-    static func forgetAppends(of job: JobID, _ db: Database) throws {
+    /// Drops what is needed to recognize repeated appends: a COMPLETE log accepts none.
+    static func deleteAppendDigests(of job: JobID, _ db: Database) throws {
         try db.run("DELETE FROM provision_job_log_appends WHERE job_id = ?", job.rawValue)
     }
 
@@ -114,24 +114,26 @@ enum LogWriter {
     }
 }
 
-/// What an append needs to know of its job; nothing of it is large.
+/// The small set of job columns that an append needs.
 struct AppendContext: Sendable {
     var engine: EngineState
     var isComplete: Bool
     var isOpen: Bool
+    var lastWorker: TendrilID?
     var lastEpoch: Int
     var tail: LogTail
 
     static func require(_ job: JobID, _ db: Database) throws -> AppendContext {
         let row = try db.row(
             """
-            SELECT engine_state, log_state, epoch, log_seq, log_lines, stdout_lines, stderr_lines, system_lines,
+            SELECT engine_state, log_state, worker_id, epoch, log_seq, log_lines, stdout_lines, stderr_lines, system_lines,
                 log_time FROM provision_jobs WHERE id = ?
             """, job.rawValue)
         guard let row else { throw Refusal.noJob(job) }
         let log = try row.text("log_state")
         return AppendContext(
             engine: try row.name("engine_state"), isComplete: log == LogState.complete.name,
-            isOpen: log == LogState.open.name, lastEpoch: try row.int("epoch"), tail: try LogTail(row))
+            isOpen: log == LogState.open.name, lastWorker: try row.optionalID("worker_id"),
+            lastEpoch: try row.int("epoch"), tail: try LogTail(row))
     }
 }

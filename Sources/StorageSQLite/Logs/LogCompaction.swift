@@ -4,7 +4,7 @@ internal import GRDB
 internal import Storage
 
 extension SQLiteStore {
-    public func seal(_ job: JobID) async throws -> Bool {
+    public func compact(_ job: JobID) async throws -> Bool {
         let (before, stored) = try await read { db in
             let before = try BlockRow.last(of: job, db)
             let head = try AppendContext.require(job, db)
@@ -18,15 +18,15 @@ extension SQLiteStore {
         }
         guard !stored.isEmpty else { return false }
         var end = before.end
-        let sealed = try LogBlock.seal(stored.map { try $0.chunk(of: job) }, &end)
-        try await write(cost: sealed.block.text.count) { [end] db, _ in
-            // Nobody else seals; but what is not there any more must not be deleted twice.
+        let compressed = try LogBlock.compress(stored.map { try $0.chunk(of: job) }, &end)
+        try await write(cost: compressed.block.text.count) { [end] db, _ in
+            // Only one task compacts, but check that these rows still exist.
             guard try BlockRow.last(of: job, db).number == before.number else { return }
             try db.run(
                 "INSERT INTO provision_job_log_blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", job.rawValue,
                 before.number + 1, end.seq, end.bytes, end.linesByStream[.stdout] ?? 0,
                 end.linesByStream[.stderr] ?? 0, end.linesByStream[.system] ?? 0, end.state.encoded,
-                sealed.marks.encoded(from: before.end.lines), sealed.block.text, sealed.block.rest)
+                compressed.marks.encoded(from: before.end.lines), compressed.block.text, compressed.block.rest)
             try db.run(
                 "DELETE FROM provision_job_logs WHERE job_id = ? AND seq BETWEEN ? AND ?", job.rawValue,
                 before.end.seq + 1, end.seq)
@@ -34,7 +34,7 @@ extension SQLiteStore {
         return true
     }
 
-    public func jobsToSeal() async throws -> [JobID] {
+    public func jobsToCompact() async throws -> [JobID] {
         try await read { db in
             try db.rows("SELECT DISTINCT job_id FROM provision_job_logs") { try $0.id("job_id") }
         }

@@ -66,7 +66,7 @@ extension SQLiteStore {
         return try parts.map { try $0.visibleLines(of: job, withStreams: withStreams) }
     }
 
-    /// What holds `place`; nil behind the log's end.
+    /// The part that contains `place`; nil after the end of the log.
     private func part(of job: JobID, at place: LogPosition) async throws -> SegmentSource? {
         try await read { db in
             if let (before, block) = try BlockRow.first(of: job, db, where: place.isBefore) {
@@ -77,7 +77,7 @@ extension SQLiteStore {
         }
     }
 
-    public func logMarks(of job: JobID, limit: Int) async throws -> [DiagnosticLine] {
+    public func diagnosticLines(of job: JobID, limit: Int) async throws -> [DiagnosticLine] {
         var (marks, rest) = try await read { db in
             var lines: Int64 = 0
             var marks: [DiagnosticLine] = []

@@ -3,7 +3,7 @@ internal import Foundation
 internal import GRDB
 internal import Storage
 
-/// A row of `provision_job_logs`, its text and times still bytes: readers of the database are few, so what they read
+/// A row of `provision_job_logs`, with undecoded text and times: database readers are scarce, so rows
 /// is made into values elsewhere.
 struct ChunkRow: Sendable {
     var id: Int64
@@ -23,7 +23,7 @@ struct ChunkRow: Sendable {
 
         """
 
-    /// By position: looking names up costs more than the rest of it.
+    /// By index: looking up names is slower than everything else here.
     private init(_ row: Row) throws {
         id = row[0]
         epoch = row[1]
@@ -31,7 +31,7 @@ struct ChunkRow: Sendable {
         firstLine = row[3]
         lineCount = row[4]
         guard let stream = LogStream(rawValue: row[5]) else {
-            throw StorageError(.corrupt, "The column stream_type holds no such value.")
+            throw StorageError(.corrupt, "The column stream_type has an invalid value.")
         }
         self.stream = stream
         continued = row[6]
@@ -67,7 +67,7 @@ struct ChunkRow: Sendable {
     static let pageSQL = select + "WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 }
 
-/// A row of `provision_job_log_blocks` without its large columns: where the log stands behind a block.
+/// A row of `provision_job_log_blocks` without its large columns: the log position after a block.
 struct BlockRow: Sendable {
     var number: Int64
     var end: LogBlock.End
@@ -93,7 +93,7 @@ struct BlockRow: Sendable {
         return try BlockRow(row)
     }
 
-    /// The first block behind whose end `reaches` is true, and where the log stands before it; nil where none is.
+    /// The first block whose end satisfies `reaches`, and the position before it; nil if there is none.
     /// A dozen reads by key, however long the log is.
     static func first(
         of job: JobID, _ db: Database, where reaches: (LogBlock.End) -> Bool
@@ -113,7 +113,7 @@ struct BlockRow: Sendable {
         self.end = end
     }
 
-    /// By position: looking names up costs more than the rest of it.
+    /// By index: looking up names is slower than everything else here.
     private init(_ row: Row) throws {
         number = row[0]
         end = LogBlock.End(
@@ -129,7 +129,7 @@ struct BlockRow: Sendable {
         return LogBlock(text: row[0], rest: row[1])
     }
 
-    /// `count` blocks from `first` on, for a search: without what is not visible where that is not needed.
+    /// `count` blocks from `first` on, for a search: without the invisible part if it is not needed.
     static func visible(
         from first: BlockRow, after before: BlockRow, of job: JobID, count: Int, withRest: Bool, _ db: Database
     ) throws -> [SegmentSource] {

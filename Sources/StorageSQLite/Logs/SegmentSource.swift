@@ -2,7 +2,7 @@ internal import Domain
 internal import GRDB
 internal import Storage
 
-/// What one read of a log brings: a sealed block, or rows that are not sealed yet. Made into chunks elsewhere, because
+/// The result of one read: a block, or rows that are not compacted yet. Made into chunks elsewhere, because
 /// readers of the database are few.
 enum SegmentSource: Sendable {
     case block(BlockRow, BlockRow, LogBlock)
@@ -30,7 +30,7 @@ enum SegmentSource: Sendable {
         }
     }
 
-    /// The block that holds what comes after `seq`; rows within the bounds where that is not sealed.
+    /// The block that holds what comes after `seq`; rows within the bounds where that is not compacted.
     static func after(_ seq: Int64, of job: JobID, maxBytes: Int, maxRows: Int, _ db: Database) throws -> SegmentSource
     {
         if let (before, block) = try BlockRow.first(of: job, db, where: { $0.seq > seq }) {
@@ -41,11 +41,12 @@ enum SegmentSource: Sendable {
     }
 }
 
-/// What comes after the last block: usually little, because sealing follows at once. A flood may be faster for a while.
+/// What comes after the last block: usually little, because compaction follows quickly. A fast log may outrun it for a
+/// while.
 extension SegmentSource {
-    /// Up to so many bytes it is read as a whole, so that every line is coloured as it should be.
+    /// Up to this many bytes it is read as a whole, so that every line is coloured as it should be.
     static let exactTailBytes: Int64 = 8 << 20
-    /// Of a longer one so many chunks before the place are read along, for the colours that go on.
+    /// For a longer tail, this many earlier chunks are read as well, to get the styles right.
     private static let lead = 16
     private static let leadBytes = 2 << 20
 
@@ -70,7 +71,7 @@ extension SegmentSource {
                 of: job, after: block.end.seq, maxBytes: Int(exactTailBytes), maxRows: .max, db))
     }
 
-    /// Some chunks around `place`, found without touching any text. They are taken to begin plain.
+    /// Some chunks around `place`, found without touching any text. They are assumed to start without styles.
     private static func part(
         at place: LogPosition, after block: BlockRow, of job: JobID, _ db: Database
     ) throws -> SegmentSource {
@@ -80,7 +81,7 @@ extension SegmentSource {
             db.cachedStatement(sql: headsSQL), arguments: [job.rawValue, block.end.seq])
         while !place.isBefore(end), let row = try heads.next() {
             guard let stream = LogStream(rawValue: row[1]) else {
-                throw StorageError(.corrupt, "The column stream_type holds no such value.")
+                throw StorageError(.corrupt, "The column stream_type has an invalid value.")
             }
             end.seq = row[0]
             end.linesByStream[stream, default: 0] += row[2]

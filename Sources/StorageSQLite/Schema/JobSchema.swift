@@ -1,7 +1,7 @@
 extension SQLiteSchema {
     /// Jobs and their queue.
     ///
-    /// `holds_vine` is ``EngineState/holdsVine`` and a claim together: the one thing that claims, the vine's unique
+    /// `holds_vine` is ``EngineState/holdsVine`` and a claim together: the single column that claims, the vine's unique
     /// index and the list of active jobs all ask for. The documents, which may be large, stand in a row of their own,
     /// because SQLite writes a row as a whole and every append to the log changes the job's counters.
     static let jobs = """
@@ -104,7 +104,7 @@ extension SQLiteSchema {
         ) STRICT;
         """
 
-    /// A cancelled job whose engine is to be killed.
+    /// A job whose cancel was forced.
     static let forcedCancels = """
         ALTER TABLE provision_jobs ADD COLUMN forced INTEGER NOT NULL DEFAULT 0
             CONSTRAINT forced_after_cancel CHECK (
@@ -191,9 +191,9 @@ extension SQLiteSchema {
 }
 
 extension SQLiteSchema {
-    /// Sealed logs: a row takes the place of some hundred rows of `provision_job_logs`, in one transaction.
+    /// Compacted logs: one row replaces hundreds of rows of `provision_job_logs`, in one transaction.
     ///
-    /// All numbers say where the log stands at the block's end; it begins where the one before ends. The large columns
+    /// All numbers are positions at the block's end; a block starts where the previous one ends. The large columns
     /// stand last, so that what is read without them does not touch their pages.
     static let blocks = """
         CREATE TABLE provision_job_log_blocks (

@@ -19,6 +19,8 @@ enum SQLiteSchema {
         migrator.registerMigration("6 give-up, revocation, packed states") { db in try db.execute(sql: revocation) }
         migrator.registerMigration("7 vine facts") { db in try db.execute(sql: vineFacts) }
         migrator.registerMigration("8 phases, given-up jobs") { db in try db.execute(sql: jobPhases) }
+        migrator.registerMigration("9 active jobs, reported leases") { db in try db.execute(sql: activeJobs) }
+        migrator.registerMigration("10 names of vines") { db in try addVineNames(db) }
         return migrator
     }
 
@@ -28,6 +30,32 @@ enum SQLiteSchema {
         ALTER TABLE workers ADD COLUMN revoked_at INTEGER;
         ALTER TABLE vine_state_versions ADD COLUMN packed INTEGER NOT NULL DEFAULT 0 CHECK (packed IN (0, 1));
         """
+
+    /// Active jobs by age, and the leases that each Tendril reported last (a JSON array of `JOB:EPOCH`).
+    private static let activeJobs = """
+        CREATE INDEX provision_jobs_active_newest ON provision_jobs (created_at, id) WHERE holds_vine = 1;
+        ALTER TABLE workers ADD COLUMN reported_leases TEXT;
+        """
+
+    /// The names under which a vine has had jobs, so that a search by a former name reads no jobs.
+    private static func addVineNames(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                CREATE TABLE vine_names (
+                    vine_id TEXT NOT NULL REFERENCES vines (id),
+                    title_folded TEXT NOT NULL,
+                    PRIMARY KEY (vine_id, title_folded)
+                ) STRICT, WITHOUT ROWID;
+                """)
+        let names = try Row.fetchAll(
+            db, sql: "SELECT DISTINCT vine_id, project_name, environment_stage FROM provision_jobs")
+        for name in names {
+            try JobTitle.record(
+                JobTitle(try name.text("project_name"), try name.text("environment_stage")),
+                of: try name.text("vine_id"),
+                db)
+        }
+    }
 
     private static let store = """
         CREATE TABLE store (

@@ -16,7 +16,7 @@ extension SQLiteStore {
             if stored == sha256 { return }
             guard state.leaseHeld, state.epoch == epoch else { throw Refusal.noLease(of: job, epoch: epoch) }
             guard stored == nil else {
-                throw Refusal(.conflict, "Job \(job.short) has another artifact already.")
+                throw Refusal(.conflict, "Job \(job.short) already has a different artifact.")
             }
             try db.run(
                 "INSERT INTO plan_artifacts (job_id, sha256, created_at, sealed) VALUES (?, ?, ?, ?)", job.rawValue,
@@ -42,7 +42,7 @@ extension SQLiteStore {
             let jobs: [JobID] = try db.rows(
                 "DELETE FROM plan_artifacts WHERE created_at < ? RETURNING job_id", moment.milliseconds
             ) { try $0.id("job_id") }
-            // Their plans can't be applied any more, which pages of these jobs show.
+            // Notify these jobs' pages: their plans can no longer be applied.
             changes += jobs.map { .job($0) }
             return jobs.count
         }

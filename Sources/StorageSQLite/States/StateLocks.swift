@@ -5,13 +5,13 @@ internal import Storage
 extension SQLiteStore {
     public func lockState(_ lock: StateLock, lease: Lease?) async throws {
         if let lease, lease.job != lock.job {
-            throw Refusal(.invalid, "The lease is of another job than the lock.")
+            throw Refusal(.invalid, "Lease and lock belong to different jobs.")
         }
         try await write { db, changes in
             try VineRow.require(lock.vine, db)
             let current = try StateLock.find(lock.vine, db)
             let past = try ReleasedLock.find(lock.vine, lock.id, db)
-            // What was granted stays granted, even where the lease has gone since.
+            // A granted lock stays granted, even if the lease was lost.
             if try LockRules.isHeld(lock, current: current, past: past) { return }
             if let lease { try Self.checkHeld(lease, vine: lock.vine, db) }
             try lock.insert(db)
@@ -37,7 +37,7 @@ extension SQLiteStore {
             }
             try Self.end(lock, as: .released, db)
             try StateVersion.thin(under: id, of: vine, db)
-            changes.append(.vine(vine))
+            changes += [.vine(vine), .queue]
         }
     }
 
@@ -45,18 +45,18 @@ extension SQLiteStore {
         try await write { db, changes in
             guard let lock = try StateLock.find(vine, db) else { return }
             guard lock.id == id else {
-                throw Refusal(.conflict, "The lock is another one by now: \(lock.holder) holds it. Look again.")
+                throw Refusal(.conflict, "The lock has changed: \(lock.holder) holds it now. Reload and try again.")
             }
             if let job = lock.job, try JobRow.require(job, db).state.engine.holdsVine {
                 throw Refusal(
                     .conflict, "Job \(job.short) holds the lock and may be running: cancel it, or give it up.")
             }
             try Self.end(lock, as: .broken, db)
-            changes.append(.vine(vine))
+            changes += [.vine(vine), .queue]
         }
     }
 
-    /// Takes the lock away and remembers it: its holder may still have a version to deliver.
+    /// Deletes the lock but remembers it: its holder may still store a version.
     private static func end(_ lock: StateLock, as past: ReleasedLock, _ db: Database) throws {
         try db.run("DELETE FROM vine_locks WHERE vine_id = ?", lock.vine.rawValue)
         try db.run(

@@ -15,17 +15,17 @@ extension StateVersion {
             vine: try row.id("vine_id"), number: try row.int("number"),
             position: StatePosition(lineage: try row.text("lineage"), serial: try row.integer("serial")),
             job: try row.optionalID("job_id"), createdAt: try row.time("created_at"),
-            sha256: try row.text("sha256"), aside: try row.flag("aside"))
+            sha256: try row.text("sha256"), isSuperseded: try row.flag("aside"))
     }
 
-    /// The newest version that is not aside.
+    /// The newest version that is not superseded.
     static func newest(of vine: VineID, _ db: Database) throws -> StateVersion? {
         try db.row(select + "WHERE vine_id = ? AND aside = 0 ORDER BY number DESC LIMIT 1", vine.rawValue)
             .map(StateVersion.init)
     }
 
-    /// The same bytes, if the same late holder has delivered them before.
-    static func aside(of vine: VineID, sha256: String, lockID: String?, _ db: Database) throws -> StateVersion? {
+    /// The same version, if this late holder already stored it.
+    static func superseded(of vine: VineID, sha256: String, lockID: String?, _ db: Database) throws -> StateVersion? {
         try db.row(
             select + "WHERE vine_id = ? AND aside = 1 AND sha256 = ? AND lock_id IS ? LIMIT 1", vine.rawValue, sha256,
             lockID
@@ -48,7 +48,7 @@ extension StateVersion {
                 packed)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, vine.rawValue, number, position.lineage, position.serial, job?.rawValue, lockID,
-            createdAt.milliseconds, sha256, aside, resources, sealed, isPacked)
+            createdAt.milliseconds, sha256, isSuperseded, resources, sealed, isPacked)
     }
 
     /// Deletes what was only passed through under the lock `id`: its first version, its last two and those that are
@@ -66,7 +66,7 @@ extension StateVersion {
 }
 
 extension StateLock {
-    /// The vine's lock; nil where it is free.
+    /// The vine's lock; nil if it is free.
     static func find(_ vine: VineID, _ db: Database) throws -> StateLock? {
         try db.row("SELECT * FROM vine_locks WHERE vine_id = ?", vine.rawValue).map { row in
             StateLock(
@@ -83,7 +83,7 @@ extension StateLock {
 }
 
 extension ReleasedLock {
-    /// What became of the vine's lock `id`; nil where the vine never had it, or has it now for the first time.
+    /// The former lock `id` of the vine; nil if it never existed or is still held.
     static func find(_ vine: VineID, _ id: String?, _ db: Database) throws -> ReleasedLock? {
         guard let id else { return nil }
         let row = try db.row(

@@ -18,13 +18,13 @@ extension SQLiteStore {
                 position: position, sha256: sha256, lockID: lockID, newest: try StateVersion.newest(of: vine, db),
                 lock: try StateLock.find(vine, db), past: try ReleasedLock.find(vine, lockID, db))
             if case .stored(let version) = placement { return version }
-            let aside = placement == .aside
-            if aside, let version = try StateVersion.aside(of: vine, sha256: sha256, lockID: lockID, db) {
+            let isSuperseded = placement == .superseded
+            if isSuperseded, let version = try StateVersion.superseded(of: vine, sha256: sha256, lockID: lockID, db) {
                 return version
             }
             let version = StateVersion(
                 vine: vine, number: try StateVersion.nextNumber(of: vine, db), position: position, job: job,
-                createdAt: now, sha256: sha256, aside: aside)
+                createdAt: now, sha256: sha256, isSuperseded: isSuperseded)
             try version.insert(
                 db, lockID: lockID, resources: resources, sealed: sealed, isPacked: packed.isCompressed)
             changes.append(.vine(vine))
@@ -41,7 +41,7 @@ extension SQLiteStore {
         }
     }
 
-    /// A deleted vine still takes states: what a run has done must not be lost.
+    /// A deleted vine still accepts states, so that no result of a run is lost.
     private static func checkExistence(_ vine: VineID, _ job: JobID?, _ db: Database) throws {
         guard try db.exists("SELECT 1 FROM vines WHERE id = ?", vine.rawValue) else { throw Refusal.noVine(vine) }
         if let job, try !db.exists("SELECT 1 FROM provision_jobs WHERE id = ?", job.rawValue) {

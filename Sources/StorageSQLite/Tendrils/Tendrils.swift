@@ -8,10 +8,10 @@ extension SQLiteStore {
         try Self.check(tendril.offer)
         try await write { db, changes in
             guard try !db.exists("SELECT 1 FROM workers WHERE id = ?", tendril.id.rawValue) else {
-                throw Refusal(.conflict, "There is a Tendril \(tendril.id) already.")
+                throw Refusal(.conflict, "Tendril \(tendril.id) already exists.")
             }
             guard try !db.exists("SELECT 1 FROM workers WHERE name = ?", tendril.name) else {
-                throw Refusal(.conflict, "There is a Tendril named \(tendril.name) already.")
+                throw Refusal(.conflict, "A Tendril named \(tendril.name) already exists.")
             }
             try TendrilRow.insert(tendril, tokenHash: tokenHash, db)
             changes.append(.tendril(tendril.id, isNew: true))
@@ -68,17 +68,33 @@ extension SQLiteStore {
         }
     }
 
-    public func heartbeat(_ id: TendrilID, offer: TendrilCapabilities, draining: Bool, at now: Timestamp) async throws {
+    public func heartbeat(
+        _ id: TendrilID, offer: TendrilCapabilities, draining: Bool, leases: Set<Lease>, at now: Timestamp
+    ) async throws {
         try Self.check(offer)
+        let leases = try StoredJSON.encode(leases.map { "\($0.job):\($0.epoch)" }.sorted())
         try await write { db, changes in
             let record = try TendrilRow.require(id, db)
-            try TendrilRow.beat(id, offer: offer, draining: draining, at: now, db)
-            // Engines change once in a blue moon; a heartbeat comes every few seconds.
+            try TendrilRow.recordHeartbeat(id, offer: offer, draining: draining, leases: leases, at: now, db)
+            // Engines rarely change, but heartbeats are frequent.
             if try record.agent(db).offer.engines != offer.engines {
                 try TendrilRow.replaceEngines(of: id, with: offer.engines, db)
             }
             changes.append(.tendril(id))
         }
+    }
+
+    public func reportedLeases() async throws -> [TendrilID: Set<Lease>] {
+        let rows = try await read { db in
+            try db.rows("SELECT id, reported_leases FROM workers WHERE reported_leases IS NOT NULL") { row in
+                (worker: try row.id("id") as TendrilID, leases: try row.text("reported_leases"))
+            }
+        }
+        let leases = try rows.map { row in
+            let texts = try StoredJSON.decode([String].self, from: row.leases)
+            return (row.worker, Set(try texts.map { try Lease(stored: $0, worker: row.worker) }))
+        }
+        return Dictionary(leases, uniquingKeysWith: { first, _ in first })
     }
 
     private static func check(_ offer: TendrilCapabilities) throws(Refusal) {
@@ -156,13 +172,15 @@ struct TendrilRow: Sendable {
         try replaceEngines(of: tendril.id, with: tendril.offer.engines, db)
     }
 
-    static func beat(
-        _ id: TendrilID, offer: TendrilCapabilities, draining: Bool, at now: Timestamp, _ db: Database
+    static func recordHeartbeat(
+        _ id: TendrilID, offer: TendrilCapabilities, draining: Bool, leases: String, at now: Timestamp,
+        _ db: Database
     ) throws {
         try db.run(
             """
-            UPDATE workers SET last_seen_at = ?, draining = ?, version = ?, slots = ?, run_root = ? WHERE id = ?
-            """, now.milliseconds, draining, offer.version, offer.slots, offer.runRoot, id.rawValue)
+            UPDATE workers SET last_seen_at = ?, draining = ?, version = ?, slots = ?, run_root = ?,
+                reported_leases = ? WHERE id = ?
+            """, now.milliseconds, draining, offer.version, offer.slots, offer.runRoot, leases, id.rawValue)
     }
 
     static func replaceEngines(of id: TendrilID, with engines: [Engine], _ db: Database) throws {
@@ -172,5 +190,16 @@ struct TendrilRow: Sendable {
                 "INSERT INTO worker_engines VALUES (?, ?, ?, ?, ?)", id.rawValue, position, engine.name.rawValue,
                 engine.version, engine.platform)
         }
+    }
+}
+
+extension Lease {
+    /// Reads `JOB:EPOCH`.
+    fileprivate init(stored text: String, worker: TendrilID) throws {
+        let parts = text.split(separator: ":")
+        guard parts.count == 2, let job = JobID(String(parts[0])), let epoch = Int(parts[1]) else {
+            throw StorageError(.corrupt, "The column reported_leases has an invalid value.")
+        }
+        self.init(job: job, worker: worker, epoch: epoch)
     }
 }

@@ -48,7 +48,7 @@ struct VineRow: Sendable {
             createdAt: createdAt, updatedAt: updatedAt, revision: revision, deletedAt: deletedAt)
     }
 
-    /// The vine; nil where there is none, or it was deleted.
+    /// The vine; nil if there is none, or it was deleted.
     static func find(_ id: VineID, _ db: Database) throws -> VineRow? {
         try db.row("SELECT * FROM vines WHERE id = ? AND deleted_at IS NULL", id.rawValue).map(VineRow.init)
     }

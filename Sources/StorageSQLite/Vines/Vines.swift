@@ -8,7 +8,7 @@ extension SQLiteStore {
         let record = try VineRow(vine, secrets: vault.encrypt(secrets, for: .vineSecrets(vine.id)))
         try await write { db, changes in
             guard try !db.exists("SELECT 1 FROM vines WHERE id = ?", vine.id.rawValue) else {
-                throw Refusal(.conflict, "There is a vine \(vine.id) already.")
+                throw Refusal(.conflict, "Vine \(vine.id) already exists.")
             }
             try record.requireOwnName(db)
             try record.insert(db)
@@ -95,7 +95,7 @@ extension SQLiteStore {
             let stored = try VineRow.require(vine.id, db)
             guard stored.revision == vine.revision else {
                 throw Refusal(
-                    .conflict, "The vine has changed meanwhile (revision \(stored.revision)); read it again.")
+                    .conflict, "The vine was changed in the meantime (revision \(stored.revision)); read it again.")
             }
             // A database of an older version may hold two vines with one name: only a new name is checked.
             if !changed.hasName(of: stored) { try changed.requireOwnName(db) }
@@ -115,7 +115,7 @@ extension SQLiteStore {
                 id.rawValue)
             if let unfinished {
                 let job: JobID = try unfinished.id("id")
-                throw Refusal(.conflict, "Job \(job) of this vine is not over yet.")
+                throw Refusal(.conflict, "Job \(job) of this vine has not ended.")
             }
             if let lock = try StateLock.find(id, db) {
                 throw Refusal(.conflict, "The vine's state is locked by \(lock.holder).")

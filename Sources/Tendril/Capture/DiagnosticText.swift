@@ -25,7 +25,7 @@ struct DiagnosticText: Hashable, Sendable {
 
     /// Reads a whole block, from its `Error:` line on.
     init(framed text: String) {
-        let lines = ChunkText.lines(of: text).map { Self.unframed(VisibleText.of($0)) }
+        let lines = ChunkText.lines(of: text).map { Self.unframed(VisibleLine.text(of: $0)) }
         let head = lines.first ?? ""
         self.init(summary: head.hasPrefix("Error: ") ? String(head.dropFirst(7)) : head, detail: [])
         var rest = lines.dropFirst()[...]

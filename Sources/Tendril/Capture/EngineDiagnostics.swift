@@ -104,7 +104,7 @@ private struct Tally {
             take(diagnostic, countsErrors: countsErrors)
             return
         }
-        let line = VisibleText.of(text)
+        let line = VisibleLine.text(of: text)
         if line.hasPrefix("╷") || line.hasPrefix("╵") {
             close()
             return

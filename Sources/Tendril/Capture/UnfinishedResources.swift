@@ -40,7 +40,7 @@ enum UnfinishedResources {
         mutating func take(_ raw: ArraySlice<UInt8>) {
             // A cheap check first: few lines match.
             guard raw.count < 4096, raw.contains(UInt8(ascii: ":")) else { return }
-            let line = VisibleText.of(String(decoding: raw, as: UTF8.self))
+            let line = VisibleLine.text(of: String(decoding: raw, as: UTF8.self))
             if let address = address(in: line, before: UnfinishedResources.begins) {
                 if !unfinished.contains(address) { unfinished.append(address) }
             } else if let address = address(in: line, before: UnfinishedResources.ends) {

@@ -114,7 +114,7 @@ extension JobRunner {
         let facts = PlanValidity.Facts(
             planType: .plan, planStatus: .success, plannedDigest: "", currentDigest: "", plannedState: plan.state,
             currentState: progress.stateBefore, artifactStored: true, deploy: nil)
-        if let reason = PlanValidity.judge(facts).reason { throw JobError(description: reason) }
+        if let reason = PlanValidity.evaluate(facts).reason { throw JobError(description: reason) }
         try record { $0.changes = plan.changes }
     }
 

@@ -7,7 +7,7 @@ import Foundation
 /// it holds if it is a document (``SecretDocument``), and the base64 of all that.
 struct SecretPatterns: Sendable {
     /// Shorter patterns would mask ordinary text.
-    static let minimumLength = VineSecrets.minimumLength
+    static let minimumLength = VineSecrets.minimumMaskableLength
     /// A skeleton with fewer symbols says too little; such a secret is looked for literally.
     static let shortestSkeleton = 5
     /// A longer secret is looked for in pieces of this many symbols.

@@ -32,12 +32,12 @@ public struct TrellisApplication: Service {
         let folder = try DataFolder(configuration.dataFolder)
         holds = try folder.hold(database: Self.path(ofDatabase: configuration.database))
         let vault = try folder.vault(ambient)
-        let observers = ChangeObservers()
-        let store = try await Self.openStore(configuration.database, vault: vault, observers: observers)
+        let bus = LocalChangeBus()
+        let store = try await Self.openStore(configuration.database, vault: vault, bus: bus)
         let feeds = Feeds(store: store, limits: configuration.limits.feed, ambient: ambient)
-        observers.add(feeds.told)
-        let sealer = LogCompactor(store: store, logger: logger)
-        observers.add(sealer.told)
+        bus.subscribe(feeds.changed)
+        let compactor = LogCompactor(store: store, logger: logger)
+        bus.subscribe(compactor.changed)
         let credentials = Credentials(ambient: ambient)
         let isReplaced = !folder.hasAdminToken
         try await store.setToken(
@@ -54,11 +54,11 @@ public struct TrellisApplication: Service {
                 address: .hostname(configuration.host, port: configuration.port), serverName: "vintner", backlog: 1024),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
+        let nodes = SoleNode()
         application.addServices(
-            Housekeeping(
-                store: store, ambient: ambient, logger: logger, leases: parts.leases,
-                limits: configuration.limits.leases), sealer,
-            OfflineNotifier(store: store, feeds: feeds, ambient: ambient),
+            Housekeeping(store: store, ambient: ambient, logger: logger, limits: configuration.limits.leases)
+                .periodic(on: nodes), compactor.periodic(on: nodes),
+            OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
             ResourceCount(store: store, logger: logger),
             CredentialSweep(
                 connections: parts.connections, streams: parts.streams, tendrils: store, access: parts.access,
@@ -86,9 +86,9 @@ public struct TrellisApplication: Service {
     }
 
     private static func openStore(
-        _ url: String, vault: Vault, observers: ChangeObservers
+        _ url: String, vault: Vault, bus: any ChangeBus
     ) async throws -> any Store {
-        try await SQLiteStore.open(path: path(ofDatabase: url), vault: vault, onChange: observers.tell)
+        try await SQLiteStore.open(path: path(ofDatabase: url), vault: vault, onChange: bus.publish)
     }
 
     private static func path(ofDatabase url: String) throws(TrellisStartError) -> String {

@@ -35,9 +35,6 @@ struct TrellisComponents {
         }
     }
 
-    /// The leases that Tendrils report.
-    let leases = ReportedLeases()
-
     var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
 
     private var realtimeAuthorization: RealtimeAuthorization {
@@ -89,7 +86,7 @@ struct TrellisComponents {
         let records = JobResponses(store: store, ambient: ambient)
         let vines = VineService(store: store, ambient: ambient, rules: configuration.rules)
         let jobs = JobService(
-            store: store, vines: vines, vault: vault, bell: feeds.bell, ambient: ambient)
+            store: store, vines: vines, vault: vault, ambient: ambient)
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
         PageRoutes(renderer: renderer, jobs: jobs, records: records, lines: LineWindowReader(store: store))
             .add(to: router)
@@ -118,7 +115,7 @@ struct TrellisComponents {
         ).add(to: api)
         WorkerRoutes(
             service: WorkerService(
-                store: store, credentials: credentials, ambient: ambient, leases: leases,
+                store: store, credentials: credentials, ambient: ambient,
                 metadataBytes: configuration.limits.metadataBytes),
             bell: feeds.bell,
             limits: configuration.limits

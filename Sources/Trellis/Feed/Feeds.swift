@@ -4,7 +4,7 @@ internal import Storage
 
 /// Everything that can be followed.
 struct Feeds: Sendable {
-    /// "Look again", for those who read the store themselves.
+    /// Wakes those who read the store themselves.
     let bell = FeedNotifier()
     let logs: LogFeeds
     let rows: TableFeed
@@ -15,23 +15,26 @@ struct Feeds: Sendable {
         rows = TableFeed(source: source, limits: limits, now: ambient.now)
     }
 
-    /// Tells who follows what. Called by the store after each commit: it only marks and wakes.
-    func told(_ changes: [StoreChange]) {
+    /// Notifies those who follow what changed. An observer of the ``ChangeBus``: it only marks and wakes.
+    func changed(_ changes: [StoreChange]) {
         var topics: Set<FeedTopic> = []
         for change in changes {
             switch change {
             case .job(let id, let isNew):
-                topics.formUnion([.job(id), .queue])
-                rows.told(.jobs, id: id.rawValue, isNew ? .insert : .update)
+                topics.insert(.job(id))
+                rows.changed(.jobs, id: id.rawValue, isNew ? .insert : .update)
             case .log(let id, let seq):
-                logs.told(id, seq: seq)
+                logs.committed(id, upTo: seq)
             case .tendril(let id, let isNew):
-                rows.told(.workers, id: id.rawValue, isNew ? .insert : .update)
+                rows.changed(.workers, id: id.rawValue, isNew ? .insert : .update)
             case .vine(let id, let isNew):
+                rows.changed(.vines, id: id.rawValue, isNew ? .insert : .update)
+            case .queue:
                 topics.insert(.queue)
-                rows.told(.vines, id: id.rawValue, isNew ? .insert : .update)
+            case .stop(let tendril):
+                topics.insert(.tendril(tendril))
             }
         }
-        bell.ring(topics)
+        bell.notify(topics)
     }
 }

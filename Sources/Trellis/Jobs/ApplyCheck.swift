@@ -7,7 +7,7 @@ extension JobService {
         var check = ApplyCheckResponse(valid: false, changes: job.changes)
         let facts = try await planFacts(of: job.id)
         if job.type == .plan {
-            let validity = PlanValidity.judge(facts)
+            let validity = PlanValidity.evaluate(facts)
             check.valid = validity == .valid
             check.reason = validity.staleness?.reason
             check.outdated = validity.staleness?.isOutdated

@@ -1,5 +1,4 @@
 internal import Domain
-internal import LiveFeed
 internal import Storage
 internal import Wire
 
@@ -8,7 +7,6 @@ struct JobService: Sendable {
     var store: any Store
     var vines: VineService
     var vault: Vault
-    var bell: FeedNotifier
     var ambient: SystemDependencies
 
     func find(_ id: JobID) async throws -> Job {
@@ -83,8 +81,8 @@ struct JobService: Sendable {
         let before = try await find(id)
         if before.status == .cancelled { return before }
         let change = try await store.change(
-            id, [.cancel], facts: JobFields(cancelledBy: user, notes: ["Cancelled by \(user)"]), at: ambient.now())
-        for case .stopEngine(let worker) in change.actions { bell.ring([.tendril(worker)]) }
+            id, [.cancel], facts: JobFields(cancelledBy: user, systemLines: ["Cancelled by \(user)"]), at: ambient.now()
+        )
         return change.job
     }
 
@@ -92,15 +90,15 @@ struct JobService: Sendable {
     func assign(_ id: JobID, to worker: TendrilID?, by user: String) async throws -> Job {
         var name = "any available Tendril"
         if let worker, let tendril = try await store.tendril(worker) { name = tendril.name }
-        try await store.assign(id, to: worker, note: "Changed to \(name) by \(user)", at: ambient.now())
+        try await store.assign(id, to: worker, systemLine: "Changed to \(name) by \(user)", at: ambient.now())
         return try await find(id)
     }
 
     /// Kills the engine of a canceled job at once. A second call changes nothing.
     func forceCancel(_ id: JobID, by user: String) async throws -> Job {
         let note = "Forced by \(user): Terraform is killed, without time to write its state"
-        let change = try await store.change(id, [.forceCancel], facts: JobFields(notes: [note]), at: ambient.now())
-        for case .killEngine(let worker) in change.actions { bell.ring([.tendril(worker)]) }
+        let change = try await store.change(
+            id, [.forceCancel], facts: JobFields(systemLines: [note]), at: ambient.now())
         return change.job
     }
 
@@ -115,7 +113,7 @@ struct JobService: Sendable {
     }
 
     func validity(of plan: JobID) async throws -> PlanValidity {
-        PlanValidity.judge(try await planFacts(of: plan))
+        PlanValidity.evaluate(try await planFacts(of: plan))
     }
 
     func rerunPolicy(of job: Job) async throws -> RerunPolicy {
@@ -127,7 +125,7 @@ struct JobService: Sendable {
     }
 
     private func insert(_ job: Job, secrets: VineSecrets, note: String) async throws -> Job {
-        try await store.createJob(job, secrets: secrets, notes: [note])
+        try await store.createJob(job, secrets: secrets, systemLines: [note])
         return job
     }
 }

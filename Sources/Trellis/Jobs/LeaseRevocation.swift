@@ -62,8 +62,8 @@ struct LeaseRevocation: Sendable {
         let name = try await store.tendril(lease.worker)?.name ?? "its Tendril"
         let reason =
             switch loss {
-            case .silent(let minutes): "Given up: no contact with \(name) for \(minutes) minutes."
-            case .unnamed: "Given up: \(name) no longer knows this job; its folder is missing or unreadable."
+            case .noHeartbeat(let minutes): "Given up: no contact with \(name) for \(minutes) minutes."
+            case .notReported: "Given up: \(name) no longer knows this job; its folder is missing or unreadable."
             }
         _ = try await take(lease, status: job.status, reason: reason)
     }
@@ -76,7 +76,7 @@ struct LeaseRevocation: Sendable {
             errorMessage: status == .processing ? reason : nil,
             outcome: Outcome(
                 result: .unknown, summary: status == .processing ? unknown : "\(reason) \(unknown)"),
-            notes: ["\(reason) \(unknown)"])
+            systemLines: ["\(reason) \(unknown)"])
         let events: [JobEvent] = [
             .giveUp(epoch: lease.epoch),
             .closeLog(

@@ -39,7 +39,7 @@ private struct WindowBuilder {
     /// Later chunks are ignored.
     private let lastSeq: Int64
 
-    private(set) var lines: [ShownLine] = []
+    private(set) var lines: [LogLine] = []
     /// The row of the first of them.
     private(set) var firstRow: Int64?
     /// The row after the last segment read.
@@ -77,7 +77,7 @@ private struct WindowBuilder {
 }
 
 extension LineWindowResponse.Line {
-    fileprivate init(_ line: ShownLine, _ query: LineQuery) {
+    fileprivate init(_ line: LogLine, _ query: LineQuery) {
         var text = String(decoding: line.text, as: UTF8.self)
         var length: Int?
         // UTF-16 units are never more than bytes.
@@ -92,7 +92,7 @@ extension LineWindowResponse.Line {
     }
 
     /// Offset and style, again and again, as far as `text` goes.
-    private static func runs(_ line: ShownLine, within text: String) -> [JSONValue]? {
+    private static func runs(_ line: LogLine, within text: String) -> [JSONValue]? {
         let bytes = text.utf8.count
         let runs = line.runs.filter { $0.offset < bytes }
         guard !runs.isEmpty else { return nil }

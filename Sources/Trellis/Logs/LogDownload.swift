@@ -72,7 +72,7 @@ struct LogTextJoiner {
         open = chunk.text.utf8.last == UInt8(ascii: "\n") ? nil : chunk.stream
         guard !keepsANSI else { return separator + chunk.text }
         var text = separator
-        for line in ChunkText.lines(of: chunk.text) { text += VisibleText.of(line) + "\n" }
+        for line in ChunkText.lines(of: chunk.text) { text += VisibleLine.text(of: line) + "\n" }
         if open != nil, text.utf8.last == UInt8(ascii: "\n") { text.removeLast() }
         return text
     }

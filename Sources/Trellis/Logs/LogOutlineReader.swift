@@ -12,7 +12,7 @@ struct LogOutlineReader: Sendable {
     func outline(of job: JobID) async throws -> LogOutlineResponse {
         let size = try await store.logSize(of: job)
         var outline = LogOutlineResponse(total: size.lines, seq: size.seq, errors: [], warnings: [], capped: false)
-        for mark in try await store.logMarks(of: job, limit: 2 * Self.cap) where mark.line <= size.lines {
+        for mark in try await store.diagnosticLines(of: job, limit: 2 * Self.cap) where mark.line <= size.lines {
             let list: WritableKeyPath<LogOutlineResponse, [Int64]> = mark.kind == .error ? \.errors : \.warnings
             if outline[keyPath: list].count < Self.cap {
                 outline[keyPath: list].append(mark.line)

@@ -60,7 +60,7 @@ struct LogRoutes: Sendable {
             var follower = try await LogFollower(
                 job.id, after: after, in: feeds.logs, jobs: StoredJobs(store: store), bell: feeds.bell,
                 heartbeat: EventStream.heartbeat)
-            defer { follower.leave() }
+            defer { follower.close() }
             try await writer.open()
             while true {
                 switch try await follower.next() {

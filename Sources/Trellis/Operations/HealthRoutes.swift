@@ -13,7 +13,7 @@ struct HealthRoutes: Sendable {
                 try await store.check()
                 return Response.text("ready\n")
             } catch {
-                return Response.text("the database can't be used\n", status: .serviceUnavailable)
+                return Response.text("database unavailable\n", status: .serviceUnavailable)
             }
         }
     }

@@ -1,60 +1,52 @@
 internal import Domain
 internal import Logging
-internal import ServiceLifecycle
 internal import Storage
+internal import Synchronization
 
-/// What nobody asks for but must happen: lost claims are queued again, lost jobs given up, expired things deleted.
-struct Housekeeping: Service {
+/// Background maintenance: lost claims are queued again, lost jobs are given up, expired data is deleted.
+struct Housekeeping: Sendable {
     var store: any Store
     var ambient: SystemDependencies
     var logger: Logger
-    var leases: ReportedLeases
     var limits: LeaseLimits
 
-    /// Between two rounds.
     static let interval = Duration.seconds(5)
-    /// Plan artifacts hold sensitive values in clear: they do not outlive a week.
+    /// Plan artifacts contain sensitive values in plain text, so they expire after a week.
     static let artifactLifetime: Int64 = 7 * 24 * 3_600_000
 
-    func run() async throws {
-        try? await cancelWhenGracefulShutdown {
-            var watch = LeaseWatch(limits: limits)
-            var before = ContinuousClock.now
-            while true {
-                do {
-                    try await round()
-                    // Not more than was slept for: time in which this process stood still is nobody's silence.
-                    let elapsed = min(ContinuousClock.now - before, Self.interval * 2)
-                    try await giveUp(&watch, elapsed: elapsed / .milliseconds(1))
-                } catch is CancellationError { throw CancellationError() } catch {
-                    logger.warning("housekeeping failed", metadata: ["error": "\(error)"])
-                }
-                before = .now
-                try await Task.sleep(for: Self.interval)
-            }
+    /// The duty that runs it, on one node at a time.
+    func periodic(on nodes: any ExclusiveDuty) -> Periodic {
+        let watch = Mutex(LeaseWatch(limits: limits))
+        return Periodic(name: "housekeeping", interval: Self.interval, exclusive: nodes, logger: logger) { round in
+            try await runOnce()
+            var current = round.isFirst ? LeaseWatch(limits: limits) : watch.withLock { $0 }
+            try await giveUp(&current, elapsed: round.elapsed / .milliseconds(1))
+            watch.withLock { [current] in $0 = current }
         }
     }
 
-    /// Takes the leases of Tendrils that are lost, after `elapsed` more milliseconds.
+    /// Revokes the leases of Tendrils that are lost, after `elapsed` more milliseconds.
     func giveUp(_ watch: inout LeaseWatch, elapsed: Double) async throws {
         let held = try await store.activeJobs().filter { $0.state.engine.holdsVine }.compactMap(\.lease)
-        let heard = Dictionary(
+        let heartbeats = Dictionary(
             try await store.tendrils().compactMap { tendril in tendril.lastSeenAt.map { (tendril.id, $0) } },
             uniquingKeysWith: { first, _ in first })
-        for (lease, loss) in watch.advance(by: Int64(elapsed), leases: held, heard: heard, named: leases.all) {
+        let losses = watch.advance(
+            by: Int64(elapsed), leases: held, heartbeats: heartbeats, reported: try await store.reportedLeases())
+        for (lease, loss) in losses {
             try await LeaseRevocation(store: store, ambient: ambient).lease(lease, because: loss)
             logger.notice("gave up a job", metadata: ["job": "\(lease.job)", "reason": "\(loss)"])
         }
     }
 
-    /// One round; public to tests through `@testable`.
-    func round() async throws {
+    /// Queues lost claims again and deletes what has expired.
+    func runOnce() async throws {
         let now = ambient.now()
         let status = Dictionary(
             try await store.tendrils().map { ($0.id, $0.status(at: now)) }, uniquingKeysWith: { first, _ in first })
         for job in try await store.activeJobs() where job.status == .claimed {
             guard let worker = job.state.worker, status[worker] == .offline else { continue }
-            // Refused where the Tendril started just now: then it is not lost.
+            // Refused if the Tendril has started the job meanwhile: then it is not lost.
             _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
         try await store.deleteExpiredAccess(at: now)

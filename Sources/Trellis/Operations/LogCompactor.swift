@@ -1,16 +1,15 @@
 internal import Domain
 internal import Logging
-internal import ServiceLifecycle
 internal import Storage
 internal import Synchronization
 
-/// Seals logs while they grow and after they end, so that they stay small and every place in them is near.
-final class LogCompactor: Service {
+/// Compacts logs while they grow and after they end, so that they stay small and every line is quick to find.
+final class LogCompactor: Sendable {
     private let store: any Store
     private let logger: Logger
     private let grown = Mutex<Set<JobID>>([])
 
-    /// Between two rounds. So much of a log is read as it came.
+    /// The part of a log that has arrived since the last round is read row by row.
     static let interval = Duration.seconds(1)
 
     init(store: any Store, logger: Logger) {
@@ -18,43 +17,44 @@ final class LogCompactor: Service {
         self.logger = logger
     }
 
-    /// Notes which logs may have something to seal. Called by the store after each commit.
-    func told(_ changes: [StoreChange]) {
+    /// Remembers which logs may have something to compact. An observer of the ``ChangeBus``.
+    func changed(_ changes: [StoreChange]) {
         grow(
             changes.compactMap { change in
                 switch change {
                 case .log(let job, _), .job(let job, _): job
-                case .tendril, .vine: nil
+                case .tendril, .vine, .queue, .stop: nil
                 }
             })
     }
 
-    func run() async throws {
-        try? await cancelWhenGracefulShutdown { [self] in
-            do { grow(try await store.jobsToSeal()) } catch { report(error) }
-            while true {
-                for job in grown.withLock({ jobs in
-                    defer { jobs = [] }; return jobs
-                }) {
-                    do {
-                        while try await store.seal(job) { try Task.checkCancellation() }
-                    } catch {
-                        // The log stays as it came, and is tried again in the next round.
-                        if !(error is Refusal) { grow([job]) }
-                        report(error)
-                    }
-                }
-                try await Task.sleep(for: Self.interval)
+    /// The duty that runs it, on one node at a time.
+    func periodic(on nodes: any ExclusiveDuty) -> Periodic {
+        Periodic(name: "log compaction", interval: Self.interval, exclusive: nodes, logger: logger) { [self] round in
+            if round.isFirst { grow(try await store.jobsToCompact()) }
+            try await runOnce()
+        }
+    }
+
+    private func runOnce() async throws {
+        let jobs = grown.withLock { jobs in
+            defer { jobs = [] }
+            return jobs
+        }
+        for job in jobs {
+            do {
+                while try await store.compact(job) { try Task.checkCancellation() }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // The log stays as it is, and the next round tries again.
+                if !(error is Refusal) { grow([job]) }
+                logger.warning("a log was not compacted", metadata: ["job": "\(job)", "error": "\(error)"])
             }
         }
     }
 
     private func grow(_ jobs: [JobID]) {
         if !jobs.isEmpty { grown.withLock { $0.formUnion(jobs) } }
-    }
-
-    private func report(_ error: any Error) {
-        guard !(error is CancellationError) else { return }
-        logger.warning("sealing a log failed", metadata: ["error": "\(error)"])
     }
 }

@@ -97,7 +97,7 @@ final class RowSender: Sendable {
             switch source.next(bound: burst) {
             case .entries(let rows): return hand(rows[...])
             case .atHead: return .rest
-            case .behind:
+            case .overrun:
                 state.isReading = true
                 return .read(source)
             }

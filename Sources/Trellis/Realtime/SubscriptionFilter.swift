@@ -35,7 +35,7 @@ struct LogDeliverySource: RowSource {
     func missed() async throws -> [FeedRow]? { try await reader.page() }
     var isFiltered: Bool { selection.isFiltered }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { selection.frames(of: rows) }
-    func leave() { reader.leave() }
+    func leave() { reader.close() }
 }
 
 /// Changes of rows for one channel: rows dropped by the ring are lost; calls `onLost`.
@@ -51,5 +51,5 @@ struct RowDeliverySource: RowSource {
     }
     var isFiltered: Bool { selection.isFiltered }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { selection.frames(of: rows) }
-    func leave() { reader.leave() }
+    func leave() { reader.close() }
 }

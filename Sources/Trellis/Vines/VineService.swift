@@ -78,7 +78,7 @@ struct VineService: Sendable {
         let lock = try await store.stateLock(of: id)
         try await store.breakStateLock(of: id, id: request.lockId)
         if let job = lock?.job {
-            try await store.appendNotes(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
+            try await store.appendSystemLines(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
         }
         return try await VineResponse(vine, facts: store.vineFacts([id])[id])
     }

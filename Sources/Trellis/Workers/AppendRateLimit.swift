@@ -16,9 +16,15 @@ public struct AppendRate: Sendable {
 /// Keeps one job from monopolizing the database: one append at a time, and a limited number of chunks per
 /// second. Refused appends are retried, so nothing is lost.
 final class AppendRateLimit: Sendable {
+    /// A Tendril that writes a job's log.
+    struct Writer: Hashable {
+        var job: JobID
+        var worker: TendrilID
+    }
+
     private struct State {
-        var buckets: [JobID: TokenBucket] = [:]
-        var underWay: Set<JobID> = []
+        var buckets: [Writer: TokenBucket] = [:]
+        var underWay: Set<Writer> = []
     }
 
     private let rate: AppendRate
@@ -27,21 +33,21 @@ final class AppendRateLimit: Sendable {
     init(rate: AppendRate) { self.rate = rate }
 
     /// Runs `body` unless an append of the job is under way.
-    func one<Result>(of job: JobID, _ body: () async throws -> Result) async throws -> Result {
-        guard state.withLock({ $0.underWay.insert(job).inserted }) else {
+    func one<Result>(of writer: Writer, _ body: () async throws -> Result) async throws -> Result {
+        guard state.withLock({ $0.underWay.insert(writer).inserted }) else {
             throw Refusal(.tooMany, "Another append of this job is under way; one at a time.")
         }
-        defer { state.withLock { _ = $0.underWay.remove(job) } }
+        defer { state.withLock { _ = $0.underWay.remove(writer) } }
         return try await body()
     }
 
     /// - Throws: ``Refusal`` `.tooMany` where `chunks` more are too many now.
-    func check(_ chunks: Int, of job: JobID, at now: Timestamp) throws {
+    func check(_ chunks: Int, of writer: Writer, at now: Timestamp) throws {
         let isFine = state.withLock { state in
             // Drop full buckets, so the map does not grow forever.
             if state.buckets.count > 1000 { state.buckets = state.buckets.filter { !$0.value.isFull(at: now) } }
-            var bucket = state.buckets[job] ?? TokenBucket(capacity: rate.burst, perSecond: rate.perSecond, at: now)
-            defer { state.buckets[job] = bucket }
+            var bucket = state.buckets[writer] ?? TokenBucket(capacity: rate.burst, perSecond: rate.perSecond, at: now)
+            defer { state.buckets[writer] = bucket }
             return bucket.take(chunks, at: now)
         }
         guard isFine else {

@@ -82,13 +82,15 @@ struct WorkerRoutes: Sendable {
 
     private func append(_ call: APICall<JobID>, _ message: AppendLogsRequest) async throws -> LogCursorResponse {
         let (id, worker) = (call.path, try call.tendril)
-        // The whole body has been read. Then comes the lease, and only then the job's one slot: half a request, or one
-        // of a Tendril that does not hold the job, makes no one wait.
-        let append = LogAppend(job: id, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
+        // The whole body has been read, and only then comes a slot: a slow request blocks no other. Slots are per job and
+        // Tendril, so a Tendril that does not hold the job takes no slot from the one that does; the store checks the
+        // lease.
+        let append = LogAppend(
+            job: id, worker: worker, epoch: message.epoch, n: message.n, chunks: message.chunks.map(\.draft))
         try limits.log.check(append.chunks)
-        _ = try await service.requireLatestLease(id, epoch: message.epoch, worker: worker)
-        return try await meter.one(of: id) {
-            try meter.check(append.chunks.count, of: id, at: service.ambient.now())
+        let writer = AppendRateLimit.Writer(job: id, worker: worker)
+        return try await meter.one(of: writer) {
+            try meter.check(append.chunks.count, of: writer, at: service.ambient.now())
             let receipt = try await service.store.append(append, at: service.ambient.now())
             return LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq)
         }
@@ -157,7 +159,7 @@ struct WorkerRoutes: Sendable {
                     try await writer.send(WorkerEvent.work, NoFields())
                 }
                 switch await listener.next(timeout: EventStream.heartbeat) {
-                case .rang: continue
+                case .notified: continue
                 case .timedOut: try await writer.heartbeat()
                 case .closed: return
                 }

@@ -8,7 +8,6 @@ struct WorkerService: Sendable {
     var store: any Store
     var credentials: Credentials
     var ambient: SystemDependencies
-    var leases: ReportedLeases
     /// What is stored of one job's metadata.
     var metadataBytes = JobMetadata.storedBytes
 
@@ -48,8 +47,9 @@ struct WorkerService: Sendable {
         let offer = TendrilCapabilities(
             version: beat.version.shortened(toBytes: 64), slots: min(max(beat.slots, 1), 256),
             engines: beat.engines, runRoot: beat.runRoot)
-        try await store.heartbeat(id, offer: offer, draining: beat.draining, at: now)
-        leases.note(Set(beat.leases.map { Lease(job: $0.jobId, worker: id, epoch: $0.epoch) }), of: id)
+        try await store.heartbeat(
+            id, offer: offer, draining: beat.draining,
+            leases: Set(beat.leases.map { Lease(job: $0.jobId, worker: id, epoch: $0.epoch) }), at: now)
         let active = try await store.activeJobs(of: id)
         let named = Set(beat.leases)
         for job in active
@@ -111,23 +111,22 @@ struct WorkerService: Sendable {
         case .queued, .claimed, .cancelled:
             throw Refusal(.invalid, "A Tendril reports PROCESSING, SUCCESS or FAILED, or no status.")
         }
-        if let closing = report.log {
-            events.append(.closeLog(epoch: report.epoch, try await verdict(on: closing, of: id, epoch: report.epoch)))
-        }
-        let change = try await store.change(id, events, facts: facts(of: report, on: job), at: ambient.now())
+        var facts = facts(of: report, on: job)
+        facts.closing = report.log.map { Self.closing($0, epoch: report.epoch) }
+        let change = try await store.change(id, events, facts: facts, at: ambient.now())
         let state = change.job.state
         return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
     }
 
-    /// Compares what was captured with what is stored.
-    private func verdict(on closing: LogClosingMessage, of id: JobID, epoch: Int) async throws -> LogState {
-        if let reason = closing.incomplete { return .incomplete(reason: reason.shortened(toBytes: Self.reasonBytes)) }
-        guard let captured = closing.digest else {
-            return .incomplete(reason: "The Tendril could not read its capture.")
+    /// What the report says about the end of its capture; the store compares it with the rows in its commit.
+    private static func closing(_ message: LogClosingMessage, epoch: Int) -> LogClosing {
+        if let reason = message.incomplete {
+            return LogClosing(epoch: epoch, .incomplete(reason: reason.shortened(toBytes: reasonBytes)))
         }
-        let stored = try await store.logDigest(of: id, epoch: epoch)
-        return stored == captured
-            ? .complete : .incomplete(reason: "The stored log differs from the engine's output.")
+        guard let captured = message.digest else {
+            return LogClosing(epoch: epoch, .incomplete(reason: "The Tendril could not read its capture."))
+        }
+        return LogClosing(epoch: epoch, .captured(captured))
     }
 
     /// The facts of a report, within their bounds: an end is taken in whatever it brings along.

@@ -219,7 +219,7 @@ public struct StateVersionResponse: Codable, ResponseMessage {
         lineage = version.position.lineage
         jobId = version.job
         createdAt = version.createdAt
-        aside = version.aside
+        aside = version.isSuperseded
     }
 }
 

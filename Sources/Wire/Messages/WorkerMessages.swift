@@ -55,7 +55,7 @@ public struct WorkerResponse: Codable, ResponseMessage {
         self.activeJobs = activeJobs
         lastSeenAt = agent.lastSeenAt
         createdAt = agent.createdAt
-        shortfall = requirement.flatMap(agent.offer.shortfall)
+        shortfall = requirement.flatMap(agent.offer.missingCapability)
     }
 }
 

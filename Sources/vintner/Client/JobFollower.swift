@@ -83,12 +83,12 @@ struct JobFollower {
     private func show(_ row: LogRowMessage) {
         if row.streamType == .system {
             for line in ChunkText.lines(of: row.logChunk) {
-                write(keepsANSI ? "\u{1b}[34m● \(line)\u{1b}[0m\n" : "● \(VisibleText.of(line))\n")
+                write(keepsANSI ? "\u{1b}[34m● \(line)\u{1b}[0m\n" : "● \(VisibleLine.text(of: line))\n")
             }
         } else if keepsANSI {
             write(row.logChunk)
         } else {
-            write(ChunkText.lines(of: row.logChunk).map { VisibleText.of($0) + "\n" }.joined())
+            write(ChunkText.lines(of: row.logChunk).map { VisibleLine.text(of: $0) + "\n" }.joined())
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
     private let one = Data([1])
     private let two = Data([2])
 
-    @Test(arguments: StoreEngine.all) func aNewTokenReplacesItsNamesake(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func newTokenReplacesSameName(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             try await bench.store.setToken(hash: one, name: "admin", at: StoreFixture.at(1))
             try await bench.store.setToken(hash: Data([9]), name: "other", at: StoreFixture.at(1))

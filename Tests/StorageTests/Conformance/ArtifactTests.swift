@@ -13,7 +13,7 @@ import Testing
             bytes, sha256: bytes.sha256, of: job.id, epoch: epoch, at: StoreFixture.at(seconds))
     }
 
-    @Test(arguments: StoreEngine.all) func storesOneForGood(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func storesArtifactOnce(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             #expect(try await bench.store.artifact(of: job.id) == nil)
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func needsTheLease(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func requiresLease(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             await expectRefusal(.leaseLost) { try await save("plan", of: job, epoch: 2, in: bench) }

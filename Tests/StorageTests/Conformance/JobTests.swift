@@ -15,14 +15,14 @@ import Testing
             job.snapshot.resolvedCommit = "abc123"
             job.metadata = ["cost": ["total": 12], "label": "ü \u{0} \"q\""]
             let secrets = VineSecrets(variables: ["password": "s3cret-value"], environment: ["TOKEN": "t0ken-value"])
-            try await bench.store.createJob(job, secrets: secrets, notes: [])
+            try await bench.store.createJob(job, secrets: secrets, systemLines: [])
             #expect(try await bench.store.job(job.id) == job)
             #expect(try await bench.store.secrets(of: job.id) == secrets)
             #expect(try await bench.store.secrets(of: first.id).isEmpty)
         }
     }
 
-    @Test(arguments: StoreEngine.all) func unknownOnesAreNil(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func unknownIDsReturnNil(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let unknown = try await bench.store.job(StoreFixture.newID())
             #expect(unknown == nil)
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func refusesWhatItRefersToAndIsNotThere(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func rejectsDanglingReferences(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let gone = try await bench.vine()
@@ -46,41 +46,45 @@ import Testing
             ]
             for job in refused {
                 await expectRefusal(.notFound) {
-                    try await bench.store.createJob(job, secrets: VineSecrets(), notes: [])
+                    try await bench.store.createJob(job, secrets: VineSecrets(), systemLines: [])
                 }
                 #expect(try await bench.store.job(job.id) == nil)
             }
         }
     }
 
-    @Test(arguments: StoreEngine.all) func refusesWhatIsNoNewJob(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func rejectsJobsThatAreNotNew(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let job = try await bench.job(of: vine)
-            await expectRefusal(.conflict) { try await bench.store.createJob(job, secrets: VineSecrets(), notes: []) }
+            await expectRefusal(.conflict) {
+                try await bench.store.createJob(job, secrets: VineSecrets(), systemLines: [])
+            }
             let planless = bench.draft(.deploy, of: vine)
             await expectRefusal(.invalid) {
-                try await bench.store.createJob(planless, secrets: VineSecrets(), notes: [])
+                try await bench.store.createJob(planless, secrets: VineSecrets(), systemLines: [])
             }
             var claimed = bench.draft(of: vine)
             claimed.state.epoch = 1
             await expectRefusal(.invalid) { [claimed] in
-                try await bench.store.createJob(claimed, secrets: VineSecrets(), notes: [])
+                try await bench.store.createJob(claimed, secrets: VineSecrets(), systemLines: [])
             }
             let plan = try await bench.plan(of: bench.vine())
             let stolen = bench.draft(.deploy, of: vine, plan: plan.id)
-            await expectRefusal(.invalid) { try await bench.store.createJob(stolen, secrets: VineSecrets(), notes: []) }
+            await expectRefusal(.invalid) {
+                try await bench.store.createJob(stolen, secrets: VineSecrets(), systemLines: [])
+            }
         }
     }
 
-    @Test(arguments: StoreEngine.all) func onePlanHasOneDeploy(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func allowsOneDeployPerPlan(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
             func refuseAnother(naming first: Job) async {
                 let another = bench.draft(.deploy, of: vine, plan: plan.id)
                 await expectRefusal(.conflict, saying: first.id.rawValue) {
-                    try await bench.store.createJob(another, secrets: VineSecrets(), notes: [])
+                    try await bench.store.createJob(another, secrets: VineSecrets(), systemLines: [])
                 }
             }
             let waiting = try await bench.job(.deploy, of: vine, plan: plan.id)
@@ -134,7 +138,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aPageThatIsJustFullIsTheLast(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func exactlyFullPageIsLast(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             for index in 0..<3 { _ = try await bench.job(of: vine, at: Int64(index)) }

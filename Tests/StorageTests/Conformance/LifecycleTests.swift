@@ -44,7 +44,7 @@ import Testing
             _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             let change = try await bench.store.change(
                 job.id, [.loseLease(epoch: 1)], facts: JobFields(), at: StoreFixture.at(3))
-            #expect(change.actions == [.offer])
+            #expect(change.actions == [.notifyQueue])
             #expect(change.job.status == .queued)
             #expect(change.job.claimedAt == nil)
             #expect(change.job.state.worker == nil)
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func planNeedsItsArtifactWhateverTheEventSays(
+    @Test(arguments: StoreEngine.all) func planSuccessRequiresStoredArtifact(
         _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func allEventsHappenOrNone(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func appliesEventsAtomically(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let before = try await bench.chunks(of: job)
@@ -80,7 +80,7 @@ import Testing
             await expectRefusal(.leaseLost) {
                 _ = try await bench.store.change(
                     job.id, [.fail(epoch: 1, engineKnown: true), .closeLog(epoch: 2, .complete)],
-                    facts: JobFields(errorMessage: "boom", notes: ["never written"]), at: StoreFixture.at(5))
+                    facts: JobFields(errorMessage: "boom", systemLines: ["never written"]), at: StoreFixture.at(5))
             }
             #expect(try await bench.store.job(job.id) == job)
             #expect(try await bench.chunks(of: job) == before)
@@ -88,7 +88,7 @@ import Testing
             let change = try await bench.store.change(
                 job.id, [.fail(epoch: 1, engineKnown: true), .closeLog(epoch: 1, .complete)],
                 facts: JobFields(errorMessage: "boom"), at: StoreFixture.at(6))
-            #expect(change.actions == [.freeVine])
+            #expect(change.actions == [.releaseVine])
             #expect(change.isChange)
             #expect(change.job.state.log == .complete)
             #expect(change.job.errorMessage == "boom")
@@ -119,7 +119,7 @@ import Testing
             let job = try await bench.running()
             func cancel(by user: String, at seconds: Int64) async throws -> JobChange {
                 try await bench.store.change(
-                    job.id, [.cancel], facts: JobFields(cancelledBy: user, notes: ["Cancelled by \(user)"]),
+                    job.id, [.cancel], facts: JobFields(cancelledBy: user, systemLines: ["Cancelled by \(user)"]),
                     at: StoreFixture.at(seconds))
             }
             let first = try await cancel(by: "ana", at: 5)
@@ -139,7 +139,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aRepeatedReportFillsButRewritesNothing(
+    @Test(arguments: StoreEngine.all) func repeatedReportOnlyFillsEmptyFields(
         _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
@@ -215,13 +215,14 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func notesOfAChangeStandInTheLogItCloses(
+    @Test(arguments: StoreEngine.all) func notesPrecedeLogClose(
         _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let job = try await bench.job(of: bench.vine())
             let change = try await bench.store.change(
-                job.id, [.cancel], facts: JobFields(cancelledBy: "ana", notes: ["Cancelled by ana", "Nothing ran."]),
+                job.id, [.cancel],
+                facts: JobFields(cancelledBy: "ana", systemLines: ["Cancelled by ana", "Nothing ran."]),
                 at: StoreFixture.at(5))
             #expect(change.job.state.log == .complete)
             #expect(change.job.completedAt == StoreFixture.at(5))
@@ -237,11 +238,11 @@ import Testing
             let job = try await bench.job(of: bench.vine())
             _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             _ = try await bench.store.change(
-                job.id, [.loseLease(epoch: 1)], facts: JobFields(notes: ["after"]), at: StoreFixture.at(3))
+                job.id, [.loseLease(epoch: 1)], facts: JobFields(systemLines: ["after"]), at: StoreFixture.at(3))
             let lines = try await bench.store.lines(of: job.id, from: 1, count: 10)
             #expect(lines.count == 3)
             #expect(lines.first?.raw.hasPrefix("Claimed by rose") == true)
-            #expect(lines.dropFirst().first?.raw.contains("queued again") == true)
+            #expect(lines.dropFirst().first?.raw.contains("Queued again") == true)
             #expect(lines.last?.raw == "after")
             #expect(lines.map(\.time) == [StoreFixture.at(2), StoreFixture.at(3), StoreFixture.at(3)])
         }
@@ -263,7 +264,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aClaimByEventHonoursTheVine(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func claimEventRespectsHeldVine(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             _ = try await bench.running(of: vine)
@@ -275,7 +276,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func theFirstOfTwoDecisionsStands(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func firstDecisionWins(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             for _ in 0..<20 {
                 let job = try await bench.running()

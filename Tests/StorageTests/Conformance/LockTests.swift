@@ -9,7 +9,7 @@ import Testing
             vine: vine.id, id: id, job: job, holder: holder, info: "{\"ID\":\"\(id)\"}", createdAt: StoreFixture.at(1))
     }
 
-    @Test(arguments: StoreEngine.all) func oneHolderAtATime(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func allowsOneLockHolder(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let mine = lock("l1", of: vine)
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func anotherJobsLockIsNotThisOnes(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func rejectsLockOfAnotherJob(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await bench.store.lockState(lock("l1", of: vine), lease: nil)

@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func theSameAgainIsStoredOnce(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func repeatedAppendIsStoredOnce(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             let first = try await bench.append(1, [.stdout("one\n")], to: job)
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func otherBytesUnderAKnownNumberDiverge(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func rejectsDivergedAppend(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             try await bench.append(1, [.stdout("one\n"), .stdout("two\n")], to: job)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aHoleNamesWhatIsExpected(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func skippedNumberNamesExpected(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             for n: Int64 in [2, 0, -1, .max] {
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aCompleteLogTakesNothing(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func completeLogRejectsAppends(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.ended()
             try await bench.append(1, [.stdout("x\n")], to: job)
@@ -134,7 +134,7 @@ import Testing
                     try await bench.append(n, [.stdout("y\n")], to: job)
                 }
             }
-            try await bench.store.appendNotes(["late"], to: job.id, at: StoreFixture.at(9))
+            try await bench.store.appendSystemLines(["late"], to: job.id, at: StoreFixture.at(9))
             #expect(try await bench.chunks(of: job) == before)
         }
     }
@@ -147,7 +147,9 @@ import Testing
                 _ = try await bench.store.append(
                     LogAppend(job: id, epoch: 1, n: 1, chunks: [.stdout("x\n")]), at: StoreFixture.at(1))
             }
-            await expectRefusal(.notFound) { try await bench.store.appendNotes(["x"], to: id, at: StoreFixture.at(1)) }
+            await expectRefusal(.notFound) {
+                try await bench.store.appendSystemLines(["x"], to: id, at: StoreFixture.at(1))
+            }
             await expectRefusal(.notFound) { _ = try await bench.store.logSize(of: id) }
             await expectRefusal(.notFound) { _ = try await bench.store.logCursor(of: id, epoch: 1) }
             await expectRefusal(.notFound) { _ = try await bench.store.logDigest(of: id, epoch: 1) }
@@ -157,11 +159,11 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func notesBelongToTrellis(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func notesHaveEpochZero(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.job(of: bench.vine())
-            try await bench.store.appendNotes(["one", "", "two\nlines"], to: job.id, at: StoreFixture.at(4))
-            try await bench.store.appendNotes([], to: job.id, at: StoreFixture.at(5))
+            try await bench.store.appendSystemLines(["one", "", "two\nlines"], to: job.id, at: StoreFixture.at(4))
+            try await bench.store.appendSystemLines([], to: job.id, at: StoreFixture.at(5))
             let lines = try await bench.store.lines(of: job.id, from: 1, count: 10)
             #expect(lines.map(\.raw) == ["one", "", "two", "lines"])
             #expect(lines.allSatisfy { $0.stream == .system && $0.time == StoreFixture.at(4) })
@@ -205,7 +207,7 @@ import Testing
                 n += 1
                 try await bench.append(n, [.stdout(String(rest.prefix(997)))], to: cut)
                 rest = rest.dropFirst(997)
-                try await bench.store.appendNotes(["between"], to: cut.id, at: StoreFixture.at(6))
+                try await bench.store.appendSystemLines(["between"], to: cut.id, at: StoreFixture.at(6))
             }
             try await bench.append(n + 1, [.stderr("first er"), .stderr("ror\nsecond error\n")], to: cut)
             let expected = LogDigest(streams: [
@@ -218,7 +220,7 @@ import Testing
         }
     }
 
-    /// Eight jobs at once, each with a writer and notes of Trellis beside it: the numbers have no gap and no repeat.
+    /// Eight jobs at once, each with a writer and systemLines of Trellis beside it: the numbers have no gap and no repeat.
     @Test(arguments: StoreEngine.all) func numbersAreContiguousUnderConcurrency(
         _ engine: StoreEngine
     ) async throws {
@@ -237,7 +239,7 @@ import Testing
                     }
                     for note in 0..<20 {
                         group.addTask {
-                            try await bench.store.appendNotes(["n\(note)"], to: job.id, at: StoreFixture.at(6))
+                            try await bench.store.appendSystemLines(["n\(note)"], to: job.id, at: StoreFixture.at(6))
                         }
                     }
                 }
@@ -270,6 +272,45 @@ import Testing
             }
             #expect(receipts.allSatisfy { $0 == LogReceipt(nextN: 2, seq: 2) })
             #expect(try await bench.store.logSize(of: job.id).linesByStream[.stdout] == 1)
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func onlyTheTendrilOfTheLastLeaseAppends(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running()
+            let other = try await bench.tendril()
+            func append(by worker: TendrilID?) async throws {
+                _ = try await bench.store.append(
+                    LogAppend(job: job.id, worker: worker, epoch: 1, n: 1, chunks: [.stdout("x\n")]),
+                    at: StoreFixture.at(5))
+            }
+            await expectRefusal(.leaseLost) { try await append(by: other.id) }
+            try await append(by: job.state.worker)
+            #expect(try await bench.chunks(of: job).map(\.text).last == "x\n")
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func theVerdictComparesTheCaptureWithTheRows(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            func close(_ capture: LogClosing.Capture) async throws -> LogState {
+                let job = try await bench.running()
+                try await bench.append(1, [.stdout("a\n")], to: job)
+                let stored = try await bench.store.logDigest(of: job.id, epoch: 1)
+                var capture = capture
+                if case .captured = capture { capture = .captured(stored) }
+                return try await bench.store.change(
+                    job.id, [.fail(epoch: 1, engineKnown: true)],
+                    facts: JobFields(closing: LogClosing(epoch: 1, capture)), at: StoreFixture.at(6)
+                ).job.state.log
+            }
+            #expect(try await close(.captured(LogDigest(streams: [:]))) == .complete)
+            #expect(try await close(.incomplete(reason: "gap")) == .incomplete(reason: "gap"))
+            let job = try await bench.ended()
+            try await bench.append(1, [.stdout("a\n")], to: job)
+            let closed = try await bench.store.change(
+                job.id, [], facts: JobFields(closing: LogClosing(epoch: 1, .captured(LogDigest(streams: [:])))),
+                at: StoreFixture.at(6))
+            #expect(closed.job.state.log.name == "INCOMPLETE")
         }
     }
 }

@@ -37,7 +37,7 @@ import Testing
     @Test(
         arguments: StoreEngine.all,
         [(102, 5), (1000, 5), (Int64.max - 5, 5), (5, 0)] as [(Int64, Int)])
-    func windowsWithNothing(_ engine: StoreEngine, _ window: (from: Int64, count: Int)) async throws {
+    func returnsEmptyWindows(_ engine: StoreEngine, _ window: (from: Int64, count: Int)) async throws {
         try await withLog(engine) { bench, job in
             let lines = try await bench.store.lines(of: job.id, from: window.from, count: window.count)
             #expect(lines.isEmpty)

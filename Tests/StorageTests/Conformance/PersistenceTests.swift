@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func anotherKeyIsNoticedAtOnce(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func detectsWrongKeyAtOpen(_ engine: StoreEngine) async throws {
         try await TemporaryFolder.with { folder in
             func open(_ byte: UInt8) async throws -> any Store {
                 try await engine.open(folder, Vault(key: SymmetricKey(data: Data(repeating: byte, count: 32)))) { _ in }
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aClosedStoreSaysSo(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func closedStoreThrows(_ engine: StoreEngine) async throws {
         try await TemporaryFolder.with { folder in
             let vault = Vault(key: SymmetricKey(size: .bits256))
             let store = try await engine.open(folder, vault) { _ in }
@@ -65,7 +65,7 @@ import Testing
     }
 
     /// Writes that were asked for before the closing are finished by it.
-    @Test(arguments: StoreEngine.all) func closingFinishesWhatWasBegun(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func closeFinishesPendingWrites(_ engine: StoreEngine) async throws {
         try await TemporaryFolder.with { folder in
             let vault = Vault(key: SymmetricKey(data: Data(repeating: 7, count: 32)))
             let store = try await engine.open(folder, vault) { _ in }

@@ -17,11 +17,11 @@ import Testing
                     == PlanValidity.Facts(
                         planType: .plan, planStatus: .success, plannedDigest: "digest-1", currentDigest: "digest-1",
                         plannedState: nil, currentState: nil, artifactStored: true, deploy: nil))
-            #expect(PlanValidity.judge(facts) == .valid)
+            #expect(PlanValidity.evaluate(facts) == .valid)
         }
     }
 
-    @Test(arguments: StoreEngine.all) func tellsWhatHasMoved(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func reportsStateChanges(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
@@ -51,7 +51,7 @@ import Testing
             vine = try await bench.store.updateVine(vine, secrets: secrets)
             var job = bench.draft(of: vine)
             job.snapshot.digest = try bench.vault.configurationDigest(of: vine.settings, secrets: secrets)
-            try await bench.store.createJob(job, secrets: secrets, notes: [])
+            try await bench.store.createJob(job, secrets: secrets, systemLines: [])
             func isCurrent() async throws -> Bool {
                 let facts = try await bench.store.planFacts(job.id)
                 return facts?.currentDigest == facts?.plannedDigest

@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func slotsBoundTheLeases(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func slotsLimitLeases(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril(slots: 2)
             var vines: [Vine] = []
@@ -59,19 +59,19 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func honoursAssignment(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func respectsAssignment(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let (mine, other) = (try await bench.tendril(), try await bench.tendril())
             let job = try await bench.job(of: bench.vine(), assignedTo: mine.id)
             #expect(try await bench.store.claim(by: other.id, at: StoreFixture.at(2)) == nil)
-            try await bench.store.assign(job.id, to: other.id, note: "Moved", at: StoreFixture.at(3))
+            try await bench.store.assign(job.id, to: other.id, systemLine: "Moved", at: StoreFixture.at(3))
             #expect(try await bench.store.job(job.id)?.assignedWorker == other.id)
             #expect(try await bench.store.claim(by: mine.id, at: StoreFixture.at(4)) == nil)
-            try await bench.store.assign(job.id, to: nil, note: "Moved", at: StoreFixture.at(5))
+            try await bench.store.assign(job.id, to: nil, systemLine: "Moved", at: StoreFixture.at(5))
             #expect(try await bench.store.claim(by: mine.id, at: StoreFixture.at(6))?.id == job.id)
             func expectRefused(_ kind: Refusal.Kind, _ id: JobID, to worker: TendrilID? = nil) async {
                 await expectRefusal(kind) {
-                    try await bench.store.assign(id, to: worker, note: "Refused", at: StoreFixture.at(7))
+                    try await bench.store.assign(id, to: worker, systemLine: "Refused", at: StoreFixture.at(7))
                 }
             }
             await expectRefused(.conflict, job.id)
@@ -82,20 +82,20 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func anAssignmentIsToldInTheLogAndOnlyOnce(
+    @Test(arguments: StoreEngine.all) func logsAssignmentOnce(
         _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
             let tendril = try await bench.tendril()
             let job = try await bench.job(of: bench.vine(), assignedTo: tendril.id)
-            try await bench.store.assign(job.id, to: tendril.id, note: "To the same", at: StoreFixture.at(2))
-            try await bench.store.assign(job.id, to: nil, note: "To any", at: StoreFixture.at(3))
-            try await bench.store.assign(job.id, to: nil, note: "To any, again", at: StoreFixture.at(4))
+            try await bench.store.assign(job.id, to: tendril.id, systemLine: "To the same", at: StoreFixture.at(2))
+            try await bench.store.assign(job.id, to: nil, systemLine: "To any", at: StoreFixture.at(3))
+            try await bench.store.assign(job.id, to: nil, systemLine: "To any, again", at: StoreFixture.at(4))
             #expect(try await bench.chunks(of: job).map(\.text) == ["To any\n"])
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aHeldVineWaits(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func jobWaitsForHeldVine(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let holder = try await bench.running(of: vine)
@@ -157,7 +157,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func saysWhatAJobWaitsFor(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func reportsWaitReason(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.job(of: bench.vine(), requirement: EngineRequirement(name: .tofu))
             func reason(at seconds: Int64 = 2) async throws -> WaitReason? {
@@ -172,10 +172,10 @@ import Testing
             #expect(isNoTendril(try await reason(), saying: "ONLINE"))
             let plain = try await bench.tendril("plain")
             #expect(isNoTendril(try await reason(), saying: "tofu"))
-            try await bench.store.assign(job.id, to: plain.id, note: "Moved", at: StoreFixture.at(2))
+            try await bench.store.assign(job.id, to: plain.id, systemLine: "Moved", at: StoreFixture.at(2))
             #expect(isTendril(try await reason(), saying: "tofu"))
             #expect(isTendril(try await reason(at: 100_000), saying: "OFFLINE"))
-            try await bench.store.assign(job.id, to: nil, note: "Moved", at: StoreFixture.at(2))
+            try await bench.store.assign(job.id, to: nil, systemLine: "Moved", at: StoreFixture.at(2))
             let able = try await bench.tendril(
                 "able", engines: [Engine(name: .tofu, version: "1.9.0", platform: "linux_amd64")])
             #expect(try await reason() == WaitReason.nothing)
@@ -183,12 +183,12 @@ import Testing
             _ = try await bench.job(of: bench.vine(), at: 0)
             #expect(try await bench.store.claim(by: able.id, at: StoreFixture.at(2)) != nil)
             #expect(try await reason() == .slot)
-            try await bench.store.assign(job.id, to: able.id, note: "Moved", at: StoreFixture.at(2))
+            try await bench.store.assign(job.id, to: able.id, systemLine: "Moved", at: StoreFixture.at(2))
             #expect(isTendril(try await reason(), saying: "busy"))
         }
     }
 
-    @Test(arguments: StoreEngine.all) func knowsTheActiveJobs(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func listsActiveJobs(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             _ = try await bench.job(of: vine)

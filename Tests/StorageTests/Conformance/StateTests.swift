@@ -37,7 +37,7 @@ import Testing
                 one
                     == StateVersion(
                         vine: vine.id, number: 1, position: StatePosition(lineage: "a", serial: 1), job: job.id,
-                        createdAt: StoreFixture.at(5), sha256: Data("one".utf8).sha256, aside: false))
+                        createdAt: StoreFixture.at(5), sha256: Data("one".utf8).sha256, isSuperseded: false))
             #expect(two.number == 2)
             #expect(try await bench.store.stateVersions(of: vine.id) == [two, one])
             let newest = try #require(try await bench.store.currentState(of: vine.id))
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func theNewestAgainIsNotStoredAgain(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func skipsUnchangedState(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             let first = try await save("one", 1, of: vine, in: bench)
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func refusesAnotherHistory(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func rejectsOtherLineage(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await save("one", 5, of: vine, in: bench)
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aBrokenLocksVersionsAreKeptAside(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func supersedesVersionsUnderBrokenLock(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine()
             try await lock("old", vine, in: bench)
@@ -98,18 +98,18 @@ import Testing
             try await bench.store.breakStateLock(of: vine.id, id: "old")
             // Aside while the vine is free, and while somebody else has it; whatever its serial.
             let late = try await save("late", 2, of: vine, lock: "old", in: bench)
-            #expect(late.aside)
+            #expect(late.isSuperseded)
             try await lock("new", vine, in: bench)
             let later = try await save("later", 0, lineage: "z", of: vine, lock: "old", in: bench)
-            #expect(later.aside)
+            #expect(later.isSuperseded)
             #expect(try await bench.store.stateBytes(of: vine.id, number: late.number) == Data("late".utf8))
             #expect(try await bench.store.stateBytes(of: vine.id, number: 99) == nil)
             #expect(try await save("later", 0, lineage: "z", of: vine, lock: "old", in: bench) == later)
             #expect(try await current(vine, in: bench) == "one")
             let two = try await save("two", 2, of: vine, lock: "new", in: bench)
-            #expect(!two.aside)
+            #expect(!two.isSuperseded)
             #expect(try await current(vine, in: bench) == "two")
-            #expect(try await bench.store.stateVersions(of: vine.id).map(\.aside) == [false, true, true, false])
+            #expect(try await bench.store.stateVersions(of: vine.id).map(\.isSuperseded) == [false, true, true, false])
             #expect(try await bench.store.stateVersions(of: vine.id).map(\.number) == [4, 3, 2, 1])
         }
     }
@@ -121,9 +121,9 @@ import Testing
             let vine = try await bench.vine()
             try await lock("old", vine, in: bench)
             try await bench.store.unlockState(of: vine.id, id: "old")
-            #expect(try await !save("free", 1, of: vine, lock: "old", in: bench).aside)
+            #expect(try await !save("free", 1, of: vine, lock: "old", in: bench).isSuperseded)
             try await lock("new", vine, in: bench)
-            #expect(try await save("late", 2, of: vine, lock: "old", in: bench).aside)
+            #expect(try await save("late", 2, of: vine, lock: "old", in: bench).isSuperseded)
             #expect(try await current(vine, in: bench) == "free")
         }
     }
@@ -200,7 +200,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aDeletedVineStillTakesWhatItsHolderDid(
+    @Test(arguments: StoreEngine.all) func deletedVineAcceptsStates(
         _ engine: StoreEngine
     ) async throws {
         try await engine.run { bench in
@@ -208,7 +208,7 @@ import Testing
             try await lock("old", vine, in: bench)
             try await bench.store.breakStateLock(of: vine.id, id: "old")
             try await bench.store.deleteVine(vine.id, at: StoreFixture.at(3))
-            #expect(try await save("late", 1, of: vine, lock: "old", in: bench).aside)
+            #expect(try await save("late", 1, of: vine, lock: "old", in: bench).isSuperseded)
             #expect(try await bench.store.stateVersions(of: vine.id).count == 1)
         }
     }

@@ -1,3 +1,4 @@
+import Crypto
 import Domain
 import Foundation
 import Storage
@@ -86,6 +87,32 @@ import Testing
                 try await bench.store.heartbeat(
                     tendril.id, offer: TendrilCapabilities(slots: 0), draining: false, at: StoreFixture.at(60))
             }
+        }
+    }
+
+    /// The leases of the last heartbeat, also after a restart: another node, or the next process, judges by them.
+    @Test(arguments: StoreEngine.all) func reportedLeasesAreStored(_ engine: StoreEngine) async throws {
+        try await TemporaryFolder.with { folder in
+            let vault = Vault(key: SymmetricKey(data: Data(repeating: 7, count: 32)))
+            var store = try await engine.open(folder, vault) { _ in }
+            let id: TendrilID = StoreFixture.newID()
+            let tendril = Tendril(id: id, name: "rose", createdAt: StoreFixture.at(0))
+            try await store.createTendril(tendril, tokenHash: Data([1]))
+            #expect(try await store.reportedLeases() == [:], "nothing is known before the first heartbeat")
+            let leases: Set<Lease> = [
+                Lease(job: StoreFixture.newID(), worker: id, epoch: 1),
+                Lease(job: StoreFixture.newID(), worker: id, epoch: 12),
+            ]
+            try await store.heartbeat(
+                id, offer: TendrilCapabilities(), draining: false, leases: leases, at: StoreFixture.at(1))
+            #expect(try await store.reportedLeases() == [id: leases])
+            try await store.close()
+            store = try await engine.open(folder, vault) { _ in }
+            #expect(try await store.reportedLeases() == [id: leases])
+            try await store.heartbeat(
+                id, offer: TendrilCapabilities(), draining: false, leases: [], at: StoreFixture.at(2))
+            #expect(try await store.reportedLeases() == [id: []])
+            try await store.close()
         }
     }
 }

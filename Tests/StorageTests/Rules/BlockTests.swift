@@ -11,7 +11,7 @@ import Testing
     private func chunks() -> [LogChunk] {
         var line: Int64 = 101
         return (0..<40).map { n in
-            let draft = LogSealTests.chunk(n)
+            let draft = LogCompactionTests.chunk(n)
             let count = ChunkText.lineCount(of: draft.text)
             defer { line += Int64(count) }
             return LogChunk(
@@ -23,10 +23,10 @@ import Testing
 
     private let start = LogBlock.End(seq: 10, bytes: 900, linesByStream: [.stdout: 60, .system: 40])
 
-    @Test func everythingComesBack() throws {
+    @Test func roundTripsEveryByte() throws {
         let chunks = chunks()
         var end = start
-        let (block, marks) = try LogBlock.seal(chunks, &end)
+        let (block, marks) = try LogBlock.compress(chunks, &end)
         #expect(try block.chunks(of: Self.job, after: start) == chunks)
         #expect(end.seq == 50 && end.lines == chunks.last?.lastLine)
         #expect(end.bytes == 900 + Int64(chunks.reduce(0) { $0 + $1.text.utf8.count }))
@@ -46,15 +46,15 @@ import Testing
             id: 1, job: Self.job, epoch: 1, seq: 1, firstLine: 1, lineCount: 3, stream: .stdout, text: text,
             continued: false, times: LineTimes(), createdAt: StoreFixture.at(0))
         var end = LogBlock.End.start
-        let (block, _) = try LogBlock.seal([chunk], &end)
+        let (block, _) = try LogBlock.compress([chunk], &end)
         #expect(try block.chunks(of: Self.job, after: .start) == [chunk])
         #expect(try block.visibleText() == Array("XZcdef\n\n\n".utf8))
     }
 
-    @Test func damageIsAnErrorAndNoCrash() throws {
+    @Test func damagedBlockThrows() throws {
         let chunks = chunks()
         var end = start
-        let (block, _) = try LogBlock.seal(chunks, &end)
+        let (block, _) = try LogBlock.compress(chunks, &end)
         for index in block.rest.indices {
             var damaged = block
             damaged.rest[index] ^= 0x55
@@ -68,7 +68,7 @@ import Testing
         #expect(throws: StorageError.self) { try TextState(encoded: Data([1, 2, 3])) }
     }
 
-    @Test func whatIsTooLargeIsNotUnpacked() throws {
+    @Test func rejectsOversizedFrame() throws {
         let packed = try Zstd.compress([UInt8](repeating: 0, count: 1000))
         #expect(try Zstd.decompress(packed, limit: 1000).count == 1000)
         #expect(throws: StorageError.self) { try Zstd.decompress(packed, limit: 999) }

@@ -18,6 +18,19 @@ import Testing
         #expect(try LineTimes(encoded: times.encoded) == times)
     }
 
+    /// What the writer parses with a job's row is bounded, whatever a Tendril reports.
+    @Test func theSmallDocumentsOfARowAreSmall() throws {
+        let long = String(repeating: "x", count: 1 << 20)
+        let outcome = Outcome(
+            result: .failed, phase: long,
+            unfinished: Array(repeating: String(repeating: "\u{1}", count: 700), count: 1000),
+            summary: long
+        ).fitted().outcome
+        let names = JobMetadata(.object([:]), truncated: (0..<500).map { "\($0)" + long }, limit: 1000).truncated
+        let bytes = try StoredJSON.encode(outcome).utf8.count + StoredJSON.encode(names).utf8.count
+        #expect(bytes < 512 << 10, "\(bytes)")
+    }
+
     @Test func timesAreSmall() {
         var times = LineTimes()
         for line in 0..<1000 {
@@ -31,14 +44,14 @@ import Testing
             [0x80], [1], [1, 0x80], Array(repeating: 0xff, count: 11),
             [1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
         ] as [[UInt8]])
-    func damagedTimesAreNoCrash(_ bytes: [UInt8]) {
+    func damagedTimesThrow(_ bytes: [UInt8]) {
         #expect(throws: StorageError.self) { try LineTimes(encoded: Data(bytes)) }
     }
 
     @Test func notesBecomeChunksWithinTheLimit() {
         let limits = LogLimits(chunkBytes: 10)
-        let notes = ["abc", "defgh", "i", "jklmnopqrstuvwüxyz", ""]
-        let chunks = SystemChunks.chunks(notes, at: StoreFixture.at(1), limits: limits)
+        let systemLines = ["abc", "defgh", "i", "jklmnopqrstuvwüxyz", ""]
+        let chunks = SystemChunks.chunks(systemLines, at: StoreFixture.at(1), limits: limits)
         let texts = chunks.map { String(decoding: $0.text, as: UTF8.self) }
         #expect(texts == ["abc\ndefgh\n", "i\n", "jklmnopqrs", "tuvwüxyz\n", "\n"])
         #expect(chunks.map(\.continued) == [false, false, false, true, false])
@@ -48,7 +61,7 @@ import Testing
         #expect(cut.map { String(decoding: $0.text, as: UTF8.self) } == ["üü", "üü", "üü\n"])
     }
 
-    @Test func configurationDigestCountsWhatMatters() throws {
+    @Test func configurationDigestCoversRelevantFields() throws {
         let vault = Vault(key: SymmetricKey(data: Data(repeating: 1, count: 32)))
         let settings = StoreFixture.settings()
         let secrets = VineSecrets(variables: ["p": "s3cret-value"], environment: ["E": "s3cret-other"])

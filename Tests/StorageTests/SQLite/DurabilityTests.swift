@@ -6,7 +6,7 @@ import Testing
 @testable import Storage
 @testable import StorageSQLite
 
-/// What is on the disk, and what it is worth.
+/// What is stored on disk, and how durably.
 @Suite struct DurabilityTests {
     private func open(_ folder: URL) async throws -> SQLiteStore {
         try await SQLiteStore.open(
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNoDatabaseIsSaidSo() async throws {
+    @Test func rejectsInvalidDatabaseFile() async throws {
         try await TemporaryFolder.with { folder in
             try Data("this is a letter to my aunt, not a database".utf8)
                 .write(to: folder.appending(path: "vintner.sqlite"))
@@ -63,8 +63,8 @@ import Testing
         }
     }
 
-    /// Looks into the bytes of all files for what must not be there, and for what must, to know that it looks right.
-    @Test func sealedValuesAreNotInTheFilesInClear() async throws {
+    /// Looks into the bytes of all files for what must not be there, and for what must, as a control.
+    @Test func encryptedValuesAreNotInFilesAsPlainText() async throws {
         try await StoreEngine.sqlite.run { bench in
             let (variable, environment) = ("variable-s3cret-a81c", "environment-s3cret-77f0")
             let (state, artifact) = ("state-s3cret-11d2", "artifact-s3cret-90be")
@@ -73,7 +73,7 @@ import Testing
             vine = try await bench.store.updateVine(vine, secrets: secrets)
             let tendril = try await bench.tendril()
             let job = bench.draft(of: vine)
-            try await bench.store.createJob(job, secrets: secrets, notes: [])
+            try await bench.store.createJob(job, secrets: secrets, systemLines: [])
             _ = try await bench.store.claim(by: tendril.id, at: StoreFixture.at(2))
             try await bench.store.saveArtifact(
                 Data(artifact.utf8), sha256: Data(artifact.utf8).sha256, of: job.id, epoch: 1, at: StoreFixture.at(3))
@@ -89,15 +89,15 @@ import Testing
         }
     }
 
-    /// A sealed value moved to another row does not open there.
-    @Test func aSealedValueBelongsToItsRow() async throws {
+    /// An encrypted value can't be moved to another row.
+    @Test func encryptedValueIsBoundToItsRow() async throws {
         try await StoreEngine.sqlite.run { bench in
             let store = try #require(bench.store as? SQLiteStore)
             let vine = try await bench.vine()
             let secrets = VineSecrets(environment: ["TOKEN": "t0ken-value"])
             let (mine, other) = (bench.draft(of: vine), bench.draft(of: vine))
-            try await store.createJob(mine, secrets: secrets, notes: [])
-            try await store.createJob(other, secrets: VineSecrets(), notes: [])
+            try await store.createJob(mine, secrets: secrets, systemLines: [])
+            try await store.createJob(other, secrets: VineSecrets(), systemLines: [])
             try await store.write { db, _ in
                 try db.run(
                     """

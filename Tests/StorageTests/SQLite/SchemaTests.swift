@@ -6,7 +6,7 @@ import Testing
 @testable import Storage
 @testable import StorageSQLite
 
-/// The database's own guards: they hold even where the program is wrong.
+/// The database's constraints, which hold even if the program is wrong.
 @Suite struct SchemaTests {
     private struct Undo: Error {}
 
@@ -31,14 +31,15 @@ import Testing
         }
     }
 
-    /// Every state that can be written down, 1,440 of them, forced and not: the CHECKs take those that `isConsistent` takes.
+    /// Every state that can be written down, 1,440 of them, forced and not: the CHECKs take those that `isConsistent`
+    /// takes.
     @Test func checksAgreeWithTheStateMachine() async throws {
         try await run { store, bench in
             let tendril = try await bench.tendril()
             let draft = try await bench.draft(of: bench.vine())
             var taken = 0
             for state in allStates(worker: tendril.id) {
-                var record = JobRow(draft)
+                var record = try JobRow(draft)
                 record.state = state
                 record.claimedAt = state.status == .queued ? nil : StoreFixture.at(2)
                 record.startedAt = state.engine == .none ? nil : StoreFixture.at(3)
@@ -103,12 +104,12 @@ import Testing
     @Test func timesStandWhereTheStatusImpliesThem() async throws {
         try await run { store, bench in
             let tendril = try await bench.tendril()
-            var queued = JobRow(try await bench.draft(of: bench.vine()))
+            var queued = try JobRow(await bench.draft(of: bench.vine()))
             #expect(try await takes(queued, in: store))
             queued.claimedAt = StoreFixture.at(1)
             #expect(try await !takes(queued, in: store))
 
-            var failed = JobRow(try await bench.draft(of: bench.vine()))
+            var failed = try JobRow(await bench.draft(of: bench.vine()))
             failed.state = JobState(status: .failed, engine: .gone, log: .open, worker: tendril.id, epoch: 1)
             (failed.claimedAt, failed.startedAt, failed.completedAt) = (
                 StoreFixture.at(1), StoreFixture.at(2), StoreFixture.at(3)
@@ -119,7 +120,7 @@ import Testing
                 record[keyPath: missing] = nil
                 #expect(try await !takes(record, in: store))
             }
-            var claimed = JobRow(try await bench.draft(of: bench.vine()))
+            var claimed = try JobRow(await bench.draft(of: bench.vine()))
             claimed.state = JobState(status: .claimed, worker: tendril.id, epoch: 1, leaseHeld: true)
             claimed.claimedAt = StoreFixture.at(1)
             #expect(try await takes(claimed, in: store))
@@ -177,7 +178,7 @@ import Testing
             let vine = try await bench.vine()
             let plan = try await bench.plan(of: vine)
             _ = try await bench.job(.deploy, of: vine, plan: plan.id)
-            let second = JobRow(bench.draft(.deploy, of: vine, plan: plan.id))
+            let second = try JobRow(bench.draft(.deploy, of: vine, plan: plan.id))
             let error = await #expect(throws: StorageError.self) {
                 try await store.write { db, _ in
                     try JobWithDocuments(record: second, snapshot: "{}", metadata: "{}").insert(db, secrets: Data())
@@ -187,7 +188,7 @@ import Testing
         }
     }
 
-    /// The queries that run all day go by index, however long the tables are: no scan, and no sorting.
+    /// Frequent queries use an index, however long the tables are: no scan, and no sorting.
     @Test(arguments: [
         (ChunkRow.pageSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
         (SegmentSource.headsSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
@@ -203,6 +204,11 @@ import Testing
                 "engine USING PRIMARY KEY (worker_id=?)",
             ]
         ),
+        (SQLiteStore.activeJobsSQL, ["SCAN provision_jobs USING INDEX provision_jobs_active_newest"]),
+        (JobSearch.byVineSQL, ["provision_jobs_by_vine (vine_id=? AND "]),
+        (JobSearch.byTendrilSQL, ["provision_jobs_by_tendril (tendril_id=? AND "]),
+        (JobSearch.newestSQL, ["SEARCH provision_jobs USING COVERING INDEX provision_jobs_newest ("]),
+        (JobSearch.idsSQL, ["autoindex_provision_jobs_1 (id>? AND id<?)"]),
         ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND vine_id = ?", ["jobs_holder (vine_id=?)"]),
         ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ?", ["jobs_active (worker_id=?)"]),
         (
@@ -214,7 +220,7 @@ import Testing
             ["provision_jobs_by_tendril (tendril_id=?)"]
         ),
         (JobWithDocuments.select + "ORDER BY job.created_at DESC, job.id DESC LIMIT 9", ["provision_jobs_newest"]),
-    ]) func goesByIndex(_ sql: String, _ steps: [String]) async throws {
+    ]) func usesIndex(_ sql: String, _ steps: [String]) async throws {
         try await run { store, _ in
             let plan = try await store.read { db in
                 try db.rows("EXPLAIN QUERY PLAN " + sql.replacing(#/\?\d?/#, with: "1")) { try $0.text("detail") }

@@ -7,7 +7,7 @@ import Testing
 @testable import Storage
 @testable import StorageSQLite
 
-/// Group commit, on a real database whose writer a test can hold still.
+/// Group commit, on a real database whose writer a test can block.
 @Suite struct WriteBatcherTests {
     private struct Held: Sendable {
         let store: SQLiteStore
@@ -16,7 +16,7 @@ import Testing
         func hold() async -> Hold { await Hold(store.batcher) }
     }
 
-    /// A writer that stands still inside a commit.
+    /// A writer blocked inside a commit.
     private struct Hold: Sendable {
         private let batcher: WriteBatcher
         private let gate = DispatchSemaphore(value: 0)
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// Adds a token and tells a change that the test can recognise.
+    /// Adds a token and tells a change that the test can recognize.
     private func add(_ name: String, to store: SQLiteStore, then fault: (any Error)? = nil) async throws -> String {
         try await store.write { db, changes in
             try db.run("INSERT INTO api_tokens VALUES (?, ?, 0)", Data(name.utf8), name)
@@ -73,7 +73,7 @@ import Testing
         Set(try await store.read { db in try db.rows("SELECT name FROM api_tokens") { try $0.text("name") } })
     }
 
-    @Test func whatWaitsIsCommittedTogether() async throws {
+    @Test func commitsWaitingOperationsTogether() async throws {
         try await run { held in
             let names = (0..<40).map { "t\($0)" }
             let hold = await held.hold()
@@ -90,7 +90,56 @@ import Testing
         }
     }
 
-    @Test func aRefusalTakesBackItsOwnWorkOnly() async throws {
+    /// What waits is bounded: beyond that a write is refused at once, and the store works on.
+    @Test func moreThanTheLimitIsRefusedAndLosesNothing() async throws {
+        try await run { held in
+            let limits = WriteBatcher.WaitingLimits(writes: 3, cost: 1000)
+            let batcher = WriteBatcher(pool: held.store.pool, limits: limits) { _ in }
+            let hold = await Hold(batcher)
+            let waiting = (0..<2).map { number in
+                Task { try await batcher.write(cost: 400) { _, _ in number } }
+            }
+            await hold.untilWaiting(2)
+            // The bytes first, then the number.
+            for (cost, isRefused) in [(400, true), (0, false), (0, true)] {
+                let task = Task { try await batcher.write(cost: cost) { _, _ in 9 } }
+                guard isRefused else {
+                    await hold.untilWaiting(3)
+                    continue
+                }
+                let error = await #expect(throws: StorageError.self) { try await task.value }
+                #expect(error?.kind == .unavailable)
+            }
+            try await hold.release()
+            for (number, task) in waiting.enumerated() { #expect(try await task.value == number) }
+            #expect(try await batcher.write(cost: 999) { _, _ in 7 } == 7)
+            await batcher.close()
+        }
+    }
+
+    /// An append that is committed between the comparison of a log and its closing counts.
+    @Test func aLogIsNotCompleteIfAnAppendCameBetween() async throws {
+        try await StoreEngine.sqlite.run { bench in
+            let store = try #require(bench.store as? SQLiteStore)
+            let job = try await bench.ended()
+            try await bench.append(1, [.stdout("a\n")], to: job)
+            let captured = try await store.logDigest(of: job.id, epoch: 1)
+            let hold = await Hold(store.batcher)
+            let append = Task { try await bench.append(2, [.stdout("b\n")], to: job) }
+            await hold.untilWaiting(1)
+            let close = Task {
+                try await store.change(
+                    job.id, [], facts: JobFields(closing: LogClosing(epoch: 1, .captured(captured))),
+                    at: StoreFixture.at(8))
+            }
+            await hold.untilWaiting(2)
+            try await hold.release()
+            _ = try await append.value
+            #expect(try await close.value.job.state.log.name == "INCOMPLETE")
+        }
+    }
+
+    @Test func refusalRollsBackOnlyItself() async throws {
         try await run { held in
             let hold = await held.hold()
             async let a = add("a", to: held.store)
@@ -116,7 +165,7 @@ import Testing
         }
     }
 
-    /// A commit that fails is everybody's failure, and is told to no observer.
+    /// A failed commit fails all its operations and notifies no observer.
     @Test func aFailedCommitFailsItsWholeBatch() async throws {
         try await run { held in
             let hold = await held.hold()
@@ -143,7 +192,7 @@ import Testing
     }
 
     /// A full disk makes SQLite drop the transaction by itself, in the middle of a batch.
-    @Test func aFullDiskIsToldAndGetsBetter() async throws {
+    @Test func reportsFullDiskAndRecovers() async throws {
         try await run { held in
             let pages = try await held.store.read { db in try db.row("PRAGMA page_count")?.integer("page_count") ?? 0 }
             try await held.store.write { db, _ in
@@ -171,7 +220,7 @@ import Testing
         }
     }
 
-    @Test func cancellingTheCallerUndoesNothing() async throws {
+    @Test func cancellationDoesNotUndoWrite() async throws {
         try await run { held in
             let hold = await held.hold()
             let task = Task { try await add("a", to: held.store) }

@@ -6,7 +6,7 @@ import StorageSQLite
 import Synchronization
 import Testing
 
-/// An engine that the conformance suite runs for. Another one joins by a line in `all`.
+/// A storage engine for the conformance suite. Add new ones to `all`.
 struct StoreEngine: Sendable, CustomTestStringConvertible {
     var name: String
     /// Opens the store that lives in `folder`; again after it was closed.

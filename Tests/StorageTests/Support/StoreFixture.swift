@@ -3,7 +3,7 @@ import Domain
 import Foundation
 import Storage
 
-/// A store on trial, with short ways to what most tests begin with.
+/// A store under test, with helpers for common setups.
 struct StoreFixture: Sendable {
     let engine: StoreEngine
     let folder: URL
@@ -72,11 +72,11 @@ struct StoreFixture: Sendable {
     ) async throws -> Job {
         let job = draft(
             type, of: vine, plan: plan, rerunOf: rerunOf, assignedTo: worker, requirement: requirement, at: seconds)
-        try await store.createJob(job, secrets: VineSecrets(), notes: [])
+        try await store.createJob(job, secrets: VineSecrets(), systemLines: [])
         return job
     }
 
-    /// A job that is PROCESSING on a Tendril of its own. It is older than all others, so that its claim finds it.
+    /// A job that is PROCESSING on a Tendril of its own. It is the oldest, so a claim returns it.
     func running(_ type: JobType = .plan, of vine: Vine? = nil, plan: JobID? = nil) async throws -> Job {
         let tendril = try await tendril()
         let vine = if let vine { vine } else { try await self.vine() }
@@ -137,14 +137,34 @@ extension Data {
     var sha256: String { SHA256.hash(data: self).map { String(format: "%02x", $0) }.joined() }
 }
 
+/// A line as it was printed, with its control sequences.
+struct RawLine: Hashable, Sendable {
+    var number: Int64
+    var stream: LogStream
+    var time: Timestamp
+    var raw: String
+    var continued: Bool
+}
+
+extension LogChunk {
+    var rawLines: [RawLine] {
+        let moments = times.runs.flatMap { Array(repeating: $0.at, count: $0.lines) }
+        return ChunkText.lines(of: text).enumerated().map { index, text in
+            RawLine(
+                number: firstLine + Int64(index), stream: stream, time: moments[index], raw: String(text),
+                continued: continued && index == 0)
+        }
+    }
+}
+
 extension LogStore {
-    /// The raw lines of a window, whatever segments they stand in.
-    func lines(of job: JobID, from: Int64, count: Int) async throws -> [LogLine] {
+    /// The raw lines of a window, from however many segments.
+    func lines(of job: JobID, from: Int64, count: Int) async throws -> [RawLine] {
         let window = from..<(from + Int64(count))
-        var lines: [LogLine] = []
+        var lines: [RawLine] = []
         var next = window.lowerBound
         while next < window.upperBound, let segment = try await segment(of: job, at: .line(next)) {
-            lines += segment.chunks.flatMap(\.lines).filter { $0.number >= next && window.contains($0.number) }
+            lines += segment.chunks.flatMap(\.rawLines).filter { $0.number >= next && window.contains($0.number) }
             next = (segment.chunks.last?.lastLine ?? next) + 1
         }
         return lines

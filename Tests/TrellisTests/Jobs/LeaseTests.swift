@@ -16,30 +16,33 @@ import Wire
 
     @Test func onlySilenceThatWasLivedThroughCounts() {
         var watch = LeaseWatch(limits: LeaseLimits(silence: 60_000))
-        #expect(watch.advance(by: 1_000_000, leases: [lease], heard: at(0), named: [:]).isEmpty)
-        for _ in 0..<11 { #expect(watch.advance(by: 5000, leases: [lease], heard: at(0), named: [:]).isEmpty) }
+        #expect(watch.advance(by: 1_000_000, leases: [lease], heartbeats: at(0), reported: [:]).isEmpty)
+        for _ in 0..<11 { #expect(watch.advance(by: 5000, leases: [lease], heartbeats: at(0), reported: [:]).isEmpty) }
         // A sign of life, whatever the clock says, and it begins anew.
-        #expect(watch.advance(by: 5000, leases: [lease], heard: at(-500), named: [:]).isEmpty)
-        for _ in 0..<11 { #expect(watch.advance(by: 5000, leases: [lease], heard: at(-500), named: [:]).isEmpty) }
-        let lost = watch.advance(by: 5000, leases: [lease], heard: at(-500), named: [:])
-        #expect(lost.map(\.loss) == [.silent(minutes: 1)] && lost.map(\.lease) == [lease])
-        #expect(watch.advance(by: 5000, leases: [], heard: at(-500), named: [:]).isEmpty)
+        #expect(watch.advance(by: 5000, leases: [lease], heartbeats: at(-500), reported: [:]).isEmpty)
+        for _ in 0..<11 {
+            #expect(watch.advance(by: 5000, leases: [lease], heartbeats: at(-500), reported: [:]).isEmpty)
+        }
+        let lost = watch.advance(by: 5000, leases: [lease], heartbeats: at(-500), reported: [:])
+        #expect(lost.map(\.loss) == [.noHeartbeat(minutes: 1)] && lost.map(\.lease) == [lease])
+        #expect(watch.advance(by: 5000, leases: [], heartbeats: at(-500), reported: [:]).isEmpty)
     }
 
     @Test func aLeaseThatIsNotNamedAnyMoreIsLost() {
-        var watch = LeaseWatch(limits: LeaseLimits(silence: 1_000_000, unnamed: 30_000))
+        var watch = LeaseWatch(limits: LeaseLimits(silence: 1_000_000, notReported: 30_000))
         var losses: [LeaseWatch.Loss] = []
         for beat in 0..<8 {
             let named: Set<Lease> = beat == 3 ? [lease] : []
             for _ in 0..<2 {
                 losses += watch.advance(
-                    by: 5000, leases: [lease], heard: at(Int64(beat)), named: [lease.worker: named]
+                    by: 5000, leases: [lease], heartbeats: at(Int64(beat)), reported: [lease.worker: named]
                 ).map(\.loss)
             }
         }
         // Named once in between, so the count began anew: beats 4, 5 and 6 make 30 s.
-        #expect(losses.first == .unnamed && losses.count <= 4, "\(losses)")
-        #expect(watch.advance(by: 5000, leases: [lease], heard: at(99), named: [:]).isEmpty, "nothing known yet")
+        #expect(losses.first == .notReported && losses.count <= 4, "\(losses)")
+        #expect(
+            watch.advance(by: 5000, leases: [lease], heartbeats: at(99), reported: [:]).isEmpty, "nothing known yet")
     }
 
     @Test func anOperatorGivesUpWhatCannotBeReachedAndTheLateTendrilStillTells() async throws {
@@ -144,7 +147,7 @@ import Wire
             #expect(try await tendril.report(order, #""status": "PROCESSING""#).status == 200)
             let house = Housekeeping(
                 store: harness.store, ambient: harness.parts.ambient, logger: TrellisHarness.quiet,
-                leases: harness.parts.leases, limits: LeaseLimits())
+                limits: LeaseLimits())
             var watch = LeaseWatch(limits: house.limits)
             for _ in 0..<60 { try await house.giveUp(&watch, elapsed: 60_000) }
             #expect(try await api.get("/api/jobs/\(job.id)").decode(JobResponse.self).status == .processing)

@@ -46,7 +46,7 @@ import Wire
                 _ = try await tendril.append(order, n: 3 * n + 3, "needle on stderr\n", stream: "STDERR")
             }
             try await body(api, order.jobId, first)
-            while try await harness.store.seal(order.jobId) {}
+            while try await harness.store.compact(order.jobId) {}
             try await body(api, order.jobId, first)
         }
     }

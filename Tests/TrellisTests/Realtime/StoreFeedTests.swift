@@ -62,7 +62,7 @@ import Wire
     @Test func whatChangesAVineIsAChange() async throws {
         try await TrellisHarness.run { harness, api async throws in
             let wakeup = Wakeup()
-            let reader = harness.parts.feeds.rows.follow { wakeup.ring() }
+            let reader = harness.parts.feeds.rows.follow { wakeup.notify() }
             func next() async throws -> FeedRow {
                 while true {
                     if case .entries(let rows) = reader.next(bound: 1 << 20),
@@ -70,7 +70,7 @@ import Wire
                     {
                         return row
                     }
-                    #expect(await wakeup.next(timeout: .seconds(30)) == .rang)
+                    #expect(await wakeup.next(timeout: .seconds(30)) == .notified)
                 }
             }
             let vine = try await api.makeVine()
@@ -113,13 +113,13 @@ import Wire
             id: harness.parts.ambient.makeID(), name: "t", createdAt: harness.clock.now)
         try await harness.store.createTendril(tendril, tokenHash: Data(repeating: 1, count: 32))
         try await harness.store.heartbeat(
-            tendril.id, offer: TendrilCapabilities(), draining: false, at: harness.clock.now)
+            tendril.id, offer: TendrilCapabilities(), draining: false, leases: [], at: harness.clock.now)
         let wakeup = Wakeup()
-        let reader = harness.parts.feeds.rows.follow { wakeup.ring() }
-        var known = try await watch.look([:])
+        let reader = harness.parts.feeds.rows.follow { wakeup.notify() }
+        var known = try await watch.check([:])
         #expect(known == [tendril.id: .online])
         harness.clock.advance(seconds: 31)
-        known = try await watch.look(known)
+        known = try await watch.check(known)
         #expect(known == [tendril.id: .offline])
         while true {
             if case .entries(let rows) = reader.next(bound: 1) {
@@ -127,7 +127,7 @@ import Wire
                 #expect(rows.first?.columns["status"] == "OFFLINE")
                 break
             }
-            #expect(await wakeup.next(timeout: .seconds(30)) == .rang)
+            #expect(await wakeup.next(timeout: .seconds(30)) == .notified)
         }
         try await harness.store.close()
     }

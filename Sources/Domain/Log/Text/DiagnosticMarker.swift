@@ -1,4 +1,4 @@
-/// Finds Terraform's diagnostics in the visible lines of one stream, whatever that is: `╷ │ Error: … ╵` boxes, and bare
+/// Finds Terraform's diagnostics in the visible lines of one stream: `╷ │ Error: … ╵` boxes, and bare
 /// `Error:` and `Warning:` lines. The page's `marks.js` does the same for lines that come live.
 public struct DiagnosticMarker: Hashable, Sendable {
     public enum Kind: String, Codable, Hashable, Sendable {
@@ -11,11 +11,11 @@ public struct DiagnosticMarker: Hashable, Sendable {
         public var kind: Kind?
         /// The line names the diagnostic.
         public var isHead = false
-        /// So many lines of the stream before it belong to the same box, which only this line tells.
+        /// The number of earlier lines of this stream that belong to the same box.
         public var earlierLines = 0
     }
 
-    /// An open box: its kind once that is known, and its lines so far.
+    /// An open box: its kind, if known, and the number of lines so far.
     public struct Box: Codable, Hashable, Sendable {
         public var kind: Kind?
         public var lines: Int
@@ -28,12 +28,12 @@ public struct DiagnosticMarker: Hashable, Sendable {
 
     public private(set) var box: Box?
 
-    /// After so many lines without an end it was no box.
+    /// A box that is still open after this many lines is not a box.
     static let maxLines = 2000
 
     public init(box: Box? = nil) { self.box = box }
 
-    public mutating func take(_ text: [UInt8]) -> Mark {
+    public mutating func mark(line text: [UInt8]) -> Mark {
         let start = text.firstIndex { !Self.isSpace($0) } ?? text.count
         let edge = Self.edge(text, start)
         if edge == .top {

@@ -1,14 +1,14 @@
-/// Turns the raw lines of one stream into what stands on a terminal: control sequences (ECMA-48) removed and made into
-/// styles, what a carriage return or a backspace overwrote gone. Its style goes on from line to line.
+/// Turns the raw lines of one stream into what a terminal shows: control sequences (ECMA-48) become
+/// styles, and overwritten text is removed. Its style goes on from line to line.
 ///
-/// Of the control characters only the tab is left. Never fails: what is no sequence after all is dropped up to the next
+/// Of the control characters only the tab is left. Never fails: an invalid sequence is dropped up to the next
 /// printable character. The page's `ansi.js` does the same for lines that come live; both pass the same table of cases.
 public struct LineParser: Hashable, Sendable {
     public private(set) var style: TextStyle
     /// The beginning of a sequence that a line was cut in.
     public private(set) var rest: [UInt8]
 
-    /// A sequence longer than this was none, and is not waited for on the next line.
+    /// A longer sequence is invalid and does not continue on the next line.
     static let maxRest = 4096
 
     public init(style: TextStyle = .plain, rest: [UInt8] = []) {
@@ -22,8 +22,8 @@ public struct LineParser: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - raw: UTF-8, without its line feed.
-    ///   - continued: it goes on where the stream's previous line was cut.
-    public mutating func read(_ raw: UnsafeBufferPointer<UInt8>, continued: Bool, into line: inout VisibleLine) {
+    ///   - continued: it continues the stream's previous line.
+    public mutating func parse(_ raw: UnsafeBufferPointer<UInt8>, continued: Bool, into line: inout VisibleLine) {
         line.clear()
         let before = rest
         rest = []
@@ -60,7 +60,7 @@ public struct LineParser: Hashable, Sendable {
         return index
     }
 
-    // MARK: - Sequences. Each of these returns where to go on.
+    // MARK: - Sequences. Each returns the index to continue at.
 
     private mutating func skip(_ raw: UnsafeBufferPointer<UInt8>, _ at: Int, _ line: inout VisibleLine) -> Int {
         switch raw[at] {
@@ -93,7 +93,7 @@ public struct LineParser: Hashable, Sendable {
         }
     }
 
-    /// Behind the whole character that begins at `index`.
+    /// The index after the character at `index`.
     private static func after(_ raw: UnsafeBufferPointer<UInt8>, _ index: Int) -> Int {
         var end = index + 1
         while end < raw.count, raw[end] & 0xc0 == 0x80 { end += 1 }
@@ -104,7 +104,7 @@ public struct LineParser: Hashable, Sendable {
         var end = from
         while end < raw.count, (0x20...0x3f).contains(raw[end]) { end += 1 }
         guard end < raw.count else { return cut(raw, at) }
-        // No sequence after all: the character counts for itself.
+        // Not a sequence: treat the character as text.
         guard (0x40...0x7e).contains(raw[end]) else { return end }
         if raw[end] == UInt8(ascii: "m") { style.apply(Array(raw[from..<end])[...]) }
         return end + 1

@@ -1,4 +1,4 @@
-/// Where the reading of a log's text stands between two lines: the styles, cut sequences and open boxes of its streams.
+/// The parser state between two lines of a log: the styles, cut sequences and open boxes of its streams.
 public struct TextState: Hashable, Sendable {
     public struct Stream: Hashable, Sendable {
         /// The epoch whose lines were read last; 0 before the first.
@@ -19,15 +19,15 @@ public struct TextState: Hashable, Sendable {
 
     public static let start = TextState()
 
-    /// Reads the lines of `chunk`, and goes on behind them. `body` gets each line's place in the chunk (from 0), what
-    /// stands there, and what it is part of.
+    /// Reads the lines of `chunk`, and advances the state. `body` receives each line's index in the chunk (from 0),
+    /// what stands there, and what it is part of.
     public mutating func read(
         _ chunk: LogChunk, into line: inout VisibleLine,
         _ body: (Int, UnsafeBufferPointer<UInt8>, VisibleLine, DiagnosticMarker.Mark) throws -> Void
     ) rethrows {
         var stream = streams[chunk.stream] ?? Stream()
         defer { streams[chunk.stream] = stream }
-        // Another lease is another engine: it starts without the colours of the one before. 0 is Trellis itself.
+        // A new lease means a new engine, which starts without styles. 0 is Trellis itself.
         if chunk.epoch != 0, chunk.epoch != stream.epoch {
             if stream.epoch != 0 { stream.parser = LineParser() }
             stream.epoch = chunk.epoch
@@ -39,8 +39,8 @@ public struct TextState: Hashable, Sendable {
             while start < bytes.count {
                 let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
                 let raw = UnsafeBufferPointer(rebasing: bytes[start..<end])
-                stream.parser.read(raw, continued: chunk.continued && index == 0, into: &line)
-                try body(index, raw, line, stream.marker.take(line.text))
+                stream.parser.parse(raw, continued: chunk.continued && index == 0, into: &line)
+                try body(index, raw, line, stream.marker.mark(line: line.text))
                 index += 1
                 start = end + 1
             }

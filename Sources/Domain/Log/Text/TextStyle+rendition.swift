@@ -1,5 +1,5 @@
 extension TextStyle {
-    /// Takes the parameters of one `CSI … m`; a private sequence, and codes that are none, change nothing.
+    /// Takes the parameters of one `CSI … m`; private sequences and unknown codes change nothing.
     mutating func apply(_ parameters: ArraySlice<UInt8>) {
         let isStandard = parameters.allSatisfy { (0x30...0x3b).contains($0) }  // digits, ":" and ";"
         guard isStandard else { return }
@@ -44,7 +44,7 @@ extension TextStyle {
         }
     }
 
-    /// An empty parameter is 0; one that is too large is none that means anything.
+    /// An empty parameter is 0; a number that is too large is ignored.
     private static func number(_ digits: ArraySlice<UInt8>) -> Int {
         guard digits.count <= 6 else { return -1 }
         return digits.reduce(0) { $0 * 10 + Int($1) - 0x30 }

@@ -1,7 +1,7 @@
 /// How a run of text looks: what Select Graphic Rendition (ECMA-48 §8.3.117) has set.
 public struct TextStyle: Hashable, Sendable {
     public enum Color: Hashable, Sendable {
-        /// One of the terminal's 16 colours, 0…15.
+        /// One of the terminal's 16 colors, 0…15.
         case indexed(UInt8)
         case rgb(UInt8, UInt8, UInt8)
     }
@@ -39,7 +39,7 @@ extension TextStyle {
         "\(foreground?.key ?? "")/\(background?.key ?? "")/\(flags.rawValue)"
     }
 
-    /// The style of that name; nil where it names none.
+    /// The style with that key; nil for an invalid key.
     public init?(key: String) {
         let parts = key.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 3, let flags = UInt8(parts[2]), flags <= Flags.all else { return nil }

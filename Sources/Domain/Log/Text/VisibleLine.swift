@@ -1,4 +1,4 @@
-/// One line as it would stand on a terminal: its visible text, and how that looks. Reused from line to line.
+/// One line as a terminal would show it: text and styles. Reused from line to line.
 public struct VisibleLine: Sendable {
     /// From `offset` on, the text has `style`.
     public struct Run: Hashable, Sendable {
@@ -17,7 +17,7 @@ public struct VisibleLine: Sendable {
     public struct Cut: Hashable, Sendable {
         /// Bytes of visible text between the cut before and this one.
         public var gap: Int
-        /// Where it stands in the raw line.
+        /// Its offset in the raw line.
         public var raw: Range<Int>
     }
 
@@ -27,13 +27,13 @@ public struct VisibleLine: Sendable {
     public private(set) var runs: [Run] = []
     /// Where the text stands in the raw line; meaningless once it ``isRewritten``.
     private var pieces: [Piece] = []
-    /// Something in it was overwritten, so that it is no longer the raw line with pieces left out.
+    /// Part of the line was overwritten, so it can't be rebuilt from cuts.
     public private(set) var isRewritten = false
 
     private var last = TextStyle.plain
     private var cells: [(scalar: Unicode.Scalar, style: TextStyle)] = []
     private var hasCells = false
-    /// Where the next cell goes; -1 after a carriage return that nothing was written after.
+    /// Where the next cell goes; -1 after a carriage return with no text after it.
     private var column = 0
 
     public init() {}
@@ -83,7 +83,7 @@ public struct VisibleLine: Sendable {
         isRewritten = true
     }
 
-    /// What was left out of a raw line of `count` bytes; means nothing once it ``isRewritten``.
+    /// What was left out of a raw line of `count` bytes; undefined if ``isRewritten``.
     public func cuts(ofLine count: Int) -> [Cut] {
         var cuts: [Cut] = []
         var at = 0
@@ -126,5 +126,17 @@ public struct VisibleLine: Sendable {
         }
         hasCells = true
         column = 0
+    }
+}
+
+extension VisibleLine {
+    /// `line` as it appears on a terminal, without its colors: control sequences (ECMA-48) removed, carriage returns
+    /// collapsed to what remains. See ``LineParser``.
+    public static func text(of line: some StringProtocol) -> String {
+        var text = String(line)
+        var parser = LineParser()
+        var visible = VisibleLine()
+        text.withUTF8 { parser.parse($0, continued: false, into: &visible) }
+        return String(decoding: visible.text, as: UTF8.self)
     }
 }

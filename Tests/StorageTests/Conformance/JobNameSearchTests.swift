@@ -3,7 +3,7 @@ import Testing
 
 @testable import Storage
 
-@Suite struct JobSearchTests {
+@Suite struct JobNameSearchTests {
     @Test(arguments: StoreEngine.all) func findsTheNameThatTheRowShows(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let vine = try await bench.vine(project: "Wärmehaus", stage: "Prod")

@@ -3,9 +3,9 @@ import Foundation
 import Storage
 import Testing
 
-/// A sealed log reads as it did before, byte by byte, wherever the seal lies.
-@Suite struct LogSealTests {
-    /// Chunks of all kinds: colours that go on, cut lines and sequences, boxes, what overwrites itself, times.
+/// A compacted log reads the same, byte for byte, wherever blocks end.
+@Suite struct LogCompactionTests {
+    /// Chunks of all kinds: colors that go on, cut lines and sequences, boxes, what overwrites itself, times.
     static func chunk(_ n: Int) -> UnnumberedChunk {
         let times = LineTimes([
             .init(lines: 1, at: StoreFixture.at(Int64(n))), .init(lines: 9, at: StoreFixture.at(Int64(n) + 1)),
@@ -41,7 +41,7 @@ import Testing
         var pages: [[Int64]]
         var marks: [DiagnosticLine]
         var digest: LogDigest
-        var lines: [ShownLine]
+        var lines: [LogLine]
         var size: LogSize
     }
 
@@ -53,7 +53,7 @@ import Testing
                 try await store.chunks(of: job.id, after: Int64(after), maxBytes: bytes, maxRows: rows).map(\.seq))
         }
         let size = try await store.logSize(of: job.id)
-        var lines: [ShownLine] = []
+        var lines: [LogLine] = []
         while Int64(lines.count) < size.lines {
             let next = Int64(lines.count) + 1
             let segment = try #require(try await store.segment(of: job.id, at: .line(next)))
@@ -64,63 +64,63 @@ import Testing
         }
         return Reading(
             chunks: try await bench.chunks(of: job), pages: pages,
-            marks: try await store.logMarks(of: job.id, limit: 10_000),
+            marks: try await store.diagnosticLines(of: job.id, limit: 10_000),
             digest: try await store.logDigest(of: job.id, epoch: 1), lines: lines, size: size)
     }
 
-    @Test(arguments: StoreEngine.all) func nothingChangesForReaders(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func compactionIsInvisibleToReaders(_ engine: StoreEngine) async throws {
         try await withLog(engine) { bench, job in
             let before = try await read(bench, job)
             #expect(before.lines.map(\.number) == Array(1...before.size.lines))
             #expect(before.marks.count > 10)
             var blocks = 0
-            while try await bench.store.seal(job.id) {
+            while try await bench.store.compact(job.id) {
                 blocks += 1
                 let after = try await read(bench, job)
-                // A box that a seal goes through is marked from its head on.
+                // A box that a block edge goes through is marked from its head on.
                 #expect(after.lines.map(\.text) == before.lines.map(\.text))
                 #expect(after.lines.map(\.runs) == before.lines.map(\.runs))
                 #expect(after.chunks == before.chunks && after.pages == before.pages)
                 #expect(after.marks == before.marks && after.digest == before.digest && after.size == before.size)
             }
-            #expect(blocks >= 2, "an open log is sealed up to its last stretch")
+            #expect(blocks >= 2, "an open log is compacted up to its last stretch")
             let open = try await bench.store.chunks(of: job.id, after: 0, maxBytes: 1, maxRows: 1)
             #expect(open == Array(before.chunks.prefix(1)))
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aClosedLogIsSealedWhole(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func compactsClosedLogCompletely(_ engine: StoreEngine) async throws {
         try await withLog(engine) { bench, job in
             try await bench.change(
                 job.id, .fail(epoch: 1, engineKnown: true), .closeLog(epoch: 1, .incomplete(reason: "test")), at: 99)
             let before = try await read(bench, job)
-            while try await bench.store.seal(job.id) {}
-            #expect(try await !bench.store.jobsToSeal().contains(job.id))
+            while try await bench.store.compact(job.id) {}
+            #expect(try await !bench.store.jobsToCompact().contains(job.id))
             let after = try await read(bench, job)
             #expect(after.chunks == before.chunks && after.lines.map(\.text) == before.lines.map(\.text))
             // What comes late goes on behind it.
             try await bench.append(25, [.stdout("late\n")], to: job, at: 100)
             let late = try #require(try await bench.chunks(of: job).last)
             #expect(late.seq == before.size.seq + 1 && late.firstLine == before.size.lines + 1)
-            #expect(try await bench.store.jobsToSeal() == [job.id])
-            #expect(try await bench.store.seal(job.id))
+            #expect(try await bench.store.jobsToCompact() == [job.id])
+            #expect(try await bench.store.compact(job.id))
             #expect(try await bench.chunks(of: job) == before.chunks + [late])
-            #expect(try await bench.store.seal(job.id) == false)
+            #expect(try await bench.store.compact(job.id) == false)
         }
     }
 
-    @Test(arguments: StoreEngine.all) func aShortOpenLogIsLeftAlone(_ engine: StoreEngine) async throws {
+    @Test(arguments: StoreEngine.all) func skipsShortOpenLog(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()
             try await bench.append(1, [.stdout("one\n")], to: job)
-            #expect(try await bench.store.seal(job.id) == false)
-            #expect(try await bench.store.jobsToSeal() == [job.id])
+            #expect(try await bench.store.compact(job.id) == false)
+            #expect(try await bench.store.jobsToCompact() == [job.id])
         }
     }
 
     @Test(arguments: StoreEngine.all) func rowsOfSomeStreamsAreFound(_ engine: StoreEngine) async throws {
         try await withLog(engine) { bench, job in
-            while try await bench.store.seal(job.id) {}
+            while try await bench.store.compact(job.id) {}
             let store = bench.store
             let size = try await store.logSize(of: job.id)
             let streams: Set<LogStream> = [.stderr, .system]
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    /// A flood may be faster than the sealing for a while: then what is not sealed is read in parts.
+    /// If a log outruns compaction, its uncompacted tail is read in parts.
     @Test(arguments: StoreEngine.all) func aLongTailIsReadInParts(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running()

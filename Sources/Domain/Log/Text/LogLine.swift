@@ -1,5 +1,5 @@
-/// One line as a person sees it.
-public struct ShownLine: Hashable, Sendable {
+/// One visible line.
+public struct LogLine: Hashable, Sendable {
     /// The line's number, from 1.
     public var number: Int64
     public var stream: LogStream
@@ -16,19 +16,19 @@ public struct ShownLine: Hashable, Sendable {
 }
 
 extension TextState {
-    /// The lines of `chunks`, which go on where this stands; it stands behind them afterwards.
-    public mutating func lines(of chunks: some Sequence<LogChunk>) -> [ShownLine] {
-        var lines: [ShownLine] = []
+    /// The lines of `chunks`, which continue at this state; advances the state.
+    public mutating func lines(of chunks: some Sequence<LogChunk>) -> [LogLine] {
+        var lines: [LogLine] = []
         var places: [LogStream: [Int]] = [:]
         var visible = VisibleLine()
         for chunk in chunks {
             var times = LineTimes.Cursor(chunk.times, fallback: chunk.createdAt)
             read(chunk, into: &visible) { index, _, visible, mark in
-                // Only its head says what a box is: the lines above it in the box were waiting for that.
+                // A box's kind is known only from its head line: the lines above it in the box were waiting for that.
                 for place in (places[chunk.stream] ?? []).suffix(mark.earlierLines) { lines[place].mark = mark.kind }
                 places[chunk.stream, default: []].append(lines.count)
                 lines.append(
-                    ShownLine(
+                    LogLine(
                         number: chunk.firstLine + Int64(index), stream: chunk.stream, time: times.next(),
                         continued: chunk.continued && index == 0, text: visible.text, runs: visible.runs,
                         mark: mark.kind, isHead: mark.isHead))

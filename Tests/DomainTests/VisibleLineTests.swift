@@ -2,9 +2,9 @@ import Domain
 import Foundation
 import Testing
 
-/// What the page shows of a line and what the server does must agree: both pass `Tests/Fixtures/log-text.json` (see
+/// The page and the server must parse lines identically: both pass `Tests/Fixtures/log-text.json` (see
 /// `Browser/test_modules.py`). Marks with "!" are heads.
-@Suite struct ShownTextTests {
+@Suite struct VisibleLineTests {
     struct Cases: Decodable {
         struct Lines: Decodable {
             struct Line: Decodable {
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test func linesShowWhatThePageShows() throws {
+    @Test func matchesPageRendering() throws {
         let cases = try Cases.read().ansi
         #expect(cases.count > 40)
         for item in cases {
@@ -47,7 +47,7 @@ import Testing
             var line = VisibleLine()
             let shown = item.lines.map { raw in
                 var text = raw.raw
-                text.withUTF8 { parser.read($0, continued: raw.continued, into: &line) }
+                text.withUTF8 { parser.parse($0, continued: raw.continued, into: &line) }
                 let visible = String(decoding: line.text, as: UTF8.self)
                 let runs = line.runs.map { run in
                     "\(String(decoding: line.text[..<run.offset], as: UTF8.self).utf16.count):\(run.style.key)"
@@ -58,14 +58,14 @@ import Testing
         }
     }
 
-    @Test func diagnosticsAreMarkedAsThePageMarksThem() throws {
+    @Test func matchesPageDiagnostics() throws {
         let cases = try Cases.read().marks
         #expect(cases.count > 8)
         for item in cases {
             var marker = DiagnosticMarker()
             var marks: [String?] = []
             for line in item.lines {
-                let mark = marker.take(Array(line.utf8))
+                let mark = marker.mark(line: Array(line.utf8))
                 for index in (marks.count - mark.earlierLines)..<marks.count { marks[index] = mark.kind?.rawValue }
                 marks.append(mark.kind.map { $0.rawValue + (mark.isHead ? "!" : "") })
             }
@@ -73,12 +73,12 @@ import Testing
         }
     }
 
-    @Test func aBoxThatNeverEndsWasNone() {
+    @Test func ignoresUnclosedBoxes() {
         var marker = DiagnosticMarker()
-        _ = marker.take(Array("╷".utf8))
-        _ = marker.take(Array("│ Error: x".utf8))
-        for _ in 0..<3000 { _ = marker.take(Array("│ on".utf8)) }
-        #expect(marker.take(Array("│ on".utf8)).kind == nil)
+        _ = marker.mark(line: Array("╷".utf8))
+        _ = marker.mark(line: Array("│ Error: x".utf8))
+        for _ in 0..<3000 { _ = marker.mark(line: Array("│ on".utf8)) }
+        #expect(marker.mark(line: Array("│ on".utf8)).kind == nil)
     }
 
     @Test func aStyleHasOneName() {
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func streamsDoNotLeakAndAnotherLeaseStartsPlain() {
+    @Test func stylesDoNotLeakBetweenStreamsOrLeases() {
         var state = TextState.start
         var line = VisibleLine()
         var styles: [String] = []
