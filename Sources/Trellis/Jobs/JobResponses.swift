@@ -10,7 +10,7 @@ struct JobResponses: Sendable {
     /// A job with everything that is known of it.
     func record(_ job: Job) async throws -> JobResponse {
         let now = ambient.now()
-        var record = JobResponse(job, configSnapshot: Self.shown(job.snapshot), serverNow: now)
+        var record = JobResponse(job, configSnapshot: Self.redacted(job.snapshot), serverNow: now)
         record.workerName = try await workerName(of: job)
         record.giveUp = try await LeaseRevocation(store: store, ambient: ambient).record(of: job)
         record.reruns = try await store.reruns(of: job.id)
@@ -46,7 +46,7 @@ struct JobResponses: Sendable {
     }
 
     /// The snapshot without sensitive values.
-    static func shown(_ snapshot: Snapshot) -> JSONValue {
+    static func redacted(_ snapshot: Snapshot) -> JSONValue {
         let settings = snapshot.settings
         var variables = settings.variables
         for name in settings.sensitiveVariables { variables[name] = .string(sensitive) }

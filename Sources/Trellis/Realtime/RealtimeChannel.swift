@@ -74,7 +74,7 @@ final class RealtimeChannel: Sendable {
             let delivery = RowSender(connection: connection, burst: burst)
             let reader = try await feeds.logs.follow(
                 job, from: { end in wanted.map { $0.after ?? end }.min() ?? end }, wake: { delivery.wake() })
-            let selection = Selection(
+            let selection = SubscriptionFilter(
                 topic: topic, version: version, bindings: wanted.map { ($0, $0.after ?? reader.end) })
             delivery.follow(LogDeliverySource(reader: reader, selection: selection))
             ends[job] = reader.end
@@ -84,7 +84,7 @@ final class RealtimeChannel: Sendable {
         if !ofRows.isEmpty {
             let delivery = RowSender(connection: connection, burst: burst)
             let reader = feeds.rows.follow { delivery.wake() }
-            let selection = Selection(topic: topic, version: version, bindings: ofRows.map { ($0, 0) })
+            let selection = SubscriptionFilter(topic: topic, version: version, bindings: ofRows.map { ($0, 0) })
             delivery.follow(
                 RowDeliverySource(reader: reader, selection: selection) { [weak self] in self?.fail() })
             keep(delivery)
@@ -101,8 +101,8 @@ final class RealtimeChannel: Sendable {
     }
 
     /// Delivers what there is; called on the connection's event loop when it has become writable.
-    func pump() {
-        for delivery in state.withLock(\.deliveries) { delivery.pump() }
+    func sendAvailable() {
+        for delivery in state.withLock(\.deliveries) { delivery.sendAvailable() }
     }
 
     // MARK: - The end

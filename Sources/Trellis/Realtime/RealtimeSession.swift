@@ -35,7 +35,7 @@ final class RealtimeSession: WebSocketSession {
     func run(_ connection: WebSocketConnection) async {
         state.withLock { $0.connection = connection }
         dependencies.connections.add(self)
-        connection.onWritable { [weak self] in self?.channels.forEach { $0.pump() } }
+        connection.onWritable { [weak self] in self?.channels.forEach { $0.sendAvailable() } }
         for await message in connection.messages {
             // Like Supabase, ignore malformed messages.
             guard case .text(let text) = message, let message = RealtimeMessage(text, version: version) else {

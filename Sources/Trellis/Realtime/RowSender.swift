@@ -8,7 +8,7 @@ protocol RowSource: Sendable {
     /// The next rows, at once.
     func next(bound: Int) -> RingReading<FeedRow>
     /// The next rows from elsewhere, if the ring has dropped them; nil ends the delivery.
-    func missed() async throws -> [FeedRow]?
+    func readFromStore() async throws -> [FeedRow]?
     /// Whether ``frames(of:)`` is work that an event loop has no time for.
     var isFiltered: Bool { get }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer]
@@ -60,7 +60,7 @@ final class RowSender: Sendable {
 
     /// New rows exist. Thread-safe.
     func wake() {
-        connection.eventLoop.execute { self.pump() }
+        connection.eventLoop.execute { self.sendAvailable() }
     }
 
     /// Sends nothing more, and gives the cursor up.
@@ -74,7 +74,7 @@ final class RowSender: Sendable {
     }
 
     /// Sends until there is nothing more, or the connection takes no more. On the event loop.
-    func pump() {
+    func sendAvailable() {
         while connection.isWritable {
             switch step() {
             case .send(let source, let rows): connection.send(source.frames(of: rows))
@@ -130,14 +130,14 @@ final class RowSender: Sendable {
         }
         guard isWanted else { return }
         if !frames.isEmpty { connection.send(frames) }
-        pump()
+        sendAvailable()
     }
 
     private func read(_ source: any RowSource) {
         let eventLoop = connection.eventLoop
         Task {
             do {
-                let rows = try await source.missed()
+                let rows = try await source.readFromStore()
                 eventLoop.execute { self.took(rows) }
             } catch {
                 // The store is unavailable; retry later.
@@ -154,6 +154,6 @@ final class RowSender: Sendable {
             state.page = rows[...]
             return true
         }
-        if isWanted { pump() }
+        if isWanted { sendAvailable() }
     }
 }

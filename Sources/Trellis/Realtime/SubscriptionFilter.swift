@@ -2,7 +2,7 @@ internal import LiveFeed
 internal import NIOCore
 
 /// Selects and encodes the rows for a channel's bindings.
-struct Selection: Sendable {
+struct SubscriptionFilter: Sendable {
     var topic: String
     var version: RealtimeVersion
     /// Each with the position after which it asks.
@@ -29,10 +29,10 @@ struct Selection: Sendable {
 /// A log for one channel: what the ring has lost comes from the store.
 struct LogDeliverySource: RowSource {
     var reader: LogReader
-    var selection: Selection
+    var selection: SubscriptionFilter
 
     func next(bound: Int) -> RingReading<FeedRow> { reader.next(bound: bound) }
-    func missed() async throws -> [FeedRow]? { try await reader.page() }
+    func readFromStore() async throws -> [FeedRow]? { try await reader.page() }
     var isFiltered: Bool { selection.isFiltered }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer] { selection.frames(of: rows) }
     func leave() { reader.close() }
@@ -41,11 +41,11 @@ struct LogDeliverySource: RowSource {
 /// Changes of rows for one channel: rows dropped by the ring are lost; calls `onLost`.
 struct RowDeliverySource: RowSource {
     var reader: RowReader
-    var selection: Selection
+    var selection: SubscriptionFilter
     var onLost: @Sendable () -> Void
 
     func next(bound: Int) -> RingReading<FeedRow> { reader.next(bound: bound) }
-    func missed() async throws -> [FeedRow]? {
+    func readFromStore() async throws -> [FeedRow]? {
         onLost()
         return nil
     }
