@@ -199,7 +199,7 @@ import Wire
             let fetched = try await trellis.state(of: vine)
             #expect(fetched == state)
             try await trellis.storeState(state, of: vine, lockID: "job:1")
-            #expect(server.requests.last?.line == "POST /api/vines/\(vine)/state?ID=job:1 HTTP/1.1")
+            #expect(server.requests.last?.line == "POST /api/vines/\(vine)/state?ID=job%3A1 HTTP/1.1")
             #expect(server.requests.last?.body == String(decoding: state, as: UTF8.self))
         }
     }
