@@ -44,7 +44,7 @@ def test_A1_cancel_a_running_job_says_still_stopping_then_the_verdict(page: Page
     assert api.get(f"/api/jobs/{view.job}")["engine_state"] == "GONE"
 
 
-def test_A1_who_cancelled_is_named_to_other_viewers(context: BrowserContext, api: Api, gate) -> None:
+def test_A1_names_the_canceling_user(context: BrowserContext, api: Api, gate) -> None:
     go = gate()
     job = api.deploy(api.vine(shell(go.wait))["id"])
     view = JobPage(context.new_page(), job["id"]).open().shows("PROCESSING")
@@ -78,7 +78,7 @@ def test_A2_apply_makes_a_deploy_of_exactly_that_plan(page: Page, api: Api) -> N
     expect(popover.get_by_role("button", name="Start DEPLOY")).to_be_disabled()
 
 
-def test_A2_a_plan_that_goes_stale_under_an_open_page_is_refused_at_the_click(page: Page, api: Api) -> None:
+def test_A2_refuses_plan_that_became_stale(page: Page, api: Api) -> None:
     vine = api.vine(shell("echo one"))
     plan = api.plan(vine["id"])
     view = JobPage(page, plan["id"]).open().shows("SUCCESS")
@@ -113,7 +113,7 @@ def test_A3_rerun_makes_a_linked_job_on_the_same_snapshot(page: Page, api: Api) 
     expect(page.get_by_role("region", name="Job Details").get_by_role("link", name=again.job[:8])).to_be_visible()
 
 
-def test_A3_what_a_rerun_of_a_deploy_makes_is_said_beforehand(page: Page, api: Api, deployed) -> None:
+def test_A3_announces_result_of_deploy_rerun(page: Page, api: Api, deployed) -> None:
     note = api.get(f"/api/jobs/{deployed['job']['id']}/apply-check")["rerun_note"]
     assert note
     view = JobPage(page, deployed["job"]["id"]).open()

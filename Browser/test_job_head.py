@@ -36,7 +36,7 @@ def test_H2_badge_is_animated_while_processing_and_still_for_reduced_motion(page
     assert view.badge.evaluate("badge => badge.getAnimations({ subtree: true }).length") == 0
 
 
-def test_H2_badge_is_true_before_scripts_run(browser, server, signed_in, planned) -> None:
+def test_H2_badge_is_correct_without_scripts(browser, server, signed_in, planned) -> None:
     context = browser.new_context(storage_state=signed_in, base_url=server.url, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"/dashboard/jobs/{planned['job']['id']}")
@@ -45,7 +45,7 @@ def test_H2_badge_is_true_before_scripts_run(browser, server, signed_in, planned
     context.close()
 
 
-def test_H3_duration_waits_ticks_and_stands(page: Page, api: Api, gate) -> None:
+def test_H3_duration_waits_ticks_and_stops(page: Page, api: Api, gate) -> None:
     first, second = gate("first"), gate("second")
     vine = api.vine(shell(first.wait))
     running = api.deploy(vine["id"])

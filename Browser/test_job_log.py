@@ -75,7 +75,7 @@ def test_L4_opens_at_the_end_running_or_finished(page: Page, growing, deployed) 
 
 
 @pytest.mark.parametrize("intent", ["wheel", "PageUp", "Home", "ArrowUp", "select", "number"])
-def test_L4_any_upward_intent_lets_go_at_once(page: Page, growing, intent: str) -> None:
+def test_L4_upward_input_unpins(page: Page, growing, intent: str) -> None:
     job, go = growing
     view = JobPage(page, job).open()
     view.printed(310)
@@ -101,7 +101,7 @@ def test_L4_any_upward_intent_lets_go_at_once(page: Page, growing, intent: str) 
 
 
 @pytest.mark.parametrize("way", ["pill", "End", "f", "wheel"])
-def test_L4_returning_to_the_end_takes_hold_again(page: Page, growing, way: str) -> None:
+def test_L4_returning_to_the_end_pins(page: Page, growing, way: str) -> None:
     job, go = growing
     view = JobPage(page, job).open()
     view.printed(310)
@@ -130,7 +130,7 @@ def test_L5_the_whole_log_once_and_in_order(page: Page, api: Api, deployed) -> N
     assert view.clipboard().rstrip("\n") == text.rstrip("\n")
 
 
-def test_L5_survives_a_network_that_goes_away(context: BrowserContext, api: Api, growing, watcher: Watcher) -> None:
+def test_L5_survives_network_outage(context: BrowserContext, api: Api, growing, watcher: Watcher) -> None:
     watcher.network_may_fail = True
     job, go = growing
     view = JobPage(context.new_page(), job).open()
@@ -182,7 +182,7 @@ def test_L7_search_counts_steps_and_marks(page: Page, deployed) -> None:
     expect(view.log.locator("mark")).to_have_count(0)
 
 
-def test_L7_search_options_and_a_pattern_that_is_none(page: Page, deployed, watcher: Watcher) -> None:
+def test_L7_search_options_and_invalid_pattern(page: Page, deployed, watcher: Watcher) -> None:
     watcher.network_may_fail = True  # a pattern that is none is refused
     view = JobPage(page, deployed["job"]["id"]).open().is_complete()
     view.find.fill("ROW-399")
@@ -351,7 +351,7 @@ def test_L10_complete_and_verified(page: Page, api: Api, deployed) -> None:
     expect(view.feed).to_have_text(f"Complete, {total:,} lines, verified")
 
 
-def test_L10_disconnected_is_said_and_retried(context: BrowserContext, growing, watcher: Watcher) -> None:
+def test_L10_shows_disconnect_and_retries(context: BrowserContext, growing, watcher: Watcher) -> None:
     watcher.network_may_fail = True
     job, go = growing
     page = context.new_page()
@@ -372,7 +372,7 @@ def test_L10_disconnected_is_said_and_retried(context: BrowserContext, growing, 
     go.open()
 
 
-def test_L10_incomplete_is_never_called_complete(context: BrowserContext, api: Api, deployed) -> None:
+def test_L10_incomplete_log_is_labeled(context: BrowserContext, api: Api, deployed) -> None:
     record = api.get(f"/api/jobs/{deployed['job']['id']}")
     # A record is taken only if it is not older than the one in the page.
     record.update(server_now="2999-01-01T00:00:00.000Z", log_state="INCOMPLETE", log_state_reason="29 lines were given up when the disk was full")

@@ -37,7 +37,7 @@ def test_A1_cancel_a_claimed_job(page: Page, api: Api) -> None:
     assert api.get(f"/api/jobs/{work.id}")["engine_state"] == "NONE"
 
 
-def test_A1_still_stopping_stands_until_the_engine_is_gone_then_the_verdict(page: Page, api: Api) -> None:
+def test_A1_shows_still_stopping_until_engine_exits(page: Page, api: Api) -> None:
     work = claimed(api, "DESTROY").start().print("terraform_data.a: Destroying...\n")
     view = JobPage(page, work.id).open().shows("PROCESSING")
     view.button("Cancel").click()
@@ -97,7 +97,7 @@ def test_B1_each_banner_has_the_colour_of_its_status(page: Page, api: Api, plann
     expect(view.banner).to_contain_text("Cancelled by admin")
 
 
-def test_B1_lost_contact_is_said_and_the_status_stays(context: BrowserContext, api: Api) -> None:
+def test_B1_shows_lost_contact(context: BrowserContext, api: Api) -> None:
     work = claimed(api).start()
     silent = [{**row, "status": "OFFLINE", "last_seen_at": "2026-01-01T00:00:00.000Z"} for row in api.get("/api/workers")["items"]]
     context.route("**/api/workers", lambda route: route.fulfill(json={"items": silent}))

@@ -9,7 +9,7 @@ from harness import Api, SimulatedTendril, shell
 from job_page import JobPage, until
 
 
-def test_force_cancel_kills_what_does_not_stop(page: Page, api: Api, gate) -> None:
+def test_force_cancel_kills_hanging_engine(page: Page, api: Api, gate) -> None:
     # An engine that stands still hears nothing that it is asked.
     still = gate("still").path
     job = api.deploy(api.vine(shell(f"echo stuck-$((1 + 1)); sleep 1; kill -STOP $PPID; touch {still}; sleep 600"))["id"])

@@ -168,7 +168,7 @@ def test_L5_what_an_earlier_join_still_says_is_not_heard(live: Live, named: bool
     assert len(live.server.joins) == 2
 
 
-def test_L5_rows_that_nobody_has_are_said_to_be_missing(live: Live) -> None:
+def test_L5_shows_missing_rows(live: Live) -> None:
     live.server.rows += rows(1, 5)
     live.open()
     live.told(5)
@@ -240,7 +240,7 @@ def test_L10_a_heartbeat_without_an_answer_is_a_dead_connection(live: Live) -> N
     live.told(7)
 
 
-def test_L10_a_connection_that_died_asleep_is_noticed_when_the_tab_wakes(live: Live) -> None:
+def test_L10_detects_dead_connection_after_sleep(live: Live) -> None:
     live.server.rows += rows(1, 5)
     live.open()
     live.told(5)
@@ -254,7 +254,7 @@ def test_L10_a_connection_that_died_asleep_is_noticed_when_the_tab_wakes(live: L
     assert len(live.server.urls) == 2
 
 
-def test_L10_a_channel_that_is_thrown_out_comes_back_ever_later(live: Live) -> None:
+def test_L10_rejoins_with_backoff(live: Live) -> None:
     live.open()
     for number in range(1, 6):
         join = live.join(number)
@@ -366,7 +366,7 @@ def test_L10_a_refusal_is_said_and_not_asked_again(live: Live, watcher: Watcher,
 # ---- lists
 
 
-def test_jobs_list_asks_anew_when_told_and_seldom_otherwise(context: BrowserContext, held: str) -> None:
+def test_jobs_list_reloads_on_change_and_polls_slowly(context: BrowserContext, held: str) -> None:
     told = FakeRealtime().serve(context)
     page = context.new_page()
     asked: list[float] = []

@@ -159,7 +159,7 @@ def test_L6_a_thumb_that_is_dragged_asks_where_it_rests(page: Page, api: Api, mi
     assert 1 <= len(asked) <= 8, asked
 
 
-def test_L6_what_is_passed_by_is_not_kept(page: Page, million: str) -> None:
+def test_L6_evicts_passed_rows(page: Page, million: str) -> None:
     view = JobPage(page, million).open("#L1").is_complete()
     for number in range(1, 56):
         drag(view, number / 56)
@@ -250,7 +250,7 @@ def test_L8_a_range_across_windows_is_copied_whole(page: Page, api: Api, million
     assert len(copied) == 5002 and copied[:5000] == [line["text"] for line in lines]
 
 
-def test_L8_what_is_too_much_for_a_clipboard_is_offered_as_a_file(page: Page, million: str) -> None:
+def test_L8_offers_download_for_large_copy(page: Page, million: str) -> None:
     view = JobPage(page, million).open().is_complete()
     page.keyboard.press("c")
     notice = page.locator(".toast")
@@ -379,7 +379,7 @@ def test_L5_a_tab_opened_late_has_the_end_at_once_and_goes_on(page: Page, simula
     assert len(asked) <= 1, asked
 
 
-def test_L5_a_long_absence_is_leapt_over(context: BrowserContext, simulated: SimulatedJob, api: Api, watcher: Watcher) -> None:
+def test_L5_skips_long_absence(context: BrowserContext, simulated: SimulatedJob, api: Api, watcher: Watcher) -> None:
     watcher.network_may_fail = True
     cut = False
     sockets: list[Any] = []
@@ -482,7 +482,7 @@ def test_L7_a_hit_in_a_folded_part_is_shown(page: Page, simulated: SimulatedJob)
 # ---- when lines can't be had
 
 
-def test_L10_lines_that_cannot_be_had_are_said_and_tried_again(context: BrowserContext, million: str, api: Api, watcher: Watcher) -> None:
+def test_L10_shows_and_retries_failed_loads(context: BrowserContext, million: str, api: Api, watcher: Watcher) -> None:
     watcher.network_may_fail = True
     page = context.new_page()
     view = JobPage(page, million).open().is_complete()

@@ -191,7 +191,7 @@ import Wire
         }
     }
 
-    @Test func aRestartInTheMiddleOfAnApplyLosesNothing() async throws {
+    @Test func restartDuringApplyLosesNothing() async throws {
         try await RunningVintner.with { first in
             let vine = try await first.makeVine(
                 """
@@ -218,7 +218,7 @@ import Wire
         }
     }
 
-    @Test func theCommandLineCanDoWhatThePagesCan() async throws {
+    @Test func commandLineCoversPages() async throws {
         try await RunningVintner.with { vintner in
             let folder = FileManager.default.temporaryDirectory.path + "/vine-\(UUID().uuidString)"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -19,7 +19,7 @@ import TextSearch
 
     private let text = "alpha beta\nBeta\n\ngamma (a.b)* ü\nbetabeta\n"
 
-    @Test func plainTextIsFoundAsItStands() throws {
+    @Test func findsLiteralText() throws {
         #expect(try hits(text, .init(text: "beta")) == ["0:6+4", "1:0+4", "4:0+4", "4:4+4"])
         #expect(try hits(text, .init(text: "beta", matchesCase: true)) == ["0:6+4", "4:0+4", "4:4+4"])
         #expect(try hits(text, .init(text: "(a.b)*")) == ["3:6+6"])
@@ -52,7 +52,7 @@ import TextSearch
         #expect(try hits(text, regex(pattern)) == alone)
     }
 
-    @Test func aPatternThatIsNoneSaysWhy() {
+    @Test func reportsInvalidPattern() {
         for pattern in ["(", "[a", "*", "a{2,1}", "(?<n>a)(?<n>b)", "\\C"] {
             let error = #expect(throws: SearchError.self) { try Pattern(.init(text: pattern, isRegex: true)) }
             guard case .invalid(let sentence) = error else {
@@ -63,13 +63,13 @@ import TextSearch
         }
     }
 
-    @Test func aPatternThatTriesForEverStops() {
+    @Test func stopsExpensivePattern() {
         #expect(throws: SearchError.tooMuchWork) {
             try hits(String(repeating: "a", count: 200) + "!\n", regex("(a+)+$"))
         }
     }
 
-    @Test func aScanEndsWhenItIsTold() throws {
+    @Test func stopsWhenAsked() throws {
         var seen = 0
         try Array("x\nx\nx\n".utf8).withUnsafeBufferPointer { bytes in
             try LineScanner(try Pattern(.init(text: "x"))).scan(bytes, until: .now + .seconds(60)) { _ in

@@ -23,7 +23,7 @@ import Wire
         return (tendril, job)
     }
 
-    @Test func aLogThatGrowsTooFastIsHeldBackAndNothingOfItIsLost() async throws {
+    @Test func rateLimitLosesNothing() async throws {
         try await TrellisHarness.run(limits: TrellisLimits(appends: AppendRate(burst: 10, perSecond: 5))) {
             harness, api async throws in
             let (loud, job) = try await started(api, "loud")
@@ -54,7 +54,7 @@ import Wire
         }
     }
 
-    @Test func streamsAreCountedAndGiveTheirPlaceBack() async throws {
+    @Test func limitsAndReleasesStreams() async throws {
         let none = StreamLimits(followers: 0, perTendril: 0)
         try await TrellisHarness.run(limits: TrellisLimits(streams: none)) { _, api async throws in
             let (tendril, job) = try await started(api, "t")

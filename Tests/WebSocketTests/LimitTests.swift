@@ -193,7 +193,7 @@ import Testing
         }
     }
 
-    @Test func aFloodOfPingsOfAPeerThatReadsNothingPilesNothingUp() async throws {
+    @Test func pingFloodDoesNotAccumulatePongs() async throws {
         let connected = Mutex<WebSocketConnection?>(nil)
         let endpoint = TestEndpoint { connection in
             connected.withLock { $0 = connection }

@@ -22,7 +22,7 @@ import Testing
         #expect(check(40) == .dead)
     }
 
-    @Test mutating func aPeerThatIsHeardStays() {
+    @Test mutating func activePeerIsKept() {
         liveness.heard(at: at(15))
         #expect(check(20) == .wait(until: at(35)))
         #expect(check(35) == .ping(askAgainAt: at(55)))
@@ -57,7 +57,7 @@ import Testing
         #expect(check(40, waiting: 0, written: 3000) == .dead)
     }
 
-    @Test mutating func ourOwnDeafnessIsNotThePeers() {
+    @Test mutating func pausedReadingDoesNotCountAsSilence() {
         #expect(check(20, isDeaf: true) == .wait(until: at(40)))
         #expect(check(40) == .ping(askAgainAt: at(60)))
         #expect(check(60, isDeaf: true) == .wait(until: at(80)))

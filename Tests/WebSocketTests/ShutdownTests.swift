@@ -42,7 +42,7 @@ import Testing
         try await client.expectEnd()
     }
 
-    @Test func aSessionMaySayGoodbyeInItsOwnWay() async throws {
+    @Test func sessionMayCustomizeClose() async throws {
         let server = try await TestServer.start(TestEndpoint { _ in PoliteSession() })
         let client = try await server.open()
         async let stopped: Void = server.stop()

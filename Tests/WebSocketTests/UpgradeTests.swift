@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func anotherPathIsNoneOfOurBusiness() async throws {
+    @Test func ignoresOtherPaths() async throws {
         try await withServer(.echo) { server in
             let client = try await server.connect()
             try await client.send(TestServer.handshake("/plain"))
@@ -85,7 +85,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: notHandshakes.indices) func whatIsNoHandshakeIsPlainHTTP(_ index: Int) async throws {
+    @Test(arguments: notHandshakes.indices) func invalidHandshakeIsPlainHTTP(_ index: Int) async throws {
         let one = Self.notHandshakes[index]
         try await withServer(.echo) { server in
             let client = try await server.connect()

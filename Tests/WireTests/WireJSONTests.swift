@@ -65,7 +65,7 @@ import Wire
         #expect(error?.description.contains(says) == true, "\(error?.description ?? "")")
     }
 
-    @Test func lineTimesSurviveTheWireAndNonsenseDoesNot() {
+    @Test func decodesValidTimesOnly() {
         let times = LineTimes([
             .init(lines: 2, at: Timestamp(milliseconds: 5)), .init(lines: 1, at: Timestamp(milliseconds: 9)),
         ])
@@ -73,7 +73,7 @@ import Wire
         #expect(LineTimes(wire: [[1], [], [-1, 5], [0, 5], [1, 2, 3], [Int64.max, 1]]).runs.isEmpty)
     }
 
-    @Test func locksSpeakTerraformsOwnSpelling() throws {
+    @Test func lockInfoUsesTerraformFieldNames() throws {
         let info = LockInfo(ID: "j:1", Operation: "OperationTypeApply", Who: "tendril-1")
         let text = String(decoding: try info.encoded(), as: UTF8.self)
         #expect(text.contains(#""ID":"j:1""#) && text.contains(#""Who":"tendril-1""#))

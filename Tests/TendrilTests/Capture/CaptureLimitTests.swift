@@ -39,7 +39,7 @@ import Wire
         return stat(folder.capture(of: .stdout), &status) == 0 ? Int(status.st_blocks) : -1
     }
 
-    @Test func theMiddleGoesAndTheBeginningAndTheEndStay() {
+    @Test func dropsTheMiddle() {
         #expect(bound.gap(read: 0, size: 512 << 10, pending: nil) == nil)
         let gap = bound.gap(read: 1000, size: 2_000_000, pending: nil)
         #expect(gap?.lowerBound == 1000 + (128 << 10) && gap?.upperBound == 2_000_000 - (256 << 10))
@@ -49,7 +49,7 @@ import Wire
         #expect(grown?.lowerBound == gap?.lowerBound && grown?.upperBound == 3_000_000 - (256 << 10))
     }
 
-    @Test func atTheBoundTheDiskIsGivenBackAndTheLogSaysSo() async throws {
+    @Test func freesDiskAtLimitAndLogsGap() async throws {
         sink.hold()
         let first = shipper()
         let task = Task { await first.run() }
@@ -102,7 +102,7 @@ import Wire
         #expect(digest.streams[.stdout]?.bytes == Int64(sink.text(of: .stdout).utf8.count))
     }
 
-    @Test func aSecretThatTheGapCutsIsNotShown() {
+    @Test func masksSecretCutByGap() {
         let secret = "hunter2-hunter3"
         for cut in 1..<secret.count {
             var pipeline = LinePipeline(masker: Masker(secrets: [secret]))
@@ -122,7 +122,7 @@ import Wire
 }
 
 @Suite struct UnfinishedResourcesTests {
-    @Test func whatBeganAndDidNotEnd() throws {
+    @Test func findsUnfinishedResources() throws {
         let scratch = try Scratch()
         let folder = try scratch.job()
         let text = """

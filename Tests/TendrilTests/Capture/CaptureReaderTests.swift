@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test func goesOnWhereTheCaptureGrows() throws {
+    @Test func readsGrowingCapture() throws {
         let scratch = try Scratch()
         let folder = try scratch.job()
         var reader = CaptureReader(folder)
@@ -61,7 +61,7 @@ import Testing
         #expect(pipeline.takeChunks().map(\.text) == ["half a line\n"])
     }
 
-    @Test func whatTheMachineLostIsCounted() throws {
+    @Test func countsLostBytes() throws {
         let scratch = try Scratch()
         let folder = try scratch.job()
         var captured = Captured()

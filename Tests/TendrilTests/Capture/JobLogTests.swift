@@ -66,14 +66,14 @@ import Wire
         #expect(closing.digest != nil)
     }
 
-    @Test func lostBytesAreTold() async throws {
+    @Test func reportsLostBytes() async throws {
         try OpenFile(folder.order, .append).append(
             OrderRecord(at: Timestamp(milliseconds: 1), .output(.stderr, end: 7)).encoded)
         let closing = await log().finish()
         #expect(closing.incomplete == "7 bytes of the engine's output were lost on the Tendril's machine.")
     }
 
-    @Test func aLineThatCouldNotBeWrittenIsTold() async throws {
+    @Test func reportsWriteFailure() async throws {
         try Posix.remove(folder.capture(of: .system))
         try Posix.makeFolder(folder.capture(of: .system))
         let log = log()
@@ -81,7 +81,7 @@ import Wire
         #expect(await log.finish().incomplete?.contains("could not be written") == true)
     }
 
-    @Test func whatTrellisLostIsSentOnceMore() async throws {
+    @Test func resendsMissingText() async throws {
         let log = log()
         log.start()
         for count in 1...3 {
@@ -96,7 +96,7 @@ import Wire
         #expect(sink.text(of: .system) == "line 1\nline 2\nline 3\n")
     }
 
-    @Test func aStoppedLogGoesOnInTheNextProcess() async throws {
+    @Test func nextProcessResumesLog() async throws {
         let first = log()
         first.note("one")
         first.start()

@@ -19,7 +19,7 @@ import Testing
 
     /// Output depends on the order, the bytes and the secrets, never on how reads were batched.
     @Test(arguments: ["failing-apply.jsonl", "small-plan.jsonl"])
-    func batchingChangesNothing(_ name: String) throws {
+    func outputIsIndependentOfBatching(_ name: String) throws {
         var captured = try Captured.recorded(name)
         var random = Seeded(3)
         // Edges inside UTF-8 characters, ANSI sequences and secrets, and lines cut by quiet.
@@ -51,7 +51,7 @@ import Testing
         #expect(captured.chunks(piece: { piece }, take: { true }).lines == captured.chunks().lines)
     }
 
-    @Test func linesStandInTheOrderInWhichTheyEnded() {
+    @Test func ordersLinesByTheirEnd() {
         var captured = Captured()
         captured.append(.stdout, "one\ntwo, first half ", at: 1)
         captured.append(.stderr, "error\n", at: 2)
@@ -66,7 +66,7 @@ import Testing
             ])
     }
 
-    @Test func quietShowsAnUnfinishedLine() {
+    @Test func idleMarkEmitsUnfinishedLine() {
         var captured = Captured()
         captured.append(.stdout, "Enter a value: ", at: 1)
         captured.events.append(.idle(at: 1001))
@@ -80,7 +80,7 @@ import Testing
             ])
     }
 
-    @Test func quietNeverShowsTheBeginningOfASecret() {
+    @Test func idleMarkHoldsBackPartialSecret() {
         var captured = Captured()
         captured.append(.stdout, "token: correct ho", at: 1)
         captured.events.append(.idle(at: 1001))

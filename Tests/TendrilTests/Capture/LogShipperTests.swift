@@ -33,7 +33,7 @@ import Wire
         return await shipper.run()
     }
 
-    @Test(arguments: [false, true]) func aQuietJobsLineLeavesAtOnce(polling: Bool) async throws {
+    @Test(arguments: [false, true]) func sendsSingleLineImmediately(polling: Bool) async throws {
         let shipper = shipper(watcher: FileWatcher(polling: polling))
         let task = Task { await shipper.run() }
         for count in 1...5 {
@@ -45,7 +45,7 @@ import Wire
         #expect(sink.appends.map(\.n) == [1, 2, 3, 4, 5])
     }
 
-    @Test func oneAppendIsInFlightAndTheNextTakesAllThatHasCome() async throws {
+    @Test func batchesWhileAppendIsInFlight() async throws {
         sink.hold()
         let shipper = shipper()
         let task = Task { await shipper.run() }
@@ -73,7 +73,7 @@ import Wire
         #expect(!sink.text(of: .stdout).contains("hunter2"))
     }
 
-    @Test func whatFailsIsSentAgainUnchanged() async throws {
+    @Test func retriesSameBytes() async throws {
         sink.fail(with: (0..<12).map { _ in FakeSink.Unreachable() })
         try write(.stdout, "a\n")
         #expect(await ended(shipper()) == .complete)
@@ -88,7 +88,7 @@ import Wire
     }
 
     /// The append was stored, its answer was lost, and more has come meanwhile.
-    @Test func aLostAnswerCostsNothing() async throws {
+    @Test func survivesLostResponse() async throws {
         try write(.stdout, "a\n")
         sink.hold()
         let shipper = shipper()
@@ -111,7 +111,7 @@ import Wire
     }
 
     @Test(arguments: [LogSinkError.leaseLost, .diverged("x"), .refused("y")])
-    func aRefusalEndsIt(_ error: LogSinkError) async throws {
+    func stopsOnRefusal(_ error: LogSinkError) async throws {
         try write(.stdout, "a\n")
         let shipper = shipper()
         let task = Task { await shipper.run() }
@@ -123,7 +123,7 @@ import Wire
         #expect(sink.text(of: .stdout) == "a\n")
     }
 
-    @Test func itCanBeStoppedWhileNobodyAnswers() async throws {
+    @Test func cancelsDuringOutage() async throws {
         sink.fail(with: (0..<100_000).map { _ in FakeSink.Unreachable() })
         let shipper = LogShipper(folder: folder, epoch: 3, masker: masker, sink: sink)
         let task = Task { await shipper.run() }
@@ -141,7 +141,7 @@ import Wire
     }
 
     /// The Tendril was killed after any number of its appends.
-    @Test func aRestartGoesOnExactlyWhereTheLastAppendWasStored() async throws {
+    @Test func restartResumesAfterLastStoredAppend() async throws {
         var captured = try Captured.recorded("failing-apply.jsonl")
         captured.append(.stdout, "secret: hunter2-hun", at: 8000)
         captured.events.append(.idle(at: 9000))
@@ -189,7 +189,7 @@ import Wire
     }
 
     /// Its database was restored from a backup, which lacks the last appends.
-    @Test func aTrellisThatHasLessThanItHadGetsTheRestAgain() async throws {
+    @Test func resendsAfterDatabaseRestore() async throws {
         let shipper = shipper()
         let task = Task { await shipper.run() }
         for count in 1...4 {
@@ -213,7 +213,7 @@ import Wire
         guard case .rejected(.diverged) = end else { Issue.record("\(end)"); return }
     }
 
-    @Test func aCaptureThatIsGoneIsTold() async throws {
+    @Test func reportsMissingCapture() async throws {
         try Posix.remove(folder.order)
         let end = await ended(shipper())
         guard case .unreadable = end else { Issue.record("\(end)"); return }

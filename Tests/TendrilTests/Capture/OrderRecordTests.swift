@@ -32,14 +32,14 @@ import Testing
     }
 
     /// The writer was killed, or the disk was full, in the middle of a record.
-    @Test(arguments: 0..<OrderRecord.size) func aTornRecordCostsNoOther(length: Int) {
+    @Test(arguments: 0..<OrderRecord.size) func skipsTornRecord(length: Int) {
         let torn = OrderRecord(at: Timestamp(milliseconds: 1_888_888_888_888), .output(.stdout, end: 777)).encoded
         var parser = OrderParser()
         #expect(parser.take(records[0].encoded + torn.prefix(length)) == [records[0]])
         #expect(parser.take(records[1].encoded + records[2].encoded) == [records[1], records[2]])
     }
 
-    @Test func rubbishIsPassedOver() {
+    @Test func skipsInvalidInput() {
         var parser = OrderParser()
         let rubbish = [UInt8](repeating: 0, count: 10_000)
         #expect(parser.take(rubbish).isEmpty)

@@ -144,7 +144,7 @@ import Wire
     }
 
     @Test(arguments: [("/nonexistent/terraform", 127), ("/etc/passwd", 126)])
-    func whatCantBeRunSaysSo(_ executable: String, code: Int) async throws {
+    func reportsExecFailure(_ executable: String, code: Int) async throws {
         var command = script("")
         command.executable = executable
         #expect(try await runner.run(command, in: folder) == .exited(code: code))
@@ -168,7 +168,7 @@ import Wire
         #expect(try captured(.stdout) == "0\n1\n2\n3\n/dev/null\n")
     }
 
-    @Test func aLoudEngineLosesNothing() async throws {
+    @Test func capturesFastOutput() async throws {
         let end = try await runner.run(script("seq 1 50000; seq 1 1000 >&2"), in: folder)
         #expect(end == .exited(code: 0))
         #expect(try lines().filter { $0.stream == .stdout }.map(\.text) == (1...50_000).map(String.init))
@@ -176,7 +176,7 @@ import Wire
         #expect(try records().count < 20_000)
     }
 
-    @Test func theSupervisorsFailureIsTold() async throws {
+    @Test func reportsSupervisorFailure() async throws {
         try Posix.remove(folder.order)
         try Posix.makeFolder(folder.order)
         await #expect(throws: PhaseError.self) { try await runner.run(script("echo never"), in: folder) }
@@ -209,7 +209,7 @@ import Wire
         #expect(ProcessIdentity(pid: child)?.isAlive != true)
     }
 
-    @Test func whatTheEngineLeftIsKilledAndItsLastWordsAreKept() async throws {
+    @Test func killsLeftoversAndKeepsOutput() async throws {
         let text = "(trap '' HUP INT; while :; do echo noise; sleep 0.001; done) & echo $! > pid; echo main; exit 0"
         #expect(try await runner.run(script(text), in: folder) == .exited(code: 0))
         let pid = try #require(
@@ -221,12 +221,12 @@ import Wire
         #expect(recorded == Int64(try captured(.stdout).utf8.count))
     }
 
-    @Test func thereIsNothingToStopAfterTheEnd() async throws {
+    @Test func stopAfterEndHasNoEffect() async throws {
         #expect(try await runner.run(script("exit 0"), in: folder) == .exited(code: 0))
         #expect(await !runner.send(.kill, phase: "apply", in: folder))
     }
 
-    @Test func aRequestClimbsTheLadder() async throws {
+    @Test func stopEscalates() async throws {
         let stop = StopRequest()
         let notes = Mutex<[String]>([])
         let text = "trap 'n=$((n+1)); echo hit $n' INT; echo ready; while :; do sleep 0.02; done"
@@ -295,7 +295,7 @@ import Wire
 
     // MARK: - After a restart
 
-    @Test func aTendrilThatComesBackWaitsForTheRunningEngine() async throws {
+    @Test func restartedTendrilAwaitsEngine() async throws {
         let go = try gate("go")
         let command = script("echo ready; read x < go; echo end; exit 5")
         let before = Task { try await runner.run(command, in: folder) }
@@ -360,7 +360,7 @@ import Wire
     }
 
     /// The number in the record is another process's by now: after a reboot, say.
-    @Test func aStrangerIsNeverTouched() async throws {
+    @Test func neverSignalsReusedPID() async throws {
         let stranger = try ChildProcess("/bin/sleep", ["1000"], environment: [:])
         defer {
             stranger.send(.kill)

@@ -130,7 +130,7 @@ import Wire
         }
     }
 
-    @Test func passingTroubleIsTriedAgainButAClaimIsNot() async throws {
+    @Test func retriesTransientErrorsExceptClaim() async throws {
         let count = Mutex(0)
         let answer: TinyServer.Answer = { _ in
             count.withLock { count in
@@ -150,7 +150,7 @@ import Wire
         }
     }
 
-    @Test func nobodyThereIsUnreachableAndSaysNoToken() async throws {
+    @Test func unreachableErrorHidesToken() async throws {
         // A port that was free a moment ago.
         let url = try TinyServer({ _ in "" }).url
         let trellis = client(url)
@@ -160,7 +160,7 @@ import Wire
         #expect(!"\(String(describing: error)) \(String(reflecting: error))".contains(Self.token))
     }
 
-    @Test func anAnswerThatIsNoneIsMalformed() async throws {
+    @Test func invalidResponseIsMalformed() async throws {
         try await withTrellis({ _ in TinyServer.answer(200, "<html>") }) { trellis, _ in
             let error = await #expect(throws: TrellisCallError.self) {
                 try await trellis.work(LeaseMessage(jobId: SystemDependencies.system.makeID(), epoch: 1))
@@ -204,7 +204,7 @@ import Wire
         }
     }
 
-    @Test func theStreamTellsWhatItHears() async throws {
+    @Test func streamReportsEvents() async throws {
         let job = SystemDependencies.system.makeID(Job.self)
         let text = ": hi\n\nevent: work\ndata: {}\n\nevent: stop\ndata: {\"job_id\":\"\(job)\"}\n\n"
         try await withTrellis({ _ in TinyServer.answer(200, text, type: "text/event-stream") }) { trellis, _ in

@@ -111,7 +111,7 @@ import Wire
         await task.value
     }
 
-    @Test func leftoversAreTakenUpAndNamedInTheFirstHeartbeat() async throws {
+    @Test func resumesJobsAndListsThemInFirstHeartbeat() async throws {
         try Fixtures.putEngine(in: place)
         let gate = Gate()
         let services = FakeJobServices(
@@ -140,7 +140,7 @@ import Wire
         await second.value
     }
 
-    @Test func aHeartbeatNeverMissesALeaseThatIsJustBeingGranted() async throws {
+    @Test func heartbeatIncludesLeaseBeingGranted() async throws {
         try Fixtures.putEngine(in: place)
         let order = Fixtures.order()
         await trellis.offer(order)

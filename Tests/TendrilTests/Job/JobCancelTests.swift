@@ -92,7 +92,7 @@ import Wire
         #expect(await trellis.stored.isEmpty)
     }
 
-    @Test func tooLateForAnApply() async throws {
+    @Test func cancelAfterApplyFinished() async throws {
         let gate = Gate()
         let services = services(stillIn: "apply", gate, end: .exited(code: 0))
         let order = Fixtures.order(.destroy)
@@ -125,7 +125,7 @@ import Wire
         #expect(await trellis.holder == nil)
     }
 
-    @Test func whileALockIsWaitedFor() async throws {
+    @Test func cancelWhileWaitingForLock() async throws {
         await trellis.hold("ana")
         let gate = Gate()
         await trellis.guarding { if $0 == "lock" { await gate.pass() } }
@@ -213,7 +213,7 @@ import Wire
         #expect(Files.kind(of: "\(place.path)/work/jobs/\(order.jobId)") == nil)
     }
 
-    @Test func aJobThatWasGivenUpMeanwhileIsOnlyWatchedToItsEnd() async throws {
+    @Test func givenUpJobOnlyAwaitsEngine() async throws {
         let (_, services) = try await restart(in: "apply") { [trellis] order in
             await trellis.giveUp(order.jobId)
             await trellis.guarding { if $0 == "work" { throw FakeTrellis.refused(410, "Not yours.") } }

@@ -10,7 +10,7 @@ import Wire
 extension JobRunnerTests {
     // MARK: - Reports
 
-    @Test func aTrellisThatIsAwayIsWaitedForAtEveryCall() async throws {
+    @Test func retriesEveryCallDuringOutage() async throws {
         let tries = Mutex<[String: Int]>([:])
         await trellis.guarding { call in
             let count = tries.withLock { tries in
@@ -52,7 +52,7 @@ extension JobRunnerTests {
         #expect(await trellis.stored.count == 1)
     }
 
-    @Test func aPlanWhoseSuccessIsRefusedForGoodFails() async throws {
+    @Test func refusedSuccessBecomesFailure() async throws {
         await trellis.guarding { call in
             if call == "report SUCCESS" || call == "report facts" { throw FakeTrellis.refused(409, "Upload it first.") }
         }
@@ -62,7 +62,7 @@ extension JobRunnerTests {
     }
 
     /// The disk is full for a while: what is known goes on in memory, and the job ends as it should.
-    @Test func aProgressThatCannotBeWrittenDoesNotEndTheJobsCare() async throws {
+    @Test func continuesWithoutWritableProgress() async throws {
         let order = Fixtures.order(.destroy)
         let blocked = folder(of: order) + "/job.json"
         let services = FakeJobServices(
@@ -81,7 +81,7 @@ extension JobRunnerTests {
         #expect(Files.kind(of: folder(of: order)) == nil)
     }
 
-    @Test func aLogThatIsNotWholeKeepsItsCaptureButNoSecrets() async throws {
+    @Test func preservesCaptureOfIncompleteLog() async throws {
         await trellis.find(log: "INCOMPLETE")
         let order = Fixtures.order(secrets: VineSecrets(variables: ["password": "hush-hush"]))
         try await run(order, FakeJobServices(engine: ScriptedEngine().run))
@@ -313,7 +313,7 @@ extension JobRunnerTests {
         #expect(await trellis.lastReport?.errorMessage?.contains("not found in file://") == true)
     }
 
-    @Test func noSecretIsLeftWhileTheReportWaits() async throws {
+    @Test func deletesSecretsBeforeReport() async throws {
         let order = Fixtures.order(secrets: VineSecrets(variables: ["password": "hush-hush"]))
         let leaks = Mutex<[String]?>(nil)
         await trellis.guarding { [place] call in

@@ -295,7 +295,7 @@ import Wire
         #expect(await trellis.calls.suffix(3) == ["store", "unlock", "report FAILED"])
     }
 
-    @Test func anUnknownEndIsReportedAsSuch() async throws {
+    @Test func reportsUnknownEnd() async throws {
         let services = FakeJobServices(engine: ScriptedEngine(hook: { $0.name == "plan" ? .unknown : nil }).run)
         try await run(Fixtures.order(), services)
         #expect(await trellis.lastReport?.engineState == .unknown)

@@ -153,7 +153,7 @@ import Wire
         #expect(verdict.errorMessage == nil)
     }
 
-    @Test func aPlanThatIsNotStoredIsNone() {
+    @Test func unstoredPlanIsFailure() {
         var plan = progress(.plan, [(.initialize, ok), (.plan, ok), (.show, ok)])
         plan.failure = "The plan could not be stored: full."
         let verdict = JobReport.of(plan, engineSaid: nil)
@@ -161,7 +161,7 @@ import Wire
         #expect(verdict.errorMessage == "The plan could not be stored: full.")
     }
 
-    @Test func aFailedApplySpeaksWithTheEnginesWords() {
+    @Test func failedApplyUsesEngineMessage() {
         var apply = progress(.deploy, [(.initialize, ok), (.apply, .exited(code: 1))])
         apply.stateBefore = StatePosition(lineage: "l", serial: 3)
         apply.stateAfter = StatePosition(lineage: "l", serial: 5)
@@ -202,7 +202,7 @@ import Wire
         }
     }
 
-    @Test func anEndThatNobodySawIsUnknown() {
+    @Test func missingExitStatusIsUnknown() {
         for isCancelled in [false, true] {
             var apply = progress(.deploy, [(.initialize, ok), (.apply, .unknown)])
             apply.isCancelled = isCancelled

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ServerClockTests {
     private func at(_ milliseconds: Int64) -> Timestamp { Timestamp(milliseconds: milliseconds) }
 
-    @Test func theQuickestAnswerCounts() {
+    @Test func fastestMeasurementWins() {
         let clock = ServerClock()
         #expect(clock.corrected(at(5)) == at(5))
         clock.learn(serverNow: at(1_050), sent: at(0), received: at(100))

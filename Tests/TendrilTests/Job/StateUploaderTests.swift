@@ -101,7 +101,7 @@ import Testing
             try await keeper().settle() == .unstored(path: place.path + "/terraform.tfstate", reason: "Too large."))
     }
 
-    @Test func aTornFileIsNotTakenForAState() async throws {
+    @Test func ignoresPartialStateFile() async throws {
         try put(Fixtures.state(serial: 9).dropLast(5))
         guard case .unstored = try await keeper().settle() else {
             Issue.record("a torn file was settled")

@@ -203,7 +203,7 @@ import Wire
         return BackendKind.read(data, environment: environment, workingDirectory: "/run/v")
     }
 
-    @Test func theDefaultIsOurs() {
+    @Test func defaultBackendIsTrellis() {
         #expect(keeping(nil) == .trellis)
         #expect(keeping(#"{"type":"local","config":{"path":null,"workspace_dir":null}}"#) == .trellis)
         #expect(keeping(nil, environment: ["TF_WORKSPACE": "default"]) == .trellis)
@@ -306,7 +306,7 @@ import Wire
         #expect(await finder.find().first?.engine.version == "1.2.4")
     }
 
-    @Test func whatDoesNotAnswerIsNoEngine() async throws {
+    @Test func ignoresUnresponsiveExecutable() async throws {
         let place = try Place()
         try Files.makeFolder(place.path + "/a/terraform")
         try place.write("#!/bin/sh\nexit 1\n", to: "b/terraform")

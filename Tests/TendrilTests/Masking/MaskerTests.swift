@@ -12,7 +12,7 @@ import Testing
         return String(decoding: output, as: UTF8.self)
     }
 
-    @Test func everySplitPositionOfASecret() {
+    @Test func masksSecretAtEverySplit() {
         let masker = Masker(secrets: ["hunter2-hunter3", "päßwört-日本"])
         let text = "a hunter2-hunter2-hunter3 b päßwört-日本 c\nhunter2-\nhunter3"
         let masked = "a hunter2-(sensitive) b (sensitive) c\n(sensitive)\n(sensitive)"
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func aBeginningIsHeldBackUntilItIsDecided() {
+    @Test func holdsBackPartialMatch() {
         var stream = MaskingStream(Masker(secrets: ["correct horse"]))
         var output: [UInt8] = []
         func take(_ text: String) -> String {

@@ -18,7 +18,7 @@ import Testing
         #expect(throws: SafePath.Violation.self) { try SafePath.components(path) }
     }
 
-    @Test func linksAreFollowedOnPaper() {
+    @Test func resolvesLinksWithoutDiskAccess() {
         #expect(SafePath.resolve(link: "../b/c", in: ["a"]) == ["b", "c"])
         #expect(SafePath.resolve(link: "./c", in: ["a"]) == ["a", "c"])
         #expect(SafePath.resolve(link: "../../b", in: ["a"]) == nil)
@@ -179,7 +179,7 @@ import Testing
             tar: Command(executable: "/usr/bin/tar", environment: ["PATH": "/usr/bin:/bin"]), limit: limit)
     }
 
-    @Test func comesBackWithoutProvidersAndState() async throws {
+    @Test func excludesProvidersAndState() async throws {
         try workspace.write([
             "sub/main.tf": "a", "sub/made.zip": "z", "module/m.tf": "m", "sub/.terraform.lock.hcl": "lock",
             "sub/.terraform/providers/big": "p", "sub/.terraform/modules/modules.json": "{}",

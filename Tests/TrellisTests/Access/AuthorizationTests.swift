@@ -34,7 +34,7 @@ import Wire
         (.get, "/socket/websocket"),
     ]
 
-    @Test func nothingAnswersWithoutACredential() async throws {
+    @Test func rejectsRequestsWithoutCredential() async throws {
         try await TrellisHarness.run { _, api async throws in
             for (method, uri) in Self.closed {
                 let body = method == .get ? nil : #"{"ID": "x", "name": "x"}"#
@@ -45,7 +45,7 @@ import Wire
         }
     }
 
-    @Test func pagesSendStrangersToTheSignIn() async throws {
+    @Test func pagesRedirectToSignIn() async throws {
         try await TrellisHarness.run { _, api async throws in
             for page in ["/dashboard/jobs", "/dashboard/jobs/\(Self.id)", "/dashboard/vines", "/dashboard/tendrils"] {
                 let reply = try await api.stranger.get(page)
@@ -55,7 +55,7 @@ import Wire
         }
     }
 
-    @Test func fourThingsAreOpen() async throws {
+    @Test func onlyPublicRoutesAreOpen() async throws {
         try await TrellisHarness.run { _, api async throws in
             for uri in ["/healthz", "/readyz", "/sign-in", "/assets/app.css"] {
                 #expect(try await api.stranger.get(uri).status == 200, "\(uri)")
@@ -120,7 +120,7 @@ import Wire
         }
     }
 
-    @Test func aForeignHostNameIsNotAnswered() async throws {
+    @Test func rejectsUnknownHost() async throws {
         let origins = AllowedOrigins(host: "127.0.0.1", port: 8080, isTLS: false, publicURL: nil)
         #expect(origins.allows(host: "localhost:8080") && origins.allows(host: "127.0.0.1:8080"))
         #expect(!origins.allows(host: "evil.example:8080") && !origins.allows(host: "localhost"))
@@ -136,7 +136,7 @@ import Wire
         #expect(tls.allows(origin: "https://localhost:8443") && !tls.allows(origin: "http://localhost:8443"))
     }
 
-    @Test func anOpenHostNeedsTLSOrAProxy() async {
+    @Test func nonLoopbackHostRequiresTLSOrProxy() async {
         let configuration = TrellisConfiguration(host: "0.0.0.0", database: "sqlite:/nowhere", dataFolder: "/nowhere")
         await #expect(throws: TrellisStartError.self) {
             _ = try await TrellisApplication(configuration, logger: TrellisHarness.quiet)
@@ -163,7 +163,7 @@ import Wire
         return (String(header.prefix { $0 != ";" }), secret)
     }
 
-    @Test func aLinkWorksOnceAndNotForever() async throws {
+    @Test func signInLinkWorksOnceAndExpires() async throws {
         try await TrellisHarness.run { harness, api async throws in
             let (_, link) = try await signIn(api)
             let again = try await api.stranger.post("/sign-in", #"{"link": "\#(link)"}"#)

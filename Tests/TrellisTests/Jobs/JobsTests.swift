@@ -40,7 +40,7 @@ import Wire
         }
     }
 
-    @Test func badRequestsGetASentenceAndChangeNothing() async throws {
+    @Test func badRequestsReturnMessageAndChangeNothing() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let unknown = AuthorizationTests.id
@@ -234,7 +234,7 @@ import Wire
         }
     }
 
-    @Test func aHugeBodyIsRefused() async throws {
+    @Test func rejectsOversizedBody() async throws {
         try await TrellisHarness.run { _, api async throws in
             let huge = String(repeating: "x", count: 20_000_000)
             let body =
@@ -271,7 +271,7 @@ import Wire
         }
     }
 
-    @Test func cancelIsImmediateAndIdempotentAndTheTendrilLearnsOfIt() async throws {
+    @Test func cancelIsIdempotentAndNotifiesTendril() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
@@ -346,7 +346,7 @@ import Wire
         }
     }
 
-    @Test func aQueuedJobCanBeGivenToAnyTendril() async throws {
+    @Test func queuedJobCanBeReassigned() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let away = try await api.post("/api/workers", #"{"name": "away"}"#).decode(RegisterWorkerResponse.self)
@@ -404,7 +404,7 @@ import Wire
         }
     }
 
-    @Test func whatARerunWouldMakeIsSaidBeforehandAndIsTrue() async throws {
+    @Test func rerunPreviewMatchesResult() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let tendril = try await api.makeTendril()
@@ -435,7 +435,7 @@ import Wire
         }
     }
 
-    @Test func aReportOfAnotherLeaseIsGone() async throws {
+    @Test func rejectsReportOfOldLease() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let (one, two) = (try await api.makeTendril("one"), try await api.makeTendril("two"))

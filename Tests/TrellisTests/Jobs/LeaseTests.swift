@@ -14,7 +14,7 @@ import Wire
         [lease.worker: Timestamp(milliseconds: seconds * 1000)]
     }
 
-    @Test func onlySilenceThatWasLivedThroughCounts() {
+    @Test func countsOnlyObservedSilence() {
         var watch = LeaseWatch(limits: LeaseLimits(silence: 60_000))
         #expect(watch.advance(by: 1_000_000, leases: [lease], heartbeats: at(0), reported: [:]).isEmpty)
         for _ in 0..<11 { #expect(watch.advance(by: 5000, leases: [lease], heartbeats: at(0), reported: [:]).isEmpty) }
@@ -28,7 +28,7 @@ import Wire
         #expect(watch.advance(by: 5000, leases: [], heartbeats: at(-500), reported: [:]).isEmpty)
     }
 
-    @Test func aLeaseThatIsNotNamedAnyMoreIsLost() {
+    @Test func unreportedLeaseIsLost() {
         var watch = LeaseWatch(limits: LeaseLimits(silence: 1_000_000, notReported: 30_000))
         var losses: [LeaseWatch.Loss] = []
         for beat in 0..<8 {
@@ -45,7 +45,7 @@ import Wire
             watch.advance(by: 5000, leases: [lease], heartbeats: at(99), reported: [:]).isEmpty, "nothing known yet")
     }
 
-    @Test func anOperatorGivesUpWhatCannotBeReachedAndTheLateTendrilStillTells() async throws {
+    @Test func givenUpJobAcceptsLateReports() async throws {
         try await TrellisHarness.run { harness, api async throws in
             let vine = try await api.makeVine()
             let job = try await api.makeJob(on: vine.id)
@@ -139,7 +139,7 @@ import Wire
         }
     }
 
-    @Test func timeGivesUpToo() async throws {
+    @Test func givesUpAfterTimeout() async throws {
         try await TrellisHarness.run { harness, api async throws in
             let job = try await api.makeJob(on: api.makeVine().id)
             let tendril = try await api.makeTendril()
@@ -180,7 +180,7 @@ import Wire
         }
     }
 
-    @Test func aLockIsBrokenInSoManyWordsAndTheLateVersionIsKeptAside() async throws {
+    @Test func breakLockRequiresConfirmationAndSupersedesLateVersion() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()
             let path = "/api/vines/\(vine.id)"

@@ -27,7 +27,7 @@ import Wire
         try await api.get(path).decode(LineWindowResponse.self)
     }
 
-    @Test func theTailIsWhatThePageOpensWith() async throws {
+    @Test func returnsTail() async throws {
         try await withLog { api, logs in
             let size = try await window(api, "\(logs)/lines?from=1&count=1")
             let tail = try await window(api, "\(logs)/lines?tail=4")
@@ -115,7 +115,7 @@ import Wire
     @Test(arguments: [
         "from=0", "row=-1", "tail=0", "tail=5001", "count=0", "count=5001", "streams=stdout", "streams=,",
     ])
-    func whatCanNotBeIsRefused(query: String) async throws {
+    func rejectsInvalidParameters(query: String) async throws {
         try await withLog { api, logs in
             let reply = try await api.get("\(logs)/lines?\(query)")
             #expect(reply.status == 400 && reply.error != nil, "\(query)")

@@ -81,7 +81,7 @@ import Wire
         }
     }
 
-    @Test func limitsHoldAndSaySo() async throws {
+    @Test func reportsReachedLimits() async throws {
         try await withLog(limits: TrellisLimits(search: SearchLimits(hits: 24))) { api, job, _ async throws in
             #expect(try await search(api, job, "q=needle").end?.capped == false)
         }
@@ -100,7 +100,7 @@ import Wire
         }
     }
 
-    @Test func aPatternThatTriesForEverEndsTheSearchOnly() async throws {
+    @Test func expensivePatternEndsOnlyItsSearch() async throws {
         try await TrellisHarness.run { _, api async throws in
             let (tendril, order) = try await LogsTests().running(api)
             _ = try await tendril.append(order, n: 1, String(repeating: "a", count: 200) + "!\n")
@@ -109,7 +109,7 @@ import Wire
         }
     }
 
-    @Test func whatCanNotBeIsRefused() async throws {
+    @Test func rejectsInvalidParameters() async throws {
         try await TrellisHarness.run(limits: TrellisLimits(search: SearchLimits(queryBytes: 5))) {
             _, api async throws in
             let (_, order) = try await LogsTests().running(api)

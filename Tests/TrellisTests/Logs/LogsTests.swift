@@ -22,7 +22,7 @@ import Wire
         return (tendril, order)
     }
 
-    @Test func appendsAreIdempotentAndWithoutHoles() async throws {
+    @Test func appendsAreIdempotentAndContiguous() async throws {
         try await TrellisHarness.run { _, api async throws in
             let (tendril, order) = try await running(api)
             let first = try await tendril.append(order, n: 1, "one\ntwo\n").decode(LogCursorResponse.self)

@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func aTokenOpensItWhereverItStands() async throws {
+    @Test func acceptsTokenInQueryOrHeader() async throws {
         let harness = try await TrellisHarness.make()
         let (door, token) = (door(harness), harness.token)
         #expect(try await door.admit(request("?apikey=\(token)")).user == "admin")
@@ -94,7 +94,7 @@ import Testing
         try await harness.store.close()
     }
 
-    @Test func whatDidNotBecomeASocketHearsWhy() async throws {
+    @Test func refusedUpgradeExplains() async throws {
         try await TrellisHarness.run { _, api async throws in
             let reply = try await api.get("/realtime/v1/websocket")
             #expect(reply.status == 426)
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func aBucketGivesWhatItHasThenSoManyASecond() {
+    @Test func tokenBucketBurstsThenRefills() {
         var bucket = TokenBucket(capacity: 3, perSecond: 10, at: Timestamp(milliseconds: 0))
         let moments: [Int64] = [0, 0, 0, 0, 99, 101, 102, 100_000, 100_000, 100_000, 100_000]
         let taken = moments.map { bucket.take(at: Timestamp(milliseconds: $0)) }

@@ -106,7 +106,7 @@ import Wire
         }
     }
 
-    @Test func aTendrilThatFallsSilentIsAChange() async throws {
+    @Test func notifiesWhenTendrilGoesOffline() async throws {
         let harness = try await TrellisHarness.make()
         let watch = OfflineNotifier(store: harness.store, feeds: harness.parts.feeds, ambient: harness.parts.ambient)
         let tendril = Tendril(

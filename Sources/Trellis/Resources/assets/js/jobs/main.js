@@ -63,7 +63,7 @@ function draw() {
     if (job && !job.completed_at) setText(one("[data-duration]", row), duration(job));
   }
   one("[data-more]").hidden = !list.cursor;
-  drawNothing(!items.length && !list.isLoading, isFiltered()
+  drawNothing(list.isEmpty, isFiltered()
     ? [h("p", {}, "No job matches these filters."), h("button", { class: "btn", type: "button", on: { click: clear } }, "Show all jobs")]
     : [icon("PLAN"), h("p", {}, "No jobs yet."), h("p", { class: "dim" }, "A job plans, applies or destroys one vine. Create a vine, then plan it."),
       h("a", { class: "btn primary", href: "/dashboard/vines" }, "Go to vines")]);

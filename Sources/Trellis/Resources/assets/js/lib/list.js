@@ -9,6 +9,8 @@ import { showError } from "./toast.js";
 // The maximum size of a page; older rows are not refreshed.
 const MAX = 200;
 const PAGE = 50;
+// The maximum number of empty pages to skip before the user is asked.
+const EMPTY_PAGES = 20;
 
 export class LiveList {
   #path;
@@ -49,6 +51,9 @@ export class LiveList {
     while (this.cursor && this.items.length < count && !this.#failed) await this.more(null, Math.min(MAX, count - this.items.length));
   }
 
+  /** Nothing matches, as far as the server has looked. */
+  get isEmpty() { return !this.isLoading && !this.items.length && !this.cursor; }
+
   /** Fetches the list again. @param {{fromStart?: boolean}} [options] fromStart: the filters changed */
   async refresh({ fromStart = false } = {}) {
     const run = this.#run += 1;
@@ -64,6 +69,8 @@ export class LiveList {
       this.isLoading = false;
       this.#failed = false;
       this.onChange();
+      // A search checks a limited number of rows per page, so a page may be empty although another follows.
+      for (let pages = 0; pages < EMPTY_PAGES && !this.items.length && this.cursor && !this.#failed; pages += 1) await this.more(null);
     } catch (error) {
       // Report only once.
       if (run === this.#run && !this.#failed) {

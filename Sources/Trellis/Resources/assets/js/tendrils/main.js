@@ -33,7 +33,7 @@ function draw() {
       setAgo(time, worker.last_seen_at);
     }
   }
-  drawNothing(!list.items.length && !list.isLoading, [icon("tendril"), h("p", {}, "No Tendrils yet."),
+  drawNothing(list.isEmpty, [icon("tendril"), h("p", {}, "No Tendrils yet."),
     h("p", { class: "dim" }, "Jobs wait until a Tendril is connected. Register one below.")]);
 }
 

@@ -152,7 +152,7 @@ function draw() {
   const isOld = (vine) => Boolean(vine.lock && isLeftOver(vine.lock));
   drawRows(one("[data-rows]"), list.items, (vine) => JSON.stringify([vine, isOld(vine)]), makeRow);
   one("[data-more]").hidden = !list.cursor;
-  drawNothing(!list.items.length && !list.isLoading, filters().q
+  drawNothing(list.isEmpty, filters().q
     ? [h("p", {}, "No vine matches this search."), h("button", { class: "btn", type: "button", on: { click: clear } }, "Show all vines")]
     : [icon("tendril"), h("p", {}, "No vines yet."),
       h("p", { class: "dim" }, "A vine is one infrastructure configuration: Terraform files, variables, a region. Paste or upload files to start."),
