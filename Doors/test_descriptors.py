@@ -1,4 +1,4 @@
-"""A server whose descriptors run out while a job runs: it refuses what it can't do, survives, and recovers."""
+"""A server whose open files run out while a job runs: it refuses connections, survives, and recovers."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from pathlib import Path
 import pytest
 import requests
 
-import server as module
-from frames import V2, Socket
-from server import Api, Job, Server, Tendril
+from harness import Api, Server, SimulatedJob, SimulatedTendril, binary, wait_until
+from harness.realtime import V2, Socket, of_job
 
 RECOVERY = 20
-# Descriptors that are never taken.
+# Open files that must stay free.
 SPARE = 8
 
 
 def limited(folder: Path, files: int) -> Server:
-    """A server that a shell has given so many open files, for good."""
+    """A server with a limit of `files` open files, which it can't raise."""
     script = folder / "vintner"
-    script.write_text(f'#!/bin/bash\nulimit -n {files}\nexec "{module.binary()}" "$@"\n')
+    script.write_text(f'#!/bin/bash\nulimit -n {files}\nexec "{binary()}" "$@"\n')
     script.chmod(0o755)
-    real = module.binary
-    module.binary = lambda: script
-    try:
-        return Server(folder / "data", "--tendrils", "0")
-    finally:
-        module.binary = real
+    return Server(folder / "data", "--tendrils", "0", program=script)
 
 
 def used(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def attempt(server: Server, job: Job, stop: threading.Event, refused: list[str]) -> None:
-    """Does what users do, each time on a new connection; failures are expected."""
+def is_ready(server: Server) -> bool:
+    try:
+        return requests.get(f"{server.url}/readyz", timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def attempt(server: Server, job: SimulatedJob, stop: threading.Event, refused: list[str]) -> None:
+    """Sends requests of users, each on a new connection; failures are expected."""
     headers = {"Authorization": f"Bearer {server.token}"}
     paths = [f"/api/jobs/{job.id}/logs/lines?tail=1", f"/api/jobs/{job.id}/logs/search?q=line", "/dashboard/jobs",
              f"/api/jobs/{job.id}/logs?format=text", "/api/vines", "/assets/app.css", f"/api/jobs/{job.id}"]
@@ -53,15 +54,14 @@ def attempt(server: Server, job: Job, stop: threading.Event, refused: list[str])
             refused.append(type(error).__name__)
 
 
-def follow(server: Server, job: Job, stop: threading.Event) -> None:
-    """Opens followers of both kinds, and drops them again."""
+def follow(server: Server, job: SimulatedJob, stop: threading.Event) -> None:
+    """Opens followers of both kinds, and closes them again."""
     while not stop.is_set():
         kept: list[socket.socket] = []
         try:
             client = Socket(server.url, server.token, version=V2)
-            client.connection.send(json.dumps(["1", "1", "realtime:x", "phx_join", {"config": {"postgres_changes": [
-                {"event": "INSERT", "schema": "public", "table": "provision_job_logs",
-                 "filter": f"job_id=eq.{job.id},seq=gt.0"}]}}]))
+            join = {"config": {"postgres_changes": [of_job(job.id, "seq=gt.0")]}}
+            client.connection.send(json.dumps(["1", "1", "realtime:x", "phx_join", join]))
             for _ in range(4):
                 one = socket.create_connection((server.host, server.port), timeout=2)
                 one.sendall((f"GET /api/jobs/{job.id}/logs/stream HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
@@ -77,7 +77,7 @@ def follow(server: Server, job: Job, stop: threading.Event) -> None:
 
 
 def crowd(server: Server, files: int, stop: threading.Event, held: list[socket.socket]) -> None:
-    """Holds as many connections as it gets, and asks for more all the time."""
+    """Holds as many connections as possible, and always opens more."""
     while not stop.is_set():
         try:
             one = socket.create_connection((server.host, server.port), timeout=2)
@@ -95,8 +95,7 @@ def test_a_job_outlives_a_crowd(tmp_path: Path, files: int) -> None:
     stop, refused = threading.Event(), list[str]()
     held: list[socket.socket] = []
     try:
-        tendril = Tendril(Api(server))
-        job = tendril.start()
+        job = SimulatedTendril(Api(server)).start()
         job.append("line 0\n")
         pid = server.trellis()
         assert pid is not None
@@ -107,9 +106,9 @@ def test_a_job_outlives_a_crowd(tmp_path: Path, files: int) -> None:
             thread.start()
         appended = most = 0
         begin = time.monotonic()
-        # The descriptors that libdispatch opens every second must be there: it ends the process if they are not.
+        # libdispatch opens files every second, and ends the process if it can't.
         while time.monotonic() < begin + 8 or not refused:
-            # The Tendril's own connection was there before, and goes on.
+            # The Tendril's connection is older than the crowd.
             appended += 1
             job.append(f"line {appended}\n")
             assert server.trellis() == pid, "the server crashed"
@@ -121,14 +120,7 @@ def test_a_job_outlives_a_crowd(tmp_path: Path, files: int) -> None:
             thread.join(30)
         for one in held:
             one.close()
-        deadline = time.monotonic() + RECOVERY
-        while True:
-            try:
-                if requests.get(f"{server.url}/readyz", timeout=2).status_code == 200:
-                    break
-            except requests.RequestException:
-                pass
-            assert time.monotonic() < deadline, "the server did not recover"
+        wait_until(lambda: is_ready(server), "the server has recovered", RECOVERY)
         assert server.trellis() == pid, "the server crashed"
         text = "".join(row["log_chunk"] for row in Api(server).rows(job.id) if row["stream_type"] == "STDOUT")
         assert text == "".join(f"line {n}\n" for n in range(appended + 1))
@@ -141,5 +133,5 @@ def test_a_job_outlives_a_crowd(tmp_path: Path, files: int) -> None:
 
 
 def test_too_few_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="open files"):
+    with pytest.raises(AssertionError, match="open files"):
         limited(tmp_path, 64).stop()
