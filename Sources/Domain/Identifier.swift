@@ -2,7 +2,7 @@
 ///
 /// The phantom parameter keeps a job's id from being passed where a vine's is meant.
 public struct Identifier<Noun>: Hashable, Sendable, CustomStringConvertible {
-    /// The id as it stands in the database and in the API.
+    /// The id, as in the database and the API.
     public let rawValue: String
 
     /// Accepts `rawValue` if it is a UUID (8-4-4-4-12 hexadecimal digits), in either case.

@@ -7,7 +7,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
 
-    /// The moment `milliseconds` later (earlier, where negative).
+    /// The moment `milliseconds` later (earlier if negative).
     public func advanced(by milliseconds: Int64) -> Timestamp {
         Timestamp(milliseconds: self.milliseconds + milliseconds)
     }

@@ -9,7 +9,7 @@ public final class SQLiteStore: Store {
     let batcher: WriteBatcher
     let vault: Vault
 
-    /// Opens the database at `path`; makes it, or brings it up to date, where needed.
+    /// Opens the database at `path`; creates or migrates it if needed.
     ///
     /// - Parameters:
     ///   - vault: encrypts secrets, states and artifacts. A database opens only with its original key.
@@ -52,7 +52,7 @@ public final class SQLiteStore: Store {
     /// Makes `body` part of the next commit. Returns once that is durable; cancelling the caller changes nothing.
     ///
     /// `body` appends what it changed, for the observer. It runs on the writer's queue: it must not block.
-    /// - Parameter cost: about how many bytes it writes, where that is many.
+    /// - Parameter cost: about how many bytes it writes, if that is many.
     func write<Value: Sendable>(
         cost: Int = 0, _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
     ) async throws -> Value {

@@ -64,7 +64,7 @@ public final class Pattern {
         pcre2_code_free_8(code)
     }
 
-    /// The first hit in `text` that begins at `start` or after it; nil where there is none.
+    /// The first hit in `text` that begins at `start` or after it; nil if there is none.
     ///
     /// - Throws: ``SearchError/tooMuchWork`` once `deadline` is over.
     func first(

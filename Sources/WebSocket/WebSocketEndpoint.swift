@@ -13,7 +13,7 @@ public protocol WebSocketEndpoint: Sendable {
     /// The request's `Origin` has not been looked at: the endpoint must check it. The task is cancelled when the client
     /// leaves; what it returns then is dropped.
     ///
-    /// - Returns: the session for the new connection; `nil` refuses: the request goes on to the HTTP router as an ordinary
+    /// - Returns: the session for the new connection; `nil` refuses: the request goes to the HTTP router as an ordinary
     ///   one, and the client sees its answer (401, 403, 426, …).
     func admit(_ request: HTTPRequest) async -> (any WebSocketSession)?
 }

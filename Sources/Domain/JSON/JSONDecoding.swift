@@ -94,7 +94,7 @@ final class FieldAudit {
     }
 }
 
-/// Where in a document a value stands. The list of keys is only made for errors.
+/// The position of a value in a document. The list of keys is only made for errors.
 indirect enum JSONPath {
     case root
     case member(any CodingKey, of: JSONPath)
@@ -162,7 +162,7 @@ struct TreeDecoder: Decoder {
     let value: JSONValue
     let path: JSONPath
     let names: JSONNames
-    /// nil if unknown members are none of our business.
+    /// nil to ignore unknown members.
     var audit: FieldAudit?
 
     var codingPath: [any CodingKey] { path.keys }

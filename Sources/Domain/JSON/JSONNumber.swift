@@ -1,4 +1,4 @@
-/// A JSON number with its exact text: Terraform's numbers have any precision, and none of it may be lost on the way.
+/// A JSON number with its exact text: Terraform's numbers have any precision, and no digit may be lost.
 ///
 /// Equal where the texts are; ``hasSameValue(as:)`` compares values.
 public struct JSONNumber: Hashable, Sendable, LosslessStringConvertible {
@@ -23,10 +23,10 @@ public struct JSONNumber: Hashable, Sendable, LosslessStringConvertible {
     /// `text` must be a number in RFC 8259's grammar.
     init(unchecked text: String) { description = text }
 
-    /// The nearest double; infinite where there is none.
+    /// The nearest double; infinite if there is none.
     public var doubleValue: Double { Double(description) ?? .nan }
 
-    /// The value, where it is a whole number that fits 64 bits, however it is written (`1e3`, `5.0`).
+    /// The value, if it is a whole number that fits 64 bits, however it is written (`1e3`, `5.0`).
     public var integerValue: Int64? {
         if let value = Int64(description) { return value }
         guard let decimal, decimal.exponent >= 0, decimal.digits.count + decimal.exponent <= 19 else { return nil }

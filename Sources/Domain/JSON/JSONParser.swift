@@ -106,7 +106,7 @@ struct JSONParser {
     private mutating func document() throws(JSONError) -> JSONValue {
         while true {
             guard var value = try begin() else { continue }
-            // Hands the value to the container that it stands in, and closes each that ends with it.
+            // Adds the value to its container, and closes each container that ends with it.
             var isComplete = true
             while isComplete {
                 steps += 1
@@ -159,7 +159,7 @@ struct JSONParser {
         }
     }
 
-    /// Steps into a container; where that would be too deep, over the whole of it (false), or throws.
+    /// Steps into a container; if that is too deep, skips it (false) or throws.
     private mutating func deepens() throws(JSONError) -> Bool {
         if open.count < maxDepth {
             offset += 1

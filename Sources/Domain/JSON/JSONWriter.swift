@@ -1,5 +1,5 @@
 extension JSONValue {
-    /// The value as UTF-8, names sorted, nothing that is not needed between them. Numbers are written as they were read.
+    /// The value as UTF-8, with sorted names and no white space. Numbers are written as they were read.
     public var bytes: [UInt8] {
         var writer = JSONWriter(isPretty: false)
         writer.write(self)

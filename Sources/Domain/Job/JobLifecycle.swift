@@ -56,7 +56,7 @@ public enum JobLifecycle {
     }
 
     private static func claim(_ state: JobState, by worker: TendrilID) throws(Refusal) -> Transition {
-        guard state.status == .queued else { throw stands(state, "claimed") }
+        guard state.status == .queued else { throw conflict(state, "claimed") }
         var next = state
         next.status = .claimed
         next.worker = worker
@@ -68,7 +68,7 @@ public enum JobLifecycle {
     private static func start(_ state: JobState, epoch: Int) throws(Refusal) -> Transition {
         try requireHolder(state, epoch)
         if state.status == .processing { return same(state) }
-        guard state.status == .claimed else { throw stands(state, "started") }
+        guard state.status == .claimed else { throw conflict(state, "started") }
         var next = state
         next.status = .processing
         next.engine = .running
@@ -83,7 +83,7 @@ public enum JobLifecycle {
         // The answer to the first report may have been lost: the same again is acknowledged.
         if state.status == status, state.engine == engine { return same(state) }
         if state.status == .failed { throw leaseLost(state) }
-        guard state.status == .processing else { throw stands(state, status == .success ? "succeed" : "fail") }
+        guard state.status == .processing else { throw conflict(state, status == .success ? "succeed" : "fail") }
         try check()
         var next = state
         next.status = status
@@ -109,19 +109,19 @@ public enum JobLifecycle {
             let action: Action = state.worker.map { .stopEngine(worker: $0) } ?? Action.none
             return Transition(state: next, action: action, systemLine: nil, isChange: true)
         case .success, .failed:
-            throw stands(state, "cancelled")
+            throw conflict(state, "cancelled")
         }
     }
 
     /// The assigned Tendril is not part of the state, but only a QUEUED job can be reassigned.
     private static func assign(_ state: JobState) throws(Refusal) -> Transition {
-        guard state.status == .queued else { throw stands(state, "moved to another Tendril") }
+        guard state.status == .queued else { throw conflict(state, "moved to another Tendril") }
         return Transition(state: state, action: .notifyQueue, systemLine: nil, isChange: true)
     }
 
     private static func forceCancel(_ state: JobState) throws(Refusal) -> Transition {
         guard state.status == .cancelled else {
-            if state.status.isTerminal { throw stands(state, "cancelled") }
+            if state.status.isTerminal { throw conflict(state, "cancelled") }
             throw Refusal(.conflict, "Cancel the job first, so that Terraform can finish and save its state.")
         }
         if state.isForced { return same(state) }
@@ -158,14 +158,14 @@ public enum JobLifecycle {
         case (.cancelled, .stopping):
             next.engine = .unknown
         default:
-            throw stands(state, "given up")
+            throw conflict(state, "given up")
         }
         return Transition(state: next, action: .releaseVine, systemLine: nil, isChange: true)
     }
 
     private static func engineEnded(_ state: JobState, epoch: Int, known: Bool) throws(Refusal) -> Transition {
         try requireEpoch(state, epoch)
-        guard state.status.isTerminal, state.engine != .none else { throw stands(state, "ended without a status") }
+        guard state.status.isTerminal, state.engine != .none else { throw conflict(state, "ended without a status") }
         var next = state
         next.engine = known ? .gone : .unknown
         if next == state { return same(state) }
@@ -198,7 +198,7 @@ public enum JobLifecycle {
     private static func requireHolder(_ state: JobState, _ epoch: Int) throws(Refusal) {
         try requireEpoch(state, epoch)
         guard state.leaseHeld else {
-            throw state.status == .cancelled ? stands(state, "started") : leaseLost(state)
+            throw state.status == .cancelled ? conflict(state, "started") : leaseLost(state)
         }
     }
 
@@ -206,7 +206,7 @@ public enum JobLifecycle {
         Transition(state: state, action: .none, systemLine: nil, isChange: false)
     }
 
-    private static func stands(_ state: JobState, _ verb: String) -> Refusal {
+    private static func conflict(_ state: JobState, _ verb: String) -> Refusal {
         let what = verb == "succeed" || verb == "fail" ? verb : "be \(verb)"
         return Refusal(.conflict, "The job is \(state.status.rawValue), so it can't \(what).")
     }

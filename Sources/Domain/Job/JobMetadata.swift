@@ -79,7 +79,7 @@ public struct JobMetadata: Hashable, Sendable {
         return members
     }
 
-    /// Marks the largest outputs as too large until the rest fits; where even the marks are too many, the last ones go.
+    /// Marks the largest outputs as too large until the rest fits; if there are too many marks, drops the last ones.
     private mutating func cutOutputs(_ value: JSONValue, to limit: Int) -> JSONValue {
         guard case .object(var outputs) = value else {
             guard value.encodedBytes > limit else { return value }

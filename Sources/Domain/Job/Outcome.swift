@@ -12,11 +12,11 @@ public struct Outcome: Hashable, Codable, Sendable {
     public var result: Result
     /// The phase in which it ended: `init`, `plan`, `show`, `apply`.
     public var phase: String?
-    /// The engine's exit status, where it exited by itself.
+    /// The engine's exit status, if it exited by itself.
     public var exitCode: Int?
-    /// The signal that ended the engine, where one did.
+    /// The signal that ended the engine, if any.
     public var signal: Int?
-    /// The state's serial when the job began, and at its end; nil if there is none or it can't be known.
+    /// The state's serial when the job started, and at its end; nil if there is none or it can't be known.
     public var serialBefore: Int64?
     public var serialAfter: Int64?
     /// Whether the state lock was released.

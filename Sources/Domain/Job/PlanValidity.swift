@@ -10,7 +10,7 @@ public enum PlanValidity: Hashable, Sendable {
         public var reason: String
         /// nil if no plan of the vine could be applied.
         public var remedy: Remedy?
-        /// The DEPLOY that applied it, where that is the reason.
+        /// The DEPLOY that applied it, if that is the reason.
         public var deploy: JobID?
         /// The vine or its state changed after the plan.
         public var isOutdated: Bool

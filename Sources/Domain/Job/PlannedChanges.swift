@@ -90,7 +90,7 @@ extension PlannedChanges {
             drift: count("drift"))
     }
 
-    /// As it stands in a job's metadata.
+    /// As in a job's metadata.
     public var metadata: JSONValue {
         var members: [String: JSONValue] = [
             "add": .integer(Int64(add)), "change": .integer(Int64(change)), "destroy": .integer(Int64(destroy)),

@@ -38,7 +38,7 @@ public struct IgnoreRules: Sendable {
         return rules.last { Self.matches($0.tokens, path) }.map { !$0.takesBack } ?? false
     }
 
-    /// True if everything below the folder is left out, so that nobody needs to look into it.
+    /// True if everything below the folder is left out, so it need not be read.
     public func excludesAll(below folder: String) -> Bool {
         let path = Array((folder + "/").unicodeScalars)
         guard let last = rules.lastIndex(where: { Self.matches($0.tokens, path) }), !rules[last].takesBack,

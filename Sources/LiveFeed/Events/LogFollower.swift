@@ -2,7 +2,7 @@ public import Domain
 
 /// Job data for a follower.
 public protocol FollowedJob: Sendable {
-    /// The job as it stands; nil if there is none.
+    /// The current job; nil if there is none.
     func followedJob(_ id: JobID) async throws -> Job?
 }
 

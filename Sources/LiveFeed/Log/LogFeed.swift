@@ -71,7 +71,7 @@ final class LogFeed: Sendable {
 
     private static let retry = Duration.milliseconds(250)
 
-    /// Where to read on; nil, and the filling has ended, where there is nothing to read or nobody to read it for.
+    /// Where to continue reading; nil, and filling has ended, if there are no new rows or no readers.
     private func next() -> Int64? {
         filling.withLock { filling in
             let head = ring.head

@@ -23,7 +23,7 @@ actor PageReader {
         free = max(1, limits.pageReads)
     }
 
-    /// The rows after `after`, a page of them; empty if there are none. - Throws: what the source throws.
+    /// A page of the rows after `after`; empty if there are none. - Throws: what the source throws.
     func page(of job: JobID, after: Int64) async throws -> [FeedRow] {
         let key = Key(job: job, after: after)
         if let page = kept.first(where: { $0.key == key }) { return page.rows }

@@ -30,7 +30,7 @@ struct Ring<Entry: RingEntry> {
     private var entries = CircularBuffer<Entry>()
     /// The cost of all entries.
     private(set) var cost = 0
-    /// The position of the newest entry; where the ring is empty, of the one that comes before all it will hold.
+    /// The position of the newest entry; in an empty ring, the position before its first entry.
     private(set) var head: Int64
 
     init(head: Int64) { self.head = head }

@@ -72,7 +72,7 @@ struct BlockWriter {
         }
     }
 
-    /// How the raw line is made from the visible one: pieces put in, or, where something was overwritten, the whole.
+    /// How the raw line is made from the visible one: pieces put in, or, if something was overwritten, the whole line.
     private mutating func edit(_ raw: UnsafeBufferPointer<UInt8>, _ shown: VisibleLine) {
         edits.append(unedited)
         unedited = 0

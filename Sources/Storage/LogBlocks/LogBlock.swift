@@ -4,7 +4,7 @@ package import Foundation
 /// Hundreds of chunks of a log, compressed and immutable.
 ///
 /// The visible lines and everything else are stored separately, so a search reads only visible text. Nothing is lost:
-/// ``chunks(of:after:)`` gives back every byte and every number.
+/// ``chunks(of:after:)`` returns every byte and every number.
 package struct LogBlock: Sendable {
     /// The chunks' visible text (``VisibleLine``), a line feed after each line; compressed.
     package var text: Data
@@ -58,7 +58,7 @@ package struct LogBlock: Sendable {
         return (block, writer.marks)
     }
 
-    /// The chunks as they were, where `before` is the end of the previous block.
+    /// The original chunks; `before` is the end of the previous block.
     package func chunks(of job: JobID, after before: End) throws(StorageError) -> [LogChunk] {
         var reader = try BlockReader(text: try visibleText(), rest: rest)
         return try reader.chunks(of: job, seq: before.seq + 1, line: before.lines + 1)

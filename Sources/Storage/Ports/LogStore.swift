@@ -105,7 +105,7 @@ public struct LogReceipt: Hashable, Sendable {
     }
 }
 
-/// Where the writer of an epoch stands.
+/// The position of an epoch's writer.
 public struct LogCursor: Hashable, Sendable {
     public var nextN: Int64
     /// The job's last `seq`.
@@ -190,7 +190,7 @@ public struct VisibleLines: Sendable {
         public var lines: Int
     }
 
-    /// The number of the line behind them.
+    /// The number of the line after them.
     public var nextLine: Int64 { firstLine + Int64(count) }
 }
 

@@ -119,7 +119,7 @@ package struct MergedMetadata: Sendable {
     private let before: String
     private let hadEnded: Bool
 
-    /// Of a job that has ended what is stored stands, and nothing grows beyond the bound: what would is left out as a
+    /// For an ended job, stored values stay and nothing grows beyond the limit: what would is left out as a
     /// whole.
     package init(_ new: JSONValue, into job: JobWithDocuments) throws {
         before = job.metadata

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Group commit: operations that arrive during a commit form the next one.
 ///
 /// One flush to disk then serves all of a batch. Each operation has its own savepoint, so one that throws
-/// takes back what it did and nothing else. Batches are served in the order of asking, and are bounded, so nobody
+/// takes back what it did and nothing else. Batches are served in order and are bounded, so no caller
 /// waits for more than the batches ahead of it.
 ///
 /// Operations go to GRDB by its callback interface: its async interface aborts the work of a canceled task.

@@ -27,7 +27,7 @@ extension JobRow {
             tail: try LogTail(row))
     }
 
-    /// The job's record, as it stands in the transaction of `db`.
+    /// The job's row, as the transaction of `db` sees it.
     static func find(_ id: JobID, _ db: Database) throws -> JobRow? {
         try db.row("SELECT * FROM provision_jobs WHERE id = ?", id.rawValue).map(JobRow.init)
     }

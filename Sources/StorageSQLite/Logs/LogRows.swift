@@ -72,7 +72,7 @@ struct BlockRow: Sendable {
     var number: Int64
     var end: LogBlock.End
 
-    /// The blocks of a job are numbered from 1; before the first the log stands at its start.
+    /// The blocks of a job are numbered from 1; before the first is the start of the log.
     static let none = BlockRow(number: 0, end: .start)
 
     private static let columns =

@@ -8,7 +8,7 @@ enum SegmentSource: Sendable {
     case block(BlockRow, BlockRow, LogBlock)
     case rows(BlockRow, [ChunkRow])
 
-    /// Where the log stands before it.
+    /// The position of the log before it.
     var before: BlockRow {
         switch self {
         case .block(let before, _, _), .rows(let before, _): before

@@ -150,7 +150,7 @@ extension SQLiteSchema {
         UPDATE provision_jobs SET given_up_at = completed_at WHERE error_message LIKE 'Given up%';
         """
 
-    /// Logs. The text stands last in its row, so that what is read without it does not touch its pages.
+    /// Logs. The text is the last column, so that reads without it don't touch its pages.
     ///
     /// `provision_job_log_appends` remembers what each append held, for as long as it may be sent again.
     static let logs = """

@@ -174,7 +174,7 @@ final class HTTPTrellisClient: Sendable {
         let said = try? WireJSON.decode(ErrorResponse.self, from: body).error
         let sentence = said ?? "Trellis answered with status \(status)."
         if status == 423 {
-            return TrellisCallError(kind: .locked(holder: "somebody"), call: call.name, sentence: sentence)
+            return TrellisCallError(kind: .locked(holder: "unknown holder"), call: call.name, sentence: sentence)
         }
         return TrellisCallError(kind: .refused(status: status), call: call.name, sentence: sentence)
     }

@@ -114,7 +114,7 @@ actor JobRunner {
 
     // MARK: - The script
 
-    /// Returns when the job is done with, or let go of.
+    /// Returns when the job is finished or detached.
     func run() async {
         do {
             if order == nil { try await resume() }

@@ -111,7 +111,7 @@ struct SecretPatterns: Sendable {
         let bytes = Array(all.prefix(Self.base64Limit))
         for shift in 0..<3 {
             let text = [UInt8](Data([UInt8](repeating: 0, count: shift) + bytes).base64EncodedData())
-            // The first characters depend on what stands before as well, the last on what follows; if nothing
+            // The first characters also depend on what comes before, the last on what follows; if nothing
             // follows, they and the padding belong to it.
             let first = (shift * 8 + 5) / 6
             let last = (shift + bytes.count) * 8 / 6

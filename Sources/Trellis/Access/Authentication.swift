@@ -82,7 +82,7 @@ struct Authentication: RouterMiddleware {
 }
 
 extension AllowedOrigins {
-    /// False for a request that a browser marks as coming from somebody else's page. Clients that are not browsers
+    /// False for a request that a browser marks as coming from another site's page. Clients that are not browsers
     /// send neither header.
     func isOwnPage(_ request: Request) -> Bool {
         let isOwnSite = request.headers[Authentication.fetchSite].map { $0 == "same-origin" } ?? true

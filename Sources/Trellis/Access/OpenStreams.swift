@@ -8,7 +8,7 @@ internal import Synchronization
 ///
 /// A stream that is open when its credential is revoked is cut, also one whose reader takes nothing.
 final class OpenStreams: Sendable {
-    /// What a stream stands on.
+    /// The credential of a stream.
     enum Holder: Hashable, Sendable {
         case user(Credential)
         case tendril(TendrilID)

@@ -25,7 +25,7 @@ struct DataFolder {
 
     /// Takes the folder, and the database, for this process.
     ///
-    /// - Throws: ``DataFolderError`` where another process has one of them, whatever started it.
+    /// - Throws: ``DataFolderError`` if another process uses one of them, however it was started.
     func hold(database: String) throws -> [FileHold] {
         try [FileHold(file("trellis.lock"), of: path), FileHold(database + ".lock", of: database)]
     }
@@ -88,7 +88,7 @@ enum DataFolderError: Error, CustomStringConvertible {
             "\(path) is not a valid key. Restore it from a backup; states can't be decrypted without it"
         case .notWritable(let path): "\(path) can't be written"
         case .open(let path): "\(path) can be read by others, and its mode can't be changed to 0700"
-        case .inUse(let path): "another Trellis uses \(path): stop it, or give this one a folder of its own"
+        case .inUse(let path): "another Trellis uses \(path): stop it, or use another folder for this one"
         }
     }
 }

@@ -8,7 +8,7 @@ struct LeaseRevocation: Sendable {
     var store: any Store
     var ambient: SystemDependencies
 
-    /// A user gives up the job. - Throws: ``Refusal`` `.conflict` where ``GiveUpRule`` does not allow it.
+    /// A user gives up the job. - Throws: ``Refusal`` `.conflict` if ``GiveUpRule`` does not allow it.
     func job(_ id: JobID, by user: String) async throws -> Job {
         guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         let now = ambient.now()

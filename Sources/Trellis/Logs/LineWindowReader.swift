@@ -104,7 +104,7 @@ extension LineWindowResponse.Line {
 }
 
 extension TextState {
-    /// What a reader of the lines that follow goes on with: only streams that do not stand plain.
+    /// The state for the lines that follow: only streams that are not in the plain state.
     fileprivate var ends: [String: LineWindowResponse.End] {
         var ends: [String: LineWindowResponse.End] = [:]
         for (name, stream) in streams where !stream.parser.isPlain || stream.marker.box != nil {

@@ -42,7 +42,7 @@ struct LogDownload: Sendable {
 }
 
 extension LogChunk {
-    /// The part of it that lies in `lines`, its times left out; nil where there is none.
+    /// The part of it in `lines`, without times; nil if there is none.
     fileprivate func trimmed(to lines: ClosedRange<Int64>) -> LogChunk? {
         guard firstLine < lines.lowerBound || lastLine > lines.upperBound else { return self }
         let first = max(firstLine, lines.lowerBound)

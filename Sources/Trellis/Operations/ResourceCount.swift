@@ -52,7 +52,7 @@ struct ResourceCount: Service {
 
     /// Counts the newest state of `vine`.
     ///
-    /// - Returns: false if there is none, or it is not one.
+    /// - Returns: false if there is none, or it is not a state.
     @discardableResult
     func count(_ vine: VineID) async throws -> Bool {
         guard let state = try await store.currentState(of: vine), let count = StateHeader.resources(in: state.bytes)

@@ -119,7 +119,7 @@ final class RealtimeChannel: Sendable {
 
     /// Changes were lost. Reports it, and clients rejoin.
     private func fail() {
-        let reason = "Changes came faster than they were read; join again and read the tables anew"
+        let reason = "Changes came faster than they were read. Join again and read the tables again."
         end(reason, with: .failure(topic, joinRef: joinRef, reason))
     }
 

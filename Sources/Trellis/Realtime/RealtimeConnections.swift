@@ -7,7 +7,7 @@ internal import Synchronization
 final class RealtimeConnections: Sendable {
     private let sessions = Mutex<[ObjectIdentifier: RealtimeSession]>([:])
 
-    /// Limits the open connections, those included whose session has not begun.
+    /// Limits the open connections, including those whose session has not started.
     let slots = ConcurrencyLimit()
     static let slotKey = "realtime"
 

@@ -18,7 +18,7 @@ protocol RowSource: Sendable {
 
 /// Sends rows after a cursor to a connection, as fast as it accepts them.
 ///
-/// All of it happens on the connection's event loop, without a task of its own; only pages that the ring has lost, and
+/// All of it happens on the connection's event loop, without a separate task; only pages that the ring has lost, and
 /// rows that must be looked into, are waited for. A stalled connection costs nothing.
 final class RowSender: Sendable {
     private struct State {

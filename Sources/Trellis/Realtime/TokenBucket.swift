@@ -14,7 +14,7 @@ struct TokenBucket: Sendable {
         at = now
     }
 
-    /// Takes `count`; false, and none taken, where there are not as many at the moment.
+    /// Takes `count` tokens; takes none and returns false if there are fewer.
     mutating func take(_ count: Int = 1, at now: Timestamp) -> Bool {
         tokens = available(at: now)
         at = now

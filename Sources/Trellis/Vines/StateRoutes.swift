@@ -58,7 +58,7 @@ struct StateRoutes: Sendable {
         let lease = try lease(in: info.ID, context: call.context)
         try await requireAccess(to: id, context: call.context, lease: lease)
         let lock = StateLock(
-            vine: id, id: info.ID, job: lease?.job, holder: info.Who ?? "somebody",
+            vine: id, id: info.ID, job: lease?.job, holder: info.Who ?? "unknown holder",
             info: String(decoding: body, as: UTF8.self),
             createdAt: ambient.now())
         do {

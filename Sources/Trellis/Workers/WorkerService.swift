@@ -54,7 +54,7 @@ struct WorkerService: Sendable {
         let named = Set(beat.leases)
         for job in active
         where job.status == .claimed && !named.contains(LeaseMessage(jobId: job.id, epoch: job.state.epoch)) {
-            // The claim's response was lost: nobody runs this job.
+            // The claim's response was lost: no Tendril runs this job.
             guard let claimedAt = job.claimedAt, now.milliseconds(since: claimedAt) > Self.claimGrace else { continue }
             _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
@@ -129,7 +129,7 @@ struct WorkerService: Sendable {
         return LogClosing(epoch: epoch, .captured(captured))
     }
 
-    /// The facts of a report, within their bounds: an end is taken in whatever it brings along.
+    /// The fields of a report, within their bounds: an end is accepted whatever the report contains.
     private func facts(of report: ReportStatusRequest, on job: Job) -> JobFields {
         let fitted = JobMetadata(
             report.executionMetadata ?? .object([:]), truncated: report.truncated ?? [],
@@ -188,7 +188,7 @@ struct WorkerService: Sendable {
             changes: plan.changes)
     }
 
-    /// The job without its documents, where `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.
+    /// The job without its documents, if `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.
     func requireLatestLease(_ id: JobID, epoch: Int, worker: TendrilID) async throws -> Job {
         guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         guard job.state.worker == worker, job.state.epoch == epoch else {

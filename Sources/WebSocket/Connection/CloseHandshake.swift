@@ -28,7 +28,7 @@ extension WebSocketHandler {
         end(reply: owedClose)
     }
 
-    /// After the peer's last byte, there is nobody to talk to.
+    /// After the peer's last byte, the connection is over.
     func closeIfDone() {
         guard inputEnded, !isHeldUp, owedClose == nil else { return }
         // Now, not when the channel is inactive: over TLS that may take some seconds more.

@@ -5,7 +5,7 @@ enum FrameEncoding {
     /// Heads for lengths below this are precomputed, so sending allocates nothing.
     private static let readyMade = 4096
 
-    /// All those heads one after the other: 2 bytes each for lengths up to 125, then 4 bytes each.
+    /// All headers in sequence: 2 bytes each for lengths up to 125, then 4 bytes each.
     private static let textHeads: ByteBuffer = {
         var heads = ByteBuffer()
         for length in 0..<readyMade { write(.text, length: length, to: &heads) }
@@ -22,14 +22,14 @@ enum FrameEncoding {
         return head(.text, length: length)
     }
 
-    /// The head of a frame, in a buffer of its own.
+    /// The header of a frame, in a separate buffer.
     static func head(_ opcode: Opcode, length: Int) -> ByteBuffer {
         var head = ByteBuffer()
         write(opcode, length: length, to: &head)
         return head
     }
 
-    /// A whole frame in a buffer of its own.
+    /// A whole frame in one buffer.
     static func frame(_ opcode: Opcode, _ payload: ByteBuffer) -> ByteBuffer {
         var frame = ByteBuffer()
         frame.reserveCapacity(10 + payload.readableBytes)

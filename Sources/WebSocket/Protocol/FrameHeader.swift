@@ -27,7 +27,7 @@ struct FrameHeader: Equatable {
     /// Bytes of payload that a control frame may have (section 5.5).
     static let maxControlLength = 125
 
-    /// Takes a header off `bytes`; `nil`, and nothing taken, where it is not complete yet.
+    /// Removes a header from `bytes`; `nil`, and removes nothing, if it is not complete yet.
     ///
     /// - Throws: ``ProtocolViolation`` as soon as the bytes can't start a valid frame.
     static func read(from bytes: inout ByteBuffer) throws(ProtocolViolation) -> FrameHeader? {

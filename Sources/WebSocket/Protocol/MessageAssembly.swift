@@ -18,7 +18,7 @@ struct MessageAssembly {
         guard header.length <= limits.messageBytes - bytes.readableBytes else { throw .messageTooLarge }
     }
 
-    /// Takes `count` bytes of payload, which are not masked any more afterwards.
+    /// Takes `count` bytes of payload, which are unmasked afterwards.
     ///
     /// - Throws: ``ProtocolViolation/invalidUTF8`` at once where a byte of a text is wrong.
     mutating func take(

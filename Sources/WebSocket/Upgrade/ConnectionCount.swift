@@ -11,7 +11,7 @@ final class ConnectionCount: Sendable {
     private let limit: Int
     private let state = Mutex(State())
 
-    /// Connections that are told at the same time why they are turned away; others are just closed. They need files, too.
+    /// The maximum number of concurrent refusals with an answer; further connections are just closed. They need files, too.
     private let toldAtOnce: Int
     private static let goodbye = TimeAmount.seconds(1)
 
@@ -31,7 +31,7 @@ final class ConnectionCount: Sendable {
         return isAdmitted
     }
 
-    /// Answers 503 to whatever `channel` will ask, and closes it. On its event loop.
+    /// Answers 503 to any request of `channel`, and closes it. On its event loop.
     func turnAway(_ channel: any Channel) {
         let isTold = state.withLock { state in
             guard state.turnedAway < toldAtOnce else { return false }

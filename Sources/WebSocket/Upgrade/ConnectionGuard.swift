@@ -19,7 +19,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var heads = 0
     private var bodies = 0
     private var answers = 0
-    /// The answer to the oldest unanswered request has begun.
+    /// The answer to the oldest unanswered request has started.
     private var isAnswering = false
     /// Nothing more is taken: the connection closes after what is being written.
     private var isClosing = false

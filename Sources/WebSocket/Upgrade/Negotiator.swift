@@ -23,7 +23,7 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
         case http
         /// A handshake waits for the responses to earlier requests; these parts of it are held.
         case queued([HTTPServerRequestPart], Handshake, HTTPRequest)
-        /// The connection is a WebSocket; the decoder is about to leave and to hand over what followed the request.
+        /// The connection is a WebSocket; the decoder is about to be removed and to pass on what followed the request.
         case switching
         case done
     }
@@ -146,7 +146,7 @@ final class Negotiator: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: - The decision
 
-    /// The request, where the endpoint may be asked about it.
+    /// The request, if the endpoint decides about it.
     private func asked(_ head: HTTPRequestHead) -> HTTPRequest? {
         guard let request = try? HTTPRequest(head, secure: false, splitCookie: false) else { return nil }
         let path = (request.path ?? "/").prefix { $0 != "?" }

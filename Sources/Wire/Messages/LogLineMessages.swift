@@ -17,7 +17,7 @@ public struct LineWindowResponse: Codable, ResponseMessage {
         public var mark: DiagnosticMarker.Kind?
         /// The line names the diagnostic.
         public var head: Bool?
-        /// The whole line's length in UTF-16 units, where `text` is only its beginning.
+        /// The whole line's length in UTF-16 units, if `text` is only its start.
         public var length: Int?
 
         public init(

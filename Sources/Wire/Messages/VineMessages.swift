@@ -119,11 +119,11 @@ public struct VineResponse: Codable, ResponseMessage {
     public var createdBy: String
     public var createdAt: Timestamp
     public var updatedAt: Timestamp
-    /// Present while somebody holds the vine's state lock.
+    /// Present while the vine's state is locked.
     public var lock: LockResponse?
-    /// The newest job; absent where there is none.
+    /// The newest job; absent if there is none.
     public var lastJob: LastJobResponse?
-    /// Instances of managed resources in the newest state; absent where that is not known.
+    /// Instances of managed resources in the newest state; absent if unknown.
     public var resourceCount: Int?
     /// The backend of the vine's own that keeps its state; absent where Vintner does.
     public var stateKeptBy: String?

@@ -8,7 +8,7 @@ struct CommandFailure: Error, Hashable, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// Prints a sentence on stderr, where it does not mix with what a script reads.
+/// Prints a message on stderr, apart from the output that a script reads.
 func printNotice(_ text: String) {
     FileHandle.standardError.write(Data((text + "\n").utf8))
 }

@@ -16,7 +16,7 @@ struct FolderFiles {
     private(set) var files: [String: InlineFile] = [:]
     /// The folder in the upload where Terraform runs; nil for its top.
     private(set) var path: String?
-    /// A sentence for each kind of thing that is not uploaded.
+    /// A message for each kind of file that is not uploaded.
     private(set) var leftOut: [String] = []
 
     /// - Throws: ``CommandFailure`` for what can't be uploaded, by name.
@@ -338,7 +338,7 @@ enum ConfigurationReferences {
         /// As it is written.
         var text: String
         var line: Int
-        /// False if the path goes on with an expression or a pattern.
+        /// False if the path continues with an expression or a pattern.
         var isWhole: Bool
     }
 

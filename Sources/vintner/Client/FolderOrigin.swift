@@ -18,7 +18,7 @@ struct FolderOrigin {
     /// and for a folder outside of one.
     let name: String
 
-    /// - Throws: ``CommandFailure`` for a path that is no folder.
+    /// - Throws: ``CommandFailure`` for a path that is not a folder.
     init(_ path: String) throws {
         guard let real = Self.real(path) else { throw CommandFailure("Folder \"\(path)\" does not exist.") }
         var isFolder: ObjCBool = false

@@ -70,7 +70,7 @@ struct JobFollower {
                 failures += 1
                 let since = lost ?? .now
                 if lost == nil, failures > 1 {
-                    printNotice("Lost the connection to \(source.url). The job goes on; trying to connect again.")
+                    printNotice("Lost the connection to \(source.url). The job continues. Reconnecting…")
                     lost = since
                 }
                 guard since.duration(to: .now) < Self.patience else { throw ClientError.unreachable(source.url) }

@@ -82,7 +82,7 @@ struct VineFolder {
         throw CommandFailure(
             """
             Vine \(title) exists and \(past).
-            To make a vine of its own from this folder, write {"project_name": "NAME"} into \(Self.settingsName).
+            To make a separate vine from this folder, write {"project_name": "NAME"} into \(Self.settingsName).
             To plan this folder as that vine, pass --vine \(known.id).
             """)
     }

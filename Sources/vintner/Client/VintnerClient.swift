@@ -146,7 +146,7 @@ struct VintnerClient: Sendable {
     }
 }
 
-/// Why a call failed, as the user is told.
+/// Why a call failed, for the user.
 enum ClientError: Error, CustomStringConvertible {
     case badURL(String)
     case unreachable(String)

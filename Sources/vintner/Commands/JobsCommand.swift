@@ -50,7 +50,7 @@ struct JobsCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
         @Argument(help: "ID of the job, or its first 4+ characters.") var job: String
-        @Flag(help: "Go on until the job ends, whatever happens to the connection (see \"vintner plan --help\").")
+        @Flag(help: "Continue until the job ends, even if the connection is lost (see \"vintner plan --help\").")
         var follow = false
         @Flag(help: "Print without colors, even on a terminal.") var plain = false
 

@@ -9,9 +9,9 @@ struct FollowOptions: ParsableArguments {
         help: ArgumentHelp(
             "Print the log until the job ends.",
             discussion: """
-                Exits with 0 for SUCCESS, 1 for FAILED, 2 for CANCELLED. If the connection is cut, it connects again \
-                and goes on with the next line; after 3 minutes without an answer it exits with 1. The job goes on \
-                either way.
+                Exits with 0 for SUCCESS, 1 for FAILED, 2 for CANCELLED. If the connection is lost, it reconnects \
+                and continues with the next line. After 3 minutes without an answer it exits with 1; the job \
+                continues.
                 """)) var follow = false
     @Option(help: "Run on this Tendril (ID).") var tendril: String?
 

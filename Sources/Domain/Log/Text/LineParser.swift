@@ -1,5 +1,5 @@
 /// Turns the raw lines of one stream into what a terminal shows: control sequences (ECMA-48) become
-/// styles, and overwritten text is removed. Its style goes on from line to line.
+/// styles, and overwritten text is removed. Its style continues from line to line.
 ///
 /// Of the control characters only the tab is left. Never fails: an invalid sequence is dropped up to the next
 /// printable character. The page's `ansi.js` does the same for lines that come live; both pass the same table of cases.
@@ -47,7 +47,7 @@ public struct LineParser: Hashable, Sendable {
         }
     }
 
-    /// Where the next control character begins; the end where there is none.
+    /// The start of the next control character, or else the end.
     private static func control(in raw: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
         var index = start
         while index < raw.count {

@@ -4,7 +4,7 @@ public struct LogLine: Hashable, Sendable {
     public var number: Int64
     public var stream: LogStream
     public var time: Timestamp
-    /// It goes on where this stream's previous line was cut.
+    /// It continues this stream's previous line, which was cut.
     public var continued: Bool
     /// The visible text in UTF-8, without a line feed.
     public var text: [UInt8]

@@ -25,7 +25,7 @@ public struct VisibleLine: Sendable {
     public private(set) var text: [UInt8] = []
     /// None for a plain line.
     public private(set) var runs: [Run] = []
-    /// Where the text stands in the raw line; meaningless once it ``isRewritten``.
+    /// The position of the text in the raw line; meaningless once it ``isRewritten``.
     private var pieces: [Piece] = []
     /// Part of the line was overwritten, so it can't be rebuilt from cuts.
     public private(set) var isRewritten = false
