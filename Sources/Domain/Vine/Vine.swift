@@ -64,23 +64,6 @@ public struct VineSettings: Hashable, Codable, Sendable {
     }
 }
 
-/// The values that are never shown again: stored encrypted, handed only to the holder of a lease.
-public struct VineSecrets: Hashable, Codable, Sendable {
-    /// Values of sensitive variables: text, or any JSON value.
-    public var variables: [String: JSONValue]
-    public var environment: [String: String]
-
-    public init(variables: [String: JSONValue] = [:], environment: [String: String] = [:]) {
-        self.variables = variables
-        self.environment = environment
-    }
-
-    public var isEmpty: Bool { variables.isEmpty && environment.isEmpty }
-
-    /// The minimum length of a secret; shorter values would mask ordinary text, in characters.
-    public static let minimumMaskableLength = 6
-}
-
 /// A vine as it was when a job was made, with a digest for comparison.
 public struct Snapshot: Hashable, Codable, Sendable {
     public var vine: VineID

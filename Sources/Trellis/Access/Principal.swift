@@ -1,4 +1,6 @@
 internal import Domain
+internal import Foundation
+internal import Storage
 
 /// Who sent a request.
 enum Principal: Sendable {
@@ -12,4 +14,27 @@ enum Principal: Sendable {
         /// What the request came with.
         var credential: Credential
     }
+}
+
+/// Checks whether a credential is currently valid.
+struct AccessCheck: Sendable {
+    var access: any AccessStore
+    var ambient: SystemDependencies
+
+    /// The user; nil where the credential is unknown, revoked or has expired.
+    func user(of credential: Credential) async throws -> String? {
+        switch credential {
+        case .tokenHash(let hash): try await access.tokenName(hash: hash)
+        case .sessionHash(let hash): try await access.sessionUser(hash: hash, at: ambient.now())
+        }
+    }
+}
+
+/// A user's credential. Only its hash is kept, so that it can be checked again later.
+enum Credential: Hashable, Sendable {
+    case tokenHash(Data)
+    case sessionHash(Data)
+
+    static func token(_ secret: String) -> Credential { .tokenHash(Credentials.hash(secret)) }
+    static func session(_ secret: String) -> Credential { .sessionHash(Credentials.hash(secret)) }
 }

@@ -1,3 +1,20 @@
+/// The sensitive values of a vine: stored encrypted, given only to the holder of a lease.
+public struct VineSecrets: Hashable, Codable, Sendable {
+    /// Values of sensitive variables: text, or any JSON value.
+    public var variables: [String: JSONValue]
+    public var environment: [String: String]
+
+    public init(variables: [String: JSONValue] = [:], environment: [String: String] = [:]) {
+        self.variables = variables
+        self.environment = environment
+    }
+
+    public var isEmpty: Bool { variables.isEmpty && environment.isEmpty }
+
+    /// The minimum length of a secret; shorter values would mask ordinary text, in characters.
+    public static let minimumMaskableLength = 6
+}
+
 extension VineSecrets {
     /// A text or a number in a sensitive value: what a job's output must not show.
     public struct Leaf: Hashable, Sendable {
