@@ -1,7 +1,7 @@
 /// What an HTTP connection may cost the server, in number and in time. (The first request of a connection is timed by
 /// ``WebSocketLimits/firstRequestWithin``.)
 public struct ConnectionLimits: Sendable {
-    /// Connections at a time. One more is answered 503 and closed.
+    /// The maximum number of open connections. Further ones are answered 503 and closed.
     public var connections: Int
     /// Time between an answer and the complete head of the next request.
     public var idle: Duration
@@ -20,4 +20,10 @@ public struct ConnectionLimits: Sendable {
         bodyBytesPerSecond = 32 << 10
         write = .seconds(30)
     }
+
+    /// The maximum number of connections that are being refused at the same time: each needs an open file, too.
+    var refusals: Int { max(1, min(64, connections / 4)) }
+
+    /// The maximum number of connections to accept; further ones wait in the system's queue until one closes.
+    public var accepted: Int { connections > .max - refusals ? .max : connections + refusals }
 }

@@ -21,7 +21,7 @@ extension HTTPServerBuilder {
         HTTPServerBuilder { responder in
             WebSocketChannel(
                 responder: responder, configuration: configuration, endpoint: webSocket, limits: limits,
-                connections: connections, count: ConnectionCount(limit: connections.connections))
+                connections: connections, count: ConnectionCount(limits: connections))
         }
     }
 }

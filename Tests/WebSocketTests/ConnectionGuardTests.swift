@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func oneConnectionTooManyIsToldSo() async throws {
+    @Test func refusesConnectionsBeyondTheLimit() async throws {
         try await withServer(.echo, connections: Self.limits { $0.connections = 2 }) { server in
             let first = try await server.connect()
             let second = try await server.connect()
@@ -114,14 +114,18 @@ import Testing
             let answer = try await third.answer()
             #expect(answer.head.hasPrefix("HTTP/1.1 503 ") && answer.body.contains("as many connections"))
             try await third.expectEnd()
-            // A place that is given up can be taken again. When that is noticed is the server's affair.
+            // A slot that is released can be used again, once the server has noticed. Until then, it may close a
+            // connection without an answer, because it answers only some refusals at a time.
             try await first.leave()
-            var isServed = false
-            for _ in 0..<200 where !isServed {
-                let client = try await server.connect()
-                try await client.send(Self.get)
-                isServed = try await client.answer().head.hasPrefix("HTTP/1.1 200 ")
+            func isAnswered() async -> Bool {
+                guard let client = try? await server.connect(), (try? await client.send(Self.get)) != nil else {
+                    return false
+                }
+                return (try? await client.answer())?.head.hasPrefix("HTTP/1.1 200 ") ?? false
             }
+            var isServed = false
+            let deadline = ContinuousClock.now + .seconds(10)
+            while !isServed, ContinuousClock.now < deadline { isServed = await isAnswered() }
             #expect(isServed)
             try await second.send(Self.get)
             #expect(try await second.answer().body == "plain answer")

@@ -1,6 +1,7 @@
 public import Domain
 internal import Foundation
 internal import Hummingbird
+internal import HummingbirdCore
 internal import HummingbirdTLS
 internal import LiveFeed
 public import Logging
@@ -9,6 +10,7 @@ internal import NIOSSL
 public import ServiceLifecycle
 internal import Storage
 internal import StorageSQLite
+internal import WebSocket
 
 /// The composition root of the control plane: opens the store, builds routes over services, and runs them.
 public struct TrellisApplication: Service {
@@ -48,10 +50,12 @@ public struct TrellisApplication: Service {
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
         let router = try await parts.router()
+        let connections = try parts.connectionLimits()
         var application = Application(
-            router: router, server: try parts.server(),
+            router: router, server: try parts.server(connections),
             configuration: .init(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "vintner", backlog: 1024),
+                address: .hostname(configuration.host, port: configuration.port), serverName: "vintner", backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(connections.accepted, logger: logger)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
         let nodes = SoleNode()

@@ -122,11 +122,15 @@ struct TrellisComponents {
         ).add(to: api)
     }
 
-    /// HTTP/1.1 with WebSockets, over TLS where certificates are given.
-    func server() throws -> HTTPServerBuilder {
-        var connections = configuration.limits.connections
-        connections.connections = min(
-            connections.connections, try OpenFiles.connections(of: OpenFiles.raiseLimit()))
+    /// The configured limits, lowered to what the limit on open files allows.
+    func connectionLimits() throws -> ConnectionLimits {
+        var limits = configuration.limits.connections
+        limits.connections = min(limits.connections, try OpenFiles.connections(of: OpenFiles.raiseLimit()))
+        return limits
+    }
+
+    /// HTTP/1.1 with WebSockets, over TLS if there are certificates.
+    func server(_ connections: ConnectionLimits) throws -> HTTPServerBuilder {
         let plain = HTTPServerBuilder.http1(
             webSocket: RealtimeEndpoint(authorization: realtimeAuthorization, dependencies: realtimeDependencies),
             limits: configuration.limits.webSocket, connections: connections)

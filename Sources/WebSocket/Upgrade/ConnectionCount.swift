@@ -8,22 +8,17 @@ final class ConnectionCount: Sendable {
         var turnedAway = 0
     }
 
-    private let limit: Int
+    private let limits: ConnectionLimits
     private let state = Mutex(State())
 
-    /// The maximum number of concurrent refusals with an answer; further connections are just closed. They need files, too.
-    private let toldAtOnce: Int
     private static let goodbye = TimeAmount.seconds(1)
 
-    init(limit: Int) {
-        self.limit = limit
-        toldAtOnce = max(1, min(64, limit / 4))
-    }
+    init(limits: ConnectionLimits) { self.limits = limits }
 
     /// Counts `channel` until it closes. - Returns: false for one too many.
     func admit(_ channel: any Channel) -> Bool {
         let isAdmitted = state.withLock { state in
-            guard state.open < limit else { return false }
+            guard state.open < limits.connections else { return false }
             state.open += 1
             return true
         }
@@ -34,7 +29,7 @@ final class ConnectionCount: Sendable {
     /// Answers 503 to any request of `channel`, and closes it. On its event loop.
     func turnAway(_ channel: any Channel) {
         let isTold = state.withLock { state in
-            guard state.turnedAway < toldAtOnce else { return false }
+            guard state.turnedAway < limits.refusals else { return false }
             state.turnedAway += 1
             return true
         }
