@@ -3,9 +3,8 @@
 import "../account.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
 import { agoTime, clockTime, count, counted, shortId, startTimes, ticking } from "../lib/format.js";
-import { drawNothing, drawRows, followTable, keepPlace, LiveList, setFilters } from "../lib/list.js";
+import { drawNothing, drawRows, filterSoon, followTable, keepPlace, LiveList } from "../lib/list.js";
 import { now } from "../lib/timing.js";
-import { announce } from "../lib/toast.js";
 
 const form = /** @type {HTMLFormElement} */ (one("[data-filters]"));
 const fields = ["q", "status", "type"];
@@ -69,15 +68,7 @@ function draw() {
       h("a", { class: "btn primary", href: "/dashboard/vines" }, "Go to vines")]);
 }
 
-let timer = 0;
-function filter() {
-  setFilters(filters());
-  clearTimeout(timer);
-  timer = setTimeout(async () => {
-    await list.refresh({ fromStart: true });
-    announce(`${counted(list.items.length, "job")}${list.cursor ? " or more" : ""}`);
-  }, 150);
-}
+const filter = filterSoon(list, filters, "job");
 
 function clear() {
   form.reset();

@@ -2,9 +2,10 @@
 
 import { ApiError, get, query } from "./api.js";
 import { one } from "./dom.js";
+import { counted } from "./format.js";
 import { Realtime } from "./realtime.js";
 import { pollWhileVisible, throttle, sync } from "./timing.js";
-import { showError } from "./toast.js";
+import { announce, showError } from "./toast.js";
 
 // The maximum size of a page; older rows are not refreshed.
 const MAX = 200;
@@ -196,6 +197,27 @@ export async function keepPlace(list, onFresh = () => {}) {
 function save(list) {
   if (list.isLoading) return;
   history.replaceState({ ...history.state, place: { count: list.items.length, top: scrollY } }, "");
+}
+
+// How long to wait for the next key before a filtered list is fetched.
+const TYPING_PAUSE = 150;
+
+/**
+ * What to call when a filter changes: shows the filters in the address, and soon afterwards the list that they select.
+ * @param {LiveList} list
+ * @param {() => Record<string, string>} filters
+ * @param {string} noun of one item
+ */
+export function filterSoon(list, filters, noun) {
+  let timer = 0;
+  return () => {
+    setFilters(filters());
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      await list.refresh({ fromStart: true });
+      announce(`${counted(list.items.length, noun)}${list.cursor ? " or more" : ""}`);
+    }, TYPING_PAUSE);
+  };
 }
 
 /** Puts filters into the address, and begins at the top: another list is shown. @param {Record<string, string>} filters */

@@ -5,7 +5,7 @@ import { post, remove } from "../lib/api.js";
 import { confirmFirst } from "../lib/confirm.js";
 import { badge, h, icon, one, pageData } from "../lib/dom.js";
 import { agoTime, count, counted, exact, shortId, startTimes } from "../lib/format.js";
-import { drawNothing, drawRows, keepPlace, LiveList, setFilters } from "../lib/list.js";
+import { drawNothing, drawRows, filterSoon, keepPlace, LiveList, setFilters } from "../lib/list.js";
 import { sharedMenu } from "../lib/menu.js";
 import { TendrilPopover } from "../lib/tendril-popover.js";
 import { now } from "../lib/timing.js";
@@ -159,15 +159,7 @@ function draw() {
       h("button", { class: "btn primary", type: "button", on: { click: (event) => form.open(null, event.currentTarget) } }, "Create the first vine")]);
 }
 
-let timer = 0;
-function filter() {
-  setFilters(filters());
-  clearTimeout(timer);
-  timer = setTimeout(async () => {
-    await list.refresh({ fromStart: true });
-    announce(`${counted(list.items.length, "vine")}${list.cursor ? " or more" : ""}`);
-  }, 150);
-}
+const filter = filterSoon(list, filters, "vine");
 
 function clear() {
   search.reset();
