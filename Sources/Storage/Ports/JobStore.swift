@@ -78,7 +78,7 @@ public protocol JobStore: Sendable {
     /// What a Tendril needs to apply the plan `id`; nil if the job does not exist.
     func deployRequirement(of id: JobID) async throws -> EngineRequirement?
 
-    /// What decides whether the plan `id` may be applied now; nil if there is no such job.
+    /// What decides whether the plan `id` may be applied now; nil if the job does not exist.
     /// The planned state is the one recorded by ``JobFields/plannedState``; the vine's own digest is the snapshot's
     /// where the revision is the same, else ``Vault/configurationDigest(of:secrets:)``.
     func planFacts(_ id: JobID) async throws -> PlanValidity.Facts?

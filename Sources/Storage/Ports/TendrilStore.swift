@@ -12,7 +12,7 @@ public protocol TendrilStore: Sendable {
     /// All that were not revoked, by name.
     func tendrils() async throws -> [Tendril]
 
-    /// The hash that the Tendril's token must have; nil if there is no such Tendril, and for a revoked one.
+    /// The hash that the Tendril's token must have; nil if the Tendril does not exist or was revoked.
     func tendrilTokenHash(_ id: TendrilID) async throws -> Data?
 
     /// Replaces the token, for example if a Tendril is set up again under the same name.

@@ -13,7 +13,7 @@ public struct EngineUser: Codable, Hashable, Sendable {
     public var gid: UInt32
     public var home: String
 
-    /// - Throws: ``TendrilStartError`` if there is no such user, if it is root, and if this process may not
+    /// - Throws: ``TendrilStartError`` if the user does not exist, if it is root, and if this process may not
     ///   run anything as another user.
     public init(named name: String) throws(TendrilStartError) {
         guard let entry = getpwnam(name)?.pointee else {

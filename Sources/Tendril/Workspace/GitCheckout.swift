@@ -143,7 +143,7 @@ struct GitCheckout: Sendable {
         }
     }
 
-    /// The URLs in `.gitmodules`, by path; none if there is no such file.
+    /// The URLs in `.gitmodules`, by path; none if the file does not exist.
     private func submoduleURLs(of commit: String) async throws -> [String: String] {
         let pattern = #"^submodule\..*\.(path|url)$"#
         let answer = try await source.git.run(

@@ -4,7 +4,7 @@ public import Domain
 public protocol PathParameters: Sendable {
     /// Their placeholders in the path template, in order.
     static var names: [String] { get }
-    /// What the path names, for the message "There is no such …".
+    /// What the path names, for messages such as "Job not found."
     static var noun: String { get }
 
     /// nil if the texts, in the order of ``names``, are not valid: such a path names nothing.

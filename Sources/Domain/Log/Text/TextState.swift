@@ -20,7 +20,7 @@ public struct TextState: Hashable, Sendable {
     public static let start = TextState()
 
     /// Reads the lines of `chunk`, and advances the state. `body` receives each line's index in the chunk (from 0),
-    /// what stands there, and what it is part of.
+    /// its visible text, and the diagnostic that it belongs to.
     public mutating func read(
         _ chunk: LogChunk, into line: inout VisibleLine,
         _ body: (Int, UnsafeBufferPointer<UInt8>, VisibleLine, DiagnosticMarker.Mark) throws -> Void
