@@ -4,7 +4,8 @@ public struct Backoff: Sendable {
     private let first: Duration
     private let limit: Duration
     private let dependencies: SystemDependencies
-    private var failures = 0
+    /// Failures since the start or the last success.
+    public private(set) var failures = 0
 
     public init(
         first: Duration = .milliseconds(200), limit: Duration = .seconds(10),

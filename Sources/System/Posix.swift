@@ -39,9 +39,6 @@ public struct PosixError: Error, Hashable, CustomStringConvertible {
     public var isMissing: Bool { code == ENOENT || code == ENOTDIR }
     /// There is nothing at the path, though its folder may exist.
     public var isAbsent: Bool { code == ENOENT }
-    public var isExisting: Bool { code == EEXIST }
-    /// A FIFO without a reader.
-    public var hasNoReader: Bool { code == ENXIO || code == EPIPE }
     /// The file exists but can't be executed (exit status 126).
     public var isNotExecutable: Bool { code == EACCES || code == ENOEXEC || code == EPERM }
 }
@@ -127,7 +124,7 @@ public enum Posix {
         }
     }
 
-    /// False if there is no such process.
+    /// False if the process does not exist.
     @discardableResult
     public static func send(_ signal: Signal, to pid: Int32) -> Bool {
         guard pid > 1 else { return false }
@@ -236,14 +233,4 @@ public enum Posix {
 public enum ExitStatus: Hashable, Sendable {
     case exited(code: Int)
     case signaled(Int)
-}
-
-extension Sequence<UInt8> {
-    /// Lower-case hexadecimal digits.
-    public var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in self { text += [digits[Int(byte >> 4)], digits[Int(byte & 0x0f)]] }
-        return String(decoding: text, as: UTF8.self)
-    }
 }

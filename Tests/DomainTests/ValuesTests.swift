@@ -50,6 +50,10 @@ import Testing
     }
 }
 
+@Suite struct HexadecimalTests {
+    @Test func bytesAreShownInHex() { #expect([0, 0x0a, 0xff].hexadecimal == "000aff") }
+}
+
 @Suite struct VisibleTextTests {
     @Test(arguments: [
         ("plain", "plain"), ("\u{1b}[1mbold\u{1b}[0m", "bold"),

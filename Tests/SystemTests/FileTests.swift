@@ -38,5 +38,4 @@ import Testing
         #expect(try FileLock.take(path) != nil)
     }
 
-    @Test func bytesAreShownInHex() { #expect([0, 0x0a, 0xff].hex == "000aff") }
 }

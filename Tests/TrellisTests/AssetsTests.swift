@@ -28,7 +28,7 @@ import Testing
 
     /// As `scripts/bundle.sh` computes it.
     private func digest() throws -> String {
-        func hash(_ data: Data) -> String { Data(SHA256.hash(data: data)).hex }
+        func hash(_ data: Data) -> String { SHA256.hash(data: data).hexadecimal }
         let lines = try ["app.css", "js/job/a.js", "js/job/main.js"].map { name in
             "\(hash(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/assets/\(name)"))))  \(name)\n"
         }

@@ -13,7 +13,7 @@ import Wire
         let bytes = Data(text.utf8)
         _ = try await harness.store.saveState(
             bytes, of: vine, position: StatePosition(lineage: "l", serial: 1), resources: nil,
-            sha256: Data(SHA256.hash(data: bytes)).hex, job: nil, lockID: nil, at: harness.clock.now)
+            sha256: SHA256.hash(data: bytes).hexadecimal, job: nil, lockID: nil, at: harness.clock.now)
     }
 
     @Test func oldStatesAreCountedAfterTheStart() async throws {

@@ -178,7 +178,7 @@ extension API {
     }
 
     func saveArtifact(_ order: ClaimResponse, _ bytes: String = "artifact") async throws -> Reply {
-        let digest = Data(SHA256.hash(data: Data(bytes.utf8))).hex
+        let digest = SHA256.hash(data: Data(bytes.utf8)).hexadecimal
         return try await call(
             .put, "/api/jobs/\(order.jobId)/artifact?epoch=\(order.epoch)", bytes,
             headers: [headerName("X-Content-SHA256"): digest])

@@ -30,11 +30,4 @@ public enum GiveUpRule: Hashable, Sendable {
         let moment = forcedAt.advanced(by: patience)
         return now < moment ? .later(moment) : .unstoppable
     }
-
-    public var isAllowed: Bool {
-        switch self {
-        case .silent, .unstoppable: true
-        case .later, .refused: false
-        }
-    }
 }

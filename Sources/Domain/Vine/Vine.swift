@@ -23,8 +23,8 @@ public struct Vine: Hashable, Sendable, Identifiable {
         self.revision = revision
     }
 
-    /// `project / stage`: the name shown to people.
-    public var title: String { "\(settings.projectName) / \(settings.environmentStage)" }
+    /// See ``VineSettings/title``.
+    public var title: String { settings.title }
 }
 
 /// The settings of a vine. Sensitive values are not in here: only their names are.
@@ -62,6 +62,9 @@ public struct VineSettings: Hashable, Codable, Sendable {
         self.source = source
         self.origin = origin
     }
+
+    /// `project / stage`: the name shown to people.
+    public var title: String { "\(projectName) / \(environmentStage)" }
 }
 
 /// A vine as it was when a job was made, with a digest for comparison.

@@ -30,9 +30,6 @@ public struct ChangeBinding: Hashable, Sendable {
 }
 
 extension ChangeBinding {
-    /// The maximum number of jobs in one binding.
-    static let maxJobs = RowFilter.maxValues
-
     /// Conditions with a pattern (`like`, `ilike`) in all bindings of a channel.
     public static let maxPatterns = 16
 

@@ -34,16 +34,3 @@ extension Vault {
         var sensitiveEnvironment: [String: String]
     }
 }
-
-extension Sequence<UInt8> {
-    /// The bytes as lower-case hexadecimal digits.
-    package var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in self {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 0x0f)])
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-}

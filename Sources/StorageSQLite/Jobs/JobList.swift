@@ -116,7 +116,7 @@ struct JobSearch {
 
     init(_ text: String, _ query: JobQuery, after cursor: PageCursor?) {
         self.text = text
-        tight = text.replacing(/\s*\/\s*/, with: "/")
+        tight = SQLiteStore.tight(text)
         self.query = query
         if let cursor {
             start = Key(createdAt: cursor.createdAt.milliseconds, id: cursor.id)

@@ -55,16 +55,12 @@ enum CaptureDigest {
         pipeline.finish()
         take(pipeline.takeChunks())
         let parts = streams.mapValues { stream in
-            LogDigest.Part(bytes: stream.bytes, sha256: hexadecimal(stream.hash.finalize()))
+            LogDigest.Part(bytes: stream.bytes, sha256: stream.hash.finalize().hexadecimal)
         }
         let system = reader.system
         let cut = max(0, (written ?? 0) - (system?.count ?? written ?? 0))
         return Result(
             digest: LogDigest(streams: parts), lost: reader.lost, givenUp: gaps.bytes, forged: system?.forged ?? 0,
             missing: (system?.missing ?? 0) + cut)
-    }
-
-    private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.reduce(into: "") { $0 += String($1 >> 4, radix: 16) + String($1 & 0xf, radix: 16) }
     }
 }

@@ -108,5 +108,5 @@ actor StateUploader {
     }
 
     /// The digest under which a state counts as stored.
-    static func digest(of state: Data) -> String { SHA256.hash(data: state).hex }
+    static func digest(of state: Data) -> String { SHA256.hash(data: state).hexadecimal }
 }

@@ -20,9 +20,6 @@ enum Phase: String, Codable, CaseIterable, Sendable {
         }
     }
 
-    /// Whether the phase can change infrastructure.
-    var changesInfrastructure: Bool { self == .apply }
-
     /// The command line of the phase in a job of `type`. Paths are absolute; `variables` is nil for none, and for an
     /// apply names what is not saved in the plan.
     func arguments(

@@ -66,7 +66,7 @@ struct Artifact: Sendable {
         defer { try? file.close() }
         var hash = SHA256()
         while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty { hash.update(data: piece) }
-        return hash.finalize().hex
+        return hash.finalize().hexadecimal
     }
 
     /// What of the working directory is left out.

@@ -65,8 +65,8 @@ public struct TrellisApplication: Service {
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
             ResourceCount(store: store, logger: logger),
             CredentialSweep(
-                connections: parts.connections, streams: parts.streams, tendrils: store, access: parts.access,
-                logger: logger))
+                connections: parts.connections, streams: parts.streams, tendrils: store, access: parts.access
+            ).periodic(logger: logger))
         self.application = application
         self.store = store
         self.feeds = feeds

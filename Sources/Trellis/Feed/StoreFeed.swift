@@ -45,7 +45,7 @@ struct StoreFeed: FeedSource {
             "id": text(job.id.rawValue), "job_type": text(job.type.rawValue), "status": text(job.status.rawValue),
             "engine_state": text(job.state.engine.rawValue), "log_state": text(job.state.log.name),
             "vine_id": text(job.vine.rawValue),
-            "vine_title": text("\(settings.projectName) / \(settings.environmentStage)"),
+            "vine_title": text(settings.title),
             "assigned_worker_id": text(job.assignedWorker?.rawValue), "worker_id": text(job.state.worker?.rawValue),
             "worker_name": text(name), "plan_job_id": text(job.plan?.rawValue),
             "rerun_of": text(job.rerunOf?.rawValue), "epoch": .integer(Int64(job.state.epoch)),

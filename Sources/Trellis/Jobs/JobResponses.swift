@@ -26,7 +26,7 @@ struct JobResponses: Sendable {
         record.executionMetadata = .object([:])
         record.workerName = (job.state.worker ?? job.assignedWorker).flatMap { names[$0] }
         let settings = job.snapshot.settings
-        return JobListItem(job: record, vineTitle: "\(settings.projectName) / \(settings.environmentStage)")
+        return JobListItem(job: record, vineTitle: settings.title)
     }
 
     /// A lock that a job holds is shown with that job and its Tendril's name, not with the holder's own text.

@@ -1,4 +1,5 @@
 internal import Crypto
+internal import Domain
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
@@ -43,7 +44,7 @@ struct Assets: Sendable {
             hash.update(data: bytes)
             files[name] = File(bytes: ByteBuffer(data: bytes), type: type, tag: "\"\(Self.digest(bytes).prefix(16))\"")
         }
-        path = "/assets/" + Data(hash.finalize()).hex.prefix(12)
+        path = "/assets/" + hash.finalize().hexadecimal.prefix(12)
     }
 
     /// The files in a folder and its subfolders, by their relative paths.
@@ -74,7 +75,7 @@ struct Assets: Sendable {
         return Self.digest(Data(lines.joined().utf8))
     }
 
-    private static func digest(_ bytes: Data) -> String { Data(SHA256.hash(data: bytes)).hex }
+    private static func digest(_ bytes: Data) -> String { SHA256.hash(data: bytes).hexadecimal }
 
     private static let types = [
         "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml",

@@ -14,7 +14,7 @@ struct JobPage: Encodable {
             id = job.vine
             projectName = settings.projectName
             environmentStage = settings.environmentStage
-            title = "\(settings.projectName) / \(settings.environmentStage)"
+            title = settings.title
         }
     }
 

@@ -1,5 +1,4 @@
 internal import Logging
-internal import ServiceLifecycle
 internal import Storage
 internal import Synchronization
 
@@ -36,27 +35,20 @@ final class RealtimeConnections: Sendable {
 }
 
 /// Checks the credentials of open sessions and streams periodically, so that a revoked credential ends them.
-struct CredentialSweep: Service {
+struct CredentialSweep: Sendable {
     var connections: RealtimeConnections
     var streams: OpenStreams
     var tendrils: any TendrilStore
     var access: AccessCheck
-    var logger: Logger
 
     /// Time between two checks. Nothing outlives its credential by more than 15 seconds, including the check itself.
     static let interval = Duration.seconds(10)
 
-    func run() async throws {
-        try? await cancelWhenGracefulShutdown {
-            while true {
-                try await Task.sleep(for: Self.interval)
-                do {
-                    try await connections.sweep(access)
-                    try await streams.sweep(access, tendrils)
-                } catch {
-                    logger.warning("credentials could not be checked", metadata: ["error": "\(error)"])
-                }
-            }
+    /// The duty that runs it, on every node for its own connections.
+    func periodic(logger: Logger) -> Periodic {
+        Periodic(name: "credential checks", interval: Self.interval, exclusive: nil, logger: logger) { _ in
+            try await connections.sweep(access)
+            try await streams.sweep(access, tendrils)
         }
     }
 }

@@ -43,7 +43,7 @@ struct StateRoutes: Sendable {
         let position = try StateHeader.position(of: bytes)
         let version = try await store.saveState(
             bytes, of: id, position: position, resources: StateHeader.resources(in: bytes),
-            sha256: Data(SHA256.hash(data: bytes)).hex, job: job,
+            sha256: SHA256.hash(data: bytes).hexadecimal, job: job,
             lockID: call.query(StateEndpoints.lockID), at: ambient.now())
         return StateWriteResponse(version: version.number)
     }

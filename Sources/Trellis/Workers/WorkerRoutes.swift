@@ -108,7 +108,7 @@ struct WorkerRoutes: Sendable {
         let epoch = try Self.epoch(of: call)
         _ = try await service.requireLatestLease(call.path, epoch: epoch, worker: call.tendril)
         let bytes = try await call.request.bytes(upTo: limits.artifactBytes)
-        let digest = Data(SHA256.hash(data: bytes)).hex
+        let digest = SHA256.hash(data: bytes).hexadecimal
         guard call.request.headers[Self.contentDigest] == digest else {
             throw Refusal(.invalid, "The artifact does not match \(TendrilEndpoints.artifactDigest).")
         }

@@ -172,7 +172,7 @@ struct WorkerService: Sendable {
         let settings = job.snapshot.settings
         return ClaimResponse(
             jobId: job.id, epoch: job.state.epoch, jobType: job.type, vineId: job.vine,
-            vineTitle: "\(settings.projectName) / \(settings.environmentStage)", snapshot: job.snapshot,
+            vineTitle: settings.title, snapshot: job.snapshot,
             secrets: try await store.secrets(of: job.id), requirement: job.requirement,
             options: job.options.isEmpty ? nil : job.options,
             plan: try await planRecord(of: job), createdAt: job.createdAt)

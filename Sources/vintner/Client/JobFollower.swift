@@ -35,13 +35,11 @@ struct JobFollower {
     func follow() async throws -> JobStatusResponse {
         var last: Int64 = 0
         var backoff = Backoff(limit: .seconds(3))
-        var failures = 0
         var lost: ContinuousClock.Instant?
         var end: JobStatusResponse?
         while end == nil {
             do {
                 try await source.logEvents(of: id, after: last) { event in
-                    failures = 0
                     backoff.reset()
                     if lost != nil { printNotice("Connected to \(source.url) again.") }
                     lost = nil
@@ -67,14 +65,14 @@ struct JobFollower {
                 // The connection was cut: continue after the last chunk.
             }
             if end == nil {
-                failures += 1
+                let pause = backoff.next()
                 let since = lost ?? .now
-                if lost == nil, failures > 1 {
+                if lost == nil, backoff.failures > 1 {
                     printNotice("Lost the connection to \(source.url). The job continues. Reconnecting…")
                     lost = since
                 }
                 guard since.duration(to: .now) < Self.patience else { throw ClientError.unreachable(source.url) }
-                try await Task.sleep(for: backoff.next())
+                try await Task.sleep(for: pause)
             }
         }
         return end ?? JobStatusResponse(status: .failed, errorMessage: nil)

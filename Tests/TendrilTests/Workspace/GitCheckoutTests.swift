@@ -127,7 +127,7 @@ import Testing
 
     /// The pointer to `content`, as git keeps it.
     private func pointer(_ content: String) -> String {
-        "version https://git-lfs.github.com/spec/v1\noid sha256:\(SHA256.hash(data: Data(content.utf8)).hex)\n"
+        "version https://git-lfs.github.com/spec/v1\noid sha256:\(SHA256.hash(data: Data(content.utf8)).hexadecimal)\n"
             + "size \(content.utf8.count)\n"
     }
 
