@@ -143,6 +143,7 @@ def test_tendril_is_registered_and_its_token_shown_once(page: Page, api: Api) ->
     page.get_by_label("Name").fill(name)
     page.get_by_role("button", name="Register").click()
     once = page.locator("[data-once]")
+    expect(once).to_be_visible()
     expect(once).to_contain_text("not shown again")
     token = once.locator("[data-once-token]").inner_text()
     assert len(token) >= 20

@@ -14,16 +14,14 @@ import Testing
     }
 
     @Test func anIdleConnectionIsClosed() async throws {
-        try await withServer(.echo, connections: Self.limits { $0.idle = .milliseconds(50) }) { server in
-            let client = try await server.connect()
-            try await client.send(Self.get)
-            #expect(try await client.answer().body == "plain answer")
-            try await client.expectEnd()
+        try await withServer(.echo, connections: Self.limits { $0.idle = .seconds(2) }) { server in
             // Half a head is no request.
-            let half = try await server.connect()
-            try await half.send(Self.get)
-            _ = try await half.answer()
-            try await half.send("GET /plain HTTP/1.1\r\nHo")
+            let (client, half) = (try await server.connect(), try await server.connect())
+            try await client.send(Self.get)
+            try await half.send(Self.get + "GET /plain HTTP/1.1\r\nHo")
+            #expect(try await client.answer().body == "plain answer")
+            #expect(try await half.answer().body == "plain answer")
+            try await client.expectEnd()
             try await half.expectEnd()
         }
     }

@@ -86,7 +86,7 @@ import Testing
             connection.close(.policyViolation, reason: String(repeating: "é", count: 100))
             connection.send([ByteBuffer(string: "too late")])
         }
-        try await withServer(endpoint, limits: Self.limits { $0.closeWithin = .milliseconds(80) }) { server in
+        try await withServer(endpoint, limits: Self.limits { $0.closeWithin = .seconds(2) }) { server in
             let client = try await server.open()
             #expect(try await client.frame() == .text("last words"))
             let close = try await client.frame()
