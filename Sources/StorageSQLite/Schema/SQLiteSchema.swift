@@ -85,6 +85,14 @@ enum SQLiteSchema {
         ) STRICT, WITHOUT ROWID;
         """
 
+    /// How far each running job is, in JSON.
+    private static let runProgress = """
+        CREATE TABLE run_progress (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            progress TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+
     private static let store = """
         CREATE TABLE store (
             id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -117,6 +117,7 @@ struct TrellisComponents {
         WorkerRoutes(
             service: WorkerService(
                 store: store, credentials: credentials, ambient: ambient,
+                forecasts: RunForecasts(store: store, ambient: ambient),
                 metadataBytes: configuration.limits.metadataBytes),
             bell: feeds.bell,
             limits: configuration.limits
