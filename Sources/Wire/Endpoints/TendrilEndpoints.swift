@@ -8,7 +8,7 @@ public enum TendrilEndpoints {
     public enum List {
         public static let plan = QueryParameter<String>.text("plan_job_id")
         public static let vine = QueryParameter<String>.text("vine_id")
-        public static let limit = QueryParameter<String>.text("limit")
+        public static let limit = QueryParameter<Int>.number("limit", in: 1...200)
         public static let cursor = QueryParameter<String>.text("cursor")
     }
 
