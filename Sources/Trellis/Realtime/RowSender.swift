@@ -12,6 +12,8 @@ protocol RowSource: Sendable {
     /// Whether ``frames(of:)`` is work that an event loop has no time for.
     var isFiltered: Bool { get }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer]
+    /// As ``frames(of:)``, for one turn of a thread for filters.
+    func filter(_ rows: ArraySlice<FeedRow>, within time: FilterTime) -> FilteredRows
     /// Removes the cursor.
     func leave()
 }
@@ -38,15 +40,25 @@ final class RowSender: Sendable {
     }
 
     private let connection: WebSocketConnection
+    private let filters: FilterQueue
+    private let onTooExpensive: @Sendable () -> Void
     private let burst: Int
     private let state = Mutex(State())
 
     private static let retry = TimeAmount.seconds(1)
 
-    /// - Parameter burst: bytes sent between checks of writability.
-    init(connection: WebSocketConnection, burst: Int) {
+    /// - Parameters:
+    ///   - filters: those of the connection.
+    ///   - burst: bytes sent between checks of writability.
+    ///   - onTooExpensive: called once filters have taken too long for a row; the sender has then stopped.
+    init(
+        connection: WebSocketConnection, filters: FilterQueue, burst: Int,
+        onTooExpensive: @escaping @Sendable () -> Void
+    ) {
         self.connection = connection
+        self.filters = filters
         self.burst = burst
+        self.onTooExpensive = onTooExpensive
     }
 
     func follow(_ source: some RowSource) {
@@ -117,20 +129,27 @@ final class RowSender: Sendable {
     /// Looks into rows away from the event loop, and sends what passes.
     private func filter(_ rows: ArraySlice<FeedRow>, for source: any RowSource) {
         let eventLoop = connection.eventLoop
-        WorkPool.filters.submit {
-            let frames = source.frames(of: rows)
-            eventLoop.execute { self.filtered(frames) }
+        filters.submit {
+            guard self.state.withLock({ $0.source != nil }) else { return }
+            let filtered = source.filter(rows, within: FilterTime())
+            eventLoop.execute { self.take(filtered) }
         }
     }
 
-    private func filtered(_ frames: [ByteBuffer]) {
+    private func take(_ filtered: FilteredRows) {
         let isWanted = state.withLock { state in
             state.isReading = false
+            state.page = filtered.rest + state.page
             return state.source != nil
         }
         guard isWanted else { return }
-        if !frames.isEmpty { connection.send(frames) }
-        sendAvailable()
+        if !filtered.frames.isEmpty { connection.send(filtered.frames) }
+        if filtered.isTooExpensive {
+            stop()
+            onTooExpensive()
+        } else {
+            sendAvailable()
+        }
     }
 
     private func read(_ source: any RowSource) {
