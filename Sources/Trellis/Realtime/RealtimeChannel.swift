@@ -96,8 +96,13 @@ final class RealtimeChannel: Sendable {
     }
 
     private func rowSender() -> RowSender {
-        RowSender(connection: connection, filters: filters, burst: burst) { [weak self] in
-            self?.close("The filters of this channel take too long. Use fewer or simpler conditions.")
+        RowSender(connection: connection, filters: filters, burst: burst) { [weak self] failure in
+            switch failure {
+            case .tooExpensive:
+                self?.close("The filters of this channel take too long. Use fewer or simpler conditions.")
+            case .damaged:
+                self?.close("The stored log is damaged from here on: it can't be read.")
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 internal import LiveFeed
 internal import NIOCore
+internal import Storage
 internal import Synchronization
 internal import WebSocket
 
@@ -32,6 +33,18 @@ final class RowSender: Sendable {
         var page: ArraySlice<FeedRow> = []
     }
 
+    /// Why a sender stopped by itself. Trying again would not help.
+    enum Failure: Sendable {
+        /// The filters took too long for one row.
+        case tooExpensive
+        /// What is stored can't be read.
+        case damaged
+
+        static func isDamage(_ error: any Error) -> Bool {
+            error is SequenceGap || (error as? StorageError)?.kind == .corrupt
+        }
+    }
+
     private enum Step {
         case send(any RowSource, ArraySlice<FeedRow>)
         case filter(any RowSource, ArraySlice<FeedRow>)
@@ -41,7 +54,7 @@ final class RowSender: Sendable {
 
     private let connection: WebSocketConnection
     private let filters: FilterQueue
-    private let onTooExpensive: @Sendable () -> Void
+    private let onFailure: @Sendable (Failure) -> Void
     private let burst: Int
     private let state = Mutex(State())
 
@@ -50,15 +63,15 @@ final class RowSender: Sendable {
     /// - Parameters:
     ///   - filters: those of the connection.
     ///   - burst: bytes sent between checks of writability.
-    ///   - onTooExpensive: called once filters have taken too long for a row; the sender has then stopped.
+    ///   - onFailure: called once the sender has stopped by itself.
     init(
         connection: WebSocketConnection, filters: FilterQueue, burst: Int,
-        onTooExpensive: @escaping @Sendable () -> Void
+        onFailure: @escaping @Sendable (Failure) -> Void
     ) {
         self.connection = connection
         self.filters = filters
         self.burst = burst
-        self.onTooExpensive = onTooExpensive
+        self.onFailure = onFailure
     }
 
     func follow(_ source: some RowSource) {
@@ -145,11 +158,15 @@ final class RowSender: Sendable {
         guard isWanted else { return }
         if !filtered.frames.isEmpty { connection.send(filtered.frames) }
         if filtered.isTooExpensive {
-            stop()
-            onTooExpensive()
+            fail(.tooExpensive)
         } else {
             sendAvailable()
         }
+    }
+
+    private func fail(_ failure: Failure) {
+        stop()
+        onFailure(failure)
     }
 
     private func read(_ source: any RowSource) {
@@ -158,6 +175,8 @@ final class RowSender: Sendable {
             do {
                 let rows = try await source.readFromStore()
                 eventLoop.execute { self.took(rows) }
+            } catch  where Failure.isDamage(error) {
+                eventLoop.execute { self.fail(.damaged) }
             } catch {
                 // The store is unavailable; retry later.
                 eventLoop.scheduleTask(in: Self.retry) { self.took([]) }
