@@ -67,7 +67,7 @@ def test_A2_a_plan_that_touches_no_resource_is_shown_as_a_change(
     resource = 'resource "terraform_data" "a" {\n  input = "x"\n}\n'
     moved = resource.replace('"a"', '"b"') + "moved {\n  from = terraform_data.a\n  to   = terraform_data.b\n}\n"
     forgotten = "removed {\n  from = terraform_data.a\n  lifecycle {\n    destroy = false\n  }\n}\n"
-    imported = resource.replace("a\"", "c\"").replace('  input = "x"\n', "") + \
+    imported = resource.replace('"a"', '"c"').replace('  input = "x"\n', "") + \
         'import {\n  to = terraform_data.c\n  id = "7d3b1a52-0000-4000-8000-000000000001"\n}\n' + resource
     vine = api.vine(resource)
     api.wait(api.deploy(vine["id"])["id"], "SUCCESS", log=True)

@@ -31,7 +31,9 @@ import Testing
     }
 
     /// Shorter ones would be found in hashes and words.
-    @Test(arguments: ["1e6", "2e7", "7", "42", "0", "3.14159", "1234.5"]) func noNotationIsPartOfAWord(number: String) throws {
+    @Test(arguments: ["1e6", "2e7", "7", "42", "0", "3.14159", "1234.5"]) func noNotationIsPartOfAWord(number: String)
+        throws
+    {
         let notations = try #require(DecimalNumber(number)).notations
         #expect(notations.allSatisfy { $0.count >= 5 && ($0.count >= 6 || $0.contains { ".+-".contains($0) }) })
     }

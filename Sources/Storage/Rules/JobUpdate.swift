@@ -53,7 +53,8 @@ package struct JobUpdate: Sendable {
             record.outcome = take(facts.outcome.map(StoredField.init), over: record.outcome)
             let stored = record.phases.isEmpty ? nil : record.phases
             // A delayed report with fewer phases is older than the stored ones.
-            if let phases = take(facts.phases.map(StoredField.init), over: stored), phases.count >= record.phases.count {
+            if let phases = take(facts.phases.map(StoredField.init), over: stored), phases.count >= record.phases.count
+            {
                 record.phases = phases
             }
         }
