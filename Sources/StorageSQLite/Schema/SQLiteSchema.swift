@@ -21,6 +21,7 @@ enum SQLiteSchema {
         migrator.registerMigration("8 phases, given-up jobs") { db in try db.execute(sql: jobPhases) }
         migrator.registerMigration("9 active jobs, reported leases") { db in try db.execute(sql: activeJobs) }
         migrator.registerMigration("10 names of vines") { db in try addVineNames(db) }
+        migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
         return migrator
     }
 
@@ -35,6 +36,12 @@ enum SQLiteSchema {
     private static let activeJobs = """
         CREATE INDEX provision_jobs_active_newest ON provision_jobs (created_at, id) WHERE holds_vine = 1;
         ALTER TABLE workers ADD COLUMN reported_leases TEXT;
+        """
+
+    /// States from before resources were counted: few, however many states there are.
+    private static let uncountedStates = """
+        CREATE INDEX vine_state_versions_uncounted ON vine_state_versions (vine_id, number)
+        WHERE resources IS NULL AND aside = 0;
         """
 
     /// The names under which a vine has had jobs, so that a search by a former name reads no jobs.
