@@ -8,7 +8,7 @@ import { all, isField, one } from "../lib/dom.js";
 import { showError } from "../lib/toast.js";
 
 /** @type {Record<string, string>} by view, the module that exports `open(page)` */
-const MODULES = {};
+const MODULES = { changes: "changes/main.js" };
 
 /**
  * @typedef {object} View
