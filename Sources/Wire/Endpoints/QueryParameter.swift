@@ -97,6 +97,20 @@ extension QueryParameter {
     }
 }
 
+extension QueryParameter where Value == Set<PlanAction> {
+    /// Some actions of a plan, with commas between them.
+    public static func actions(_ name: String) -> Self {
+        let names = PlanAction.allCases.map(\.rawValue)
+        return Self(name, .list(names)) { text in
+            let parts = text.split(separator: ",")
+            let actions = parts.compactMap { PlanAction(rawValue: String($0)) }
+            return actions.isEmpty || actions.count < parts.count ? nil : Set(actions)
+        } write: { actions in
+            names.filter { name in actions.contains { $0.rawValue == name } }.joined(separator: ",")
+        }
+    }
+}
+
 /// What a ``QueryParameter`` says about itself, without its type.
 public struct QueryParameterDescription: Hashable, Sendable {
     public let name: String

@@ -48,13 +48,17 @@ public enum TendrilEndpoints {
         .get, "/api/jobs/{id}/artifact", "readArtifact", for: .tendril,
         query: [deploy.description, epoch.description])
 
+    /// A part of what the job plans; see ``PlanChangeLimits``.
+    public static let savePlan = OfJob<SavePlanChangesRequest, NoContent>(
+        .put, "/api/jobs/{id}/plan", "savePlanChanges", for: .tendril, success: 204)
+
     /// The header with the SHA-256 of an artifact, in hexadecimal digits.
     public static let artifactDigest = "X-Content-SHA256"
 
     static let all = [
         list.description, register.description, revoke.description, heartbeat.description, stream.description,
         claim.description, work.description, report.description, append.description, cursor.description,
-        saveArtifact.description, readArtifact.description,
+        saveArtifact.description, readArtifact.description, savePlan.description,
     ]
 }
 
