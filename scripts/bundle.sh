@@ -23,7 +23,7 @@ trap 'rm -rf "$made"' EXIT
 options=(--bundle --outdir="$made" --outbase=assets --target=chrome109,firefox115,safari16.4
   --minify-whitespace --minify-syntax --charset=utf8 --log-level=warning)
 esbuild "${entries[@]}" "${options[@]}"
-if [ ${#views[@]} -gt 0 ]; then esbuild "${views[@]}" "${options[@]}" --format=esm; fi
+esbuild "${views[@]}" "${options[@]}" --format=esm
 printf '%s\n' "$wanted" >"$made/digest"
 chmod 755 "$made"
 rm -rf bundle

@@ -21,7 +21,10 @@ enum SQLiteSchema {
         migrator.registerMigration("8 phases, given-up jobs") { db in try db.execute(sql: jobPhases) }
         migrator.registerMigration("9 active jobs, reported leases") { db in try db.execute(sql: activeJobs) }
         migrator.registerMigration("10 names of vines") { db in try addVineNames(db) }
-        migrator.registerMigration("11 resources of jobs") { db in try db.execute(sql: runResources) }
+        migrator.registerMigration("11 changes of plans") { db in try db.execute(sql: planChanges) }
+        migrator.registerMigration("12 resources of jobs") { db in try db.execute(sql: runResources) }
+        migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
+        migrator.registerMigration("14 progress of jobs") { db in try db.execute(sql: runProgress) }
         return migrator
     }
 
@@ -36,6 +39,12 @@ enum SQLiteSchema {
     private static let activeJobs = """
         CREATE INDEX provision_jobs_active_newest ON provision_jobs (created_at, id) WHERE holds_vine = 1;
         ALTER TABLE workers ADD COLUMN reported_leases TEXT;
+        """
+
+    /// States from before resources were counted: few, however many states there are.
+    private static let uncountedStates = """
+        CREATE INDEX vine_state_versions_uncounted ON vine_state_versions (vine_id, number)
+        WHERE resources IS NULL AND aside = 0;
         """
 
     /// The names under which a vine has had jobs, so that a search by a former name reads no jobs.
@@ -190,6 +199,30 @@ enum SQLiteSchema {
             sealed BLOB NOT NULL
         ) STRICT;
         CREATE INDEX plan_artifacts_age ON plan_artifacts (created_at);
+        """
+
+    /// What plans change, without secrets. The encrypted attributes stand last, so that lists don't read their pages.
+    private static let planChanges = """
+        CREATE TABLE plan_changes (
+            job_id TEXT NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            n INTEGER NOT NULL CHECK (n >= 1),
+            address TEXT NOT NULL,
+            deposed TEXT,
+            module TEXT NOT NULL,
+            type TEXT NOT NULL,
+            action TEXT NOT NULL,
+            reason TEXT,
+            digest TEXT NOT NULL,
+            facts TEXT NOT NULL,
+            sealed BLOB NOT NULL,
+            PRIMARY KEY (job_id, n)
+        ) STRICT;
+
+        CREATE TABLE plan_summaries (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            is_complete INTEGER NOT NULL CHECK (is_complete IN (0, 1)),
+            sealed BLOB
+        ) STRICT;
         """
 
     private static let access = """

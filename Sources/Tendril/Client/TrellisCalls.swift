@@ -70,6 +70,10 @@ extension HTTPTrellisClient: TrellisClient {
         _ = try await send(call)
     }
 
+    func savePlan(_ part: SavePlanChangesRequest, of job: JobID) async throws {
+        _ = try await send(Call(TendrilEndpoints.savePlan, job, body: try json(part)))
+    }
+
     func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws {
         let call = Call(
             TendrilEndpoints.readArtifact, plan,

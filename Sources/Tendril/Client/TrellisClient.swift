@@ -29,6 +29,9 @@ protocol TrellisClient: Sendable {
     /// Stores the file at `path` as the artifact of a PLAN.
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws
 
+    /// Stores a part of what a job plans. Parts may be repeated, from the first one on.
+    func savePlan(_ part: SavePlanChangesRequest, of job: JobID) async throws
+
     /// Writes the artifact of `plan` to the file at `path`, for the DEPLOY that holds `lease`.
     ///
     /// - Throws: `refused(status: 413)` for one of more than `limit` bytes.

@@ -147,7 +147,6 @@ extension JobRunner {
         let data = try Files.map(folder.planJSON)
         let summary = try PlanSummary.read(data, refreshOnly: order?.options?.refreshOnly == true)
         if let graph = try? PlanGraph.read(data) { report(graph) }
-        try Files.remove(folder.planJSON)
         var isCut = summary.omitted > 0
         let metadata = summary.metadata.mapStrings { text in
             let masked = mask(text)
@@ -158,9 +157,11 @@ extension JobRunner {
         try record { progress in
             progress.changes = summary.changes
             progress.failedChecks = summary.failedChecks
-            if isCut { progress.truncated = (progress.truncated ?? []) + ["resources"] }
+            if isCut { progress.addTruncated("resources") }
             progress.metadata = progress.metadata.merging(metadata)
         }
+        try await sendPlanChanges(data)
+        try Files.remove(folder.planJSON)
         if progress.type != .plan { await note("Planned: \(summary.sentence)") }
     }
 

@@ -8,7 +8,7 @@ public enum TendrilEndpoints {
     public enum List {
         public static let plan = QueryParameter<String>.text("plan_job_id")
         public static let vine = QueryParameter<String>.text("vine_id")
-        public static let limit = QueryParameter<String>.text("limit")
+        public static let limit = QueryParameter<Int>.number("limit", in: 1...200)
         public static let cursor = QueryParameter<String>.text("cursor")
     }
 
@@ -51,13 +51,17 @@ public enum TendrilEndpoints {
         .get, "/api/jobs/{id}/artifact", "readArtifact", for: .tendril,
         query: [deploy.description, epoch.description])
 
+    /// A part of what the job plans; see ``PlanChangeLimits``.
+    public static let savePlan = OfJob<SavePlanChangesRequest, NoContent>(
+        .put, "/api/jobs/{id}/plan", "savePlanChanges", for: .tendril, success: 204)
+
     /// The header with the SHA-256 of an artifact, in hexadecimal digits.
     public static let artifactDigest = "X-Content-SHA256"
 
     static let all = [
         list.description, register.description, revoke.description, heartbeat.description, stream.description,
         claim.description, work.description, report.description, append.description, cursor.description,
-        reportResources.description, saveArtifact.description, readArtifact.description,
+        reportResources.description, saveArtifact.description, readArtifact.description, savePlan.description,
     ]
 }
 

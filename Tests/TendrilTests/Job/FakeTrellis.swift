@@ -28,6 +28,8 @@ actor FakeTrellis: TrellisClient {
     var holder: String? { stranger ?? holders.values.first }
     private(set) var states: [Data] = []
     private(set) var stored: [Stored] = []
+    /// The parts of each job's plan.
+    private(set) var plans: [JobID: [SavePlanChangesRequest]] = [:]
     private(set) var artifacts: [JobID: Data] = [:]
     var reply = HeartbeatResponse(serverNow: Timestamp(milliseconds: 0), work: false, stop: [], lost: [])
     /// Refuses reports of an end that bring metadata along.
@@ -141,6 +143,12 @@ actor FakeTrellis: TrellisClient {
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws {
         try await enter("upload")
         artifacts[lease.jobId] = try Data(contentsOf: URL(fileURLWithPath: path))
+    }
+
+    func savePlan(_ part: SavePlanChangesRequest, of job: JobID) async throws {
+        bodies.append(("plan", try WireJSON.encode(part)))
+        try await enter("plan")
+        plans[job] = (part.isFirst ? [] : plans[job] ?? []) + [part]
     }
 
     func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws {

@@ -9,6 +9,7 @@ import { showError } from "../lib/toast.js";
 
 /** @type {Record<string, string>} by view, the module that exports `open(page)` */
 const MODULES = {
+  changes: "changes/main.js",
   resources: "resources/main.js",
 };
 
