@@ -92,6 +92,8 @@ extension DiagnosticMarker.Kind: Choice {}
 extension InlineFile.Encoding: Choice {}
 extension RunResource.Action: Choice {}
 extension RunResource.State: Choice {}
+extension PlanAction: Choice {}
+extension PlanComparisonResponse.Kind: Choice {}
 
 extension Choice where Self: CaseIterable & RawRepresentable, RawValue == String {
     static var names: [String] { allCases.map(\.rawValue) }
