@@ -17,13 +17,6 @@ from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 100
-# Not wrapped yet. Remove a file from this list once it is.
-EXCEPTIONS = {
-    "docs/lifecycle.md",
-    "docs/operations.md",
-    "docs/threat-model.md",
-}
-
 FENCE = re.compile(r"[ >]*(?P<marks>`{3,}|~{3,})")
 # Quote marks, then list markers or heading marks: what a line may begin with before its first word.
 LEAD = re.compile(r"[ >]*(?:(?:[-*+]|\d+[.)]|#{1,6})\s+)*")
@@ -59,7 +52,7 @@ def tracked() -> list[str]:
 
 def main(names: list[str]) -> int:
     failures = 0
-    for name in names or sorted(set(tracked()) - EXCEPTIONS):
+    for name in names or sorted(tracked()):
         path = Path(name) if names else ROOT / name
         # A file that was deleted and not committed yet is still tracked.
         if not names and not path.exists():

