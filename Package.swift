@@ -38,6 +38,11 @@ let package = Package(
             dependencies: ["Domain"],
             swiftSettings: strict
         ),
+        .target(
+            name: "Contract",
+            dependencies: ["Domain", "Wire"],
+            swiftSettings: strict
+        ),
         // Not named `System`: SwiftNIO imports Apple's module of that name if the build has one.
         .target(
             name: "SystemCalls",
@@ -103,8 +108,8 @@ let package = Package(
         .target(
             name: "Trellis",
             dependencies: [
-                "Domain", "Wire", "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "LiveFeed", "WebSocket",
-                "TextSearch",
+                "Domain", "Wire", "Contract", "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "LiveFeed",
+                "WebSocket", "TextSearch",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -138,7 +143,7 @@ let package = Package(
         .executableTarget(
             name: "vintner",
             dependencies: [
-                "Domain", "Wire", "Storage", "LiveFeed", "Trellis", "Tendril", "SystemCalls",
+                "Domain", "Wire", "Contract", "Storage", "LiveFeed", "Trellis", "Tendril", "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -152,6 +157,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "CommandTests", dependencies: ["vintner", "Domain", "Wire"], swiftSettings: strict),
+        .testTarget(name: "ContractTests", dependencies: ["Contract", "Domain", "Wire"], swiftSettings: strict),
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Domain"], swiftSettings: strict),
         .testTarget(

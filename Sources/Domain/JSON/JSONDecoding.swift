@@ -4,7 +4,8 @@ public enum JSONNames: Sendable {
     /// `vineId` is `vine_id`.
     case snakeCase
 
-    func spelled(_ name: String) -> String {
+    /// `name` as it is written in JSON.
+    public func spelled(_ name: String) -> String {
         guard self == .snakeCase, name.utf8.contains(where: Self.isUpperCase) else { return name }
         var spelled: [UInt8] = []
         spelled.reserveCapacity(name.utf8.count + 4)

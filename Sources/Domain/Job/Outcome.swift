@@ -1,7 +1,7 @@
 /// What the engine did in the end, whatever the status says: an apply may finish after its cancel.
 public struct Outcome: Hashable, Codable, Sendable {
     /// How the work on the vine ended.
-    public enum Result: String, Codable, Sendable {
+    public enum Result: String, CaseIterable, Codable, Sendable {
         case succeeded = "SUCCEEDED"
         case failed = "FAILED"
         case interrupted = "INTERRUPTED"

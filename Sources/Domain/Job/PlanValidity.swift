@@ -17,7 +17,7 @@ public enum PlanValidity: Hashable, Sendable {
     }
 
     /// How to get a valid plan.
-    public enum Remedy: String, Codable, Sendable {
+    public enum Remedy: String, CaseIterable, Codable, Sendable {
         /// The same configuration planned again.
         case rerun = "RERUN"
         /// The vine planned as it is now: the same configuration would be refused again.

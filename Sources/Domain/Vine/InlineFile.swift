@@ -4,7 +4,7 @@
 /// `{"content": "…", "executable": true, "encoding": "base64"}`.
 public struct InlineFile: Hashable, Sendable {
     /// How `content` stands for the file's bytes.
-    public enum Encoding: String, Codable, Hashable, Sendable {
+    public enum Encoding: String, CaseIterable, Codable, Hashable, Sendable {
         case text = "utf-8"
         case base64
     }

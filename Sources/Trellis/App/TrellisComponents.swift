@@ -97,6 +97,7 @@ struct TrellisComponents {
         to router: RouteTable, vines: VineService, jobs: JobService, records: JobResponses
     ) throws {
         let api = APIRouter(table: router)
+        ContractRoutes().add(to: api)
         SignIn(
             access: store, credentials: credentials, origins: origins, publicURL: publicURL, cookie: cookie,
             onSignOut: onRevoked

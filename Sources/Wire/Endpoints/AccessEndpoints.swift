@@ -28,9 +28,21 @@ public enum AccessEndpoints {
     ]
 }
 
+/// The description of the API itself.
+public enum ContractEndpoints {
+    /// OpenAPI 3.1.
+    public static let document = Endpoint<NoParameters, NoFields, RawBody<OpenAPIContent>>(
+        .get, "/api/openapi.json", "getContract", for: .user)
+
+    static let all = [document.description]
+}
+
+/// An OpenAPI document.
+public enum OpenAPIContent {}
+
 /// Every call of the API.
 public enum Endpoints {
     public static let all =
-        AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + JobEndpoints.all + LogEndpoints.all
+        ContractEndpoints.all + AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + JobEndpoints.all + LogEndpoints.all
         + TendrilEndpoints.all
 }

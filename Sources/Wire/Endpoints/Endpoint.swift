@@ -17,7 +17,8 @@ public struct Endpoint<Path: PathParameters, Request, Response>: Sendable {
         let placeholders = EndpointDescription.placeholders(of: path)
         precondition(placeholders == Path.names, "\(operation): \(path) has the parameters \(placeholders)")
         description = EndpointDescription(
-            method: method, path: path, operation: operation, caller: caller, query: query, success: success,
+            method: method, path: path, operation: operation, caller: caller,
+            parameters: Array(zip(Path.names, Path.kinds)), query: query, success: success,
             request: Request.self, response: Response.self)
     }
 
@@ -39,6 +40,8 @@ public struct EndpointDescription: Sendable {
     public let path: String
     public let operation: String
     public let caller: Caller
+    /// The values in the path, in order.
+    public let parameters: [(name: String, kind: ParameterKind)]
     public let query: [QueryParameterDescription]
     /// The status of a response that is not an error. A response without a value has status 204.
     public let success: Int

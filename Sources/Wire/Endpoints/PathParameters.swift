@@ -4,6 +4,8 @@ public import Domain
 public protocol PathParameters: Sendable {
     /// Their placeholders in the path template, in order.
     static var names: [String] { get }
+    /// Which values they take, in the order of ``names``.
+    static var kinds: [ParameterKind] { get }
     /// What the path names, for messages such as "Job not found."
     static var noun: String { get }
 
@@ -17,6 +19,7 @@ public protocol PathParameters: Sendable {
 /// A path without parameters.
 public struct NoParameters: PathParameters {
     public static let names: [String] = []
+    public static let kinds: [ParameterKind] = []
     public static let noun = "page"
 
     public let values: [String] = []
@@ -36,6 +39,7 @@ extension Tendril: PathNoun { public static let noun = "Tendril" }
 
 extension Identifier: PathParameters where Noun: PathNoun {
     public static var names: [String] { ["id"] }
+    public static var kinds: [ParameterKind] { [.id(Noun.noun)] }
     public static var noun: String { Noun.noun }
 
     public init?(texts: [String]) { self.init(texts[0]) }
@@ -46,6 +50,7 @@ extension Identifier: PathParameters where Noun: PathNoun {
 /// A version of a vine's state.
 public struct StateVersionPath: PathParameters {
     public static let names = ["id", "number"]
+    public static let kinds: [ParameterKind] = [.id(Vine.noun), .number(1...Int64.max)]
     public static let noun = "version of the state"
 
     public var vine: VineID
@@ -67,6 +72,7 @@ public struct StateVersionPath: PathParameters {
 /// The ID of a token, a session or a sign-in link.
 public struct AccessID: PathParameters {
     public static let names = ["id"]
+    public static let kinds: [ParameterKind] = [.text(maxBytes: 200)]
     public static let noun = "token, session or link"
 
     public var id: String

@@ -7,7 +7,7 @@ public struct QueryParameter<Value: Sendable>: Sendable {
     private let write: @Sendable (Value) -> String
 
     private init(
-        _ name: String, _ kind: QueryParameterDescription.Kind, read: @escaping @Sendable (String) -> Value?,
+        _ name: String, _ kind: ParameterKind, read: @escaping @Sendable (String) -> Value?,
         write: @escaping @Sendable (Value) -> String
     ) {
         let description = QueryParameterDescription(name: name, kind: kind)
@@ -99,18 +99,8 @@ extension QueryParameter {
 
 /// What a ``QueryParameter`` says about itself, without its type.
 public struct QueryParameterDescription: Hashable, Sendable {
-    public enum Kind: Hashable, Sendable {
-        case number(ClosedRange<Int64>)
-        case text(maxBytes: Int)
-        case choice([String])
-        /// Some of these, with commas between them.
-        case list([String])
-        /// The ID of such a thing.
-        case id(String)
-    }
-
     public let name: String
-    public let kind: Kind
+    public let kind: ParameterKind
 
     /// Says which values the parameter takes.
     public var expectation: String {
@@ -122,6 +112,17 @@ public struct QueryParameterDescription: Hashable, Sendable {
         case .id(let noun): "\"\(name)\" is the ID of a \(noun)."
         }
     }
+}
+
+/// Which values a parameter of a query or a path takes.
+public enum ParameterKind: Hashable, Sendable {
+    case number(ClosedRange<Int64>)
+    case text(maxBytes: Int)
+    case choice([String])
+    /// Some of these, with commas between them.
+    case list([String])
+    /// The ID of such a thing.
+    case id(String)
 }
 
 /// A query parameter with its value, as a client sends it.

@@ -50,13 +50,8 @@ public struct AssignJobRequest: Codable, RequestMessage {
     public init(assignedWorkerId: TendrilID?) { self.assignedWorkerId = assignedWorkerId }
 
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        guard container.contains(.assignedWorkerId) else {
-            let context = DecodingError.Context(
-                codingPath: [], debugDescription: "\"assigned_worker_id\" is missing.")
-            throw DecodingError.keyNotFound(CodingKeys.assignedWorkerId, context)
-        }
-        assignedWorkerId = try container.decodeIfPresent(TendrilID.self, forKey: .assignedWorkerId)
+        assignedWorkerId = try decoder.container(keyedBy: CodingKeys.self)
+            .decode(TendrilID?.self, forKey: .assignedWorkerId)
     }
 
     public func encode(to encoder: any Encoder) throws {

@@ -1,7 +1,7 @@
 /// Finds Terraform's diagnostics in the visible lines of one stream: `╷ │ Error: … ╵` boxes, and bare
 /// `Error:` and `Warning:` lines. The page's `marks.js` does the same for lines that come live.
 public struct DiagnosticMarker: Hashable, Sendable {
-    public enum Kind: String, Codable, Hashable, Sendable {
+    public enum Kind: String, CaseIterable, Codable, Hashable, Sendable {
         case error
         case warning
     }
