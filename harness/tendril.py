@@ -96,6 +96,34 @@ class SimulatedJob:
         self.report(status="PROCESSING", engine=TERRAFORM, run_root=self.tendril.offer["run_root"])
         return self
 
+    # ---- its plan
+
+    def plan(self, changes: list[dict[str, Any]], piece: int = 200, **summary: Any) -> SimulatedJob:
+        """Stores what the job plans. A change needs an address and an action; what is absent is filled in."""
+        actions: dict[str, int] = {}
+        messages = []
+        for n, given in enumerate(changes, 1):
+            detail = {"diff": [], "outline": [], "unchanged": 0, **given.pop("detail", {})}
+            digest = given.pop("digest", hashlib.sha256(repr((given, detail)).encode()).hexdigest())
+            type = given["address"].split(".")[-2]
+            change = {"n": n, "module": "", "type": type, "forces": [], "drift": False, "attributes": [], **given}
+            actions[change["action"]] = actions.get(change["action"], 0) + 1
+            messages.append({"change": change, "digest": digest, "detail": detail})
+        whole = {
+            "total": len(messages), "actions": actions, "types": sorted({message["change"]["type"] for message in messages}),
+            "outputs": [], "checks": [], "unchanged": 0, "hidden_drift": 0, **summary}
+        for start in range(0, max(1, len(messages)), piece):
+            body: dict[str, Any] = {"epoch": self.epoch, "is_first": start == 0, "changes": messages[start:start + piece]}
+            if start + piece >= len(messages):
+                body["summary"] = whole
+            self.tendril.send("PUT", f"/api/jobs/{self.id}/plan", body)
+        return self
+
+    def resources(self, *items: dict[str, Any], graph: dict[str, Any] | None = None) -> SimulatedJob:
+        """Reports what happens to resources."""
+        self.tendril.send("PUT", f"/api/jobs/{self.id}/resources", {"epoch": self.epoch, "items": list(items), "graph": graph})
+        return self
+
     # ---- its log
 
     def append(self, *texts: str, stream: str = "STDOUT") -> int:

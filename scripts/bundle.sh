@@ -15,11 +15,15 @@ if [ -f bundle/digest ] && [ "$(cat bundle/digest)" = "$wanted" ]; then exit 0; 
 
 entries=(assets/app.css assets/js/theme.js assets/js/account.js)
 for entry in assets/js/*/main.js; do entries+=("$entry"); done
+# The views beside the log are loaded when they are first opened; what they export is imported by address.
+mapfile -t views < <(find assets/js/job -mindepth 2 -name main.js)
 made=$(mktemp -d bundle.XXXXXX)
 trap 'rm -rf "$made"' EXIT
 # Identifiers keep their names, so stack traces stay readable.
-esbuild "${entries[@]}" --bundle --outdir="$made" --outbase=assets --target=chrome109,firefox115,safari16.4 \
-  --minify-whitespace --minify-syntax --charset=utf8 --log-level=warning
+options=(--bundle --outdir="$made" --outbase=assets --target=chrome109,firefox115,safari16.4
+  --minify-whitespace --minify-syntax --charset=utf8 --log-level=warning)
+esbuild "${entries[@]}" "${options[@]}"
+esbuild "${views[@]}" "${options[@]}" --format=esm
 printf '%s\n' "$wanted" >"$made/digest"
 chmod 755 "$made"
 rm -rf bundle

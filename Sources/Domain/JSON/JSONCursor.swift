@@ -53,6 +53,9 @@ public struct JSONCursor: JSONPosition {
         guard take(UInt8(ascii: "]")) else { throw malformed }
     }
 
+    /// Whether an array comes next. Nothing is stepped over.
+    public mutating func isArray() -> Bool { peek() == UInt8(ascii: "[") }
+
     /// The string that comes next; nil for any other value, which is stepped over.
     public mutating func string() throws -> String? {
         guard peek() == UInt8(ascii: "\"") else {

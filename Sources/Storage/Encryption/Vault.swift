@@ -46,6 +46,8 @@ package enum EncryptionPurpose {
     case jobSecrets(JobID)
     case state(VineID, sha256: String)
     case artifact(JobID, sha256: String)
+    case planSummary(JobID)
+    case planChange(JobID, n: Int)
 
     var text: String {
         switch self {
@@ -53,6 +55,8 @@ package enum EncryptionPurpose {
         case .vineSecrets(let vine): "vine-secrets:\(vine)"
         case .jobSecrets(let job): "job-secrets:\(job)"
         case .state(let vine, let sha256): "state:\(vine):\(sha256)"
+        case .planSummary(let job): "plan-summary:\(job)"
+        case .planChange(let job, let n): "plan-change:\(job):\(n)"
         case .artifact(let job, let sha256): "artifact:\(job):\(sha256)"
         }
     }

@@ -4,7 +4,9 @@
 /// Rules for all of it: a call that changes something is one atomic commit, durable when it returns. Every change of
 /// a job's state goes through ``JobLifecycle/decide(_:on:type:)`` inside that commit. A ``Refusal`` means that
 /// nothing was changed. Canceling the calling task never undoes a change or leaves it half done.
-public protocol Store: JobStore, LogStore, VineStore, TendrilStore, StateStore, ArtifactStore, AccessStore {
+public protocol Store: JobStore, LogStore, VineStore, TendrilStore, StateStore, ArtifactStore, PlanChangesStore,
+    RunResourcesStore, AccessStore
+{
     /// Throws where the database can't be read and written at the moment (for `/readyz`).
     func check() async throws
     /// Finishes pending work and closes the database.

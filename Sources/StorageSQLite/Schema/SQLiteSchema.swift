@@ -21,6 +21,8 @@ enum SQLiteSchema {
         migrator.registerMigration("8 phases, given-up jobs") { db in try db.execute(sql: jobPhases) }
         migrator.registerMigration("9 active jobs, reported leases") { db in try db.execute(sql: activeJobs) }
         migrator.registerMigration("10 names of vines") { db in try addVineNames(db) }
+        migrator.registerMigration("11 changes of plans") { db in try db.execute(sql: planChanges) }
+        migrator.registerMigration("12 resources of jobs") { db in try db.execute(sql: runResources) }
         migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
         return migrator
     }
@@ -63,6 +65,33 @@ enum SQLiteSchema {
                 db)
         }
     }
+
+    /// What each job does to resources; `revision` grows with each message of the job's Tendril. The graph of a plan is
+    /// JSON.
+    private static let runResources = """
+        CREATE TABLE run_resources (
+            job_id TEXT NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            address TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            action TEXT NOT NULL,
+            state TEXT NOT NULL
+                CHECK (state IN ('waiting', 'refreshing', 'running', 'done', 'failed', 'unknown')),
+            started_at INTEGER,
+            ended_at INTEGER,
+            first_line INTEGER CHECK (first_line >= 1),
+            PRIMARY KEY (job_id, address)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE run_graphs (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            graph TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE run_revisions (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            revision INTEGER NOT NULL,
+            resources INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
 
     private static let store = """
         CREATE TABLE store (
@@ -161,6 +190,30 @@ enum SQLiteSchema {
             sealed BLOB NOT NULL
         ) STRICT;
         CREATE INDEX plan_artifacts_age ON plan_artifacts (created_at);
+        """
+
+    /// What plans change, without secrets. The encrypted attributes stand last, so that lists don't read their pages.
+    private static let planChanges = """
+        CREATE TABLE plan_changes (
+            job_id TEXT NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            n INTEGER NOT NULL CHECK (n >= 1),
+            address TEXT NOT NULL,
+            deposed TEXT,
+            module TEXT NOT NULL,
+            type TEXT NOT NULL,
+            action TEXT NOT NULL,
+            reason TEXT,
+            digest TEXT NOT NULL,
+            facts TEXT NOT NULL,
+            sealed BLOB NOT NULL,
+            PRIMARY KEY (job_id, n)
+        ) STRICT;
+
+        CREATE TABLE plan_summaries (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            is_complete INTEGER NOT NULL CHECK (is_complete IN (0, 1)),
+            sealed BLOB
+        ) STRICT;
         """
 
     private static let access = """

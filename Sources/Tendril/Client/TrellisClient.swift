@@ -18,6 +18,9 @@ protocol TrellisClient: Sendable {
 
     func report(_ report: MaskedReport, job: JobID) async throws -> ReportStatusResponse
 
+    /// Text in the message is masked already.
+    func report(_ resources: ReportResourcesRequest, job: JobID) async throws
+
     func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse
 
     /// What is stored of the job's log under this epoch.
@@ -25,6 +28,9 @@ protocol TrellisClient: Sendable {
 
     /// Stores the file at `path` as the artifact of a PLAN.
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws
+
+    /// Stores a part of what a job plans. Parts may be repeated, from the first one on.
+    func savePlan(_ part: SavePlanChangesRequest, of job: JobID) async throws
 
     /// Writes the artifact of `plan` to the file at `path`, for the DEPLOY that holds `lease`.
     ///

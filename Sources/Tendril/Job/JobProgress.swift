@@ -58,6 +58,12 @@ struct JobProgress: Codable, Hashable, Sendable {
         self.init(lease: LeaseMessage(jobId: order.jobId, epoch: order.epoch), type: order.jobType, vine: order.vineId)
     }
 
+    /// Adds to what was cut, once.
+    mutating func addTruncated(_ name: String) {
+        guard truncated?.contains(name) != true else { return }
+        truncated = (truncated ?? []) + [name]
+    }
+
     func mark(of phase: Phase) -> PhaseMark? { phases.first { $0.phase == phase } }
 
     /// The phases as they are reported.

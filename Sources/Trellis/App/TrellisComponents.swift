@@ -90,6 +90,7 @@ struct TrellisComponents {
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
         PageRoutes(renderer: renderer, jobs: jobs, records: records, lines: LineWindowReader(store: store))
             .add(to: router)
+        router.refuseOtherMethods()
         return router
     }
 
@@ -114,13 +115,11 @@ struct TrellisComponents {
             store: store, feeds: feeds, records: records,
             searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
         ).add(to: api)
-        WorkerRoutes(
-            service: WorkerService(
-                store: store, credentials: credentials, ambient: ambient,
-                metadataBytes: configuration.limits.metadataBytes),
-            bell: feeds.bell,
-            limits: configuration.limits
-        ).add(to: api)
+        let workers = WorkerService(
+            store: store, credentials: credentials, ambient: ambient,
+            metadataBytes: configuration.limits.metadataBytes)
+        WorkerRoutes(service: workers, bell: feeds.bell, limits: configuration.limits).add(to: api)
+        PlanRoutes(jobs: jobs, workers: workers).add(to: api)
     }
 
     /// The configured limits, lowered to what the limit on open files allows.

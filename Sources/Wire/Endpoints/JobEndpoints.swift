@@ -38,9 +38,43 @@ public enum JobEndpoints {
     public static let rerun = OfJob<NoFields, JobResponse>(
         .post, "/api/jobs/{id}/rerun", "rerunJob", for: .user, success: 201)
 
+    /// The query of ``plan``.
+    public enum Plan {
+        public static let action = QueryParameter<Set<PlanAction>>.actions("action")
+        public static let type = QueryParameter<String>.text("type")
+        /// Text in the address.
+        public static let text = QueryParameter<String>.text("q")
+        public static let limit = QueryParameter<Int>.number("limit", in: 1...1000)
+        public static let cursor = QueryParameter<String>.text("cursor")
+    }
+
+    /// What the job plans; of a DEPLOY, what its plan planned.
+    public static let plan = OfJob<NoFields, PlanChangesResponse>(
+        .get, "/api/jobs/{id}/plan", "getPlanChanges", for: .user,
+        query: [
+            Plan.action.description, Plan.type.description, Plan.text.description, Plan.limit.description,
+            Plan.cursor.description,
+        ])
+    public static let planResource = Endpoint<PlanResourcePath, NoFields, PlanResourceResponse>(
+        .get, "/api/jobs/{id}/plan/resources/{n}", "getPlannedResource", for: .user)
+    /// The earlier job.
+    public static let with = QueryParameter<JobID>.id("with")
+    public static let comparePlans = OfJob<NoFields, PlanComparisonResponse>(
+        .get, "/api/jobs/{id}/plan/compare", "comparePlans", for: .user, query: [with.description])
+
+    /// The query of ``resources``.
+    public enum Resources {
+        /// A revision that the caller has: the response holds what has changed since, and the critical path.
+        public static let since = QueryParameter<Int64>.number("since", in: 0...Int64.max)
+    }
+
+    public static let resources = OfJob<NoFields, RunResourcesResponse>(
+        .get, "/api/jobs/{id}/resources", "listJobResources", for: .user, query: [Resources.since.description])
+
     static let all = [
         create.description, list.description, show.description, assign.description, status.description,
         applyCheck.description, cancel.description, forceCancel.description, giveUp.description, apply.description,
-        rerun.description,
+        rerun.description, plan.description, planResource.description, comparePlans.description,
+        resources.description,
     ]
 }

@@ -69,6 +69,27 @@ public struct StateVersionPath: PathParameters {
     public var values: [String] { [vine.rawValue, String(number)] }
 }
 
+/// A resource in a job's plan.
+public struct PlanResourcePath: PathParameters {
+    public static let names = ["id", "n"]
+    public static let noun = "resource of the plan"
+
+    public var job: JobID
+    public var n: Int
+
+    public init(job: JobID, n: Int) {
+        self.job = job
+        self.n = n
+    }
+
+    public init?(texts: [String]) {
+        guard let job = JobID(texts[0]), let n = Int(texts[1]), n > 0 else { return nil }
+        self.init(job: job, n: n)
+    }
+
+    public var values: [String] { [job.rawValue, String(n)] }
+}
+
 /// The ID of a token, a session or a sign-in link.
 public struct AccessID: PathParameters {
     public static let names = ["id"]

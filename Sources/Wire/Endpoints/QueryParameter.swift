@@ -97,6 +97,20 @@ extension QueryParameter {
     }
 }
 
+extension QueryParameter where Value == Set<PlanAction> {
+    /// Some actions of a plan, with commas between them.
+    public static func actions(_ name: String) -> Self {
+        let names = PlanAction.allCases.map(\.rawValue)
+        return Self(name, .list(names)) { text in
+            let parts = text.split(separator: ",")
+            let actions = parts.compactMap { PlanAction(rawValue: String($0)) }
+            return actions.isEmpty || actions.count < parts.count ? nil : Set(actions)
+        } write: { actions in
+            names.filter { name in actions.contains { $0.rawValue == name } }.joined(separator: ",")
+        }
+    }
+}
+
 /// What a ``QueryParameter`` says about itself, without its type.
 public struct QueryParameterDescription: Hashable, Sendable {
     public let name: String
@@ -123,6 +137,18 @@ public enum ParameterKind: Hashable, Sendable {
     case list([String])
     /// The ID of such a thing.
     case id(String)
+
+    /// Whether the parameter takes this text.
+    public func accepts(_ text: String) -> Bool {
+        switch self {
+        case .number(let range): Int64(text).map(range.contains) ?? false
+        case .text(let limit): text.utf8.count <= limit
+        case .choice(let names): names.contains(text) || names.contains(text.uppercased())
+        case .list(let names):
+            !text.isEmpty && text.split(separator: ",").allSatisfy { names.contains(String($0)) }
+        case .id: JobID(text) != nil
+        }
+    }
 }
 
 /// A query parameter with its value, as a client sends it.

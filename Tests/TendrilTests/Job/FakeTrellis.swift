@@ -20,6 +20,7 @@ actor FakeTrellis: TrellisClient {
     private(set) var reports: [ReportStatusRequest] = []
     /// The phases that were reported while the job ran.
     private(set) var phaseReports: [[JobPhase]] = []
+    private(set) var resourceReports: [ReportResourcesRequest] = []
     private(set) var heartbeats: [HeartbeatRequest] = []
     private var holders: [VineID: String] = [:]
     /// Holds every vine.
@@ -27,6 +28,8 @@ actor FakeTrellis: TrellisClient {
     var holder: String? { stranger ?? holders.values.first }
     private(set) var states: [Data] = []
     private(set) var stored: [Stored] = []
+    /// The parts of each job's plan.
+    private(set) var plans: [JobID: [SavePlanChangesRequest]] = [:]
     private(set) var artifacts: [JobID: Data] = [:]
     var reply = HeartbeatResponse(serverNow: Timestamp(milliseconds: 0), work: false, stop: [], lost: [])
     /// Refuses reports of an end that bring metadata along.
@@ -124,6 +127,12 @@ actor FakeTrellis: TrellisClient {
             logState: report.log == nil ? "OPEN" : logState)
     }
 
+    func report(_ resources: ReportResourcesRequest, job: JobID) async throws {
+        bodies.append(("resources", try WireJSON.encode(resources)))
+        try await gate("resources")
+        resourceReports.append(resources)
+    }
+
     func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse {
         bodies.append(("append", try WireJSON.encode(logs)))
         return LogCursorResponse(nextN: logs.n + 1, seq: logs.n)
@@ -134,6 +143,12 @@ actor FakeTrellis: TrellisClient {
     func uploadArtifact(_ path: String, sha256: String, lease: LeaseMessage) async throws {
         try await enter("upload")
         artifacts[lease.jobId] = try Data(contentsOf: URL(fileURLWithPath: path))
+    }
+
+    func savePlan(_ part: SavePlanChangesRequest, of job: JobID) async throws {
+        bodies.append(("plan", try WireJSON.encode(part)))
+        try await enter("plan")
+        plans[job] = (part.isFirst ? [] : plans[job] ?? []) + [part]
     }
 
     func downloadArtifact(of plan: JobID, for lease: LeaseMessage, to path: String, limit: Int) async throws {

@@ -1,7 +1,7 @@
 // The job's page: creates and connects the components.
 
 import "../account.js";
-import { signInPath } from "../lib/api.js";
+import { get, signInPath } from "../lib/api.js";
 import { copyFrom } from "../lib/copy.js";
 import { all, one, pageData } from "../lib/dom.js";
 import { startTimes } from "../lib/format.js";
@@ -21,6 +21,8 @@ import { startHeader } from "./head/header.js";
 import { StatusBar } from "./head/status-bar.js";
 import { statusSentence } from "./head/text.js";
 import { JobModel } from "./model.js";
+import { startResourceLink } from "./selection/resource-link.js";
+import { Views } from "./views.js";
 import { startKeys } from "./viewer/keys.js";
 import { LogPanel } from "./viewer/log-panel.js";
 
@@ -111,7 +113,11 @@ poll.needsRecord = () => feed.isPolling;
 const copyId = one("[data-copy-id]");
 copyId.addEventListener("click", () => copyFrom(copyId, model.job.id, "Copied the job ID"));
 
-const keys = startKeys(panel, { copy: () => panel.copy(one('.tools [data-tool="copy"]')) });
+const views = new Views({ panel: one('[data-panel="log"]'), focus: () => panel.focus() }, {
+  model, get, announce, refused, goToLine: (n) => { views.go("log", `#L${n}`); panel.selection.fromAddress(); },
+});
+startResourceLink(panel, (address) => views.go("resources", `#${encodeURIComponent(address)}`));
+const keys = startKeys(panel, { isShown: () => views.current === "log", copy: () => panel.copy(one('.tools [data-tool="copy"]')) });
 const tools = {
   time: () => panel.display.nextTimes(),
   wrap: () => panel.display.setWrap(!panel.display.wraps),
@@ -134,5 +140,6 @@ skip.addEventListener("click", (event) => { event.preventDefault(); panel.focus(
 
 bindMenus(one("main"));
 startTimes();
+views.start();
 poll.start();
 feed.start(answerOf(data.log));

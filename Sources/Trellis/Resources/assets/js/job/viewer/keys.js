@@ -5,7 +5,7 @@ import { count } from "../../lib/format.js";
 
 /**
  * @param {import("./log-panel.js").LogPanel} panel
- * @param {{copy: () => void}} page
+ * @param {{copy: () => void, isShown: () => boolean}} page isShown: whether the log is the view that is shown
  */
 export function startKeys(panel, page) {
   const sheet = /** @type {HTMLDialogElement} */ (one("#keys"));
@@ -35,7 +35,7 @@ export function startKeys(panel, page) {
   // The browser's own search sees only what is mounted; press twice to use it.
   addEventListener("keydown", (event) => {
     const isFind = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "f";
-    if (!isFind || panel.find.hasFocus || document.querySelector("dialog[open]")) return;
+    if (!isFind || !page.isShown() || panel.find.hasFocus || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     panel.find.focus();
   });
@@ -43,6 +43,7 @@ export function startKeys(panel, page) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
     if (isField(event.target) || document.querySelector("dialog[open], [popover]:popover-open")) return;
+    if (!page.isShown() && event.key !== "?") return;
     const onPage = event.target === document.body || event.target instanceof Element && event.target.closest(".log-panel, main") !== null;
     if (event.key === "Escape") {
       if (panel.escape()) event.preventDefault();

@@ -1,0 +1,64 @@
+import Domain
+
+/// Where a value is in a resource: `network_interface[0].tags["a b"]`.
+struct AttributePath: Hashable, Sendable {
+    enum Step: Hashable, Sendable {
+        case name(String)
+        case index(Int)
+    }
+
+    var steps: [Step] = []
+
+    static let root = AttributePath()
+
+    func appending(_ step: Step) -> AttributePath { AttributePath(steps: steps + [step]) }
+
+    /// A path of the plan's `replace_paths`: names and numbers. nil for anything else.
+    init?(_ value: JSONValue) {
+        guard case .array(let parts) = value else { return nil }
+        for part in parts {
+            if let name = part.stringValue {
+                steps.append(.name(name))
+            } else if let index = part.integerValue {
+                steps.append(.index(Int(clamping: index)))
+            } else {
+                return nil
+            }
+        }
+    }
+
+    init(steps: [Step] = []) { self.steps = steps }
+
+    /// As the engine writes it.
+    var text: String {
+        steps.reduce(into: "") { text, step in
+            switch step {
+            case .index(let index): text += "[\(index)]"
+            case .name(let name):
+                if text.isEmpty {
+                    text += name
+                } else if Self.isPlain(name) {
+                    text += ".\(name)"
+                } else {
+                    text += "[\(JSONValue.string(name).text)]"
+                }
+            }
+        }
+    }
+
+    /// The last step, as the row of the value is labeled.
+    var label: String {
+        switch steps.last {
+        case .name(let name): Self.isPlain(name) ? name : JSONValue.string(name).text
+        case .index(let index): "[\(index)]"
+        case nil: ""
+        }
+    }
+
+    private static func isPlain(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.unicodeScalars.allSatisfy {
+                $0.isASCII && ($0.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains($0))
+            }
+    }
+}
