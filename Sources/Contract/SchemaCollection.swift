@@ -90,6 +90,8 @@ extension Tendril.Status: Choice {}
 extension PlanValidity.Remedy: Choice {}
 extension DiagnosticMarker.Kind: Choice {}
 extension InlineFile.Encoding: Choice {}
+extension PlanAction: Choice {}
+extension PlanComparisonResponse.Kind: Choice {}
 
 extension Choice where Self: CaseIterable & RawRepresentable, RawValue == String {
     static var names: [String] { allCases.map(\.rawValue) }

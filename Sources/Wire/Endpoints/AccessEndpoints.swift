@@ -43,6 +43,7 @@ public enum OpenAPIContent {}
 /// Every call of the API.
 public enum Endpoints {
     public static let all =
-        ContractEndpoints.all + AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + JobEndpoints.all + LogEndpoints.all
+        ContractEndpoints.all + AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + JobEndpoints.all
+        + LogEndpoints.all
         + TendrilEndpoints.all
 }
