@@ -43,6 +43,11 @@ lint: ## Check formatting, the types of the pages' scripts, and Markdown; warnin
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
+.PHONY: openapi
+openapi: ## Write docs/openapi.json anew, after a change of the API
+	swift build --product vintner $(STRICT)
+	.build/debug/vintner openapi >docs/openapi.json
+
 .PHONY: bench
 bench: ## Run the benchmarks and print a table
 	@scripts/setup.sh test

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from harness import Api, SimulatedTendril, shell
@@ -55,6 +56,39 @@ def test_A2_a_current_plan_says_so_with_the_serial_and_asks_with_the_counts(page
     popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
     expect(popover).to_contain_text(f"Nothing has changed since it was made (state serial {serial}).")
     assert [node.inner_text() for node in popover.locator(".deltas span").all()] == ["+2 add", "~0 change", "−1 destroy"]
+
+@pytest.mark.parametrize("change, planned, done, delta", [
+    ("import", "1 to import", "1 imported", "↓1 import"),
+    ("move", "1 moved", "1 moved", "→1 move"),
+    ("forget", "1 to forget", "1 forgotten", "×1 forget"),
+])
+def test_A2_a_plan_that_touches_no_resource_is_shown_as_a_change(
+        page: Page, api: Api, change: str, planned: str, done: str, delta: str) -> None:
+    resource = 'resource "terraform_data" "a" {\n  input = "x"\n}\n'
+    moved = resource.replace('"a"', '"b"') + "moved {\n  from = terraform_data.a\n  to   = terraform_data.b\n}\n"
+    forgotten = "removed {\n  from = terraform_data.a\n  lifecycle {\n    destroy = false\n  }\n}\n"
+    imported = resource.replace('"a"', '"c"').replace('  input = "x"\n', "") + \
+        'import {\n  to = terraform_data.c\n  id = "7d3b1a52-0000-4000-8000-000000000001"\n}\n' + resource
+    vine = api.vine(resource)
+    api.wait(api.deploy(vine["id"])["id"], "SUCCESS", log=True)
+    main = {"import": imported, "move": moved, "forget": forgotten}[change]
+    api.call("PATCH", f"/api/vines/{vine['id']}", {"source": {"type": "inline", "files": {"main.tf": main}}})
+    plan = api.plan(vine["id"])
+    view = JobPage(page, plan["id"]).open()
+    expect(view.banner).to_contain_text(planned)
+    expect(view.banner).not_to_contain_text("no changes")
+    metadata = view.details("Execution Metadata")
+    expect(metadata).to_contain_text(change)
+    view.button("Apply").click()
+    popover = page.get_by_role("dialog", name=re.compile("Apply plan"))
+    expect(popover.locator(".deltas")).to_contain_text(delta)
+    expect(popover).not_to_contain_text("changes nothing")
+    popover.get_by_role("button", name="Start DEPLOY").click()
+    deploy = other_job(page, plan["id"])
+    api.wait(deploy, "SUCCESS", log=True)
+    expect(view.banner).to_contain_text(done)
+    page.goto("/dashboard/jobs")
+    expect(page.locator(f'tr[data-id="{deploy}"]')).to_contain_text(f"{change} 1")
 
 
 def test_A3_rerun_of_a_destroy_asks_for_the_name_first(page: Page, api: Api) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from harness import SimulatedJob
+from harness import Api, Server, SimulatedJob, SimulatedTendril
 from harness.realtime import JOBS, Socket, binding, of_job
 
 FRAME = 900_000
@@ -167,3 +168,24 @@ def test_bindings_and_topic_count_for_the_frame(socket: Socket, job: SimulatedJo
     socket.joined("realtime:" + "\x1b" * 246, *(of_job(job.id, f"line_count=neq.{number}") for number in range(2, 102)))
     job.append("\x1b" * CHUNK)
     assert socket.next().size < FRAME
+
+
+def test_a_damaged_log_ends_its_channel(make_server: Callable[..., Server]) -> None:
+    """A row is missing in the database: reading again would not bring it back, so nothing tries for ever."""
+    server = make_server("--tendrils", "0")
+    job = SimulatedTendril(Api(server)).start()
+    job.append(*(f"line {number}\n" for number in range(20)))
+    with sqlite3.connect(server.data / "vintner.sqlite", timeout=30) as database:
+        gone = database.execute("DELETE FROM provision_job_logs WHERE job_id = ? AND seq = 12", (job.id,)).rowcount
+    database.close()
+    assert gone == 1
+    with Socket(server.url, server.token) as socket:
+        socket.joined("realtime:log", of_job(job.id, "seq=gt.0"))
+        seen = socket.until(lambda message: message.event == "phx_close")
+        rows = [message.record["seq"] for message in seen if message.event == "postgres_changes"]
+        assert rows == list(range(1, 12))
+        assert seen[-2].event == "system" and seen[-2].payload["status"] == "error"
+        assert "damaged" in seen[-2].payload["message"]
+        # The connection and its other channels go on.
+        socket.joined("realtime:jobs", binding(JOBS, f"id=eq.{job.id}", "*"))
+        socket.heartbeat()

@@ -119,6 +119,11 @@ class SimulatedJob:
             self.tendril.send("PUT", f"/api/jobs/{self.id}/plan", body)
         return self
 
+    def resources(self, *items: dict[str, Any], graph: dict[str, Any] | None = None) -> SimulatedJob:
+        """Reports what happens to resources."""
+        self.tendril.send("PUT", f"/api/jobs/{self.id}/resources", {"epoch": self.epoch, "items": list(items), "graph": graph})
+        return self
+
     # ---- its log
 
     def append(self, *texts: str, stream: str = "STDOUT") -> int:

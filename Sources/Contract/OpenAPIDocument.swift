@@ -13,6 +13,7 @@ public enum OpenAPIDocument {
             paths[endpoint.path, default: [:]][endpoint.method.rawValue.lowercased()] = .object(
                 operation(endpoint, schemas))
         }
+        paths[AccessEndpoints.signIn.description.path]?["get"] = signInPage
         return [
             "openapi": "3.1.0",
             "info": [
@@ -45,6 +46,15 @@ public enum OpenAPIDocument {
         ]
     }
 
+    /// The page at the path of a call.
+    private static let signInPage: JSONValue = [
+        "operationId": "showSignIn", "summary": "The sign-in page", "tags": ["sign-in"], "security": [],
+        "responses": [
+            "200": ["description": "The page.", "content": ["text/html": [:]]],
+            "default": ["$ref": "#/components/responses/Error"],
+        ],
+    ]
+
     private static func operation(
         _ endpoint: EndpointDescription, _ schemas: SchemaCollection
     ) -> [String: JSONValue] {
@@ -75,6 +85,12 @@ public enum OpenAPIDocument {
         switch endpoint.response {
         case is NoContent.Type:
             responses[success] = ["description": "Done."]
+        // The lock was taken; or somebody else's information.
+        case is RawBody<LockInfo>.Type:
+            responses[success] = ["description": "Done."]
+            responses["423"] = [
+                "description": "Locked.", "content": .object(RawBody<LockInfo>.content(schemas)),
+            ]
         case let written as any DescribedBody.Type:
             responses[success] = ["description": "Success.", "content": .object(written.content(schemas))]
             if written.mayBeAbsent { responses["204"] = ["description": "There is none."] }

@@ -51,8 +51,9 @@ public struct DecimalNumber: Hashable, Sendable {
     /// Ways to write the number that have at least five characters and can't be a part of a word or of a hexadecimal
     /// number.
     ///
-    /// Terraform's diagnostics show at most ten digits of a number (`local.n is 1.23456789e+19`), and `format("%e")`
-    /// shows seven, zeros included.
+    /// Terraform's diagnostics show at most ten digits of a number (`local.n is 1.23456789e+19`). `format("%e")` shows
+    /// seven, zeros included, `format("%.2e")` three, and `format("%.2f")` two after the point: each is here with 1 to
+    /// 12 digits after the point. One digit alone says too little to be a secret, and would be found everywhere.
     public var notations: [String] {
         guard let plain else { return [] }
         var notations = [plain] + scientific
@@ -61,6 +62,13 @@ public struct DecimalNumber: Hashable, Sendable {
             if short.exponent <= 10 { notations.append(short.plain ?? plain) }
         }
         for short in rounded(to: 7) { notations += short.padded(to: 7) }
+        for digits in 1...Self.precision {
+            for short in rounded(to: digits + 1) { notations += short.formatted(with: digits) }
+        }
+        // Without an exponent, a number is rounded only after its point.
+        for places in 0...Self.precision where exponent + places > 1 && exponent + places < digits.count {
+            notations += rounded(to: exponent + places).compactMap(\.plain)
+        }
         var seen: Set<String> = []
         return notations.filter {
             ($0.utf8.count >= 5 && $0.contains(where: { ".+-".contains($0) }) || $0.utf8.count >= 6)
@@ -74,6 +82,20 @@ public struct DecimalNumber: Hashable, Sendable {
         let text = String(decoding: digits, as: UTF8.self)
         let head = String(Unicode.Scalar(first))
         return scientific(digits.count == 1 ? [head, head + ".0"] : [head + "." + text.dropFirst()])
+    }
+
+    /// Digits after the point that `format` is asked for.
+    private static let precision = 12
+
+    /// As Go writes `%.Ne`: the exponent has a sign and at least two digits.
+    private func formatted(with places: Int) -> [String] {
+        guard let first = digits.first else { return [] }
+        let rest = String(decoding: digits.dropFirst(), as: UTF8.self)
+        let zeros = String(repeating: "0", count: max(0, places + 1 - digits.count))
+        let size = String(abs(exponent - 1))
+        let power = (exponent > 0 ? "+" : "-") + (size.count == 1 ? "0" : "") + size
+        let mantissa = (isNegative ? "-" : "") + String(Unicode.Scalar(first)) + "." + rest + zeros
+        return [mantissa + "e" + power, mantissa + "E" + power]
     }
 
     /// As `%e` of printf: always `count` digits.

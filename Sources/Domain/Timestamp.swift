@@ -105,3 +105,14 @@ extension Timestamp {
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 }
+
+/// How long something takes, for sentences.
+public enum DurationPhrase {
+    /// `850 ms`, `12 s`, `5 min`, `5 min 20 s`.
+    public static func of(milliseconds: Int64) -> String {
+        if milliseconds < 1000 { return "\(max(0, milliseconds)) ms" }
+        let seconds = milliseconds / 1000
+        if seconds < 60 { return "\(seconds) s" }
+        return seconds % 60 == 0 ? "\(seconds / 60) min" : "\(seconds / 60) min \(seconds % 60) s"
+    }
+}

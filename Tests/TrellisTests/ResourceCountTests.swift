@@ -28,6 +28,9 @@ import Wire
             try await save(VineDeletionTests.state(1, instances: []), of: last, harness)
             try await save("no state", of: broken, harness)
             #expect(try await count(first) == nil)
+            let uncounted = [first, last, broken].sorted { $0.rawValue < $1.rawValue }
+            #expect(try await harness.store.uncountedVines(after: nil, limit: 2) == Array(uncounted[..<2]))
+            #expect(try await harness.store.uncountedVines(after: uncounted[1], limit: 2) == [uncounted[2]])
             #expect(try await ResourceCount(store: harness.store).countAll() == 2)
             #expect(try await count(first) == 3)
             #expect(try await count(last) == 0)

@@ -3,13 +3,13 @@
 ///
 /// What is stepped over is checked for its structure only (quotes and brackets), enough to tell a whole document
 /// from one that is still being written.
-public struct JSONCursor {
+public struct JSONCursor: JSONPosition {
     public struct Malformed: Error, Hashable {
         public var offset: Int
     }
 
-    private let bytes: UnsafeBufferPointer<UInt8>
-    private(set) var offset: Int
+    let bytes: UnsafeBufferPointer<UInt8>
+    var offset: Int
 
     init(_ bytes: UnsafeBufferPointer<UInt8>, from offset: Int = 0) {
         self.bytes = bytes
@@ -52,6 +52,9 @@ public struct JSONCursor {
         repeat { try visit(&self) } while take(UInt8(ascii: ","))
         guard take(UInt8(ascii: "]")) else { throw malformed }
     }
+
+    /// Whether an array comes next. Nothing is stepped over.
+    public mutating func isArray() -> Bool { peek() == UInt8(ascii: "[") }
 
     /// The string that comes next; nil for any other value, which is stepped over.
     public mutating func string() throws -> String? {
@@ -141,32 +144,42 @@ public struct JSONCursor {
         throw malformed
     }
 
-    private mutating func peek() -> UInt8? {
-        skipSpace()
-        return offset < bytes.count ? bytes[offset] : nil
-    }
-
-    private mutating func take(_ byte: UInt8) -> Bool {
-        guard peek() == byte else { return false }
-        offset += 1
-        return true
-    }
-
-    private mutating func skipSpace() {
-        while offset < bytes.count {
-            switch bytes[offset] {
-            case 0x20, 0x0a, 0x0d, 0x09: offset += 1
-            default: return
-            }
-        }
-    }
-
     private static func isLiteral(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "E"),
             UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
             true
         default: false
+        }
+    }
+}
+
+/// A position in JSON text.
+protocol JSONPosition {
+    var bytes: UnsafeBufferPointer<UInt8> { get }
+    var offset: Int { get set }
+}
+
+extension JSONPosition {
+    /// The next byte that is not white space.
+    mutating func peek() -> UInt8? {
+        skipSpace()
+        return offset < bytes.count ? bytes[offset] : nil
+    }
+
+    /// Steps over `byte` if it comes next.
+    mutating func take(_ byte: UInt8) -> Bool {
+        guard peek() == byte else { return false }
+        offset += 1
+        return true
+    }
+
+    mutating func skipSpace() {
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case 0x20, 0x0a, 0x0d, 0x09: offset += 1
+            default: return
+            }
         }
     }
 }

@@ -52,7 +52,7 @@ extension JSONValue {
 }
 
 /// Reads JSON strictly: no duplicate names, no invalid UTF-8, no lone surrogates. Not recursive.
-struct JSONParser {
+struct JSONParser: JSONPosition {
     struct Result {
         var value: JSONValue
         var isCut: Bool
@@ -62,10 +62,10 @@ struct JSONParser {
 
     private enum Container { case array, object }
 
-    private let bytes: UnsafeBufferPointer<UInt8>
+    let bytes: UnsafeBufferPointer<UInt8>
     private let maxDepth: Int
     private let marker: JSONValue?
-    private var offset = 0
+    var offset = 0
     private var steps = 0
     private var isCut = false
 
@@ -318,24 +318,4 @@ struct JSONParser {
     // MARK: - Bytes
 
     private func error(_ problem: JSONError.Problem) -> JSONError { JSONError(problem: problem, offset: offset) }
-
-    private mutating func peek() -> UInt8? {
-        skipSpace()
-        return offset < bytes.count ? bytes[offset] : nil
-    }
-
-    private mutating func take(_ byte: UInt8) -> Bool {
-        guard peek() == byte else { return false }
-        offset += 1
-        return true
-    }
-
-    private mutating func skipSpace() {
-        while offset < bytes.count {
-            switch bytes[offset] {
-            case 0x20, 0x0a, 0x0d, 0x09: offset += 1
-            default: return
-            }
-        }
-    }
 }

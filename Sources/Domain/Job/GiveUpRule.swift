@@ -15,7 +15,7 @@ public enum GiveUpRule: Hashable, Sendable {
     /// How long a killed engine may take to exit, in milliseconds.
     public static let patience: Int64 = 60_000
 
-    public static func judge(_ job: Job, tendril: Tendril?, at now: Timestamp) -> GiveUpRule {
+    public static func check(_ job: Job, tendril: Tendril?, at now: Timestamp) -> GiveUpRule {
         guard job.lease != nil, job.state.engine.holdsVine else {
             return .refused("The job is \(job.status.rawValue) and not running, so it can't be given up.")
         }

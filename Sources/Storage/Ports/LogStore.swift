@@ -98,10 +98,13 @@ public struct LogReceipt: Hashable, Sendable {
     public var nextN: Int64
     /// The job's last `seq` after the append.
     public var seq: Int64
+    /// The number of the append's last line; nil if the append had been stored before.
+    public var lines: Int64?
 
-    public init(nextN: Int64, seq: Int64) {
+    public init(nextN: Int64, seq: Int64, lines: Int64? = nil) {
         self.nextN = nextN
         self.seq = seq
+        self.lines = lines
     }
 }
 

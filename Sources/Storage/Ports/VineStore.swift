@@ -31,12 +31,20 @@ public protocol VineStore: Sendable {
     /// Deleted vines, in the same order.
     func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine>
 
+    /// Vines, deleted ones too, whose newest state was stored before resources were counted; in the order of their ids.
+    func uncountedVines(after: VineID?, limit: Int) async throws -> [VineID]
+
     /// Hides the vine; its jobs and state versions stay.
     ///
     /// - Parameter isConfirmed: deletes it although its state has, or may have, resources.
     /// - Returns: nil once it is deleted; the resources that keep it from being deleted without a confirmation.
     /// - Throws: ``Refusal`` `.conflict` while a job of it is QUEUED or active, or its state is locked; `.notFound`.
     func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources?
+}
+
+extension VineStore {
+    /// None: an engine that has always counted resources.
+    public func uncountedVines(after: VineID?, limit: Int) async throws -> [VineID] { [] }
 }
 
 /// What is known about a vine beside its settings.

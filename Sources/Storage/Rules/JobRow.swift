@@ -27,13 +27,12 @@ package struct JobRow: Hashable, Sendable {
     package var createdBy: String
     package var cancelledBy: String?
     package var errorMessage: String?
-    /// This and the next three are parsed with the row, also in the writer: together they are below 512 KB, whatever a
-    /// Tendril reports (``Outcome/fitted()``, ``JobMetadata/nameLimit``).
-    package var outcome: Outcome?
-    package var changes: PlannedChanges?
+    /// This and the next fields are documents: no transaction parses them.
+    package var outcome: StoredField<Outcome>?
+    package var changes: StoredField<PlannedChanges>?
+    package var phases: StoredField<[JobPhase]>
+    package var truncated: StoredField<[String]>
     package var warnings: Int?
-    package var phases: [JobPhase] = []
-    package var truncated: [String] = []
     package var createdAt: Timestamp
     package var claimedAt: Timestamp?
     package var startedAt: Timestamp?
@@ -72,11 +71,11 @@ package struct JobRow: Hashable, Sendable {
         self.createdBy = createdBy
         self.cancelledBy = cancelledBy
         self.errorMessage = errorMessage
-        self.outcome = outcome
-        self.changes = changes
+        self.outcome = outcome.map(StoredField.init)
+        self.changes = changes.map(StoredField.init)
         self.warnings = warnings
-        self.phases = phases
-        self.truncated = truncated
+        self.phases = StoredField(phases)
+        self.truncated = StoredField(truncated)
         self.createdAt = createdAt
         self.claimedAt = claimedAt
         self.startedAt = startedAt
@@ -120,8 +119,9 @@ extension JobRow {
             id: id, type: type, vine: vine, state: state, assignedWorker: assignedWorker, plan: plan,
             rerunOf: rerunOf, snapshot: snapshot, requirement: requirement,
             options: options.map { try StoredJSON.decode(RunOptions.self, from: $0) } ?? RunOptions(),
-            createdBy: createdBy, cancelledBy: cancelledBy, errorMessage: errorMessage, outcome: outcome,
-            changes: changes, warnings: warnings, phases: phases, truncated: truncated, metadata: metadata,
+            createdBy: createdBy, cancelledBy: cancelledBy, errorMessage: errorMessage, outcome: outcome?.value,
+            changes: changes?.value, warnings: warnings, phases: phases.value, truncated: truncated.value,
+            metadata: metadata,
             createdAt: createdAt, claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt,
             forcedAt: forcedAt, givenUpAt: givenUpAt)
     }
@@ -158,11 +158,95 @@ package enum StoredJSON {
         try JSONValue(encoding: value).text
     }
 
+    package static func encode<Value>(_ field: StoredField<Value>) throws -> String { try field.text }
+
     package static func decode<Value: Decodable>(_: Value.Type, from text: String) throws -> Value {
         do {
             return try JSONValue(parsing: text.utf8, maxDepth: JSONDepth.trusted).decoded()
         } catch {
             throw StorageError(.corrupt, "A stored \(Value.self) can't be read.")
+        }
+    }
+}
+
+/// A column of JSON: the text as it was read, or a value to be written. Reading a row leaves the text unparsed, so a
+/// transaction costs the same whatever a Tendril has reported.
+package struct StoredField<Value: Codable & Hashable & Sendable>: Hashable, Sendable {
+    private enum Content: Sendable {
+        case text(String)
+        case value(Value)
+    }
+
+    private let content: Content
+
+    package init(_ value: Value) { content = .value(value) }
+    package init(text: String) { content = .text(text) }
+
+    /// The value. Parses the text, so don't call it in the writer.
+    package var value: Value {
+        get throws {
+            switch content {
+            case .text(let text): try StoredJSON.decode(Value.self, from: text)
+            case .value(let value): value
+            }
+        }
+    }
+
+    package var text: String {
+        get throws {
+            switch content {
+            case .text(let text): text
+            case .value(let value): try StoredJSON.encode(value)
+            }
+        }
+    }
+
+    package static func == (left: StoredField, right: StoredField) -> Bool {
+        if case .value(let left) = left.content, case .value(let right) = right.content { return left == right }
+        guard let left = try? left.text, let right = try? right.text else { return false }
+        return left == right
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        if let text = try? text { hasher.combine(text) }
+    }
+}
+
+extension StoredField where Value: Collection {
+    package var isEmpty: Bool { count == 0 }
+
+    /// Scans the text instead of decoding it.
+    package var count: Int {
+        switch content {
+        case .value(let value): return value.count
+        case .text(let text):
+            let count = try? JSONCursor.read(text.utf8) { cursor in
+                var count = 0
+                try cursor.elements { element in
+                    try element.skip()
+                    count += 1
+                }
+                return count
+            }
+            return count ?? 0
+        }
+    }
+}
+
+extension StoredField<Outcome> {
+    /// Scans the text instead of decoding it; nil if it can't be read.
+    package var result: Outcome.Result? {
+        switch content {
+        case .value(let outcome): return outcome.result
+        case .text(let text):
+            let name = try? JSONCursor.read(text.utf8) { cursor in
+                var name: String?
+                try cursor.members { key, value in
+                    if key == "result" { name = try value.string() } else { try value.skip() }
+                }
+                return name
+            }
+            return name.flatMap { $0 }.flatMap(Outcome.Result.init)
         }
     }
 }

@@ -35,7 +35,7 @@ package struct JobUpdate: Sendable {
         }
     }
 
-    /// Adds what is new in `facts`. If no event changed anything, this is a repeated report: it fills
+    /// Adds what is new in `facts`. If no event changed anything, this is a repeated report: it fills what
     /// is empty, and rewrites nothing. `metadata` says whether the facts' metadata is new.
     package mutating func add(_ facts: JobFields, metadata isNewMetadata: Bool, repeated: Bool) {
         let before = record
@@ -47,13 +47,14 @@ package struct JobUpdate: Sendable {
         record.errorMessage = take(facts.errorMessage, over: record.errorMessage)
         if hadEnded, record.outcome?.result == .unknown, let outcome = facts.outcome, outcome.result != .unknown {
             // The job was given up, and its Tendril came back with what really happened: once.
-            record.outcome = outcome
-            record.phases = facts.phases ?? record.phases
+            record.outcome = StoredField(outcome)
+            record.phases = facts.phases.map(StoredField.init) ?? record.phases
         } else {
-            record.outcome = take(facts.outcome, over: record.outcome)
+            record.outcome = take(facts.outcome.map(StoredField.init), over: record.outcome)
             let stored = record.phases.isEmpty ? nil : record.phases
             // A delayed report with fewer phases is older than the stored ones.
-            if let phases = take(facts.phases, over: stored), phases.count >= record.phases.count {
+            if let phases = take(facts.phases.map(StoredField.init), over: stored), phases.count >= record.phases.count
+            {
                 record.phases = phases
             }
         }
@@ -61,9 +62,9 @@ package struct JobUpdate: Sendable {
         record.runRoot = take(facts.runRoot, over: record.runRoot)
         record.plannedState = take(facts.plannedState, over: record.plannedState)
         // Written once, with the end.
-        record.changes = record.changes ?? facts.changes
+        record.changes = record.changes ?? facts.changes.map(StoredField.init)
         record.warnings = record.warnings ?? facts.warnings
-        if record.truncated.isEmpty { record.truncated = facts.truncated ?? [] }
+        if record.truncated.isEmpty { record.truncated = StoredField(facts.truncated ?? []) }
         if record != before || isNewMetadata { isChange = true }
         // A repeated report writes no notes.
         guard isChange || facts.holdsOnlySystemLines && !repeated, !facts.systemLines.isEmpty else { return }

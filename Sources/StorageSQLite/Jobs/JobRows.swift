@@ -16,15 +16,15 @@ extension JobRow {
             engine: try Engine(ofJob: row), runRoot: row.optionalText("run_root"),
             plannedState: try StatePosition.planned(row), createdBy: try row.text("created_by"),
             cancelledBy: row.optionalText("cancelled_by"), errorMessage: row.optionalText("error_message"),
-            outcome: try row.optionalText("outcome").map { try StoredJSON.decode(Outcome.self, from: $0) },
-            changes: try row.optionalText("changes").map { try StoredJSON.decode(PlannedChanges.self, from: $0) },
-            warnings: row.optionalInt("warnings"),
-            phases: try row.optionalText("phases").map { try StoredJSON.decode([JobPhase].self, from: $0) } ?? [],
-            truncated: try row.optionalText("truncated").map { try StoredJSON.decode([String].self, from: $0) } ?? [],
+            outcome: nil, changes: nil, warnings: row.optionalInt("warnings"),
             createdAt: try row.time("created_at"), claimedAt: row.optionalTime("claimed_at"),
             startedAt: row.optionalTime("started_at"), completedAt: row.optionalTime("completed_at"),
             forcedAt: row.optionalTime("forced_at"), givenUpAt: row.optionalTime("given_up_at"),
             tail: try LogTail(row))
+        outcome = row.optionalText("outcome").map(StoredField.init(text:))
+        changes = row.optionalText("changes").map(StoredField.init(text:))
+        if let text = row.optionalText("phases") { phases = StoredField(text: text) }
+        if let text = row.optionalText("truncated") { truncated = StoredField(text: text) }
     }
 
     /// The job's row, as the transaction of `db` sees it.

@@ -25,7 +25,7 @@ extension SQLiteStore {
             try db.run(
                 "INSERT INTO provision_job_log_appends VALUES (?, ?, ?, ?)", key.job, key.epoch, append.n,
                 prepared.digest)
-            return LogReceipt(nextN: nextN + 1, seq: head.tail.seq)
+            return LogReceipt(nextN: nextN + 1, seq: head.tail.seq, lines: head.tail.lines)
         }
     }
 

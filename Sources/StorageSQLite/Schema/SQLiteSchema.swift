@@ -22,6 +22,8 @@ enum SQLiteSchema {
         migrator.registerMigration("9 active jobs, reported leases") { db in try db.execute(sql: activeJobs) }
         migrator.registerMigration("10 names of vines") { db in try addVineNames(db) }
         migrator.registerMigration("11 changes of plans") { db in try db.execute(sql: planChanges) }
+        migrator.registerMigration("12 resources of jobs") { db in try db.execute(sql: runResources) }
+        migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
         return migrator
     }
 
@@ -36,6 +38,12 @@ enum SQLiteSchema {
     private static let activeJobs = """
         CREATE INDEX provision_jobs_active_newest ON provision_jobs (created_at, id) WHERE holds_vine = 1;
         ALTER TABLE workers ADD COLUMN reported_leases TEXT;
+        """
+
+    /// States from before resources were counted: few, however many states there are.
+    private static let uncountedStates = """
+        CREATE INDEX vine_state_versions_uncounted ON vine_state_versions (vine_id, number)
+        WHERE resources IS NULL AND aside = 0;
         """
 
     /// The names under which a vine has had jobs, so that a search by a former name reads no jobs.
@@ -57,6 +65,33 @@ enum SQLiteSchema {
                 db)
         }
     }
+
+    /// What each job does to resources; `revision` grows with each message of the job's Tendril. The graph of a plan is
+    /// JSON.
+    private static let runResources = """
+        CREATE TABLE run_resources (
+            job_id TEXT NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            address TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            action TEXT NOT NULL,
+            state TEXT NOT NULL
+                CHECK (state IN ('waiting', 'refreshing', 'running', 'done', 'failed', 'unknown')),
+            started_at INTEGER,
+            ended_at INTEGER,
+            first_line INTEGER CHECK (first_line >= 1),
+            PRIMARY KEY (job_id, address)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE run_graphs (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            graph TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE run_revisions (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            revision INTEGER NOT NULL,
+            resources INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
 
     private static let store = """
         CREATE TABLE store (

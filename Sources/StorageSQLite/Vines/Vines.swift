@@ -88,6 +88,21 @@ extension SQLiteStore {
         }
     }
 
+    public func uncountedVines(after: VineID?, limit: Int) async throws -> [VineID] {
+        try await read { db in
+            try db.rows(
+                """
+                SELECT DISTINCT version.vine_id FROM vine_state_versions AS version
+                WHERE version.resources IS NULL AND version.aside = 0 AND version.vine_id > ?1
+                AND NOT EXISTS (
+                    SELECT 1 FROM vine_state_versions AS newer
+                    WHERE newer.vine_id = version.vine_id AND newer.aside = 0 AND newer.number > version.number)
+                ORDER BY version.vine_id LIMIT ?2
+                """, after?.rawValue ?? "", limit
+            ) { try $0.id("vine_id") }
+        }
+    }
+
     public func updateVine(_ vine: Vine, secrets: VineSecrets) async throws -> Vine {
         var changed = try VineRow(vine, secrets: vault.encrypt(secrets, for: .vineSecrets(vine.id)))
         changed.revision += 1

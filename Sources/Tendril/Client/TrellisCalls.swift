@@ -41,6 +41,14 @@ extension HTTPTrellisClient: TrellisClient {
         return try decode(ReportStatusResponse.self, try await send(call), call)
     }
 
+    func report(_ resources: ReportResourcesRequest, job: JobID) async throws {
+        var call = Call(TendrilEndpoints.reportResources, job, body: try json(resources))
+        // The reporter itself sends it again, with what is new by then.
+        call.isRepeatable = false
+        call.timeout = .seconds(10)
+        _ = try await send(call)
+    }
+
     func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse {
         let call = Call(TendrilEndpoints.append, job, body: try json(logs))
         return try decode(LogCursorResponse.self, try await send(call), call)

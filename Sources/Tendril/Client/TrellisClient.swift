@@ -18,6 +18,9 @@ protocol TrellisClient: Sendable {
 
     func report(_ report: MaskedReport, job: JobID) async throws -> ReportStatusResponse
 
+    /// Text in the message is masked already.
+    func report(_ resources: ReportResourcesRequest, job: JobID) async throws
+
     func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse
 
     /// What is stored of the job's log under this epoch.

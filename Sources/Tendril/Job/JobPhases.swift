@@ -146,6 +146,7 @@ extension JobRunner {
     func readPlan() async throws {
         let data = try Files.map(folder.planJSON)
         let summary = try PlanSummary.read(data, refreshOnly: order?.options?.refreshOnly == true)
+        if let graph = try? PlanGraph.read(data) { report(graph) }
         var isCut = summary.omitted > 0
         let metadata = summary.metadata.mapStrings { text in
             let masked = mask(text)
@@ -162,6 +163,23 @@ extension JobRunner {
         try await sendPlanChanges(data)
         try Files.remove(folder.planJSON)
         if progress.type != .plan { await note("Planned: \(summary.sentence)") }
+    }
+
+    /// Sends which resources wait for which others, for the page. Nothing depends on it.
+    private func report(_ graph: RunGraph) {
+        var masked = graph
+        for index in masked.nodes.indices { masked.nodes[index].address = mask(masked.nodes[index].address) }
+        masked.groups = masked.groups.map(mask)
+        let request = ReportResourcesRequest(epoch: lease.epoch, graph: masked.bounded)
+        Task { [host, lease, logger] in
+            var backoff = Backoff(dependencies: host.ambient)
+            for _ in 0..<3 {
+                do { return try await host.trellis.report(request, job: lease.jobId) } catch {
+                    logger.info("the plan's dependencies could not be reported: \(error)")
+                    do { try await host.sleeper.sleep(backoff.next()) } catch { return }
+                }
+            }
+        }
     }
 
     func packPlan() async throws {

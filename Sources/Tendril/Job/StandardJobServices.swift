@@ -25,7 +25,8 @@ struct StandardJobServices: JobServicesFactory {
         let log = JobLog(
             folder: folder, epoch: lease.epoch, secrets: secrets?.maskedTexts ?? [],
             seal: SystemSeal(token: token, lease: lease),
-            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), limit: limit)
+            sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), limit: limit,
+            resources: ResourceReporter(lease: lease, trellis: trellis, clock: clock))
         // Without secrets, nothing can be masked, so the capture stays on this machine.
         guard secrets != nil else {
             let silent = WithheldLog(log: log)

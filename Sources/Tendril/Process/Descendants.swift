@@ -16,6 +16,12 @@ struct Leftover: Codable, Hashable, Sendable {
         return safe.isEmpty ? "?" : String(safe.prefix(16))
     }
 
+    /// What two searches found; the second one has the last word on a process.
+    static func merged(_ first: [Leftover], _ second: [Leftover]) -> [Leftover] {
+        let seen = Set(second.map(\.pid))
+        return (first.filter { !seen.contains($0.pid) } + second).sorted { $0.pid < $1.pid }
+    }
+
     /// What the log says about `leftovers`.
     static func sentences(_ leftovers: [Leftover]) -> [String] {
         func list(_ some: [Leftover]) -> String {

@@ -64,6 +64,8 @@ struct PhaseStart: Codable, Hashable, Sendable {
     var engine: ProcessIdentity?
     /// When the engine's executable had taken over; milliseconds since 1970.
     var execAt: Int64?
+    /// The engine's own cgroup, if it has one.
+    var cgroup: String?
 }
 
 /// `exit.json`: how the engine ended.

@@ -72,7 +72,7 @@ struct PhaseRunner: Sendable {
     {
         defer { withExtendedLifetime(lock) {} }
         var recorder = try CaptureRecorder(folder)
-        if let engine = try phase.start()?.engine {
+        if let start = try phase.start(), let engine = start.engine {
             var lastOutput = Posix.uptimeMilliseconds()
             var idleMarkPending = false
             while engine.isAlive {
@@ -91,8 +91,11 @@ struct PhaseRunner: Sendable {
             while hadLeftovers, ProcessGroup.isAlive(engine.pid), Posix.uptimeMilliseconds() < limit {
                 try await Task.sleep(for: .milliseconds(1))
             }
-            // Nobody adopted what left the group; it still has the job's environment, unless it cleared that.
-            let leftovers = Descendants.end(withEnvironment: "VINTNER_METADATA_FILE=\(folder.metadata)")
+            // Nobody adopted what left the group. It is still in the engine's cgroup; without one, it has the job's
+            // environment, unless it cleared that.
+            let inCgroup = start.cgroup.flatMap(EngineCgroup.init)?.end() ?? []
+            let leftovers = Leftover.merged(
+                inCgroup, Descendants.end(withEnvironment: "VINTNER_METADATA_FILE=\(folder.metadata)"))
             if !leftovers.isEmpty { try? PhaseFolder.write(leftovers, to: phase.leftovers, durably: false) }
         }
         _ = try? recorder.record(at: now())

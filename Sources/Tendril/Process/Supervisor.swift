@@ -46,14 +46,18 @@ final class Supervisor {
         try SmallFile.syncFolder(of: phase.path)
 
         let end: PhaseEnd
+        let cgroup = EngineCgroup.make()
         do {
-            let engine = try startEngine()
+            let (engine, isSeparate) = try cgroup?.around(startEngine) ?? (startEngine(), false)
+            start.cgroup = isSeparate ? cgroup?.path : nil
+            if !isSeparate { _ = cgroup?.end() }
             start.execAt = now().milliseconds
             start.engine = ProcessIdentity(pid: engine.pid)
             // From here on, errors are only logged; the engine keeps running.
             attempt { try PhaseFolder.write(start, to: phase.started, durably: true) }
-            end = watch(engine.pid)
+            end = watch(engine.pid, in: isSeparate ? cgroup : nil)
         } catch let error as PosixError {
+            _ = cgroup?.end()
             end = .exited(code: error.isNotExecutable ? 126 : 127)
             attempt {
                 try writeToStderr(
@@ -87,7 +91,7 @@ final class Supervisor {
     // MARK: - While the engine runs
 
     /// Records what the engine writes and passes commands on, until it and its process group have ended.
-    private func watch(_ pid: Int32) -> PhaseEnd {
+    private func watch(_ pid: Int32, in cgroup: EngineCgroup?) -> PhaseEnd {
         let ended = Self.awaitExit(of: pid)
         var lastOutput = Posix.uptimeMilliseconds()
         var idleMarkPending = false
@@ -122,7 +126,8 @@ final class Supervisor {
         let limit = Posix.uptimeMilliseconds() + ProcessGroup.patience
         while ProcessGroup.isAlive(pid), Posix.uptimeMilliseconds() < limit { Posix.sleep(milliseconds: 1) }
         // What left the group, too: all that lost its parent is a child of this process.
-        let leftovers = Descendants.end()
+        let inCgroup = cgroup?.end() ?? []
+        let leftovers = Leftover.merged(inCgroup, Descendants.end())
         if !leftovers.isEmpty {
             attempt { try PhaseFolder.write(leftovers, to: phase.leftovers, durably: false) }
         }

@@ -17,7 +17,9 @@ final class JobLog: Sendable {
     let masker: Masker
     private let system: SystemLines
     private let seal: SystemSeal?
-    private let makeShipper: @Sendable () -> LogShipper
+    private let makeShipper: @Sendable ((any LogObserver)?) -> LogShipper
+    /// Follows what the log says about resources.
+    private let resources: ResourceReporter?
     private let shipper: LogShipper
     private let limit: CaptureLimit
     private let sleep: LogShipper.Sleep
@@ -27,9 +29,10 @@ final class JobLog: Sendable {
     /// - Parameter secrets: the secrets, in plain text: ``VineSecrets/maskedTexts`` and what else is known.
     ///   After a restart, pass the same ones.
     ///   - seal: what the platform's own lines are written with.
+    ///   - resources: is told what is stored.
     init(
         folder: JobFolder, epoch: Int, secrets: [String], seal: SystemSeal? = nil, sink: any LogSink,
-        limit: CaptureLimit = CaptureLimit(),
+        limit: CaptureLimit = CaptureLimit(), resources: ResourceReporter? = nil,
         now: @escaping @Sendable () -> Timestamp = SystemDependencies.system.now,
         sleep: @escaping LogShipper.Sleep = { try await Task.sleep(for: $0) }
     ) {
@@ -40,10 +43,12 @@ final class JobLog: Sendable {
         self.now = now
         self.sleep = sleep
         self.seal = seal
-        makeShipper = {
-            LogShipper(folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, sleep: sleep)
+        makeShipper = { observer in
+            LogShipper(
+                folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, observer: observer, sleep: sleep)
         }
-        shipper = makeShipper()
+        self.resources = resources
+        shipper = makeShipper(resources)
         system = SystemLines(folder: folder, seal: seal, now: now)
     }
 
@@ -104,6 +109,7 @@ final class JobLog: Sendable {
         } onCancel: {
             task?.cancel()
         }
+        await resources?.finish()
         var closing = await digest()
         closing.incomplete = Self.reason(end) ?? failure ?? system.failure ?? closing.incomplete
         return closing
@@ -112,7 +118,7 @@ final class JobLog: Sendable {
     /// Ships missing text again after a digest mismatch: a database that was restored
     /// from a backup has lost its end. nil where nothing is missing there.
     func resend() async -> LogClosingMessage? {
-        let shipper = makeShipper()
+        let shipper = makeShipper(nil)
         shipper.close()
         guard case .complete = await shipper.run(), await shipper.hasSent else { return nil }
         return await digest()

@@ -35,6 +35,9 @@ actor LogShipper {
     private let backoff: Backoff
     private let sleep: Sleep
     private let notifier: CaptureNotifier
+    /// Follows the log, one append behind.
+    private let observer: (any LogObserver)?
+    private var observing: Task<Void, Never>?
 
     private var reader: CaptureReader
     private var pipeline: LinePipeline
@@ -54,9 +57,10 @@ actor LogShipper {
         folder: JobFolder, epoch: Int, masker: Masker, seal: SystemSeal? = nil, sink: any LogSink,
         limits: LogLimits = .standard,
         backoff: Backoff = Backoff(first: .milliseconds(100)), watcher: FileWatcher = .shared,
-        sleep: @escaping Sleep = { try await Task.sleep(for: $0) }
+        observer: (any LogObserver)? = nil, sleep: @escaping Sleep = { try await Task.sleep(for: $0) }
     ) {
         self.folder = folder
+        self.observer = observer
         self.epoch = epoch
         self.masker = masker
         self.seal = seal
@@ -80,14 +84,16 @@ actor LogShipper {
             while true {
                 // Check before reading, so that everything captured before the close is read.
                 let isClosed = notifier.isClosed
-                let batch = try nextBatch(isLast: isClosed)
+                let batch = try await nextBatch(isLast: isClosed)
                 if !batch.isEmpty {
                     try await ship(batch)
                 } else if isClosed {
+                    await observing?.value
                     return stored.missing == 0
                         ? .complete
                         : .rejected(.diverged("\(stored.missing) more bytes are stored than were captured."))
                 } else {
+                    await observe { await $0.caughtUp() }
                     try await notifier.wait()
                 }
             }
@@ -110,6 +116,14 @@ actor LogShipper {
         ready = []
         nextN = cursor.nextN
         isFlushed = false
+        await observe { await $0.restart() }
+    }
+
+    /// Hands something to the observer, in order and beside the shipping; only the next thing waits for it.
+    private func observe(_ body: @escaping @Sendable (any LogObserver) async -> Void) async {
+        guard let observer else { return }
+        await observing?.value
+        observing = Task { await body(observer) }
     }
 
     // MARK: - One append
@@ -124,6 +138,8 @@ actor LogShipper {
             nextN = reply.nextN
             hasResumed = false
             hasSent = true
+            let lines = batch.reduce(Int64(0)) { $0 + Int64(ChunkText.lineCount(of: $1.text)) }
+            await observe { await $0.take(batch, firstLine: reply.lines.map { $0 - lines + 1 }) }
         } catch LogSinkError.diverged where !hasResumed {
             // An append from the previous process was stored after we read the cursor; or
             // Trellis has less than it had, because its database was restored from a backup.
@@ -160,11 +176,11 @@ actor LogShipper {
     }
 
     /// All that has come, up to the limits of one append.
-    private func nextBatch(isLast: Bool) throws -> [UnnumberedChunk] {
+    private func nextBatch(isLast: Bool) async throws -> [UnnumberedChunk] {
         var batch: [UnnumberedChunk] = []
         var bytes = 0
         while batch.count < limits.appendChunks {
-            if ready.isEmpty, try !refill(isLast: isLast) { break }
+            if ready.isEmpty, try await !refill(isLast: isLast) { break }
             guard let chunk = ready.first else { continue }
             bytes += chunk.text.utf8.count
             if bytes > limits.appendBytes { break }
@@ -175,18 +191,25 @@ actor LogShipper {
     }
 
     /// - Returns: false if nothing more is there.
-    private func refill(isLast: Bool) throws -> Bool {
+    private func refill(isLast: Bool) async throws -> Bool {
         // Stay responsive to cancellation during a long replay.
         try Task.checkCancellation()
         if try reader.step(into: &pipeline, budget: limits.appendBytes / 4) {
-            ready = stored.drop(from: pipeline.takeChunks())[...]
+            await takeFromPipeline()
             return true
         }
         guard isLast, !isFlushed else { return false }
         isFlushed = true
         pipeline.finish()
-        ready = stored.drop(from: pipeline.takeChunks())[...]
+        await takeFromPipeline()
         return true
+    }
+
+    private func takeFromPipeline() async {
+        let chunks = stored.split(pipeline.takeChunks())
+        ready = chunks.rest[...]
+        guard !chunks.stored.isEmpty else { return }
+        await observe { await $0.take(chunks.stored, firstLine: nil) }
     }
 
     /// Repeats `call` until it succeeds, Trellis refuses, or the task is canceled.

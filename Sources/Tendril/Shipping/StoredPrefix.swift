@@ -16,9 +16,24 @@ struct StoredPrefix: Sendable {
     /// than was captured.
     var missing: Int64 { left.values.reduce(0, +) }
 
-    mutating func drop(from chunks: [UnnumberedChunk]) -> [UnnumberedChunk] {
-        if left.isEmpty { return chunks }
-        return chunks.compactMap { drop(from: $0) }
+    /// Tells what is stored of `chunks` from what is not.
+    mutating func split(_ chunks: [UnnumberedChunk]) -> (stored: [UnnumberedChunk], rest: [UnnumberedChunk]) {
+        if left.isEmpty { return ([], chunks) }
+        var stored: [UnnumberedChunk] = []
+        var rest: [UnnumberedChunk] = []
+        for chunk in chunks {
+            let kept = drop(from: chunk)
+            let bytes = chunk.text.utf8.count - (kept?.text.utf8.count ?? 0)
+            if bytes > 0 {
+                let end = chunk.text.utf8.index(chunk.text.startIndex, offsetBy: bytes)
+                stored.append(
+                    UnnumberedChunk(
+                        stream: chunk.stream, text: String(chunk.text[..<end]), continued: chunk.continued,
+                        times: chunk.times))
+            }
+            if let kept { rest.append(kept) }
+        }
+        return (stored, rest)
     }
 
     private mutating func drop(from chunk: UnnumberedChunk) -> UnnumberedChunk? {

@@ -1,3 +1,5 @@
+import Domain
+
 /// A command for the supervisor; the raw value is its line in the control FIFO.
 enum StopSignal: String, Sendable {
     /// SIGINT to the engine's process: it finishes in-flight changes, saves the state, and exits.
@@ -64,14 +66,14 @@ struct StopEscalation: Hashable, Sendable {
         return Step(
             stage: .interrupt,
             message: "Sent SIGINT to \(engine); it finishes in-flight changes. If it still runs after "
-                + "\(Self.phrase(timing.secondInterrupt.milliseconds)) a second SIGINT follows, "
-                + "\(Self.phrase(timing.kill.milliseconds)) later SIGKILL.")
+                + "\(DurationPhrase.of(milliseconds: timing.secondInterrupt.milliseconds)) a second SIGINT follows, "
+                + "\(DurationPhrase.of(milliseconds: timing.kill.milliseconds)) later SIGKILL.")
     }
 
     /// Enters the next stage if it is due.
     mutating func advance(to now: Int64) -> Step? {
         guard let nextAt, now >= nextAt else { return nil }
-        let waited = Self.phrase(now - latest)
+        let waited = DurationPhrase.of(milliseconds: now - latest)
         if stage == .interrupt {
             enter(.interruptAgain, at: now)
             return Step(
@@ -96,7 +98,7 @@ struct StopEscalation: Hashable, Sendable {
     /// - Parameter now: nil if it ended some time ago.
     func ended(at now: Int64?) -> String? {
         guard stage != nil else { return nil }
-        return now.map { "\(engine) has stopped, \(Self.phrase($0 - first)) after the request." }
+        return now.map { "\(engine) has stopped, \(DurationPhrase.of(milliseconds: $0 - first)) after the request." }
             ?? "\(engine) has stopped."
     }
 
@@ -104,13 +106,5 @@ struct StopEscalation: Hashable, Sendable {
         if self.stage == nil { first = now }
         self.stage = stage
         latest = now
-    }
-
-    /// `850 ms`, `12 s`, `5 min`, `5 min 20 s`.
-    private static func phrase(_ milliseconds: Int64) -> String {
-        if milliseconds < 1000 { return "\(max(0, milliseconds)) ms" }
-        let seconds = milliseconds / 1000
-        if seconds < 60 { return "\(seconds) s" }
-        return seconds % 60 == 0 ? "\(seconds / 60) min" : "\(seconds / 60) min \(seconds % 60) s"
     }
 }

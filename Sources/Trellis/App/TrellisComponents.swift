@@ -90,6 +90,7 @@ struct TrellisComponents {
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
         PageRoutes(renderer: renderer, jobs: jobs, records: records, lines: LineWindowReader(store: store))
             .add(to: router)
+        router.refuseOtherMethods()
         return router
     }
 

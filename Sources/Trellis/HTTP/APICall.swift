@@ -150,15 +150,41 @@ final class RouteTable: RouterMethods {
         return self
     }
 
+    /// Answers 405, with the methods that there are, where a path has no route for a method (RFC 9110, section 15.5.6).
+    /// Call it after the last route was added.
+    func refuseOtherMethods() {
+        let routes =
+            endpoints.map { Route(method: HTTPRequest.Method($0.method), path: $0.path) } + others
+        for (path, routes) in Dictionary(grouping: routes, by: \.path) where !path.contains("*") {
+            let allowed = Set(routes.map(\.method))
+            let list = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+            for method in Self.methods where !allowed.contains(method) {
+                router.on(RouterPath(path), method: method) { _, context -> Response in
+                    if context.principal == nil { _ = try context.requireUser() }
+                    throw HTTPError(.methodNotAllowed, headers: [.allow: list], message: "Use \(list) here.")
+                }
+            }
+        }
+    }
+
+    /// Those that a client may try. HEAD is answered like GET.
+    private static let methods: [HTTPRequest.Method] =
+        [.get, .post, .put, .patch, .delete, .options, .trace]
+        + [HTTPRequest.Method(rawValue: "QUERY")].compactMap(\.self)
+
     fileprivate func add(
         _ endpoint: EndpointDescription,
         use handler: @escaping @Sendable (Request, TrellisContext) async throws -> Response
     ) {
-        guard let method = HTTPRequest.Method(rawValue: endpoint.method.rawValue) else {
-            preconditionFailure("not a method: \(endpoint.method)")
-        }
         endpoints.append(endpoint)
-        router.on(RouterPath(endpoint.path), method: method, use: handler)
+        router.on(RouterPath(endpoint.path), method: HTTPRequest.Method(endpoint.method), use: handler)
+    }
+}
+
+extension HTTPRequest.Method {
+    fileprivate init(_ method: EndpointMethod) {
+        guard let known = Self(rawValue: method.rawValue) else { preconditionFailure("not a method: \(method)") }
+        self = known
     }
 }
 
@@ -190,11 +216,14 @@ extension TrellisContext {
 }
 
 extension Request {
-    /// - Throws: ``Refusal`` `.invalid` for a query parameter that is not in `known`, or that is given twice.
+    /// Also what the handler will not read is checked: what is passed over would be taken for obeyed.
+    ///
+    /// - Throws: ``Refusal`` `.invalid` for a query parameter that is not in `known`, that is given twice, or that does
+    ///   not take its value.
     fileprivate func checkQuery(_ known: [QueryParameterDescription]) throws {
         var seen: Set<String> = []
-        for name in queryItems.map(\.name) {
-            guard known.contains(where: { $0.name == name }) else {
+        for (name, value) in queryItems {
+            guard let parameter = known.first(where: { $0.name == name }) else {
                 let list = known.map { "\"\($0.name)\"" }.joined(separator: ", ")
                 let takes = known.isEmpty ? "This call takes none." : "This call takes \(list)."
                 throw Refusal(.invalid, "Unknown query parameter \"\(String(name).shortened(toBytes: 80))\". \(takes)")
@@ -202,6 +231,7 @@ extension Request {
             guard seen.insert(name).inserted else {
                 throw Refusal(.invalid, "Query parameter \"\(name)\" is given more than once.")
             }
+            guard parameter.kind.accepts(String(value)) else { throw Refusal(.invalid, parameter.expectation) }
         }
     }
 }

@@ -11,6 +11,8 @@ struct ErrorReport {
     var message: String
     /// Only for errors that are our own fault.
     var isOurs: Bool = false
+    /// The methods that the path has, for 405.
+    var allow: String?
 
     init(_ error: any Error) {
         switch error {
@@ -23,6 +25,7 @@ struct ErrorReport {
         case let error as HTTPError:
             status = error.status
             message = error.body ?? Self.sentence(for: error.status)
+            allow = error.headers[.allow]
         case let error as StorageError where [.unavailable, .full, .closed].contains(error.kind):
             status = .serviceUnavailable
             message = "The database is temporarily unavailable. Try again."
@@ -80,8 +83,14 @@ struct ErrorMiddleware: RouterMiddleware {
                     "request failed",
                     metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             }
-            if let answer { return answer }
-            return .json(try WireJSON.encode(ErrorResponse(error: report.message)), status: report.status)
+            var response: Response
+            if let answer {
+                response = answer
+            } else {
+                response = .json(try WireJSON.encode(ErrorResponse(error: report.message)), status: report.status)
+            }
+            if let allow = report.allow { response.headers[.allow] = allow }
+            return response
         }
     }
 }

@@ -37,6 +37,9 @@ struct JobRoutes: Sendable {
         api.on(JobEndpoints.rerun) { call in
             try await records.record(service.rerun(call.path, by: call.user))
         }
+        api.on(JobEndpoints.resources) { call in
+            try await service.resources(of: call.path, since: call.query(JobEndpoints.Resources.since) ?? 0)
+        }
     }
 
     private func list(_ call: APICall<NoParameters>) async throws -> ListResponse<JobListItem> {

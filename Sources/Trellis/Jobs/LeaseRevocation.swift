@@ -15,10 +15,10 @@ struct LeaseRevocation: Sendable {
         let tendril = try await tendril(of: job)
         let name = tendril?.name ?? "its Tendril"
         let ground: String
-        switch GiveUpRule.judge(job, tendril: tendril, at: now) {
+        switch GiveUpRule.check(job, tendril: tendril, at: now) {
         case .silent:
-            let silence = tendril?.lastSeenAt.map { " for \(Self.phrase(now.milliseconds(since: $0)))" } ?? ""
-            ground = "no contact with \(name)\(silence)"
+            let silence = (tendril?.lastSeenAt).map { DurationPhrase.of(milliseconds: now.milliseconds(since: $0)) }
+            ground = "no contact with \(name)" + (silence.map { " for \($0)" } ?? "")
         case .unstoppable:
             ground =
                 "Terraform did not exit within \(GiveUpRule.patience / 1000) s of the order to kill it, although "
@@ -27,7 +27,7 @@ struct LeaseRevocation: Sendable {
             throw Refusal(
                 .conflict,
                 "\(name) is killing Terraform. If it is still running in "
-                    + "\(Self.phrase(moment.milliseconds(since: now))), you can give up the job.")
+                    + "\(DurationPhrase.of(milliseconds: moment.milliseconds(since: now))), you can give up the job.")
         case .refused(let reason): throw Refusal(.conflict, reason)
         }
         guard let lease = job.lease else { throw Refusal(.conflict, "Nobody holds the job.") }
@@ -37,7 +37,7 @@ struct LeaseRevocation: Sendable {
     /// What the API tells about it; nil where nothing runs that could be given up.
     func record(of job: Job) async throws -> GiveUpResponse? {
         guard job.state.engine.holdsVine else { return nil }
-        switch GiveUpRule.judge(job, tendril: try await tendril(of: job), at: ambient.now()) {
+        switch GiveUpRule.check(job, tendril: try await tendril(of: job), at: ambient.now()) {
         case .silent: return GiveUpResponse(allowed: true, reason: "Its Tendril can't be reached.")
         case .unstoppable:
             return GiveUpResponse(allowed: true, reason: "Terraform did not exit when it was killed.")
@@ -83,10 +83,5 @@ struct LeaseRevocation: Sendable {
                 epoch: lease.epoch, .incomplete(reason: "The Tendril was given up; what it had not sent is missing.")),
         ]
         return try await store.change(lease.job, events, facts: facts, at: ambient.now()).job
-    }
-
-    private static func phrase(_ milliseconds: Int64) -> String {
-        let seconds = max(0, milliseconds) / 1000
-        return seconds < 120 ? "\(seconds) s" : "\(seconds / 60) min"
     }
 }

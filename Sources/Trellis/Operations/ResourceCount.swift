@@ -28,16 +28,11 @@ struct ResourceCount: Service {
     /// - Returns: how many states were counted.
     @discardableResult
     func countAll() async throws -> Int {
-        try await countAll { try await store.vines(text: nil, limit: Self.pageSize, cursor: $0) }
-            + countAll { try await store.deletedVines(limit: Self.pageSize, cursor: $0) }
-    }
-
-    private func countAll(_ page: (String?) async throws -> Page<Vine>) async throws -> Int {
         var counted = 0
-        var cursor: String?
-        repeat {
-            let vines = try await page(cursor)
-            for (id, facts) in try await store.vineFacts(vines.items.map(\.id)) where facts.resources == .stored(nil) {
+        var last: VineID?
+        while true {
+            let vines = try await store.uncountedVines(after: last, limit: Self.pageSize)
+            for id in vines {
                 try Task.checkCancellation()
                 do {
                     if try await count(id) { counted += 1 }
@@ -45,9 +40,9 @@ struct ResourceCount: Service {
                     logger?.warning("a state can't be read", metadata: ["vine": "\(id)", "error": "\(error)"])
                 }
             }
-            cursor = vines.next
-        } while cursor != nil
-        return counted
+            guard vines.count == Self.pageSize else { return counted }
+            last = vines.last
+        }
     }
 
     /// Counts the newest state of `vine`.

@@ -19,16 +19,19 @@ final class RealtimeChannel: Sendable {
     private let version: RealtimeVersion
     private let connection: WebSocketConnection
     private let feeds: Feeds
+    private let filters: FilterQueue
     private let burst: Int
     private let state = Mutex(State())
 
     init(
-        _ join: RealtimeMessage, version: RealtimeVersion, connection: WebSocketConnection, feeds: Feeds, burst: Int
+        _ join: RealtimeMessage, version: RealtimeVersion, connection: WebSocketConnection, feeds: Feeds,
+        filters: FilterQueue, burst: Int
     ) {
         self.join = join
         self.version = version
         self.connection = connection
         self.feeds = feeds
+        self.filters = filters
         self.burst = burst
     }
 
@@ -71,7 +74,7 @@ final class RealtimeChannel: Sendable {
         let ofLogs = bindings.filter { $0.table == .logs && $0.wantsInserts }
         for job in Set(ofLogs.flatMap(\.jobs)) {
             let wanted = ofLogs.filter { $0.jobs.contains(job) }
-            let delivery = RowSender(connection: connection, burst: burst)
+            let delivery = rowSender()
             let reader = try await feeds.logs.follow(
                 job, from: { end in wanted.map { $0.after ?? end }.min() ?? end }, wake: { delivery.wake() })
             let selection = SubscriptionFilter(
@@ -82,7 +85,7 @@ final class RealtimeChannel: Sendable {
         }
         let ofRows = bindings.filter { $0.table != .logs }
         if !ofRows.isEmpty {
-            let delivery = RowSender(connection: connection, burst: burst)
+            let delivery = rowSender()
             let reader = feeds.rows.follow { delivery.wake() }
             let selection = SubscriptionFilter(topic: topic, version: version, bindings: ofRows.map { ($0, 0) })
             delivery.follow(
@@ -90,6 +93,17 @@ final class RealtimeChannel: Sendable {
             keep(delivery)
         }
         return ends
+    }
+
+    private func rowSender() -> RowSender {
+        RowSender(connection: connection, filters: filters, burst: burst) { [weak self] failure in
+            switch failure {
+            case .tooExpensive:
+                self?.close("The filters of this channel take too long. Use fewer or simpler conditions.")
+            case .damaged:
+                self?.close("The stored log is damaged from here on: it can't be read.")
+            }
+        }
     }
 
     private func keep(_ delivery: RowSender) {

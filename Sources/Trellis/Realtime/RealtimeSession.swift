@@ -17,6 +17,7 @@ final class RealtimeSession: WebSocketSession {
     private let version: RealtimeVersion
     private let slot: ConcurrencyLimit.Slot
     private let dependencies: RealtimeDependencies
+    private let filters = FilterQueue()
     private let state: Mutex<State>
 
     init(client: RealtimeClient, dependencies: RealtimeDependencies) {
@@ -125,7 +126,7 @@ final class RealtimeSession: WebSocketSession {
         }
         let channel = RealtimeChannel(
             message, version: version, connection: connection, feeds: dependencies.feeds,
-            burst: dependencies.limits.burstBytes)
+            filters: filters, burst: dependencies.limits.burstBytes)
         channel.onEnd { [weak self] in self?.forget(channel) }
         state.withLock { $0.channels[channel.topic] = channel }
         await channel.start(request.bindings)

@@ -1,5 +1,6 @@
 internal import LiveFeed
 internal import NIOCore
+internal import Storage
 internal import Synchronization
 internal import WebSocket
 
@@ -12,6 +13,8 @@ protocol RowSource: Sendable {
     /// Whether ``frames(of:)`` is work that an event loop has no time for.
     var isFiltered: Bool { get }
     func frames(of rows: some Sequence<FeedRow>) -> [ByteBuffer]
+    /// As ``frames(of:)``, for one turn of a thread for filters.
+    func filter(_ rows: ArraySlice<FeedRow>, within time: FilterTime) -> FilteredRows
     /// Removes the cursor.
     func leave()
 }
@@ -30,6 +33,18 @@ final class RowSender: Sendable {
         var page: ArraySlice<FeedRow> = []
     }
 
+    /// Why a sender stopped by itself. Trying again would not help.
+    enum Failure: Sendable {
+        /// The filters took too long for one row.
+        case tooExpensive
+        /// What is stored can't be read.
+        case damaged
+
+        static func isDamage(_ error: any Error) -> Bool {
+            error is SequenceGap || (error as? StorageError)?.kind == .corrupt
+        }
+    }
+
     private enum Step {
         case send(any RowSource, ArraySlice<FeedRow>)
         case filter(any RowSource, ArraySlice<FeedRow>)
@@ -38,15 +53,25 @@ final class RowSender: Sendable {
     }
 
     private let connection: WebSocketConnection
+    private let filters: FilterQueue
+    private let onFailure: @Sendable (Failure) -> Void
     private let burst: Int
     private let state = Mutex(State())
 
     private static let retry = TimeAmount.seconds(1)
 
-    /// - Parameter burst: bytes sent between checks of writability.
-    init(connection: WebSocketConnection, burst: Int) {
+    /// - Parameters:
+    ///   - filters: those of the connection.
+    ///   - burst: bytes sent between checks of writability.
+    ///   - onFailure: called once the sender has stopped by itself.
+    init(
+        connection: WebSocketConnection, filters: FilterQueue, burst: Int,
+        onFailure: @escaping @Sendable (Failure) -> Void
+    ) {
         self.connection = connection
+        self.filters = filters
         self.burst = burst
+        self.onFailure = onFailure
     }
 
     func follow(_ source: some RowSource) {
@@ -117,20 +142,31 @@ final class RowSender: Sendable {
     /// Looks into rows away from the event loop, and sends what passes.
     private func filter(_ rows: ArraySlice<FeedRow>, for source: any RowSource) {
         let eventLoop = connection.eventLoop
-        WorkPool.filters.submit {
-            let frames = source.frames(of: rows)
-            eventLoop.execute { self.filtered(frames) }
+        filters.submit {
+            guard self.state.withLock({ $0.source != nil }) else { return }
+            let filtered = source.filter(rows, within: FilterTime())
+            eventLoop.execute { self.take(filtered) }
         }
     }
 
-    private func filtered(_ frames: [ByteBuffer]) {
+    private func take(_ filtered: FilteredRows) {
         let isWanted = state.withLock { state in
             state.isReading = false
+            state.page = filtered.rest + state.page
             return state.source != nil
         }
         guard isWanted else { return }
-        if !frames.isEmpty { connection.send(frames) }
-        sendAvailable()
+        if !filtered.frames.isEmpty { connection.send(filtered.frames) }
+        if filtered.isTooExpensive {
+            fail(.tooExpensive)
+        } else {
+            sendAvailable()
+        }
+    }
+
+    private func fail(_ failure: Failure) {
+        stop()
+        onFailure(failure)
     }
 
     private func read(_ source: any RowSource) {
@@ -139,6 +175,8 @@ final class RowSender: Sendable {
             do {
                 let rows = try await source.readFromStore()
                 eventLoop.execute { self.took(rows) }
+            } catch  where Failure.isDamage(error) {
+                eventLoop.execute { self.fail(.damaged) }
             } catch {
                 // The store is unavailable; retry later.
                 eventLoop.scheduleTask(in: Self.retry) { self.took([]) }

@@ -40,6 +40,10 @@ struct WorkerRoutes: Sendable {
         // Escaping may double the text, plus the times.
         api.on(TendrilEndpoints.append, bodyLimit: 4 * limits.log.appendBytes, use: append)
         api.on(TendrilEndpoints.cursor, use: cursor)
+        api.on(TendrilEndpoints.reportResources, bodyLimit: ReportResourcesRequest.maximumBytes) { call, message in
+            try await service.report(message, on: call.path, from: call.tendril)
+            return NoContent()
+        }
         api.on(TendrilEndpoints.saveArtifact, use: saveArtifact)
         api.on(TendrilEndpoints.readArtifact, use: artifact)
     }
@@ -92,7 +96,7 @@ struct WorkerRoutes: Sendable {
         return try await meter.one(of: writer) {
             try meter.check(append.chunks.count, of: writer, at: service.ambient.now())
             let receipt = try await service.store.append(append, at: service.ambient.now())
-            return LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq)
+            return LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq, lines: receipt.lines)
         }
     }
 

@@ -118,6 +118,15 @@ struct WorkerService: Sendable {
         return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
     }
 
+    /// Stores what the job did to resources.
+    func report(_ report: ReportResourcesRequest, on id: JobID, from worker: TendrilID) async throws {
+        _ = try await requireLatestLease(id, epoch: report.epoch, worker: worker)
+        guard report.items.count <= ReportResourcesRequest.maximumItems else {
+            throw Refusal(.invalid, "A message has at most \(ReportResourcesRequest.maximumItems) resources.")
+        }
+        try await store.saveResources(report.items, graph: report.graph, of: id, epoch: report.epoch)
+    }
+
     /// What the report says about the end of its capture; the store compares it with the rows in its commit.
     private static func closing(_ message: LogClosingMessage, epoch: Int) -> LogClosing {
         if let reason = message.incomplete {

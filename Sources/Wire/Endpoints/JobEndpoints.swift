@@ -62,9 +62,19 @@ public enum JobEndpoints {
     public static let comparePlans = OfJob<NoFields, PlanComparisonResponse>(
         .get, "/api/jobs/{id}/plan/compare", "comparePlans", for: .user, query: [with.description])
 
+    /// The query of ``resources``.
+    public enum Resources {
+        /// A revision that the caller has: the response holds what has changed since, and the critical path.
+        public static let since = QueryParameter<Int64>.number("since", in: 0...Int64.max)
+    }
+
+    public static let resources = OfJob<NoFields, RunResourcesResponse>(
+        .get, "/api/jobs/{id}/resources", "listJobResources", for: .user, query: [Resources.since.description])
+
     static let all = [
         create.description, list.description, show.description, assign.description, status.description,
         applyCheck.description, cancel.description, forceCancel.description, giveUp.description, apply.description,
         rerun.description, plan.description, planResource.description, comparePlans.description,
+        resources.description,
     ]
 }

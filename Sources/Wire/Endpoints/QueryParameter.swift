@@ -137,6 +137,18 @@ public enum ParameterKind: Hashable, Sendable {
     case list([String])
     /// The ID of such a thing.
     case id(String)
+
+    /// Whether the parameter takes this text.
+    public func accepts(_ text: String) -> Bool {
+        switch self {
+        case .number(let range): Int64(text).map(range.contains) ?? false
+        case .text(let limit): text.utf8.count <= limit
+        case .choice(let names): names.contains(text) || names.contains(text.uppercased())
+        case .list(let names):
+            !text.isEmpty && text.split(separator: ",").allSatisfy { names.contains(String($0)) }
+        case .id: JobID(text) != nil
+        }
+    }
 }
 
 /// A query parameter with its value, as a client sends it.

@@ -8,7 +8,7 @@ public enum TendrilEndpoints {
     public enum List {
         public static let plan = QueryParameter<String>.text("plan_job_id")
         public static let vine = QueryParameter<String>.text("vine_id")
-        public static let limit = QueryParameter<String>.text("limit")
+        public static let limit = QueryParameter<Int>.number("limit", in: 1...200)
         public static let cursor = QueryParameter<String>.text("cursor")
     }
 
@@ -41,6 +41,9 @@ public enum TendrilEndpoints {
         .post, "/api/jobs/{id}/logs", "appendLog", for: .tendril)
     public static let cursor = OfJob<NoFields, LogCursorResponse>(
         .get, "/api/jobs/{id}/logs/cursor", "getLogCursor", for: .tendril, query: [epoch.description])
+    /// What the log shows of each resource. Optional: a job whose Tendril never sends it is complete without it.
+    public static let reportResources = OfJob<ReportResourcesRequest, NoContent>(
+        .put, "/api/jobs/{id}/resources", "reportResources", for: .tendril, success: 204)
     /// The tar file of a saved plan, with its digest in ``artifactDigest``.
     public static let saveArtifact = OfJob<RawBody<ArtifactContent>, NoContent>(
         .put, "/api/jobs/{id}/artifact", "saveArtifact", for: .tendril, query: [epoch.description], success: 204)
@@ -58,7 +61,7 @@ public enum TendrilEndpoints {
     static let all = [
         list.description, register.description, revoke.description, heartbeat.description, stream.description,
         claim.description, work.description, report.description, append.description, cursor.description,
-        saveArtifact.description, readArtifact.description, savePlan.description,
+        reportResources.description, saveArtifact.description, readArtifact.description, savePlan.description,
     ]
 }
 

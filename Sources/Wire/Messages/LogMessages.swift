@@ -64,11 +64,14 @@ public struct LogCursorResponse: Codable, ResponseMessage {
     public var seq: Int64
     /// How many bytes of text this epoch has stored, by stream: the position where a restarted Tendril resumes.
     public var stored: [String: Int64]?
+    /// The number of the append's last line in the job's log; absent if the append had been stored before.
+    public var lines: Int64?
 
-    public init(nextN: Int64, seq: Int64, stored: [String: Int64]? = nil) {
+    public init(nextN: Int64, seq: Int64, stored: [String: Int64]? = nil, lines: Int64? = nil) {
         self.nextN = nextN
         self.seq = seq
         self.stored = stored
+        self.lines = lines
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Domain
 internal import Foundation
 internal import Logging
 internal import Synchronization
@@ -8,7 +9,7 @@ final class RestartingProcess: Sendable {
     private struct State {
         var child: ServerProcess?
         var isStopping = false
-        var failures = 0
+        var backoff = Backoff(first: .milliseconds(400), limit: .seconds(5))
     }
 
     private let name: String
@@ -35,7 +36,7 @@ final class RestartingProcess: Sendable {
     }
 
     /// How often the process ended by itself so far.
-    var failures: Int { state.withLock { $0.failures } }
+    var failures: Int { state.withLock { $0.backoff.failures } }
 
     /// Runs the process, again and again.
     func run() async throws {
@@ -51,16 +52,15 @@ final class RestartingProcess: Sendable {
             var status = 0
             for await end in child.ended { status = end }
             child.removePidFile()
-            let failures = state.withLock { state in
+            let pause = state.withLock { state -> Duration? in
                 state.child = nil
-                // After a minute of uptime, reset the backoff.
-                state.failures = ContinuousClock.now - begin > .seconds(60) ? 1 : state.failures + 1
-                return state.isStopping ? 0 : state.failures
+                if ContinuousClock.now - begin > .seconds(60) { state.backoff.reset() }
+                return state.isStopping ? nil : state.backoff.next()
             }
-            guard failures > 0 else { return }
+            guard let pause else { return }
             guard await mayRestart() else { return }
             logger.error("\(name) exited; restarting", metadata: ["status": "\(status)", "times": "\(failures)"])
-            try await Task.sleep(for: .milliseconds(min(200 << min(failures, 5), 5000)))
+            try await Task.sleep(for: pause)
         }
     }
 

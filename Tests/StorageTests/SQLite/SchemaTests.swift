@@ -101,6 +101,35 @@ import Testing
         }
     }
 
+    /// Transactions scan what a Tendril reported, and parse nothing of it: this job has documents that can't be parsed.
+    @Test func noTransactionParsesWhatWasReported() async throws {
+        try await run { store, bench in
+            let job = try await bench.job(of: bench.vine())
+            try await store.write { db, _ in
+                try db.run(
+                    """
+                    UPDATE provision_jobs SET outcome = '{"result":"UNKNOWN","exit_code":[]}',
+                        changes = '{', phases = '[{},{}]', truncated = '[' WHERE id = ?
+                    """, job.id.rawValue)
+            }
+            let changed = try await store.write { db, changes in
+                var record = try JobRow.require(job.id, db)
+                let before = record
+                record.errorMessage = "x"
+                try SQLiteStore.commit(&record, from: before, systemLines: ["y"], at: StoreFixture.at(2), db, &changes)
+                var update = JobUpdate(of: record)
+                let facts = JobFields(phases: [JobPhase(name: "init", startedAt: StoreFixture.at(1))], truncated: ["a"])
+                update.add(facts, metadata: false, repeated: false)
+                return update.record
+            }
+            #expect(changed.outcome?.result == .unknown)
+            // One phase is less than the two that are stored.
+            #expect(changed.phases.count == 2)
+            #expect(throws: StorageError.self) { try changed.outcome?.value }
+            await #expect(throws: StorageError.self) { _ = try await store.job(job.id) }
+        }
+    }
+
     @Test func timesStandWhereTheStatusImpliesThem() async throws {
         try await run { store, bench in
             let tendril = try await bench.tendril()

@@ -97,6 +97,73 @@ import Testing
         #expect(folder.phase("apply").leftBehind().contains { $0.name == "sleep" })
     }
 
+    /// Whether this process may make a cgroup: root usually may, and a service with `Delegate=yes`.
+    private static let hasCgroup: Bool = {
+        guard let cgroup = EngineCgroup.make() else { return false }
+        return cgroup.end().isEmpty
+    }()
+
+    /// It cleared its environment and has left the engine's group and session: only the cgroup knows it.
+    @Test(.enabled(if: hasCgroup, "needs a cgroup")) func anOrphansDaemonIsFoundByItsCgroup() async throws {
+        async let end = run("env -i setsid /bin/sh -c 'echo $$; exec /bin/sleep 1234' & echo $$; sleep 1234")
+        let found = try await eventually("two processes") { () -> [Int32]? in
+            let seen = try pids()
+            return seen.count == 2 ? seen : nil
+        }
+        let start = try #require(try folder.phase("apply").start())
+        let cgroup = try #require(start.cgroup)
+        #expect(Posix.exists(cgroup))
+        Posix.send(.kill, to: start.supervisor.pid)
+        Posix.send(.kill, toGroup: try #require(start.engine).pid)
+        #expect(try await end == .unknown)
+        for pid in found { #expect(!isRunning(pid), "\(pid)") }
+        #expect(folder.phase("apply").leftBehind().contains { $0.name == "sleep" && $0.isEnded })
+        #expect(!Posix.exists(cgroup))
+    }
+
+    @Test(.enabled(if: hasCgroup, "needs a cgroup")) func aCgroupIsRemovedWithItsPhase() async throws {
+        let end = try await run("sh -c 'setsid sleep 1234 & echo $!'; cat /proc/self/cgroup")
+        #expect(end == .exited(code: 0))
+        let cgroup = try #require(try folder.phase("apply").start()?.cgroup)
+        #expect(try output().contains("0::") && output().contains("/vintner-"))
+        #expect(!Posix.exists(cgroup))
+        #expect(folder.phase("apply").leftBehind().contains { $0.isEnded })
+    }
+
+    @Test func anEngineThatCannotStartLeavesNoCgroup() async throws {
+        var command = PhaseCommand(
+            name: "apply", executable: "\(scratch.path)/none", arguments: [], workingDirectory: "/", environment: [:],
+            stdoutFile: nil)
+        command.user = nil
+        #expect(try await runner.run(command, in: folder) == .exited(code: 127))
+        #expect(try folder.phase("apply").start()?.cgroup == nil)
+    }
+
+    @Test func ownCgroupIsFoundInMounts() {
+        let unified = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
+        let hybrid =
+            "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
+            + "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
+        let bound = "50 31 0:26 /pod/a /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n"
+        for (mounts, cgroups, expected) in [
+            (unified, "0::/system.slice/vintner.service\n", "/sys/fs/cgroup/system.slice/vintner.service"),
+            (hybrid, "8:pids:/x\n0::/\n", "/sys/fs/cgroup/unified"), (unified, "8:pids:/x\n", nil),
+            (bound, "0::/pod/a/b\n", "/sys/fs/cgroup/b"), (bound, "0::/pod/ab\n", nil),
+            (unified, "0::/../other\n", nil), (unified, "0::/gone (deleted)\n", nil), ("", "0::/\n", nil),
+        ] {
+            #expect(EngineCgroup.folder(mounts: mounts, cgroups: cgroups) == expected, "\(cgroups)")
+        }
+    }
+
+    @Test func onlyCgroupsOfOursAreTakenOver() throws {
+        let folder = scratch.path + "/vintner-1-2"
+        try Posix.makeFolder(folder)
+        #expect(EngineCgroup(path: folder) == nil)
+        _ = try scratch.write("", to: "vintner-1-2/cgroup.kill")
+        #expect(EngineCgroup(path: folder) != nil)
+        #expect(EngineCgroup(path: "/sys/fs/cgroup/system.slice") == nil)
+    }
+
     @Test func theEngineGetsNothingOfOurs() async throws {
         let secret = try OpenFile("\(scratch.path)/secret", .replace)
         // Somebody forgot close-on-exec.

@@ -17,10 +17,16 @@ final class FakeSink: LogSink {
         var held: [CheckedContinuation<Void, Never>] = []
         var calls = 0
         var cursors = 0
+        var linesBefore: Int64 = 0
     }
 
     private let state = Mutex(State())
     private let epoch = 3
+    /// Lines of Trellis itself, before all others.
+    var linesBefore: Int64 {
+        get { state.withLock { $0.linesBefore } }
+        set { state.withLock { $0.linesBefore = newValue } }
+    }
 
     var appends: [AppendLogsRequest] { state.withLock { $0.appends } }
     /// Calls of `append`, those that failed included.
@@ -81,7 +87,9 @@ final class FakeSink: LogSink {
             }
             state.appends.append(logs)
         }
-        return LogCursorResponse(nextN: Int64(state.appends.count) + 1, seq: 0)
+        let lines = state.appends.flatMap(\.chunks).reduce(0) { $0 + ChunkText.lineCount(of: $1.logChunk) }
+        return LogCursorResponse(
+            nextN: Int64(state.appends.count) + 1, seq: 0, lines: state.linesBefore + Int64(lines))
     }
 
     func cursor(epoch: Int) async throws -> LogCursorResponse {

@@ -227,7 +227,7 @@ import Wire
         let chunk = UnnumberedChunk(stream: .stdout, text: "a\r\nb\nc\n", continued: true, times: times)
         func rest(_ stored: Int64) -> [Line] {
             var prefix = StoredPrefix(["STDOUT": stored, "STDERR": 0])
-            return prefix.drop(from: [chunk]).lines
+            return prefix.split([chunk]).rest.lines
         }
         let lines = [chunk].lines
         #expect(rest(0) == lines)

@@ -179,6 +179,28 @@ import Wire
         #expect(await trellis.calls.isEmpty)
     }
 
+    /// One unreadable job stops neither the Tendril nor the others, and never begins again.
+    @Test func anUnreadableJobIsLeftAloneAndTheOthersGoOn() async throws {
+        try Fixtures.putEngine(in: place)
+        let (damaged, other) = (Fixtures.order(), Fixtures.order())
+        let progress = "work/jobs/\(damaged.jobId)/job.json"
+        try place.write("{", to: progress)
+        let services = FakeJobServices(engine: ScriptedEngine().run)
+        await trellis.offer(damaged)
+        await trellis.offer(other)
+        let dispatcher = dispatcher(services)
+        let task = Task { await dispatcher.run() }
+        try await eventually { [trellis] in await trellis.status(of: other.jobId) == .success }
+        task.cancel()
+        await task.value
+        #expect(dispatcher.failure == nil)
+        #expect(await trellis.status(of: damaged.jobId) == nil)
+        #expect(place.text(of: progress) == "{")
+        // No heartbeat names it after that: Trellis gives it up, and its vine stays locked.
+        let named = await trellis.heartbeats.last?.leases.contains { $0.jobId == damaged.jobId }
+        #expect(named != true)
+    }
+
     @Test func heartbeatsContinueWhileAnEarlierClaimOfTheJobEnds() async throws {
         try Fixtures.putEngine(in: place)
         let starting = Gate()

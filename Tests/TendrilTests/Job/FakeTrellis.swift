@@ -20,6 +20,7 @@ actor FakeTrellis: TrellisClient {
     private(set) var reports: [ReportStatusRequest] = []
     /// The phases that were reported while the job ran.
     private(set) var phaseReports: [[JobPhase]] = []
+    private(set) var resourceReports: [ReportResourcesRequest] = []
     private(set) var heartbeats: [HeartbeatRequest] = []
     private var holders: [VineID: String] = [:]
     /// Holds every vine.
@@ -124,6 +125,12 @@ actor FakeTrellis: TrellisClient {
         return ReportStatusResponse(
             status: statuses[job] ?? stands, engineState: report.engineState ?? .running,
             logState: report.log == nil ? "OPEN" : logState)
+    }
+
+    func report(_ resources: ReportResourcesRequest, job: JobID) async throws {
+        bodies.append(("resources", try WireJSON.encode(resources)))
+        try await gate("resources")
+        resourceReports.append(resources)
     }
 
     func append(_ job: JobID, _ logs: AppendLogsRequest) async throws -> LogCursorResponse {

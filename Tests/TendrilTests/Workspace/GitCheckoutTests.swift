@@ -168,6 +168,27 @@ import Testing
         #expect(place.text(of: "out/notes.txt")?.hasPrefix("version https://") == true)
     }
 
+    private static let realLFS = ["/usr/bin", "/usr/local/bin"].contains { Files.isExecutable($0 + "/git-lfs") }
+
+    /// git-lfs of Debian, with a local repository as its server.
+    @Test(.enabled(if: realLFS, "needs git-lfs")) func theRealGitLFSFetchesContentOrTheJobFails() async throws {
+        try await sh(
+            """
+            make lfs; cd lfs; git lfs install --local >/dev/null; git lfs track '*.zip' >/dev/null; mkdir dist
+            head -c 300000 /dev/zero | tr '\\0' 'z' > dist/fn.zip; echo 'output "x" {}' > main.tf; cd ..; commit lfs
+            git -C lfs show HEAD:dist/fn.zip
+            """)
+        let tools = "/usr/local/bin:/usr/bin:/bin"
+        try await checkOut(source(root + "/lfs", path: tools))
+        #expect(place.text(of: "out/dist/fn.zip") == String(repeating: "z", count: 300_000))
+        #expect(place.text(of: "out/main.tf") == "output \"x\" {}\n")
+        try await sh("rm -rf lfs/.git/lfs")
+        let problem = await #expect(throws: GitSourceError.self) {
+            try await checkOut(source(root + "/lfs", path: tools))
+        }
+        #expect(problem?.description.contains("dist/fn.zip") == true, "\(problem?.description ?? "")")
+    }
+
     @Test(arguments: [("something else", 0), ("the real archive", 2), ("", 0)])
     func contentThatIsNotWhatThePointerSaysFailsTheJob(content: String, status: Int) async throws {
         try await repositoryWithPointers()

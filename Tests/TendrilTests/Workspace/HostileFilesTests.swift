@@ -184,6 +184,22 @@ enum Impostor: String, CaseIterable, Sendable {
         #expect(Files.kind(of: place.path) == .folder)
     }
 
+    /// What a provisioner left read-only does not stop the vine's next job.
+    @Test func aVinesFolderIsEmptiedWhateverAJobLeft() throws {
+        #expect(chmod(place.path, 0o777) == 0)
+        try asNobody {
+            let workspace = Workspace(runRoot: place.path + "/runs", vine: SystemDependencies.system.makeID())
+            try workspace.empty()
+            let left = workspace.folder + "/gopath/pkg/mod"
+            try FileManager.default.createDirectory(atPath: left, withIntermediateDirectories: true)
+            #expect(creat(left + "/f", 0o444) >= 0)
+            for path in [left, workspace.folder + "/gopath"] { #expect(chmod(path, 0o555) == 0) }
+            #expect(try workspace.empty() == nil, "removed, not moved aside")
+            #expect(Posix.names(in: workspace.folder).isEmpty)
+            try Files.remove(workspace.folder)
+        }
+    }
+
     @Test func veryDeepFoldersAndNamesThatAreNoTextAreRemoved() throws {
         let root = place.path + "/deep"
         try Files.makeFolder(root)

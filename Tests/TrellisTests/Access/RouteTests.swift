@@ -62,6 +62,18 @@ import Wire
         }
     }
 
+    @Test func anotherMethodIsRefusedWithTheMethodsThatThereAre() async throws {
+        try await TrellisHarness.run { _, api async throws in
+            let reply = try await api.call(.put, "/api/jobs", nil)
+            #expect(reply.status == 405 && reply.headers[.allow] == "GET, POST")
+            #expect(reply.error == "Use GET, POST here.")
+            #expect(try await api.call(.trace, "/api/jobs/\(AuthorizationTests.id)/cancel", nil).status == 405)
+            #expect(try await api.call(.post, "/healthz", nil).status == 405)
+            // Who may make no call learns nothing about them.
+            #expect(try await api.stranger.call(.put, "/api/jobs", nil).status == 401)
+        }
+    }
+
     @Test func callsOfTendrilsAreNotForUsers() async throws {
         try await TrellisHarness.run { _, api async throws in
             for endpoint in Endpoints.all where endpoint.caller == .tendril {

@@ -21,6 +21,7 @@ import { startHeader } from "./head/header.js";
 import { StatusBar } from "./head/status-bar.js";
 import { statusSentence } from "./head/text.js";
 import { JobModel } from "./model.js";
+import { startResourceLink } from "./selection/resource-link.js";
 import { Views } from "./views.js";
 import { startKeys } from "./viewer/keys.js";
 import { LogPanel } from "./viewer/log-panel.js";
@@ -115,6 +116,7 @@ copyId.addEventListener("click", () => copyFrom(copyId, model.job.id, "Copied th
 const views = new Views({ panel: one('[data-panel="log"]'), focus: () => panel.focus() }, {
   model, get, announce, refused, goToLine: (n) => { views.go("log", `#L${n}`); panel.selection.fromAddress(); },
 });
+startResourceLink(panel, (address) => views.go("resources", `#${encodeURIComponent(address)}`));
 const keys = startKeys(panel, { isShown: () => views.current === "log", copy: () => panel.copy(one('.tools [data-tool="copy"]')) });
 const tools = {
   time: () => panel.display.nextTimes(),

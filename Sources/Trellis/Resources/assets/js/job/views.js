@@ -8,7 +8,10 @@ import { all, isField, one } from "../lib/dom.js";
 import { showError } from "../lib/toast.js";
 
 /** @type {Record<string, string>} by view, the module that exports `open(page)` */
-const MODULES = { changes: "changes/main.js" };
+const MODULES = {
+  changes: "changes/main.js",
+  resources: "resources/main.js",
+};
 
 /**
  * @typedef {object} View

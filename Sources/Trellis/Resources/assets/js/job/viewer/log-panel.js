@@ -42,6 +42,8 @@ export class LogPanel {
   #going = null;
   /** While true, arriving lines don't count as new: the page is still loading. @type {() => boolean} */
   isFilling = () => false;
+  /** Called after the selection has changed. @type {() => void} */
+  onSelection = () => {};
 
   /**
    * @param {import("../feed/log-api.js").LogApi} api
@@ -80,7 +82,7 @@ export class LogPanel {
       focusLog: () => this.focus(),
     });
     this.selection = new Selection(log, {
-      changed: () => { window.rows.redecorate(); this.#planRuler(); },
+      changed: () => { window.rows.redecorate(); this.#planRuler(); this.onSelection(); },
       // The selection bar covers the bottom of the log; keep the selected line visible.
       opened: (n) => this.#makeRoom(n),
       reveal: (n) => this.reveal(n),

@@ -1,0 +1,240 @@
+"""The view *Resources*: what a job does to each resource, live and afterwards."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from harness import Api, Gates, SimulatedTendril
+from harness.tendril import SimulatedJob
+from job_page import JobPage, until
+
+
+def at(seconds: float) -> str:
+    """`seconds` from now, as the API writes it."""
+    moment = datetime.fromtimestamp(time.time() + seconds, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def resource(address: str, state: str = "running", action: str = "create", start: float | None = None,
+             end: float | None = None, line: int | None = None) -> dict[str, Any]:
+    item: dict[str, Any] = {"address": address, "action": action, "state": state}
+    if start is not None:
+        item["started_at"] = at(start)
+    if end is not None:
+        item["ended_at"] = at(end)
+    if line is not None:
+        item["first_line"] = line
+    return item
+
+
+def graph(*nodes: tuple[str, str, list[str]]) -> dict[str, Any]:
+    """Nodes are (address, action, dependencies); each is a block of its own."""
+    names = [address for address, _, _ in nodes]
+    return {
+        "nodes": [{"address": address, "action": action, "group": index} for index, (address, action, _) in enumerate(nodes)],
+        "groups": names, "dependencies": [[names.index(name) for name in needs] for _, _, needs in nodes], "omitted": 0,
+    }
+
+
+SHOP = graph(
+    ("module.net.x_vpc.main", "create", []), ('module.db["a.b: c"].x_db.main', "create", ["module.net.x_vpc.main"]),
+    ("module.app.x_app.web", "create", ['module.db["a.b: c"].x_db.main']), ("x_dns.site", "create", []))
+DB = 'module.db["a.b: c"].x_db.main'
+
+
+def row(page: Page, address: str) -> Locator:
+    quoted = address.replace("\\", "\\\\").replace('"', '\\"')
+    return page.locator(f'[data-resource="{quoted}"]')
+
+
+def shop(api: Api) -> SimulatedJob:
+    """Half-way through: the network is done, the database runs."""
+    job = SimulatedTendril(api).start("DESTROY")
+    job.resources(graph=SHOP)
+    job.print("".join(f"line {n}\n" for n in range(30)) + f"{DB}: Creating...\n")
+    job.resources(
+        resource("module.net.x_vpc.main", "done", start=-40, end=-30, line=5), resource("x_dns.site", "done", start=-40, end=-38),
+        resource(DB, start=-30, line=33))
+    return job
+
+
+def open_view(page: Page, job: str) -> JobPage:
+    view = JobPage(page, job).open("?view=resources")
+    # The module is loaded first.
+    expect(page.locator(".wf-panel")).to_be_visible(timeout=60_000)
+    return view
+
+
+def test_resources_are_followed_while_the_job_runs(page: Page, api: Api) -> None:
+    job = shop(api)
+    open_view(page, job.id)
+    expect(page.locator('[data-view="resources"]')).to_have_attribute("aria-current", "page")
+    expect(row(page, DB)).to_have_attribute("data-state", "running")
+    expect(row(page, DB)).to_have_attribute("data-action", "create")
+    expect(row(page, DB).locator(".crit")).to_be_visible()
+    expect(row(page, "x_dns.site").locator(".crit")).to_have_count(0)
+    expect(row(page, "module.app.x_app.web")).to_have_attribute("data-state", "waiting")
+    expect(row(page, "module.app.x_app.web")).to_contain_text(f"waits for {DB}")
+    expect(page.locator(".now-l")).to_be_visible()
+    # The engine is silent: the bar grows, and nothing calls it stalled.
+    took = row(page, DB).locator(".took")
+    before = took.inner_text()
+    expect(took).not_to_have_text(before)
+    # The next state comes without a reload.
+    job.resources(resource(DB, "done", start=-60, end=0, line=33), resource("module.app.x_app.web", start=0, line=40))
+    expect(row(page, DB)).to_have_attribute("data-state", "done")
+    expect(row(page, "module.app.x_app.web")).to_have_attribute("data-state", "running")
+    expect(page.locator(".wf-counts")).to_have_text("1 running, 3 of 4 done")
+    # Nothing runs after the end.
+    job.report(status="FAILED", engine_state="GONE", error_message="x")
+    expect(row(page, "module.app.x_app.web")).to_have_attribute("data-state", "unknown")
+    expect(page.locator(".now-l")).to_have_count(0)
+    expect(page.locator("main")).not_to_contain_text(re.compile("stall|stuck", re.I))
+
+
+def test_a_bar_leads_to_its_first_line_and_a_line_to_its_resource(page: Page, api: Api) -> None:
+    job = shop(api)
+    view = open_view(page, job.id)
+    row(page, DB).locator(".bar-s").click()
+    expect(page.locator('[data-view="log"]')).to_have_attribute("aria-current", "page")
+    line = view.with_text(f"{DB}: Creating...")
+    expect(line).to_be_visible()
+    expect(page).to_have_url(re.compile(r"#L33$"))
+    number = int(line.get_attribute("data-line") or 0)
+    view.line(number).locator(".no").click()  # clears, as it was selected
+    view.line(number).locator(".no").click()
+    page.get_by_role("button", name="Show in Resources").click()
+    expect(row(page, DB)).to_be_focused()
+    expect(row(page, DB)).to_have_attribute("aria-selected", "true")
+    # The address names it, too.
+    page.reload()
+    expect(page.locator(".wf-panel")).to_be_visible(timeout=60_000)
+    expect(row(page, DB)).to_have_attribute("aria-selected", "true")
+    page.locator(".peek").get_by_role("button", name="Go to line 33").click()
+    expect(line).to_be_visible()
+
+
+def test_the_keyboard_moves_selects_and_filters(page: Page, api: Api) -> None:
+    job = shop(api)
+    open_view(page, job.id)
+    expect(row(page, DB)).to_be_visible()
+    page.keyboard.press("j")
+    expect(row(page, DB)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(row(page, "module.app.x_app.web")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(row(page, "module.app.x_app.web")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Escape")
+    expect(row(page, "module.app.x_app.web")).to_have_attribute("aria-selected", "false")
+    page.keyboard.press("p")
+    expect(row(page, "x_dns.site")).to_have_count(0)
+    page.keyboard.press("p")
+    expect(row(page, "x_dns.site")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("DNS")
+    expect(page.locator("[data-resource]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-resource]")).to_have_count(4)
+    page.keyboard.press("1")
+    expect(page.get_by_role("log")).to_be_visible()
+    page.keyboard.press("2")
+    expect(row(page, DB)).to_be_visible()
+
+
+def test_a_row_does_not_move_under_the_pointer(page: Page, api: Api) -> None:
+    job = shop(api)
+    open_view(page, job.id)
+    row(page, DB).hover()
+    box = row(page, DB).bounding_box()
+    job.resources(resource(DB, "failed", start=-60, end=0, line=33))
+    expect(row(page, DB)).to_have_attribute("data-state", "failed")
+    assert row(page, DB).bounding_box() == box
+    page.mouse.move(5, 5)
+    expect(page.get_by_role("heading", name="Failed")).to_be_visible()
+
+
+def test_a_thousand_resources_stay_fluid(page: Page, api: Api) -> None:
+    job = SimulatedTendril(api).start("DESTROY")
+    count = 1000
+    job.resources(graph=graph(*((f"x_service.web[{n}]", "create", []) for n in range(count))))
+    job.resources(*(resource(f"x_service.web[{n}]", "done" if n < 500 else "running", start=-n, end=0 if n < 500 else None)
+                    for n in range(900)))
+    open_view(page, job.id)
+    expect(page.locator(".wf-counts")).to_have_text("400 running, 500 of 1,000 done")
+    assert page.locator("[data-resource]").count() <= 60
+    scroll = page.locator(".wf-panel .scroll")
+    longest = scroll.evaluate(
+        """async scroll => {
+          let longest = 0;
+          for (let top = 0; top <= scroll.scrollHeight; top += 900) {
+            const start = performance.now();
+            scroll.scrollTop = top;
+            await new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)));
+            longest = Math.max(longest, performance.now() - start);
+          }
+          return longest;
+        }""")
+    assert longest < 5000, f"{longest} ms"
+    assert page.locator("[data-resource]").count() <= 60
+    expect(page.locator("[data-resource]").last).to_be_visible()
+
+
+def test_the_log_loads_nothing_of_it(page: Page, api: Api) -> None:
+    job = shop(api)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    view = JobPage(page, job.id).open()
+    expect(view.with_text("line 29")).to_be_visible()
+    assert not [url for url in asked if "/job/resources/" in url or url.endswith("/resources")], asked
+    page.locator('[data-view="resources"]').click()
+    expect(row(page, DB)).to_be_visible()
+    page.locator('[data-view="log"]').click()
+    expect(view.log).to_be_visible()
+    # Back at the log, nothing is asked for any more.
+    last = len([url for url in asked if url.endswith("/resources") or "since=" in url])
+    job.print("the end\n")
+    expect(view.with_text("the end")).to_be_visible()
+    assert len([url for url in asked if url.endswith("/resources") or "since=" in url]) <= last + 1
+
+
+def test_a_job_without_resources_says_so(page: Page, api: Api) -> None:
+    job = SimulatedTendril(api).start("PLAN")
+    open_view(page, job.id)
+    expect(page.locator(".wf-note")).to_have_text("No resource so far.")
+    job.report(status="FAILED", engine_state="GONE", error_message="x")
+    expect(page.locator(".wf-note")).to_have_text("This plan refreshed and read nothing.")
+
+
+def test_real_terraform_fails_in_the_middle(page: Page, api: Api, gate: Gates) -> None:
+    """Real lines: the network is made, the database fails, and the application never starts."""
+    goes_on = gate("db")
+    vine = api.vine(
+        'resource "terraform_data" "net" {\n  count = 2\n}\n'
+        'resource "terraform_data" "db" {\n  depends_on = [terraform_data.net]\n'
+        f'  provisioner "local-exec" {{\n    command = "echo terraform_data.app: Creating...; {goes_on.wait}; exit 3"\n  }}\n}}\n'
+        'resource "terraform_data" "app" {\n  input = terraform_data.db.id\n}\n')
+    plan = api.plan(vine["id"])
+    job = api.post(f"/api/jobs/{plan['id']}/apply", {})["id"]
+    open_view(page, job)
+    expect(row(page, "terraform_data.db")).to_have_attribute("data-state", "running", timeout=60_000)
+    for name in ("terraform_data.net[0]", "terraform_data.net[1]"):
+        expect(row(page, name)).to_have_attribute("data-state", "done")
+    # What the provisioner printed did not start it.
+    expect(row(page, "terraform_data.app")).to_have_attribute("data-state", "waiting")
+    expect(row(page, "terraform_data.app")).to_contain_text("waits for terraform_data.db")
+    expect(row(page, "terraform_data.db").locator(".crit")).to_be_visible()
+    goes_on.open()
+    expect(row(page, "terraform_data.db")).to_have_attribute("data-state", "failed", timeout=60_000)
+    expect(page.get_by_role("heading", name="Not started")).to_be_visible()
+    items = {item["address"]: item for item in api.get(f"/api/jobs/{job}/resources")["items"]}
+    assert {name: item["state"] for name, item in items.items()} == {
+        "terraform_data.net[0]": "done", "terraform_data.net[1]": "done", "terraform_data.db": "failed", "terraform_data.app": "waiting"}
+    for name in ("terraform_data.net[0]", "terraform_data.db"):
+        window = api.get(f"/api/jobs/{job}/logs/lines?from={items[name]['first_line']}&count=1")
+        assert window["lines"][0]["text"] == f"{name}: Creating...", window
+    until(page, lambda: not api.get(f"/api/jobs/{plan['id']}/resources")["items"], "the plan did nothing")

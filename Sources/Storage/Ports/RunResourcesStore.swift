@@ -1,0 +1,43 @@
+public import Domain
+
+/// What jobs do to resources, as their Tendrils report it. Removed with the job.
+public protocol RunResourcesStore: Sendable {
+    /// Stores `resources` over those with the same address, and `graph` if there is one, in one commit.
+    ///
+    /// What is stored is kept where a resource has nil in its place: `startedAt`, unless the resource began again, and
+    /// `firstLine`. Resources beyond ``RunResource/maximumCount`` are ignored, as are those that are not
+    /// ``RunResource/isValid``.
+    ///
+    /// - Throws: ``Refusal`` `.leaseLost` if `epoch` is not the job's last one, or the job never started; `.notFound`
+    ///   without the job.
+    func saveResources(_ resources: [RunResource], graph: RunGraph?, of job: JobID, epoch: Int) async throws
+
+    /// What is stored of the job, with resources in the order in which they were first reported.
+    func resources(of job: JobID) async throws -> StoredRunResources
+
+    /// The graph of the job's plan; nil if none was reported.
+    func runGraph(of job: JobID) async throws -> RunGraph?
+}
+
+/// The resources of one job.
+public struct StoredRunResources: Hashable, Sendable {
+    public struct Entry: Hashable, Sendable {
+        public var resource: RunResource
+        /// Grows with each change of the job's resources.
+        public var revision: Int64
+
+        public init(resource: RunResource, revision: Int64) {
+            self.resource = resource
+            self.revision = revision
+        }
+    }
+
+    public var entries: [Entry]
+    /// The last revision; 0 if nothing was reported.
+    public var revision: Int64
+
+    public init(entries: [Entry], revision: Int64) {
+        self.entries = entries
+        self.revision = revision
+    }
+}

@@ -1,0 +1,88 @@
+import Domain
+import Foundation
+import Storage
+import Testing
+
+/// What jobs do to resources.
+@Suite struct RunResourcesTests {
+    private func resource(
+        _ address: String, _ state: RunResource.State = .running, from: Int64? = 1, to: Int64? = nil, line: Int64? = nil
+    ) -> RunResource {
+        RunResource(
+            address: address, action: .create, state: state, startedAt: from.map(StoreFixture.at),
+            endedAt: to.map(StoreFixture.at), firstLine: line)
+    }
+
+    @Test(arguments: StoreEngine.all) func changesAreStoredOverEarlierOnes(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running(.plan)
+            let store = bench.store
+            #expect(try await store.resources(of: job.id) == StoredRunResources(entries: [], revision: 0))
+            try await store.saveResources(
+                [resource("x.b", line: 7), resource("x.a")], graph: nil, of: job.id, epoch: 1)
+            let first = try await store.resources(of: job.id)
+            #expect(first.entries.map(\.resource) == [resource("x.b", line: 7), resource("x.a")])
+            #expect(first.revision == 1 && first.entries.allSatisfy { $0.revision == 1 })
+            // A Tendril that was restarted does not know the line any more, nor, after a gap, the beginning.
+            try await store.saveResources(
+                [resource("x.b", .done, from: nil, to: 5), resource("x.c", .waiting, from: nil)], graph: nil,
+                of: job.id,
+                epoch: 1)
+            let second = try await store.resources(of: job.id)
+            #expect(second.entries.map(\.resource.address) == ["x.b", "x.a", "x.c"])
+            #expect(second.entries.first?.resource == resource("x.b", .done, from: 1, to: 5, line: 7))
+            #expect(second.entries.map(\.revision) == [2, 1, 2] && second.revision == 2)
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func aGraphIsKept(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running(.plan)
+            #expect(try await bench.store.runGraph(of: job.id) == nil)
+            let graph = RunGraph(
+                nodes: [.init(address: "x.a[\"ü\u{0}\"]", action: .replaceCreateFirst, group: 0)], groups: ["x.a"],
+                dependencies: [[]], omitted: 2)
+            try await bench.store.saveResources([], graph: graph, of: job.id, epoch: 1)
+            #expect(try await bench.store.runGraph(of: job.id) == graph)
+            try await bench.store.saveResources([], graph: RunGraph(), of: job.id, epoch: 1)
+            #expect(try await bench.store.runGraph(of: job.id) == RunGraph())
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func onlyTheLastLeaseOfAStartedJobWrites(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running(.plan)
+            await expectRefusal(.leaseLost) {
+                try await bench.store.saveResources([resource("x.a")], graph: nil, of: job.id, epoch: 2)
+            }
+            let queued = try await bench.job(of: try await bench.vine())
+            await expectRefusal(.leaseLost) {
+                try await bench.store.saveResources([resource("x.a")], graph: nil, of: queued.id, epoch: 0)
+            }
+            await expectRefusal(.notFound) {
+                try await bench.store.saveResources([resource("x.a")], graph: nil, of: StoreFixture.newID(), epoch: 1)
+            }
+            // The last message may come after the end.
+            try await bench.change(job.id, .fail(epoch: 1, engineKnown: true))
+            try await bench.store.saveResources([resource("x.a", .done)], graph: nil, of: job.id, epoch: 1)
+            #expect(try await bench.store.resources(of: job.id).entries.count == 1)
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func theNumberIsBounded(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running(.plan)
+            let many = (0...RunResource.maximumCount).map { resource("x.a[\($0)]") }
+            try await bench.store.saveResources(many, graph: nil, of: job.id, epoch: 1)
+            try await bench.store.saveResources(
+                [resource("x.b"), resource("x.a[5]", .done)], graph: nil, of: job.id, epoch: 1)
+            let stored = try await bench.store.resources(of: job.id)
+            #expect(stored.entries.count == RunResource.maximumCount)
+            #expect(stored.entries[5].resource.state == .done)
+            let long = String(repeating: "x", count: RunResource.addressBytes + 1)
+            try await bench.store.saveResources(
+                [resource(long), resource(""), resource("x.\u{0}")], graph: nil, of: job.id, epoch: 1)
+            #expect(try await bench.store.resources(of: job.id).entries.count == RunResource.maximumCount)
+        }
+    }
+}
