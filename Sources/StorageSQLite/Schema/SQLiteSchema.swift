@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Storage
 
 /// The tables, as a list of migrations that only ever grows.
 ///

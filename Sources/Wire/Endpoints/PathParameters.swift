@@ -72,6 +72,7 @@ public struct StateVersionPath: PathParameters {
 /// A resource in a job's plan.
 public struct PlanResourcePath: PathParameters {
     public static let names = ["id", "n"]
+    public static let kinds: [ParameterKind] = [.id(Job.noun), .number(1...Int64.max)]
     public static let noun = "resource of the plan"
 
     public var job: JobID

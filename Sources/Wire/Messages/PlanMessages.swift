@@ -1,5 +1,4 @@
 public import Domain
-public import Foundation
 
 /// One resource that a plan changes, with its attributes; everything sensitive was taken out by the Tendril.
 public struct PlanChangeMessage: Codable, Sendable {
@@ -50,32 +49,59 @@ public struct PlanChangesResponse: Codable, ResponseMessage {
     }
 }
 
-/// `GET /api/jobs/{id}/plan/resources/{n}`: a resource with its attributes.
-public struct PlanResourceResponse: ResponseMessage {
+/// `GET /api/jobs/{id}/plan/resources/{n}`: a resource with its attributes; the fields of both in one object.
+public struct PlanResourceResponse: Codable, ResponseMessage {
     public var change: PlanChange
-    /// As in ``PlanChangeMessage``.
-    public var detail: JSONValue
+    /// `path`, `key`, `depth`, `action` (`create`, `update`, `delete`, `no-op`), `before`, `after`, `sensitive`,
+    /// `unknown`, and perhaps `forces`, `write_only` and `cut`.
+    public var diff: [JSONValue]
+    /// Rows of containers: `at` (how many leaves stand before it), `path`, `key`, `depth`, `kind`, `action`.
+    public var outline: [JSONValue]
+    /// Leaves that stay the same.
+    public var unchanged: Int?
+    public var importId: String?
+    /// What was left out.
+    public var cut: [String]?
 
+    /// - Parameter detail: as in ``PlanChangeMessage``.
     public init(change: PlanChange, detail: JSONValue) {
+        func list(_ name: String) -> [JSONValue]? {
+            if case .array(let items) = detail[name] { items } else { nil }
+        }
         self.change = change
-        self.detail = detail
+        diff = list("diff") ?? []
+        outline = list("outline") ?? []
+        unchanged = detail["unchanged"]?.integerValue.map { Int(clamping: $0) }
+        importId = detail["import_id"]?.stringValue
+        cut = list("cut")?.compactMap(\.stringValue)
     }
 
-    public static func decoded(from body: Data) throws -> PlanResourceResponse {
-        PlanResourceResponse(
-            change: try WireJSON.decode(PlanChange.self, from: body, maxDepth: JSONDepth.trusted),
-            detail: try WireJSON.decode(JSONValue.self, from: body, maxDepth: JSONDepth.trusted))
+    private enum CodingKeys: String, CodingKey { case diff, outline, unchanged, importId, cut }
+
+    public init(from decoder: any Decoder) throws {
+        change = try PlanChange(from: decoder)
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        diff = try container.decode([JSONValue].self, forKey: .diff)
+        outline = try container.decode([JSONValue].self, forKey: .outline)
+        unchanged = try container.decodeIfPresent(Int.self, forKey: .unchanged)
+        importId = try container.decodeIfPresent(String.self, forKey: .importId)
+        cut = try container.decodeIfPresent([String].self, forKey: .cut)
     }
 
-    /// The fields of both in one object.
-    public func encodedBody() throws -> Data? {
-        Data(detail.merging(try JSONValue(encoding: change, names: .snakeCase)).bytes)
+    public func encode(to encoder: any Encoder) throws {
+        try change.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(diff, forKey: .diff)
+        try container.encode(outline, forKey: .outline)
+        try container.encodeIfPresent(unchanged, forKey: .unchanged)
+        try container.encodeIfPresent(importId, forKey: .importId)
+        try container.encodeIfPresent(cut, forKey: .cut)
     }
 }
 
 /// `GET /api/jobs/{id}/plan/compare?with=JOB`: this plan against an earlier one.
 public struct PlanComparisonResponse: Codable, ResponseMessage {
-    public enum Kind: String, Codable, Sendable {
+    public enum Kind: String, Codable, CaseIterable, Sendable {
         /// Only this plan changes the resource.
         case new
         /// Both change it, in different ways.

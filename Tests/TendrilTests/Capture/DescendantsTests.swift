@@ -186,6 +186,19 @@ import Testing
         withExtendedLifetime(secret) {}
     }
 
+    /// A Tendril raises its own limit on open files; engines keep the one that it was started with.
+    @Test func theEngineKeepsTheLimitOnOpenFiles() async throws {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #expect(getrlimit(resource, &limit) == 0)
+        let before = limit.rlim_cur
+        setenv(Posix.openFilesVariable, "200", 1)
+        defer { unsetenv(Posix.openFilesVariable) }
+        #expect(try await run("ulimit -n") == .exited(code: 0))
+        #expect(try output() == "200\n")
+        #expect(getrlimit(resource, &limit) == 0 && limit.rlim_cur == before)
+    }
+
     /// `--run-as`: only root can, so only root can test it.
     @Test(.enabled(if: geteuid() == 0, "needs root")) func theEngineRunsAsAnotherUser() async throws {
         let user = try EngineUser(named: "nobody")

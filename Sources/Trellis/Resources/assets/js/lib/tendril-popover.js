@@ -21,6 +21,7 @@ const GAP = 8;
  * @property {string} tendrils where they are listed
  * @property {string} action what the button says
  * @property {Check} known before it is asked again
+ * @property {() => Promise<Node[]>} [harm] what the start destroys; nothing where it destroys nothing
  * @property {() => Promise<Check>} [check] asked when it opens and where the start was refused
  * @property {(worker: string|null) => Promise<any>} run
  */
@@ -32,6 +33,7 @@ export class TendrilPopover {
   #remedy = one("[data-pop-remedy]");
   #error = one("[data-pop-error]");
   #note = one("[data-pop-note]");
+  #harm = one("[data-pop-harm]");
   /** @type {HTMLElement|null} */
   #button = null;
   /** @type {Ask|null} */
@@ -91,6 +93,8 @@ export class TendrilPopover {
     setText(this.#start, ask.action);
     this.#fail("");
     this.#picker.clear();
+    this.#harm.hidden = true;
+    this.#harm.replaceChildren();
     this.#draw(ask.known, !ask.check);
     this.#box.showPopover();
     button.setAttribute("aria-expanded", "true");
@@ -99,6 +103,12 @@ export class TendrilPopover {
     const isOver = () => !this.isOpen || this.#ask !== ask;
     await Promise.all([
       this.#picker.load(ask.tendrils).catch((error) => { if (!isOver()) this.#fail(messageOf(error)); }),
+      // The counts say it as well: without the names, it can be started.
+      ask.harm?.().then((nodes) => {
+        if (isOver()) return;
+        this.#harm.replaceChildren(...nodes);
+        this.#harm.hidden = !nodes.length;
+      }, () => {}),
       ask.check?.().then(
         (check) => { if (!isOver()) this.#draw(check, true); },
         (error) => {

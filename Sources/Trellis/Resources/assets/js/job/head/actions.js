@@ -1,11 +1,12 @@
 // Cancel, Apply and Re-run: shown only if allowed; confirms before anything is applied.
 
-import { patch, post } from "../../lib/api.js";
+import { get, patch, post } from "../../lib/api.js";
 import { confirmFirst } from "../../lib/confirm.js";
 import { one } from "../../lib/dom.js";
 import { shortId } from "../../lib/format.js";
 import { TendrilPopover } from "../../lib/tendril-popover.js";
 import { announce, showError, toast } from "../../lib/toast.js";
+import { harmOf } from "./harm.js";
 import { checkOf, REMEDY } from "./text.js";
 
 /**
@@ -35,6 +36,7 @@ export function startActions(model, watch) {
   apply.addEventListener("click", () => popover.toggle(apply, {
     title: `Apply plan ${shortId(model.job.id)}`, action: "Start DEPLOY", tendrils: `/api/workers?plan_job_id=${model.job.id}`,
     known: check(),
+    harm: () => harmOf(model.job.id, get),
     check: async () => {
       await watch.refreshApply();
       return check();
