@@ -244,6 +244,12 @@ extension PostgresSchema {
             resources integer NOT NULL
         )
         """,
+        """
+        CREATE TABLE run_progress (
+            job_id uuid PRIMARY KEY REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            progress text NOT NULL
+        )
+        """,
     ]
 
     private static let access = [

@@ -13,7 +13,7 @@ export class JobModel {
 
   /** @param {{job: any, vine: any, apply: Apply|null}} data */
   constructor({ job, vine, apply }) {
-    this.job = job;
+    this.job = job.forecast ? { ...job, forecast_at: Date.parse(job.server_now) } : job;
     this.vine = vine;
     /** @type {Apply|null} */
     this.apply = apply ?? null;
