@@ -1,6 +1,6 @@
 public import Domain
 internal import Postgres
-public import Storage
+internal import Storage
 
 extension PostgresStore {
     public func runHistory(of vine: VineID) async throws -> [RunHistory.Sample] {
