@@ -12,7 +12,7 @@ import Testing
 #endif
 
 /// What a job starts, keeps open and leaves behind; with real supervisors.
-@Suite(.timeLimit(.minutes(2))) struct DescendantsTests {
+@Suite(.timeLimit(.minutes(5))) struct DescendantsTests {
     private let scratch: Scratch
     private let folder: JobFolder
     private let runner: PhaseRunner
