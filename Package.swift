@@ -68,6 +68,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(name: "Postgres", swiftSettings: strict),
+        .target(
+            name: "StoragePostgres",
+            dependencies: [
+                "Domain", "Storage", "Postgres",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict
+        ),
         .target(
             name: "TextSearch",
             dependencies: ["CPCRE2"],
@@ -99,7 +108,8 @@ let package = Package(
         .target(
             name: "Trellis",
             dependencies: [
-                "Domain", "Wire", "Contract", "Storage", "StorageSQLite", "LiveFeed", "WebSocket", "TextSearch",
+                "Domain", "Wire", "Contract", "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "LiveFeed",
+                "WebSocket", "TextSearch",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -153,13 +163,17 @@ let package = Package(
         .testTarget(
             name: "StorageTests",
             dependencies: [
-                "Storage", "StorageSQLite", "Domain",
+                "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "PostgresCluster", "Domain",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),
         .testTarget(name: "SystemTests", dependencies: ["SystemCalls"], swiftSettings: strict),
+        .target(
+            name: "PostgresCluster", dependencies: ["Postgres"], path: "Tests/PostgresCluster", swiftSettings: strict),
+        .testTarget(
+            name: "PostgresTests", dependencies: ["Postgres", "PostgresCluster"], swiftSettings: strict),
         .testTarget(name: "TextSearchTests", dependencies: ["TextSearch"], swiftSettings: strict),
         .testTarget(
             name: "LiveFeedTests",
@@ -186,7 +200,8 @@ let package = Package(
         .testTarget(
             name: "TrellisTests",
             dependencies: [
-                "Trellis", "Storage", "StorageSQLite", "LiveFeed", "Wire", "Domain",
+                "Trellis", "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "PostgresCluster", "LiveFeed",
+                "Wire", "Domain",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: strict

@@ -238,3 +238,37 @@ def test_real_terraform_fails_in_the_middle(page: Page, api: Api, gate: Gates) -
         window = api.get(f"/api/jobs/{job}/logs/lines?from={items[name]['first_line']}&count=1")
         assert window["lines"][0]["text"] == f"{name}: Creating...", window
     until(page, lambda: not api.get(f"/api/jobs/{plan['id']}/resources")["items"], "the plan did nothing")
+
+
+def test_the_strip_forecasts_the_end_from_earlier_jobs(page: Page, api: Api) -> None:
+    tendril = SimulatedTendril(api)
+    vine = api.vine()["id"]
+
+    def start() -> SimulatedJob:
+        job = tendril.claim(api.job("DESTROY", vine, assigned_worker_id=tendril.id)["id"]).start()
+        return job.resources(graph=SHOP)
+
+    first = start()
+    strip = page.locator("[data-strip]")
+    first.resources(resource("module.net.x_vpc.main", start=-100))
+    JobPage(page, first.id).open()
+    expect(strip).to_contain_text("4 of 4 left. No history yet.")
+    first.resources(
+        resource("module.net.x_vpc.main", "done", start=-100, end=-90), resource(DB, "done", start=-90, end=330),
+        resource("module.app.x_app.web", "done", start=330, end=390), resource("x_dns.site", "done", start=-100, end=-98))
+    first.report(status="FAILED", engine_state="GONE", error_message="x")
+    assert not api.get(f"/api/jobs/{first.id}").get("forecast")
+
+    second = start()
+    second.resources(
+        resource("module.net.x_vpc.main", "done", start=-70, end=-60), resource("x_dns.site", "done", start=-70, end=-68),
+        resource(DB, start=-60))
+    forecast = api.get(f"/api/jobs/{second.id}")["forecast"]
+    assert 390_000 < forecast["remaining_ms"] <= 421_000 and forecast["p90_ms"] >= forecast["remaining_ms"], forecast
+    assert forecast["waiting_on"] == DB and forecast["basis"], forecast
+    JobPage(page, second.id).open()
+    expect(strip).to_contain_text(re.compile(r"2 of 4 left, about \d min"))
+    expect(strip).to_contain_text(f"waiting for {DB} (usually 7 min)")
+    expect(strip.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50")
+    page.goto("/dashboard/jobs")
+    expect(page.locator(f'[data-id="{second.id}"] [data-duration]')).to_contain_text(re.compile(r"about \d min.* left"))

@@ -26,7 +26,9 @@ fi
 # Installs missing Debian packages.
 packages=(git tar ca-certificates libsqlite3-dev libzstd-dev libpcre2-dev zlib1g-dev make python3 python3-venv
   esbuild)
-if [ "${1:-run}" = test ]; then packages+=(chromium fonts-dejavu-core git-lfs node-typescript zstd); fi
+if [ "${1:-run}" = test ]; then
+  packages+=(chromium fonts-dejavu-core git-lfs node-typescript postgresql zstd)
+fi
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

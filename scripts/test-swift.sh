@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 
 groups=(
   "DomainTests WireTests ContractTests TextSearchTests LiveFeedTests StorageTests"
+  "PostgresTests"
   "TrellisTests CommandTests"
   "WebSocketTests"
   "SystemTests"
@@ -26,4 +27,6 @@ for group in "${groups[@]}"; do
   swift test --skip-build --skip PropertyTests --filter "^(${group// /|})\\." || failed=1
 done
 swift test --skip-build --filter PropertyTests || failed=1
+# What Trellis does must not depend on the database.
+VINTNER_TEST_DATABASE=postgres swift test --skip-build --filter '^TrellisTests\.' || failed=1
 exit $failed

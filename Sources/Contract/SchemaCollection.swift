@@ -34,8 +34,9 @@ final class SchemaCollection {
         if let described = type as? any SchemaDescribed.Type, let sample = described.sample as? Value {
             return (described.schema(in: self), sample)
         }
-        if let choice = type as? any Choice.Type, let sample = choice.first as? Value {
-            return (["type": "string", "enum": .array(choice.names.map(JSONValue.string))], sample)
+        if let cases = Self.cases(of: type), let sample = cases.first as? Value {
+            let names = cases.map { JSONValue.string($0.rawValue as? String ?? "") }
+            return (["type": "string", "enum": .array(names)], sample)
         }
         let object = SchemaRecorder.Object()
         let sample: Value
@@ -48,6 +49,14 @@ final class SchemaCollection {
         let name = Self.name(of: type)
         objects[name] = object.schema
         return (["$ref": .string("#/components/schemas/\(name)")], sample)
+    }
+
+    /// All values of an enumeration of names.
+    private static func cases(of type: Any.Type) -> [any RawRepresentable]? {
+        func all<Choice: CaseIterable>(_ type: Choice.Type) -> [any RawRepresentable] {
+            type.allCases.compactMap { $0 as? any RawRepresentable }.filter { $0.rawValue is String }
+        }
+        return (type as? any CaseIterable.Type).map { all($0) }
     }
 
     /// `LineWindowResponse.Line` of `Wire.LineWindowResponse.Line`, `ListResponse.JobListItem` of a generic type.
@@ -71,31 +80,6 @@ final class SchemaCollection {
 protocol SchemaDescribed {
     static func schema(in schemas: SchemaCollection) -> JSONValue
     static var sample: Self { get }
-}
-
-/// An enumeration of names.
-private protocol Choice {
-    static var names: [String] { get }
-    static var first: Any { get }
-}
-
-extension JobType: Choice {}
-extension JobStatus: Choice {}
-extension EngineState: Choice {}
-extension LogStream: Choice {}
-extension Outcome.Result: Choice {}
-extension RunOptions.LogLevel: Choice {}
-extension Engine.Name: Choice {}
-extension Tendril.Status: Choice {}
-extension PlanValidity.Remedy: Choice {}
-extension DiagnosticMarker.Kind: Choice {}
-extension InlineFile.Encoding: Choice {}
-extension PlanAction: Choice {}
-extension PlanComparisonResponse.Kind: Choice {}
-
-extension Choice where Self: CaseIterable & RawRepresentable, RawValue == String {
-    static var names: [String] { allCases.map(\.rawValue) }
-    static var first: Any { allCases[allCases.startIndex] }
 }
 
 extension Optional: SchemaDescribed where Wrapped: Decodable {

@@ -182,6 +182,31 @@ public enum Posix {
         return unsafeBitCast(symbol, to: Function.self)(option, argument, 0, 0, 0) == 0
     }
 
+    /// The soft limit on open files that children get, if this process has raised its own.
+    public static let openFilesVariable = "VINTNER_OPEN_FILES"
+
+    /// Raises the soft limit on this process's open files, and notes the former one for its children: programs that
+    /// don't expect a large limit may be slow or fail under one. Call it before other threads run.
+    public static func raiseOpenFileLimit(to wanted: Int) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        let raised = min(limit.rlim_max, rlim_t(wanted))
+        guard limit.rlim_cur < raised else { return }
+        setenv(openFilesVariable, String(limit.rlim_cur), 1)
+        limit.rlim_cur = raised
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Takes the limit on open files back that the process before this one has raised.
+    public static func restoreOpenFileLimit() {
+        var limit = rlimit()
+        guard let former = environment[openFilesVariable].flatMap(rlim_t.init),
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, former < limit.rlim_cur
+        else { return }
+        limit.rlim_cur = former
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     /// Descendants that lose their parent become children of this process (PR_SET_CHILD_SUBREAPER).
     @discardableResult
     public static func becomeSubreaper() -> Bool { prctl(36, 1) }

@@ -109,3 +109,11 @@ func read(_ reader: LogReader, until last: Int64, wakeup: Wakeup, bound: Int = 1
     }
     return seen
 }
+
+/// Counts calls from any thread.
+final class Counter: Sendable {
+    private let value = Atomic(0)
+
+    var count: Int { value.load(ordering: .relaxed) }
+    func add() { value.add(1, ordering: .relaxed) }
+}

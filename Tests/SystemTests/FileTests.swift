@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import SystemCalls
 import Testing
 
@@ -38,4 +39,35 @@ import Testing
         #expect(try FileLock.take(path) != nil)
     }
 
+}
+
+@Suite struct FileWatcherTests {
+    @Test(arguments: [false, true]) func tellsEveryListenerOfItsFile(polling: Bool) async throws {
+        let scratch = try Scratch()
+        let watcher = FileWatcher(polling: polling)
+        let paths = try [scratch.write("", to: "a"), scratch.write("", to: "b")]
+        let heard = Mutex([0, 0, 0])
+        let listeners = [0, 0, 1].enumerated().map { index, path in
+            watcher.listen(to: paths[path]) { heard.withLock { $0[index] += 1 } }
+        }
+        try OpenFile(paths[0], .append).append([1])
+        try await eventually("both listeners") { heard.withLock { $0[0] > 0 && $0[1] > 0 } }
+        if !polling { #expect(heard.withLock { $0[2] } == 0) }
+        withExtendedLifetime(listeners) {}
+    }
+
+    @Test func aListenerThatIsGoneHearsNothing() async throws {
+        let scratch = try Scratch()
+        let watcher = FileWatcher()
+        let path = try scratch.write("", to: "a")
+        let heard = Mutex([0, 0])
+        var listener: FileWatcher.Listener? = watcher.listen(to: path) { heard.withLock { $0[0] += 1 } }
+        _ = listener
+        listener = nil
+        let other = watcher.listen(to: path) { heard.withLock { $0[1] += 1 } }
+        try OpenFile(path, .append).append([1])
+        try await eventually("the other listener") { heard.withLock { $0[1] > 0 } }
+        #expect(heard.withLock { $0[0] } == 0)
+        withExtendedLifetime(other) {}
+    }
 }

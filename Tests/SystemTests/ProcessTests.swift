@@ -56,7 +56,7 @@ import Testing
 }
 
 @Suite struct PidFileTests {
-    @Test(.timeLimit(.minutes(1))) func findsAndEndsWhatWasLeftBehind() async throws {
+    @Test(.timeLimit(.minutes(5))) func findsAndEndsWhatWasLeftBehind() async throws {
         let scratch = try Scratch()
         let file = PidFile(scratch.path + "/a.pid")
         #expect(file.runningProcess == nil)

@@ -7,7 +7,10 @@ import HummingbirdTesting
 import LiveFeed
 import Logging
 import NIOCore
+import Postgres
+import PostgresCluster
 import Storage
+import StoragePostgres
 import StorageSQLite
 import Synchronization
 import Testing
@@ -50,8 +53,7 @@ final class TrellisHarness: Sendable {
         let data = try DataFolder(folder)
         let vault = try data.vault(ambient)
         let bus = LocalChangeBus()
-        let store = try await SQLiteStore.open(
-            path: data.file("test.sqlite"), vault: vault, onChange: bus.publish)
+        let store = try await openStore(in: data, vault: vault, onChange: bus.publish)
         let feeds = Feeds(store: store, limits: limits.feed, ambient: ambient)
         bus.subscribe(feeds.changed)
         let credentials = Credentials(ambient: ambient)
@@ -63,6 +65,20 @@ final class TrellisHarness: Sendable {
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
         return TrellisHarness(parts: parts, folder: folder, token: token, clock: clock)
+    }
+
+    /// Which engine the tests run on: PostgreSQL where the environment says `VINTNER_TEST_DATABASE=postgres`.
+    static let isOnPostgres = ProcessInfo.processInfo.environment["VINTNER_TEST_DATABASE"] == "postgres"
+
+    private static func openStore(
+        in data: DataFolder, vault: Vault, onChange: @escaping ChangeObserver
+    ) async throws -> any Store {
+        guard isOnPostgres else {
+            return try await SQLiteStore.open(path: data.file("test.sqlite"), vault: vault, onChange: onChange)
+        }
+        var settings = PostgresSettings(address: try PostgresCluster.shared.get().createSchema())
+        settings.maxConnections = 4
+        return try await PostgresStore.open(settings, vault: vault, onChange: onChange)
     }
 }
 

@@ -46,5 +46,5 @@ public struct RunResource: Hashable, Codable, Sendable {
     /// The maximum number of resources that are kept of one job.
     public static let maximumCount = 10_000
     /// The maximum length of an address.
-    public static let addressBytes = 4 << 10
+    public static let addressBytes = 2 << 10
 }

@@ -1,5 +1,5 @@
 internal import CZstd
-internal import Foundation
+package import Foundation
 
 /// Whole numbers of any size in as few bytes as they need (LEB128), and length-prefixed byte strings.
 struct ByteWriter {
@@ -75,11 +75,13 @@ struct ByteReader {
 }
 
 /// Zstandard (RFC 8878), a whole frame at a time, with its checksum.
-enum Zstd {
+package enum Zstd {
     /// Higher levels hardly make log blocks smaller.
     static let level: Int32 = 6
+    /// For single chunks, which somebody waits for.
+    package static let fastLevel: Int32 = 1
 
-    static func compress(_ bytes: [UInt8]) throws(StorageError) -> Data {
+    package static func compress(_ bytes: [UInt8], level: Int32 = level) throws(StorageError) -> Data {
         guard let context = ZSTD_createCCtx() else { throw failed }
         defer { ZSTD_freeCCtx(context) }
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
@@ -93,7 +95,7 @@ enum Zstd {
     }
 
     /// - Throws: ``StorageError`` `.corrupt` for an invalid or damaged frame, or one larger than `limit` bytes.
-    static func decompress(_ data: Data, limit: Int) throws(StorageError) -> [UInt8] {
+    package static func decompress(_ data: Data, limit: Int) throws(StorageError) -> [UInt8] {
         let announced = data.withUnsafeBytes { ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
         guard let count = Int(exactly: announced), count <= limit else { throw ByteReader.damaged }
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, written in

@@ -17,6 +17,16 @@ public protocol RunResourcesStore: Sendable {
 
     /// The graph of the job's plan; nil if none was reported.
     func runGraph(of job: JobID) async throws -> RunGraph?
+
+    /// What ended well in the last ``RunHistory/maximumJobs`` DEPLOYs and DESTROYs of the vine whose engine is gone,
+    /// newest jobs first; ``RunHistory/maximumSamples`` at most.
+    func runHistory(of vine: VineID) async throws -> [RunHistory.Sample]
+
+    /// Stores how far the job is, over what was stored before. - Throws: ``Refusal`` `.notFound` without the job.
+    func saveProgress(_ progress: RunProgress, of job: JobID) async throws
+
+    /// How far each of `jobs` is, if that is known.
+    func progress(of jobs: [JobID]) async throws -> [JobID: RunProgress]
 }
 
 /// The resources of one job.

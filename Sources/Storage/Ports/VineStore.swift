@@ -42,11 +42,6 @@ public protocol VineStore: Sendable {
     func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources?
 }
 
-extension VineStore {
-    /// None: an engine that has always counted resources.
-    public func uncountedVines(after: VineID?, limit: Int) async throws -> [VineID] { [] }
-}
-
 /// What is known about a vine beside its settings.
 public struct VineFacts: Hashable, Sendable {
     public var lock: StateLock?

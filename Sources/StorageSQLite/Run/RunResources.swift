@@ -74,4 +74,50 @@ extension SQLiteStore {
         }
         return try text.map { try StoredJSON.decode(RunGraph.self, from: $0) }
     }
+
+    public func runHistory(of vine: VineID) async throws -> [RunHistory.Sample] {
+        try await read { db in
+            try db.rows(
+                """
+                SELECT resource.address, resource.action, resource.ended_at - resource.started_at AS milliseconds
+                FROM (
+                    SELECT id, created_at FROM provision_jobs
+                    WHERE vine_id = ? AND job_type IN ('DEPLOY', 'DESTROY') AND engine_state = 'GONE'
+                    ORDER BY created_at DESC, id DESC LIMIT ?
+                ) AS job JOIN run_resources AS resource ON resource.job_id = job.id
+                WHERE resource.state = 'done' AND resource.action <> 'no-op'
+                    AND resource.started_at IS NOT NULL AND resource.ended_at IS NOT NULL
+                ORDER BY job.created_at DESC, job.id DESC, resource.position, resource.address LIMIT ?
+                """, vine.rawValue, RunHistory.maximumJobs, RunHistory.maximumSamples
+            ) { row in
+                RunHistory.Sample(
+                    address: try row.text("address"), action: try row.name("action"),
+                    milliseconds: try row.integer("milliseconds"))
+            }
+        }
+    }
+
+    public func saveProgress(_ progress: RunProgress, of job: JobID) async throws {
+        let text = try StoredJSON.encode(progress)
+        try await write { db, _ in
+            guard try db.exists("SELECT 1 FROM provision_jobs WHERE id = ?", job.rawValue) else {
+                throw Refusal.noJob(job)
+            }
+            try db.run(
+                "INSERT INTO run_progress VALUES (?1, ?2) ON CONFLICT DO UPDATE SET progress = ?2", job.rawValue, text)
+        }
+    }
+
+    public func progress(of jobs: [JobID]) async throws -> [JobID: RunProgress] {
+        let texts = try await read { db in
+            try jobs.map { job in
+                try db.row("SELECT progress FROM run_progress WHERE job_id = ?", job.rawValue)?.text("progress")
+            }
+        }
+        var found: [JobID: RunProgress] = [:]
+        for (job, text) in zip(jobs, texts) {
+            if let text { found[job] = try StoredJSON.decode(RunProgress.self, from: text) }
+        }
+        return found
+    }
 }

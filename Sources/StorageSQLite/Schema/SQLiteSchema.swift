@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Storage
 
 /// The tables, as a list of migrations that only ever grows.
 ///
@@ -24,6 +25,7 @@ enum SQLiteSchema {
         migrator.registerMigration("11 changes of plans") { db in try db.execute(sql: planChanges) }
         migrator.registerMigration("12 resources of jobs") { db in try db.execute(sql: runResources) }
         migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
+        migrator.registerMigration("14 progress of jobs") { db in try db.execute(sql: runProgress) }
         return migrator
     }
 
@@ -90,6 +92,14 @@ enum SQLiteSchema {
             job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
             revision INTEGER NOT NULL,
             resources INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// How far each running job is, in JSON.
+    private static let runProgress = """
+        CREATE TABLE run_progress (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            progress TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
         """
 

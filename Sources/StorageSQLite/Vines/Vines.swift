@@ -52,7 +52,7 @@ extension SQLiteStore {
         let limit = PageLimit.clamped(limit)
         let cursor = try cursor.map { try PageCursor($0) }
         let text = text?.lowercased() ?? ""
-        let tight = Self.tight(text)
+        let tight = JobTitle.tight(text)
         let found = try await read { db in
             try db.rows(
                 """
@@ -68,9 +68,8 @@ extension SQLiteStore {
         }
     }
 
-    /// What people see of a vine, folded; and without the spaces around slashes, as people may type it (``tight(_:)``).
+    /// What people see of a vine, folded; and without the spaces around slashes, as people may type it (``JobTitle/tight(_:)``).
     static let title = "project_folded || ' / ' || stage_folded"
-    static func tight(_ text: String) -> String { text.replacing(/\s*\/\s*/, with: "/") }
     static let tightTitle = "replace(project_folded || '/' || stage_folded, ' / ', '/')"
 
     public func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine> {

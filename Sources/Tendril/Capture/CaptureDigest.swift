@@ -6,11 +6,11 @@ import Foundation
 enum CaptureDigest {
     struct Result: Sendable {
         var digest: LogDigest
-        /// Bytes that were recorded but are not there.
+        /// Recorded bytes that are missing.
         var lost: Int64
-        /// Bytes that were given up.
+        /// Bytes that were dropped at the disk limit.
         var givenUp: Int64
-        /// Lines among the SYSTEM lines that another program wrote.
+        /// SYSTEM lines that another program wrote.
         var forged: Int
         /// SYSTEM lines that are missing.
         var missing: Int

@@ -12,7 +12,7 @@ struct CaptureGaps: Hashable, Sendable {
 
     var isEmpty: Bool { ranges.isEmpty }
 
-    /// Bytes in all of them.
+    /// The number of dropped bytes.
     var bytes: Int64 { ranges.values.joined().reduce(0) { $0 + Int64($1.count) } }
 
     /// The gap of `stream` that ends after `offset`.
@@ -59,7 +59,7 @@ struct CaptureGaps: Hashable, Sendable {
 
 /// Decides which unshipped part to drop. Pure.
 struct CaptureLimit: Hashable, Sendable {
-    /// Bytes of the engine's output that may wait, in all.
+    /// The limit on unshipped output of the engine, in bytes, over both streams.
     var bytes: Int64 = 2 << 30
 
     /// Each of the two streams may have half of it.
@@ -70,7 +70,7 @@ struct CaptureLimit: Hashable, Sendable {
     /// - Parameters:
     ///   - read: the read position; nothing before it is dropped.
     ///   - size: what the engine has written.
-    ///   - pending: a gap that was decided before, and not reached yet.
+    ///   - pending: an earlier gap that the reader has not reached.
     /// - Returns: nil if there is room.
     func gap(read: Int64, size: Int64, pending: Range<Int64>?) -> Range<Int64>? {
         guard size - read - Int64(pending?.count ?? 0) > share else { return nil }

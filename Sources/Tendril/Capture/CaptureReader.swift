@@ -10,7 +10,7 @@ struct CaptureReader {
     private var order: OpenFile?
     private var orderOffset: Int64 = 0
     private var parser = OrderParser()
-    /// Records that were read and not yet followed.
+    /// Records that were read but not processed.
     private var records: ArraySlice<OrderRecord> = []
     private var offsets: [LogStream: Int64] = [:]
     private var buffer = [UInt8](repeating: 0, count: 256 << 10)
@@ -21,7 +21,7 @@ struct CaptureReader {
     /// Dropped parts, which are skipped.
     var gaps: CaptureGaps
 
-    /// - Parameter seal: the one that the platform's lines were written with.
+    /// - Parameter seal: the seal of Vintner's own lines.
     init(_ folder: JobFolder, gaps: CaptureGaps = CaptureGaps(), seal: SystemSeal? = nil) {
         self.folder = folder
         self.gaps = gaps
@@ -33,7 +33,7 @@ struct CaptureReader {
 
     /// Feeds `pipeline` with up to about `budget` bytes.
     ///
-    /// - Returns: false if nothing new is there.
+    /// - Returns: false if there is nothing new.
     mutating func step(into pipeline: inout LinePipeline, budget: Int = 1 << 20) throws -> Bool {
         var left = budget
         while left > 0 {
@@ -71,7 +71,7 @@ struct CaptureReader {
                 try file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted]), at: offset)
             }
             guard count > 0 else {
-                // Sealed lines are counted, so what is missing shows; anybody may have written this record.
+                // Sealed lines are numbered, so a missing one is noticed; any program may have written this record.
                 if stream == .system, system != nil { return true }
                 // A record is written after its bytes, so these bytes existed. Later records have absolute offsets.
                 lost += end - offset

@@ -18,7 +18,7 @@ struct CaptureRecorder {
     /// Records the streams that have grown since the last call.
     ///
     /// - Parameter first: the stream that grew first.
-    /// - Returns: whether one had.
+    /// - Returns: whether any stream has grown.
     /// - Throws: if it could not be written; the next call tries again, and no byte is lost.
     mutating func record(first: LogStream? = nil, at moment: Timestamp) throws(PosixError) -> Bool {
         var grown: [(stream: LogStream, end: Int64)] = []
@@ -42,7 +42,7 @@ struct CaptureRecorder {
 /// One observation of the `order` file: the authoritative record of timing and order.
 ///
 /// On disk: 32 bytes of text, `1789000000000 O 000000000012345` and a line feed. Offsets only grow, so a record that
-/// is lost costs the time of its lines, not their bytes. Two processes append; a record goes out in one write.
+/// is lost costs the time of its lines, not their bytes. Two processes append; each record is one write.
 struct OrderRecord: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
         /// The stream's capture file had `end` bytes.
@@ -113,7 +113,7 @@ struct OrderRecord: Hashable, Sendable {
     }
 }
 
-/// Reads records out of bytes that arrive in pieces; invalid input is skipped.
+/// Parses records from bytes that arrive in pieces, and skips invalid input.
 struct OrderParser: Sendable {
     private var rest: [UInt8] = []
 

@@ -1,7 +1,7 @@
 import Domain
 import Foundation
 
-/// One of Terraform's diagnostics, taken apart.
+/// The parts of one of Terraform's diagnostics.
 struct DiagnosticText: Hashable, Sendable {
     /// Bytes of a message.
     static let limit = 4 << 10
@@ -9,7 +9,7 @@ struct DiagnosticText: Hashable, Sendable {
     private static let width = 75
 
     var summary: String
-    /// Lines as they were meant, not as they were wrapped.
+    /// The lines before wrapping.
     var detail: [String]
     var address: String?
     var file: String?
@@ -54,7 +54,7 @@ struct DiagnosticText: Hashable, Sendable {
         }
     }
 
-    /// Joins what was wrapped: a line to which the next one's first word would not have fitted. Lines that begin with a
+    /// Undoes wrapping: joins a line with the next one if that one's first word did not fit. Lines that begin with a
     /// blank are never wrapped.
     private static func unwrapped(_ lines: [String]) -> [String] {
         var result: [String] = []
@@ -76,7 +76,7 @@ struct DiagnosticText: Hashable, Sendable {
     /// The cause first, then the address and the file, then how many other errors there are.
     func message(others: Int) -> String {
         var lines = [summary]
-        // The detail has what the summary announces.
+        // The summary is only the heading of the detail.
         var rest = detail[...]
         if let first = rest.first, !first.isBlank, summary.utf8.count + first.utf8.count < 400 {
             lines[0] = summary.isEmpty ? first : "\(summary): \(first)"

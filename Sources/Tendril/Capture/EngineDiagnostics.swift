@@ -2,20 +2,20 @@ import Domain
 import Foundation
 import SystemCalls
 
-/// What the engine said was wrong, read from the whole capture: its first error, and counts.
+/// The engine's first error, and the numbers of errors and warnings, from the whole capture.
 struct EngineDiagnostics: Hashable, Sendable {
     /// The first error, masked, with the number of the others; nil if there is none.
     var message: String?
-    /// Different errors, and warnings; a failed `check` is a warning.
+    /// The numbers of distinct errors and warnings; a failed `check` is a warning.
     var errors = 0
     var warnings = 0
 
-    /// Where the captures of stdout and stderr stood.
+    /// An earlier size of the captures of stdout and stderr.
     struct Position: Codable, Hashable, Sendable {
         var stdout: Int64 = 0
         var stderr: Int64 = 0
 
-        /// Where they stand now.
+        /// Their size now.
         static func end(of folder: JobFolder) -> Position {
             Position(
                 stdout: Int64(Files.size(of: folder.capture(of: .stdout))),
@@ -37,7 +37,7 @@ struct EngineDiagnostics: Hashable, Sendable {
         return tally.result(masker)
     }
 
-    /// The same of one text.
+    /// The same for a single text.
     static func read(_ text: String, masker: Masker = Masker(secrets: [])) -> EngineDiagnostics {
         var tally = Tally()
         for line in ChunkText.lines(of: text) { tally.take(Array(line.utf8), countsErrors: true) }
@@ -48,7 +48,7 @@ struct EngineDiagnostics: Hashable, Sendable {
 
 /// Counts the diagnostics of lines as they come, and keeps the first error.
 private struct Tally {
-    /// Bytes of the first error that are kept, frame and colors included.
+    /// The maximum number of bytes kept of the first error, with frame and colors.
     private static let keptBytes = 64 << 10
     /// A longer line is not part of a diagnostic.
     private static let lineBytes = 256 << 10
@@ -169,7 +169,7 @@ private struct Tally {
         return result
     }
 
-    /// Few lines of a log can begin a diagnostic; only those are looked at.
+    /// A quick check: few lines of a log can begin a diagnostic.
     private static func mayBegin(_ raw: [UInt8]) -> Bool {
         guard raw.first != UInt8(ascii: "{") else { return true }
         var index = raw.startIndex

@@ -1,7 +1,7 @@
 import Domain
 import SystemCalls
 
-/// Turns captured bytes into chunks: repairs UTF-8, masks secrets, splits lines, in this order.
+/// Turns captured bytes into chunks: repairs UTF-8, masks secrets, then splits lines.
 ///
 /// Pure: no I/O and no clock. The text of each stream and the order of the lines depend on nothing but the order
 /// records, the bytes and the secrets; batching affects only where chunks start.
@@ -10,7 +10,7 @@ struct LinePipeline: Sendable {
     private var builder: ChunkBuilder
     /// The latest moment seen: lines' times never decrease.
     private var latest = Timestamp(milliseconds: 0)
-    /// Scratch space, kept for its capacity.
+    /// A reused buffer.
     private var repaired: [UInt8] = []
     private var masked: [UInt8] = []
 
@@ -80,7 +80,7 @@ struct LinePipeline: Sendable {
 /// What the pipeline remembers about one stream.
 private struct StreamState: Sendable {
     let stream: LogStream
-    /// Bytes of a line, its line feed counted, before it is cut.
+    /// The maximum number of bytes of a line, with its line feed; a longer one is cut.
     let limit: Int
     var repair = UTF8Repair()
     var masking: MaskingStream

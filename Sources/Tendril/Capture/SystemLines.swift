@@ -7,7 +7,7 @@ import SystemCalls
 final class SystemLines: Sendable {
     private struct State {
         var text: OpenFile?
-        /// Of sealed lines: the number of the last one; nil before it was looked up.
+        /// The number of the last sealed line; nil until it is known.
         var count: Int?
         var order: OpenFile?
         /// Why a line is missing.
@@ -20,7 +20,7 @@ final class SystemLines: Sendable {
     private let now: @Sendable () -> Timestamp
     private let state = Mutex(State())
 
-    /// - Parameter seal: what shows that a line is the platform's own; nil for bare text.
+    /// - Parameter seal: authenticates the lines; nil for plain text.
     init(folder: JobFolder, seal: SystemSeal? = nil, now: @escaping @Sendable () -> Timestamp) {
         self.folder = folder
         self.seal = seal
@@ -30,10 +30,10 @@ final class SystemLines: Sendable {
     /// The first write error; nil if there was none.
     var failure: String? { state.withLock { $0.failure } }
 
-    /// How many sealed lines were written by this process and those before it; nil if this one wrote none.
+    /// The number of sealed lines of this process and earlier ones; nil if this one wrote none.
     var count: Int? { state.withLock { $0.count } }
 
-    /// Appends `text`, one line or several. It is in the capture when this returns, in case this process dies.
+    /// Appends `text`, one line or several. It is in the capture when this returns, even if this process dies then.
     func append(_ text: String) {
         guard !text.isEmpty else { return }
         let line = text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n"
@@ -66,7 +66,7 @@ final class SystemLines: Sendable {
         try order.append(OrderRecord(at: moment, .output(.system, end: try file.size())).encoded)
     }
 
-    /// The lines of the processes before this one.
+    /// The lines of earlier processes.
     private func countLines(_ seal: SystemSeal) throws -> Int {
         let file = try OpenFile(folder.capture(of: .system), .read)
         var parser = SystemLineParser(seal)
@@ -90,7 +90,7 @@ final class SystemLines: Sendable {
         }
     }
 
-    /// Syncs in the background, for machine crashes; nothing waits for it.
+    /// Syncs in the background, in case the machine crashes; nothing waits for it.
     private func syncSoon() {
         DispatchQueue.global(qos: .utility).async { [self] in
             let files = state.withLock { state in

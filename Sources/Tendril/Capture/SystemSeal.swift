@@ -3,12 +3,12 @@ import Domain
 import Foundation
 import Wire
 
-/// Authenticates the platform's own lines in a capture: what runs in a job may reach the file, and must not be able to
-/// speak as Vintner.
+/// Authenticates Vintner's own lines in a capture. A job's programs may be able to write to the file, but can't forge
+/// a line of Vintner.
 ///
-/// The key is derived from the Tendril's token, so it lies in no file of ours and is the same after a restart. Whoever
+/// The key is derived from the Tendril's token, so it is in no file and the same after a restart. Whoever
 /// can read that token (the same user, if the token is in a file of that user) can forge lines;
-/// `docs/threat-model.md` says which set-up holds what.
+/// `docs/threat-model.md` says what each set-up protects.
 ///
 /// On disk each line of the file is `NUMBER TIME MAC TEXT`: eight and thirteen digits, 64 hexadecimal digits, and the
 /// text with `\` and line feeds escaped.
@@ -64,7 +64,7 @@ struct SystemSeal: Sendable {
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
-    /// Compares without telling by its time how much was right.
+    /// Compares in constant time.
     private static func isSame(_ left: String, _ right: String) -> Bool {
         guard left.utf8.count == right.utf8.count else { return false }
         return zip(left.utf8, right.utf8).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
@@ -91,16 +91,16 @@ struct SystemSeal: Sendable {
     }
 }
 
-/// Reads sealed lines out of bytes that arrive in pieces.
+/// Parses sealed lines from bytes that arrive in pieces.
 struct SystemLineParser: Sendable {
     private let seal: SystemSeal
     private var rest: [UInt8] = []
     private var isOverlong = false
     /// The number of the last line that was accepted.
     private(set) var count = 0
-    /// Lines that another program wrote, or repeated.
+    /// The number of lines that another program wrote or repeated.
     private(set) var forged = 0
-    /// Lines that were written and are missing.
+    /// The number of missing lines.
     private(set) var missing = 0
 
     init(_ seal: SystemSeal) { self.seal = seal }

@@ -1,17 +1,17 @@
-/// Repairs UTF-8 in a stream of bytes: what is invalid becomes U+FFFD, U+0000 too.
+/// Repairs UTF-8 in a stream of bytes: replaces invalid bytes and U+0000 by U+FFFD.
 ///
 /// One U+FFFD stands for each maximal subpart of an ill-formed sequence (Unicode, section 3.9), as in Swift's own
 /// decoding. The result does not depend on where the pieces were cut.
 struct UTF8Repair: Sendable {
-    /// The beginning of a scalar whose rest has not come.
+    /// The beginning of an incomplete scalar.
     private var held: [UInt8] = []
     private var missing = 0
-    /// What the next byte of the scalar may be.
+    /// The values that the next byte of the scalar may have.
     private var allowed: ClosedRange<UInt8> = 0x80...0xbf
 
     private static let replacement: [UInt8] = [0xef, 0xbf, 0xbd]
 
-    /// Appends what `input` makes certain to `output`, in whole scalars.
+    /// Appends to `output` the scalars that `input` completes.
     mutating func take(_ input: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]) {
         var index = 0
         while index < input.count {

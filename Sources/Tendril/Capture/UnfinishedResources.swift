@@ -5,13 +5,13 @@ import SystemCalls
 /// Finds unfinished resources in Terraform's output: `ADDRESS: Creating...` without
 /// `ADDRESS: Creation complete after 2s`. Users check these after an abnormal exit.
 enum UnfinishedResources {
-    /// One more than an outcome names, which shows that there are more.
+    /// One more than an outcome names, so that it knows of more.
     static let limit = Outcome.unfinishedCount + 1
 
     private static let begins = [": Creating...", ": Modifying...", ": Destroying..."]
     private static let ends = [": Creation complete", ": Modifications complete", ": Destruction complete"]
 
-    /// The addresses in the captured stdout, in the order of their beginning. Reads all of it, piece by piece.
+    /// The addresses in the captured stdout, in the order in which they began. Reads it piece by piece.
     static func find(in folder: JobFolder) -> [String] {
         var found = Finder()
         var rest: [UInt8] = []
@@ -27,7 +27,7 @@ enum UnfinishedResources {
                 start = feed + 1
             }
             rest.removeSubrange(..<start)
-            // No such line is that long.
+            // Such lines are shorter.
             if rest.count > 64 << 10 { rest.removeAll() }
         }
         found.take(rest[...])

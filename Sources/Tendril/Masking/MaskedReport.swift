@@ -5,15 +5,14 @@ import Wire
 /// A report with every secret hidden, which is the only form in which one leaves this machine.
 ///
 /// All text is masked, whatever field it is in; only the fields in ``structural`` are not, which hold no text. So a
-/// field that is added to ``ReportStatusRequest`` is masked without anybody thinking of it.
+/// field that is added to ``ReportStatusRequest`` later is masked automatically.
 struct MaskedReport: Sendable {
-    /// Fields of numbers, times, and digests, and those that have one of a few words.
+    /// Fields that hold numbers, times, digests, or one of a few fixed words.
     static let structural: Set<String> = [
         "epoch", "status", "engine", "engine_state", "engine_started_at", "run_root", "planned_state", "log.digest",
         "outcome.result", "outcome.phase", "phases[].name", "phases[].started_at", "phases[].ended_at",
     ]
-    /// Fields that hold nothing of what the job printed or was given: they are sent even if the secrets aren't known
-    /// any more.
+    /// Fields that hold nothing that the job printed or received. They are sent even after the secrets are gone.
     private static let own: Set<String> = ["resolved_commit", "log.incomplete"]
 
     let content: ReportStatusRequest

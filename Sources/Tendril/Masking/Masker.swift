@@ -7,10 +7,10 @@ struct Masker: Sendable {
     static let replacement = Redactions.replacement
 
     fileprivate let skeletons: SkeletonPatterns
-    /// Secrets byte by byte: after something that looks like an escape, and for secrets without a skeleton.
+    /// Finds secrets byte by byte: after what looks like an escape, and secrets without a skeleton.
     fileprivate let literals: PatternAutomaton
     fileprivate let seeksLiterals: Bool
-    /// By byte: 1 for those that may be skipped while no secret has started.
+    /// For each byte value, 1 if it may be skipped while no secret has started.
     fileprivate let skippable: [UInt8]
     private let numbers: Set<DecimalNumber>
 
@@ -56,15 +56,15 @@ struct Masker: Sendable {
     }
 }
 
-/// Masks one stream that arrives in pieces. The result does not depend on where they were cut.
+/// Masks one stream that arrives in pieces. The result does not depend on where it was cut.
 ///
-/// What could be the beginning of a secret is held back until that is decided, at most
+/// A possible beginning of a secret is held back until it is decided, at most
 /// ``SecretMatcher/spanLimit`` bytes of it.
 struct MaskingStream: Sendable {
     private let masker: Masker
     private var skeleton = TextSkeleton()
     private var matcher: SecretMatcher
-    /// The literal search; it rests while it isn't needed.
+    /// The literal search, paused while it isn't needed.
     private var literal = PatternAutomaton.root
     private var isLiteralActive: Bool
     /// Buffered input; its first byte is the stream's byte number `offset`.
@@ -78,7 +78,7 @@ struct MaskingStream: Sendable {
         isLiteralActive = masker.seeksLiterals
     }
 
-    /// Appends what `input` makes certain to `output`.
+    /// Appends to `output` everything that `input` has decided.
     mutating func take(_ input: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]) {
         if masker.isEmpty {
             output.append(contentsOf: input)
@@ -97,8 +97,8 @@ struct MaskingStream: Sendable {
         emit(upTo: decided, into: &output)
     }
 
-    /// Nothing came for a while: gives out the lines that were held back because they end with what could be the
-    /// beginning of a secret. It is hidden if it is long enough to mean something.
+    /// Call this when no input arrived for a while. Emits the lines that were held back because they end with a possible
+    /// beginning of a secret, which is hidden if it is long enough to reveal something.
     mutating func idle(into output: inout [UInt8]) {
         let end = offset + held.count
         guard !masker.isEmpty, !held.isEmpty else { return }
@@ -113,10 +113,10 @@ struct MaskingStream: Sendable {
         emit(upTo: decided, into: &output)
     }
 
-    /// Nothing more comes.
+    /// Call this at the end of the stream.
     ///
-    /// - Parameter hidingBeginnings: the stream may have been cut off in the middle of a secret, so what begins one
-    ///   is hidden as well.
+    /// - Parameter hidingBeginnings: also hides a possible beginning of a secret at the end, because the stream may have
+    ///   been cut there.
     mutating func finish(hidingBeginnings: Bool = true, into output: inout [UInt8]) {
         guard !masker.isEmpty else { return }
         let end = offset + held.count
@@ -147,7 +147,7 @@ struct MaskingStream: Sendable {
             let byte = input[index]
             skeleton.take(byte, at: start + index, into: &matcher, tables.skeletons)
             if isLiteralActive { seekLiterally(byte, endingAt: start + index + 1, tables.literals) }
-            // What is read as an escape may be the beginning of a secret all the same.
+            // What looks like an escape may still be the beginning of a secret.
             if !skeleton.isAtRest { isLiteralActive = true }
             index += 1
         }
@@ -185,7 +185,7 @@ struct MaskingStream: Sendable {
 
     private var literalDepth: Int { masker.literals.withTables { Int($0.node(literal).depth) } }
 
-    // MARK: - Giving out
+    // MARK: - Output
 
     /// No secret can start earlier.
     private var decided: Int {

@@ -1,21 +1,21 @@
 /// The masked parts of a stream, and the text that replaces them.
 ///
 /// Ranges count bytes from the beginning of the stream. The output depends only on the ranges, not on how much of the
-/// stream was given out when they were found.
+/// stream was emitted when they were found.
 struct Redactions: Sendable {
     /// The replacement of a secret, or of a line of one.
     static let replacement = "(sensitive)"
 
-    /// Ranges not given out yet, in order; none overlaps another.
+    /// Ranges that are not emitted yet, in order and without overlaps.
     private var found: [Range<Int>] = []
-    /// The end of the last range that was given out.
+    /// The end of the last emitted range.
     private var covered = 0
     /// Everything before it was emitted and can't be masked.
     private(set) var floor = 0
-    /// The current line of the range that is being given out has its replacement.
+    /// Whether the current line of the range that is being emitted has its replacement.
     private var isReplaced = false
 
-    /// Hides `range`. It may overlap what was given out before, if it continues it.
+    /// Hides `range`. It may overlap the last emitted range, and then continues it.
     mutating func add(_ range: Range<Int>) {
         var lower = max(range.lowerBound, floor)
         var upper = range.upperBound
@@ -40,13 +40,13 @@ struct Redactions: Sendable {
         found.replaceSubrange(index..<end, with: CollectionOfOne(lower..<upper))
     }
 
-    /// Everything before `place` is shown, whatever turns out later.
+    /// Everything before `place` is shown, regardless of what follows.
     mutating func show(upTo place: Int) { floor = max(floor, place) }
 
-    /// Appends to `output` what no range that begins at `limit` or later can change.
+    /// Appends to `output` everything that no range from `limit` on can change.
     ///
     /// - Parameter held: the stream from byte number `offset` on.
-    /// - Returns: how many bytes of `held` are done with.
+    /// - Returns: how many bytes of `held` were consumed.
     mutating func emit(
         _ held: [UInt8], from offset: Int, upTo limit: Int, into output: inout [UInt8]
     ) -> Int {
@@ -73,7 +73,7 @@ struct Redactions: Sendable {
         return given - offset
     }
 
-    /// Line ends, indentation, frames, and colors stay, so that lines keep their numbers and their looks.
+    /// Line ends, indentation, frames, and colors stay, so that lines keep their numbers and their layout.
     private mutating func hide(_ bytes: ArraySlice<UInt8>, into output: inout [UInt8]) {
         var rest = bytes
         while let byte = rest.first {

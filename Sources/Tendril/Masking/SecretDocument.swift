@@ -41,7 +41,7 @@ enum SecretDocument {
 
     // MARK: - The exemption
 
-    /// True for values that documents have in common and that tell nothing: well-known words, and URLs without
+    /// True for common values that reveal nothing: well-known words, and URLs without
     /// credentials, a query, a fragment, or a long path segment (webhook addresses have their secret there).
     static func isHarmless(_ value: String) -> Bool {
         if words.contains(value.lowercased()) { return true }
@@ -120,7 +120,7 @@ enum SecretDocument {
                 return after.dropFirst().trimmingCharacters(in: .whitespaces)
             }
             let sign = after.drop { $0 == " " || $0 == "\t" }
-            // One line with an equals sign may well be the padding of a key.
+            // A single line with an equals sign may be a key with padding.
             if !isOnly, sign.first == "=" { return sign.dropFirst().trimmingCharacters(in: .whitespaces) }
         }
         return isItem && !isOnly ? rest.trimmingCharacters(in: .whitespaces) : nil
@@ -155,7 +155,7 @@ enum SecretDocument {
     }
 }
 
-/// Gives the string and number values of JSON, of YAML's flow style and of the like, in order, without the keys.
+/// Yields the string and number values of JSON, YAML's flow style and similar formats, in order, without the keys.
 private struct FlowReader {
     private let bytes: [UInt8]
     private var index = 0
@@ -211,7 +211,7 @@ private struct FlowReader {
 
     static func unescaped(_ text: Substring, quote: Character) -> String {
         guard text.contains("\\"), quote == "\"" else { return String(text).replacing("''", with: "'") }
-        // What JSON doesn't know (YAML's escapes) is left as it is: the skeleton undoes it.
+        // Escapes that JSON doesn't have (YAML's) stay: the skeleton decodes them.
         return (try? JSONDecoder().decode(String.self, from: Data("\"\(text)\"".utf8))) ?? String(text)
     }
 }

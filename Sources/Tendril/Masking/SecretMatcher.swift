@@ -1,6 +1,6 @@
-/// The patterns that are looked for in a text's skeleton.
+/// The patterns to find in a text's skeleton.
 struct SkeletonPatterns: Sendable {
-    /// What skeletons don't show. Two secrets may have one skeleton and differ in that.
+    /// What skeletons leave out. Two secrets with the same skeleton may differ in it.
     struct Variant: Hashable, Sendable {
         /// Which symbols follow a blank in the secret, one byte each; the first one doesn't count.
         var blanks: [Bool]
@@ -33,7 +33,7 @@ struct SecretMatcher: SkeletonSink {
 
     /// The longest spacing inside of a secret, in raw bytes: white space, frames, colors, and quoting.
     static let spacingLimit = 1 << 10
-    /// The longest raw text that is held back for one secret.
+    /// The longest raw text held back for one secret.
     static let spanLimit = 64 << 10
     /// A line that ends with fewer symbols of a secret is not held back for the next line, unless it is framed.
     static let shortestHeld = 3
@@ -52,7 +52,7 @@ struct SecretMatcher: SkeletonSink {
     private var places: [Place]
     private let mask: Int
     private var count = 0
-    /// Where the occurrence begins that the text just left, if quotes after it may be part of it.
+    /// Where the occurrence that just ended begins, if quotes after it may belong to it.
     private var extended: Int?
     private var isFramed = false
 
@@ -73,7 +73,7 @@ struct SecretMatcher: SkeletonSink {
         if isFramed, text.contains(UInt8(ascii: "\n")) { isFramed = false }
     }
 
-    // MARK: - What the skeleton tells
+    // MARK: - Symbols of the skeleton
 
     mutating func symbol(_ symbol: TextSkeleton.Symbol, _ tables: PatternAutomaton.Tables) {
         extended = nil
@@ -131,7 +131,7 @@ struct SecretMatcher: SkeletonSink {
         }
     }
 
-    // MARK: - What is held back
+    // MARK: - Held-back text
 
     /// Where the oldest symbol begins that could belong to a secret; nil for none.
     ///
@@ -143,7 +143,7 @@ struct SecretMatcher: SkeletonSink {
     }
 
     /// The range of the symbols that could be the beginning of a secret, as far as they lie before `end`; nil if those
-    /// are too few to tell anything.
+    /// are too few to reveal anything.
     func beginning(before end: Int, _ tables: PatternAutomaton.Tables) -> Range<Int>? {
         guard state != PatternAutomaton.root else { return nil }
         let depth = Int(tables.node(state).depth)

@@ -1,25 +1,25 @@
 import Domain
 import Foundation
 
-/// What is looked for in a job's output, made of its secrets.
+/// The patterns that are masked in a job's output, derived from its secrets.
 ///
 /// Of each secret: the whole, each of its lines (Terraform indents, frames and prefixes text of several lines), what
 /// it holds if it is a document (``SecretDocument``), and the base64 of all that.
 struct SecretPatterns: Sendable {
     /// Shorter patterns would mask ordinary text.
     static let minimumLength = VineSecrets.minimumMaskableLength
-    /// A skeleton with fewer symbols says too little; such a secret is looked for literally.
+    /// A secret whose skeleton has fewer symbols is searched for literally.
     static let shortestSkeleton = 5
-    /// A longer secret is looked for in pieces of this many symbols.
+    /// A longer secret is searched for in pieces of this many symbols.
     static let longestSkeleton = 4096
-    /// The base64 of a longer secret is looked for as far as these bytes go.
+    /// The base64 of a longer secret is searched for up to this many bytes.
     static let base64Limit = 64 << 10
 
     /// By skeleton; see ``TextSkeleton``.
     var skeletons: [[UInt8]: Set<SkeletonPatterns.Variant>] = [:]
-    /// Byte strings that are looked for as they are. None holds a line feed.
+    /// Byte strings to find exactly as they are. None contains a line feed.
     var literals: Set<[UInt8]> = []
-    /// The literals have to be looked for everywhere, not only where an escape could mislead the skeleton.
+    /// Whether to search for the literals everywhere, not only where an escape could mislead the skeleton.
     var seeksLiterals = false
     var numbers: Set<DecimalNumber> = []
 
@@ -124,7 +124,7 @@ struct SecretPatterns: Sendable {
                 addSkeleton(form.map(Self.urlAlphabet))
             }
         }
-        // Each line by itself as `base64` and PEM wrap it, for something else may stand in between.
+        // Each line by itself, as `base64` and PEM wrap it, because other text may come in between.
         let text = [UInt8](Data(bytes).base64EncodedData())
         for width in [64, 76] where text.count > width {
             for start in stride(from: 0, to: text.count, by: width) {
@@ -144,7 +144,7 @@ struct SecretPatterns: Sendable {
 
     // MARK: - Secrets of special characters
 
-    /// How a secret may be written whose skeleton is too short to be looked for.
+    /// The ways to write a secret whose skeleton is too short to search for.
     private static func shortForms(of text: String) -> Set<String> {
         var forms: Set<String> = [text]
         for escape in [jsonEscaped, htmlSafe] {
@@ -206,7 +206,7 @@ struct SkeletonReading: SkeletonSink {
     private(set) var hasLead = false
     private(set) var hasTrail = false
 
-    /// What is only half there at the end, such as the beginning of an escape, is left out: it depends on what follows.
+    /// Leaves out what is incomplete at the end, such as the beginning of an escape, because it depends on what follows.
     init(_ bytes: [UInt8]) {
         var skeleton = TextSkeleton()
         for (offset, byte) in bytes.enumerated() { skeleton.take(byte, at: offset, into: &self, ()) }

@@ -13,7 +13,7 @@ protocol SkeletonSink {
     mutating func frame()
 }
 
-/// Reduces text to what it says, whatever way it is quoted, escaped, wrapped, framed or colored.
+/// Reduces text to its content, without quoting, escaping, wrapping, frames and colors.
 ///
 /// A secret and each of its renderings have the same skeleton, so one pattern finds them all:
 ///
@@ -25,15 +25,15 @@ protocol SkeletonSink {
 ///
 /// The result doesn't depend on where the text was cut. Text is expected in valid UTF-8.
 struct TextSkeleton: Sendable {
-    /// What stood between two symbols.
+    /// What separates two symbols.
     struct Spacing: OptionSet, Sendable {
         let rawValue: UInt8
         static let blank = Spacing(rawValue: 1)
-        /// A line end, real or escaped. Whoever wraps text may put one anywhere.
+        /// A line end, real or escaped. Wrapped text may have one anywhere.
         static let lineEnd = Spacing(rawValue: 2)
     }
 
-    /// One byte of what the text says, with its place in the raw text.
+    /// One byte of the content, with its place in the raw text.
     struct Symbol: Sendable {
         var byte: UInt8
         var start: Int
@@ -44,7 +44,7 @@ struct TextSkeleton: Sendable {
         var spacing: Spacing
     }
 
-    /// Longer runs of backslashes, quotes, or `%25` are taken apart: so much raw text may be half read.
+    /// Longer runs of backslashes, quotes, or `%25` are split: this bounds the raw text that is half read.
     private static let runLimit = 1 << 10
 
     private enum Color: UInt8 { case none, escape, sequence, command }
@@ -75,7 +75,7 @@ struct TextSkeleton: Sendable {
     private var surrogate: UInt32 = 0
     private var surrogateStart = 0
 
-    /// Nothing is half read, so ordinary text can be skipped.
+    /// Whether nothing is half read, so that ordinary text can be skipped.
     @inline(__always)
     var isAtRest: Bool { encoding == .none && escape == .none && color == .none }
 
@@ -87,7 +87,7 @@ struct TextSkeleton: Sendable {
         surrogate = 0
     }
 
-    /// Where the raw text begins that is half read; `Int.max` for none.
+    /// Where the half-read raw text begins; `Int.max` for none.
     ///
     /// - Parameter lead: count left-out characters, too: the next symbol may be the first of a secret that begins with
     ///   such characters.
@@ -207,7 +207,7 @@ struct TextSkeleton: Sendable {
             case UInt8(ascii: "x"): beginDigits(2, Pending(byte: byte, start: start, end: end))
             default:
                 escape = .none
-                // A backslash before a letter isn't needed, so it belongs to the text around.
+                // A backslash before a letter isn't needed, so it belongs to the text around it.
                 let isPart = !Self.isAlphanumeric(byte) && byte > 0x20 && byte < 0x7f
                 plain(byte, isPart ? escapeStart : start, end, isRaw: end - start == 1, into: &sink, context)
             }
@@ -236,7 +236,7 @@ struct TextSkeleton: Sendable {
         digits.append(letter)
     }
 
-    /// There are too few digits: they are text.
+    /// Too few digits: they are text.
     private mutating func endDigits<Sink: SkeletonSink>(into sink: inout Sink, _ context: Sink.Context) {
         escape = .none
         for digit in digits { emit(digit.byte, digit.start, digit.end, into: &sink, context) }
@@ -305,7 +305,7 @@ struct TextSkeleton: Sendable {
         surrogate = 0
     }
 
-    /// The text ends at `offset`: what was half read is taken literally.
+    /// The text ends at `offset`: what is half read is taken literally.
     mutating func finish<Sink: SkeletonSink>(at offset: Int, into sink: inout Sink, _ context: Sink.Context) {
         if encoding == .percent { endPercent(at: offset, into: &sink, context) }
         if escape == .digits { endDigits(into: &sink, context) }

@@ -15,6 +15,7 @@ public enum SupervisorMain {
         // Before anything runs that could look in here.
         Posix.becomePrivate()
         Posix.becomeSubreaper()
+        Posix.restoreOpenFileLimit()
         let folder = JobFolder(path: arguments[0])
         let phase = folder.phase(arguments[1])
         // The parent passed on the held lock, so it was never free in between.
@@ -51,6 +52,8 @@ public enum SupervisorMain {
     /// What the executable itself needs to start; not our credentials, which the engine could read there.
     private static var inheritedEnvironment: [String: String] {
         let own = Posix.environment
-        return ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"].reduce(into: [:]) { $0[$1] = own[$1] }
+        return ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", Posix.openFilesVariable].reduce(into: [:]) {
+            $0[$1] = own[$1]
+        }
     }
 }

@@ -39,6 +39,7 @@ public struct TendrilService: Sendable {
     /// - Throws: ``TendrilStartError``.
     public func run() async throws {
         warnAboutTheUser()
+        Posix.raiseOpenFileLimit(to: Self.openFiles)
         let workDir = configuration.workDir
         let lock = try Self.claim(workDir)
         defer { withExtendedLifetime(lock) {} }
@@ -56,6 +57,9 @@ public struct TendrilService: Sendable {
         await trellis.shutdown()
         if let failure = dispatcher.failure { throw failure }
     }
+
+    /// The limit on open files that it asks for. Each job and each request takes a few, and many systems begin with 1024.
+    private static let openFiles = 65_536
 
     /// A vine's code can do what its user can; the operator should know which user that is.
     private func warnAboutTheUser() {

@@ -23,11 +23,13 @@ struct DataFolder {
         if mode & 0o077 != 0, chmod(path, 0o700) != 0 { throw DataFolderError.open(path) }
     }
 
-    /// Takes the folder, and the database, for this process.
+    /// Takes the folder, and a database that is a file, for this process.
     ///
     /// - Throws: ``DataFolderError`` if another process uses one of them, however it was started.
-    func hold(database: String) throws -> [FileHold] {
-        try [FileHold(file("trellis.lock"), of: path), FileHold(database + ".lock", of: database)]
+    func hold(_ database: DatabaseAddress) throws -> [FileHold] {
+        let folder = try FileHold(file("trellis.lock"), of: path)
+        guard case .sqlite(let database) = database else { return [folder] }
+        return [folder, try FileHold(database + ".lock", of: database)]
     }
 
     func file(_ name: String) -> String { path + "/" + name }

@@ -9,6 +9,7 @@ internal import NIOCore
 internal import NIOSSL
 public import ServiceLifecycle
 internal import Storage
+internal import StoragePostgres
 internal import StorageSQLite
 internal import WebSocket
 
@@ -32,10 +33,11 @@ public struct TrellisApplication: Service {
         }
         OpenFiles.raiseLimit()
         let folder = try DataFolder(configuration.dataFolder)
-        holds = try folder.hold(database: Self.path(ofDatabase: configuration.database))
+        let database = try DatabaseAddress(configuration.database)
+        holds = try folder.hold(database)
         let vault = try folder.vault(ambient)
         let bus = LocalChangeBus()
-        let store = try await Self.openStore(configuration.database, vault: vault, bus: bus)
+        let store = try await Self.openStore(database, vault: vault, bus: bus)
         let feeds = Feeds(store: store, limits: configuration.limits.feed, ambient: ambient)
         bus.subscribe(feeds.changed)
         let compactor = LogCompactor(store: store, logger: logger)
@@ -90,14 +92,15 @@ public struct TrellisApplication: Service {
     }
 
     private static func openStore(
-        _ url: String, vault: Vault, bus: any ChangeBus
+        _ database: DatabaseAddress, vault: Vault, bus: any ChangeBus
     ) async throws -> any Store {
-        try await SQLiteStore.open(path: path(ofDatabase: url), vault: vault, onChange: bus.publish)
-    }
-
-    private static func path(ofDatabase url: String) throws(TrellisStartError) -> String {
-        guard url.hasPrefix("sqlite:") else { throw .unknownDatabase }
-        return String(url.dropFirst("sqlite:".count))
+        switch database {
+        case .sqlite(let path):
+            try await SQLiteStore.open(path: path, vault: vault, onChange: bus.publish)
+        case .postgres(let settings):
+            // Nodes do not notify each other of changes yet.
+            try await PostgresStore.open(settings, isAlone: true, vault: vault, onChange: bus.publish)
+        }
     }
 }
 
@@ -106,15 +109,19 @@ public enum TrellisStartError: Error, CustomStringConvertible {
     case openHost(String)
     case unknownDatabase
     case tooFewFiles(Int, needed: Int)
+    case passwordInDatabase
 
     public var description: String {
         switch self {
         case .openHost(let host):
             "listening on \(host) without TLS sends passwords in plain text: give --tls-cert and --tls-key, or --behind-proxy URL"
         case .unknownDatabase:
-            "use --database sqlite:PATH"
+            "use --database sqlite:PATH or --database postgres://USER@HOST/NAME"
         case .tooFewFiles(let limit, let needed):
             "the limit on open files is \(limit), and at least \(needed) are needed: raise it (ulimit -n)"
+        case .passwordInDatabase:
+            "the database address must not contain a password, because every user of this machine can read it: "
+                + "put it into a password file (~/.pgpass, or ?passfile=PATH) or into PGPASSWORD"
         }
     }
 }

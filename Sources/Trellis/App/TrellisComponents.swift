@@ -117,6 +117,7 @@ struct TrellisComponents {
         ).add(to: api)
         let workers = WorkerService(
             store: store, credentials: credentials, ambient: ambient,
+            forecasts: RunForecasts(store: store, ambient: ambient),
             metadataBytes: configuration.limits.metadataBytes)
         WorkerRoutes(service: workers, bell: feeds.bell, limits: configuration.limits).add(to: api)
         PlanRoutes(jobs: jobs, workers: workers).add(to: api)

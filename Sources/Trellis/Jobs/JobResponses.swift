@@ -14,17 +14,25 @@ struct JobResponses: Sendable {
         record.workerName = try await workerName(of: job)
         record.giveUp = try await LeaseRevocation(store: store, ambient: ambient).record(of: job)
         record.reruns = try await store.reruns(of: job.id)
+        if let progress = try await progress(of: [job])[job.id] { record.add(progress) }
         if job.status == .queued, let reason = try await store.waitReason(of: job.id, at: now) {
             record.waitingFor = try await waiting(reason)
         }
         return record
     }
 
+    /// How far those of `jobs` are that run.
+    func progress(of jobs: [Job]) async throws -> [JobID: RunProgress] {
+        let running = jobs.filter { $0.type != .plan && $0.state.engine.holdsVine }.map(\.id)
+        return running.isEmpty ? [:] : try await store.progress(of: running)
+    }
+
     /// A row of a list: without snapshot and metadata.
-    func row(_ job: Job, names: [TendrilID: String]) -> JobListItem {
+    func row(_ job: Job, names: [TendrilID: String], progress: [JobID: RunProgress] = [:]) -> JobListItem {
         var record = JobResponse(job, configSnapshot: .object([:]), serverNow: ambient.now())
         record.executionMetadata = .object([:])
         record.workerName = (job.state.worker ?? job.assignedWorker).flatMap { names[$0] }
+        if let progress = progress[job.id] { record.add(progress) }
         let settings = job.snapshot.settings
         return JobListItem(job: record, vineTitle: settings.title)
     }

@@ -19,7 +19,12 @@ struct JobRoutes: Sendable {
         }
         api.on(JobEndpoints.status) { call in
             guard let found = try await service.store.status(of: call.path) else { throw Refusal.notFound("job") }
-            return JobStatusResponse(status: found.status, errorMessage: found.errorMessage)
+            var response = JobStatusResponse(status: found.status, errorMessage: found.errorMessage)
+            if found.status == .processing, let progress = try await service.store.progress(of: [call.path])[call.path]
+            {
+                response.add(progress, at: records.ambient.now())
+            }
+            return response
         }
         api.on(JobEndpoints.applyCheck) { call in try await service.applyCheck(service.find(call.path)) }
         api.on(JobEndpoints.cancel) { call in
@@ -52,6 +57,8 @@ struct JobRoutes: Sendable {
             query, limit: call.query(JobEndpoints.List.limit) ?? 50, cursor: call.query(JobEndpoints.List.cursor))
         let tendrils = try await service.store.tendrils()
         let names = Dictionary(tendrils.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
-        return ListResponse(items: page.items.map { records.row($0, names: names) }, nextCursor: page.next)
+        let progress = try await records.progress(of: page.items)
+        return ListResponse(
+            items: page.items.map { records.row($0, names: names, progress: progress) }, nextCursor: page.next)
     }
 }

@@ -8,6 +8,7 @@ struct WorkerService: Sendable {
     var store: any Store
     var credentials: Credentials
     var ambient: SystemDependencies
+    let forecasts: RunForecasts
     /// What is stored of one job's metadata.
     var metadataBytes = JobMetadata.storedBytes
 
@@ -120,11 +121,12 @@ struct WorkerService: Sendable {
 
     /// Stores what the job did to resources.
     func report(_ report: ReportResourcesRequest, on id: JobID, from worker: TendrilID) async throws {
-        _ = try await requireLatestLease(id, epoch: report.epoch, worker: worker)
+        let job = try await requireLatestLease(id, epoch: report.epoch, worker: worker)
         guard report.items.count <= ReportResourcesRequest.maximumItems else {
             throw Refusal(.invalid, "A message has at most \(ReportResourcesRequest.maximumItems) resources.")
         }
         try await store.saveResources(report.items, graph: report.graph, of: id, epoch: report.epoch)
+        await forecasts.update(job)
     }
 
     /// What the report says about the end of its capture; the store compares it with the rows in its commit.

@@ -66,10 +66,18 @@ public struct AssignJobRequest: Codable, RequestMessage {
 public struct JobStatusResponse: Codable, ResponseMessage {
     public var status: JobStatus
     public var errorMessage: String?
+    /// As in ``JobResponse``.
+    public var progress: RunProgressResponse?
+    public var forecast: RunForecastResponse?
 
     public init(status: JobStatus, errorMessage: String?) {
         self.status = status
         self.errorMessage = errorMessage
+    }
+
+    public mutating func add(_ run: RunProgress, at now: Timestamp) {
+        progress = RunProgressResponse(left: run.left, total: run.total)
+        forecast = run.forecast.map { RunForecastResponse($0, at: now) }
     }
 }
 
@@ -156,6 +164,9 @@ public struct JobResponse: Codable, ResponseMessage {
     /// The engine's commands so far, in order.
     public var phases: [JobPhase]
     public var waitingFor: WaitResponse?
+    /// While the engine runs, if it is known; the forecast is absent without a history.
+    public var progress: RunProgressResponse?
+    public var forecast: RunForecastResponse?
     /// nil where nothing of the job runs that could be given up.
     public var giveUp: GiveUpResponse?
     public var vineId: VineID
@@ -233,6 +244,11 @@ public struct JobResponse: Codable, ResponseMessage {
         startedAt = job.startedAt
         completedAt = job.completedAt
         self.serverNow = serverNow
+    }
+
+    public mutating func add(_ run: RunProgress) {
+        progress = RunProgressResponse(left: run.left, total: run.total)
+        forecast = run.forecast.map { RunForecastResponse($0, at: serverNow) }
     }
 }
 

@@ -37,3 +37,29 @@ public struct RunResourcesResponse: Codable, ResponseMessage {
         self.serverNow = serverNow
     }
 }
+
+/// How many resources of a running job are not done.
+public struct RunProgressResponse: Codable, Hashable, Sendable {
+    public var left: Int
+    public var total: Int
+}
+
+/// When a running job will probably end, by how long its resources took before.
+public struct RunForecastResponse: Codable, Hashable, Sendable {
+    public var remainingMs: Int64
+    /// 9 of 10 end before.
+    public var p90Ms: Int64
+    /// The running resource that the end depends on, and how long it usually takes.
+    public var waitingOn: String?
+    public var usualMs: Int64?
+    /// What the forecast is made from, in words.
+    public var basis: String
+
+    public init(_ forecast: RunProgress.Forecast, at now: Timestamp) {
+        remainingMs = max(0, forecast.endsAt.milliseconds(since: now))
+        p90Ms = max(0, forecast.p90EndsAt.milliseconds(since: now))
+        waitingOn = forecast.waitingOn
+        usualMs = forecast.usualMs
+        basis = forecast.basis
+    }
+}

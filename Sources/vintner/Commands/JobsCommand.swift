@@ -28,8 +28,16 @@ struct JobsCommand: AsyncParsableCommand {
                 let job = item.job
                 print(
                     job.id, job.createdAt, job.jobType.rawValue.padded(to: 7), job.status.rawValue.padded(to: 10),
-                    (job.workerName ?? "-").padded(to: 12), item.vineTitle)
+                    (job.workerName ?? "-").padded(to: 12), item.vineTitle + Self.remaining(job.forecast))
             }
+        }
+
+        /// `, about 2 min 10 s left`; empty without a forecast.
+        static func remaining(_ forecast: RunForecastResponse?) -> String {
+            guard let forecast else { return "" }
+            let seconds = forecast.remainingMs / 1000
+            let time = seconds < 60 ? "\(seconds) s" : "\(seconds / 60) min \(seconds % 60) s"
+            return ", about \(time) left"
         }
     }
 

@@ -54,7 +54,14 @@ struct TrellisCommand: AsyncParsableCommand {
         commandName: "trellis", abstract: "Run the control plane alone: API, dashboard, live feed, database.")
 
     @OptionGroup var server: ServerOptions
-    @Option(help: "Database as sqlite:PATH (default: DATA/vintner.sqlite).") var database: String?
+    @Option(
+        help: ArgumentHelp(
+            "Database as sqlite:PATH (default: DATA/vintner.sqlite) or postgres://USER@HOST/NAME.",
+            discussion: """
+                A PostgreSQL address is read as libpq reads it: several hosts, sslmode, passfile, and what it leaves open \
+                from PGPASSWORD and its other environment variables. It must not contain a password.
+                """))
+    var database: String?
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {

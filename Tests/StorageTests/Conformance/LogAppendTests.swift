@@ -10,7 +10,7 @@ import Testing
             let job = try await bench.running()
             let receipt = try await bench.append(
                 1, [.stdout("one\ntwo\n"), .stderr("bad\n"), .stdout("cut")], to: job, at: 5)
-            #expect(receipt == LogReceipt(nextN: 2, seq: 4))
+            #expect(receipt == LogReceipt(nextN: 2, seq: 4, lines: 5))
             try await bench.append(2, [.stdout(" and on\n", continued: true)], to: job, at: 6)
             let chunks = Array(try await bench.chunks(of: job).dropFirst())
             #expect(chunks.map(\.seq) == [2, 3, 4, 5])
@@ -56,7 +56,7 @@ import Testing
             let before = try await bench.chunks(of: job)
             _ = bench.seen.take()
             let again = try await bench.append(1, [.stdout("one\n")], to: job, at: 50)
-            #expect(first == LogReceipt(nextN: 2, seq: 2))
+            #expect(first == LogReceipt(nextN: 2, seq: 2, lines: 2))
             #expect(again == LogReceipt(nextN: 3, seq: 3))
             #expect(try await bench.chunks(of: job) == before)
             #expect(bench.seen.take().isEmpty)
@@ -270,7 +270,8 @@ import Testing
                 for _ in 0..<16 { group.addTask { try await bench.append(1, [.stdout("once\n")], to: job) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            #expect(receipts.allSatisfy { $0 == LogReceipt(nextN: 2, seq: 2) })
+            #expect(receipts.allSatisfy { $0.nextN == 2 && $0.seq == 2 })
+            #expect(receipts.compactMap(\.lines) == [2])
             #expect(try await bench.store.logSize(of: job.id).linesByStream[.stdout] == 1)
         }
     }

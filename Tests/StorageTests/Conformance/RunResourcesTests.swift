@@ -86,3 +86,52 @@ import Testing
         }
     }
 }
+
+/// Durations of earlier jobs, and how far a job is.
+@Suite struct RunHistoryTests {
+    private func done(_ address: String, from: Int64, to: Int64?, _ state: RunResource.State = .done) -> RunResource {
+        RunResource(
+            address: address, action: .delete, state: state, startedAt: StoreFixture.at(from),
+            endedAt: to.map(StoreFixture.at))
+    }
+
+    @Test(arguments: StoreEngine.all) func whatEndedWellIsRemembered(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            #expect(try await bench.store.runHistory(of: vine.id) == [])
+            let job = try await bench.running(.destroy, of: vine)
+            try await bench.store.saveResources(
+                [
+                    done("x.a", from: 1, to: 4), done("x.b", from: 1, to: 9, .failed),
+                    done("x.c", from: 1, to: nil, .running),
+                    done("x.d", from: 1, to: nil),
+                ], graph: nil, of: job.id, epoch: 1)
+            // Not while it runs.
+            #expect(try await bench.store.runHistory(of: vine.id) == [])
+            try await bench.change(job.id, .fail(epoch: 1, engineKnown: true))
+            let plan = try await bench.running(.plan, of: vine)
+            try await bench.store.saveResources([done("x.p", from: 1, to: 2)], graph: nil, of: plan.id, epoch: 1)
+            try await bench.change(plan.id, .fail(epoch: 1, engineKnown: true))
+            #expect(
+                try await bench.store.runHistory(of: vine.id)
+                    == [RunHistory.Sample(address: "x.a", action: .delete, milliseconds: 3000)])
+            #expect(try await bench.store.runHistory(of: try await bench.vine().id) == [])
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func progressIsKept(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let job = try await bench.running(.destroy)
+            #expect(try await bench.store.progress(of: [job.id]) == [:])
+            let first = RunProgress([], graph: RunGraph(), history: RunHistory([]), at: StoreFixture.at(1))
+            try await bench.store.saveProgress(first, of: job.id)
+            var second = first
+            second.total = 7
+            second.forecast = RunProgress.Forecast(
+                endsAt: StoreFixture.at(9), p90EndsAt: StoreFixture.at(10), waitingOn: "x.a", usualMs: 3, basis: "x")
+            try await bench.store.saveProgress(second, of: job.id)
+            #expect(try await bench.store.progress(of: [job.id, StoreFixture.newID()]) == [job.id: second])
+            await expectRefusal(.notFound) { try await bench.store.saveProgress(first, of: StoreFixture.newID()) }
+        }
+    }
+}

@@ -36,7 +36,7 @@ import Testing
     private func cost(_ text: String, _ query: JobQuery = JobQuery(), in store: SQLiteStore) async throws -> [Int] {
         try await store.read { db in
             var search = JobSearch(text, query, after: nil)
-            let found = try search.run(limit: 50, db)
+            let found = try search.run(limit: 50, in: SQLiteJobIndex(db: db))
             return [found.rows.count, search.ids, search.rows]
         }
     }

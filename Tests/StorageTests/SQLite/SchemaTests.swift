@@ -38,7 +38,7 @@ import Testing
             let tendril = try await bench.tendril()
             let draft = try await bench.draft(of: bench.vine())
             var taken = 0
-            for state in allStates(worker: tendril.id) {
+            for state in Self.allStates(worker: tendril.id) {
                 var record = try JobRow(draft)
                 record.state = state
                 record.claimedAt = state.status == .queued ? nil : StoreFixture.at(2)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    private func allStates(worker: TendrilID) -> [JobState] {
+    static func allStates(worker: TendrilID) -> [JobState] {
         var states: [JobState] = []
         for status in JobStatus.allCases {
             for engine in [EngineState.none, .running, .stopping, .gone, .unknown] {
@@ -234,10 +234,10 @@ import Testing
             ]
         ),
         (SQLiteStore.activeJobsSQL, ["SCAN provision_jobs USING INDEX provision_jobs_active_newest"]),
-        (JobSearch.byVineSQL, ["provision_jobs_by_vine (vine_id=? AND "]),
-        (JobSearch.byTendrilSQL, ["provision_jobs_by_tendril (tendril_id=? AND "]),
-        (JobSearch.newestSQL, ["SEARCH provision_jobs USING COVERING INDEX provision_jobs_newest ("]),
-        (JobSearch.idsSQL, ["autoindex_provision_jobs_1 (id>? AND id<?)"]),
+        (SQLiteJobIndex.byVineSQL, ["provision_jobs_by_vine (vine_id=? AND "]),
+        (SQLiteJobIndex.byTendrilSQL, ["provision_jobs_by_tendril (tendril_id=? AND "]),
+        (SQLiteJobIndex.newestSQL, ["SEARCH provision_jobs USING COVERING INDEX provision_jobs_newest ("]),
+        (SQLiteJobIndex.idsSQL, ["autoindex_provision_jobs_1 (id>? AND id<?)"]),
         ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND vine_id = ?", ["jobs_holder (vine_id=?)"]),
         ("SELECT id FROM provision_jobs WHERE holds_vine = 1 AND worker_id = ?", ["jobs_active (worker_id=?)"]),
         (

@@ -1,7 +1,9 @@
 import Crypto
 import Domain
 import Foundation
+import Postgres
 import Storage
+import StoragePostgres
 import StorageSQLite
 import Synchronization
 import Testing
@@ -14,11 +16,17 @@ struct StoreEngine: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all = [sqlite]
+    static let all = [sqlite, postgres]
 
     static let sqlite = StoreEngine(name: "SQLite") { folder, vault, onChange in
         try await SQLiteStore.open(
             path: folder.appending(path: "vintner.sqlite").path, vault: vault, onChange: onChange)
+    }
+
+    static let postgres = StoreEngine(name: "PostgreSQL") { folder, vault, onChange in
+        var settings = PostgresSettings(address: try PostgresSchemas.address(for: folder))
+        settings.maxConnections = 4
+        return try await PostgresStore.open(settings, vault: vault, onChange: onChange)
     }
 
     /// Runs `body` on a new, empty store, and clears up behind it.

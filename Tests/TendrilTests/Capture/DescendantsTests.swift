@@ -12,7 +12,7 @@ import Testing
 #endif
 
 /// What a job starts, keeps open and leaves behind; with real supervisors.
-@Suite(.timeLimit(.minutes(2))) struct DescendantsTests {
+@Suite(.timeLimit(.minutes(5))) struct DescendantsTests {
     private let scratch: Scratch
     private let folder: JobFolder
     private let runner: PhaseRunner
@@ -184,6 +184,19 @@ import Testing
         #expect(said.contains("\n\(scratch.path)\n") && said.contains("MINE=1"))
         #expect(!said.contains("vnw_never-shown") && !said.contains("/secret"))
         withExtendedLifetime(secret) {}
+    }
+
+    /// A Tendril raises its own limit on open files; engines keep the one that it was started with.
+    @Test func theEngineKeepsTheLimitOnOpenFiles() async throws {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #expect(getrlimit(resource, &limit) == 0)
+        let before = limit.rlim_cur
+        setenv(Posix.openFilesVariable, "200", 1)
+        defer { unsetenv(Posix.openFilesVariable) }
+        #expect(try await run("ulimit -n") == .exited(code: 0))
+        #expect(try output() == "200\n")
+        #expect(getrlimit(resource, &limit) == 0 && limit.rlim_cur == before)
     }
 
     /// `--run-as`: only root can, so only root can test it.

@@ -8,7 +8,7 @@ import Wire
 @testable import Tendril
 
 /// Real supervisors around real scripts.
-@Suite(.timeLimit(.minutes(2))) struct PhaseRunnerTests {
+@Suite(.timeLimit(.minutes(5))) struct PhaseRunnerTests {
     private let scratch: Scratch
     private let folder: JobFolder
     private let runner: PhaseRunner

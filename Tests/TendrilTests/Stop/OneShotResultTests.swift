@@ -3,7 +3,7 @@ import Testing
 @testable import Tendril
 
 @Suite struct OneShotResultTests {
-    @Test(.timeLimit(.minutes(1))) func everyWaiterGetsTheResult() async throws {
+    @Test(.timeLimit(.minutes(5))) func everyWaiterGetsTheResult() async throws {
         let result = OneShotResult<Int>()
         let early = (0..<3).map { _ in Task { try await result.wait() } }
         await Task.yield()
@@ -13,7 +13,7 @@ import Testing
         #expect(try await result.wait() == 7)
     }
 
-    @Test(.timeLimit(.minutes(1))) func aCanceledWaiterTakesNothingFromTheOthers() async throws {
+    @Test(.timeLimit(.minutes(5))) func aCanceledWaiterTakesNothingFromTheOthers() async throws {
         let result = OneShotResult<Int>()
         let canceled = Task { try await result.wait() }
         let other = Task { try await result.wait() }

@@ -241,7 +241,7 @@ import Testing
         #expect(place.text(of: "out/main.tf") == "1\n")
     }
 
-    @Test(.timeLimit(.minutes(1))) func aServerThatDoesNotAnswerIsNotWaitedForForever() async throws {
+    @Test(.timeLimit(.minutes(5))) func aServerThatDoesNotAnswerIsNotWaitedForForever() async throws {
         try Files.makeFolder(place.path + "/bin")
         let pid = place.path + "/pid"
         try Files.write(

@@ -30,7 +30,7 @@ enum Impostor: String, CaseIterable, Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct HostileFilesTests {
+@Suite(.timeLimit(.minutes(5))) struct HostileFilesTests {
     let place: Place
     let trellis = FakeTrellis()
 

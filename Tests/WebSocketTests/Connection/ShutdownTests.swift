@@ -5,7 +5,7 @@ import Testing
 @testable import WebSocket
 
 /// A graceful shutdown ends promptly, whatever is open.
-@Suite(.timeLimit(.minutes(1))) struct ShutdownTests {
+@Suite(.timeLimit(.minutes(5))) struct ShutdownTests {
     @Test func anOpenWebSocketIsTold() async throws {
         let server = try await TestServer.start(TestEndpoint.echo)
         let client = try await server.open()

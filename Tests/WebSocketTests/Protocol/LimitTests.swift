@@ -6,7 +6,7 @@ import Testing
 @testable import WebSocket
 
 /// Each limit, at its edge.
-@Suite(.timeLimit(.minutes(1))) struct LimitTests {
+@Suite(.timeLimit(.minutes(5))) struct LimitTests {
     private static func limits(_ change: (inout WebSocketLimits) -> Void) -> WebSocketLimits {
         var limits = WebSocketLimits()
         change(&limits)

@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOSSL
 import ServiceLifecycle
+import Synchronization
 import WebSocket
 
 /// A Hummingbird server on a free port, with a few ordinary routes beside the WebSocket.
@@ -134,4 +135,57 @@ func withServer(
         throw error
     }
     try await server.stop()
+}
+
+/// A self-signed certificate for `localhost`, for tests of TLS only.
+let testCertificate = """
+    -----BEGIN CERTIFICATE-----
+    MIIBfzCCASWgAwIBAgIUPCMbXas/DhCuadae/jtKCfD0wEgwCgYIKoZIzj0EAwIw
+    FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzIyMjIwNloYDzIxMjYxMDMw
+    MjIyMjA2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+    PQMBBwNCAASPSdViE22gjsGYKW7g5ZTdiDDUfXpn7csQ4kEtmPx4VOdgvZYs2mt6
+    PGmCRGgOq1aovoCTSwj/+CVZMq2M0fo2o1MwUTAdBgNVHQ4EFgQUx/EgvFntJ+iE
+    R4gFaJOSvvnxRK0wHwYDVR0jBBgwFoAUx/EgvFntJ+iER4gFaJOSvvnxRK0wDwYD
+    VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiAiT1kpos9bEG2XBFuyTAVN
+    P7JEdJALv+JhvNXETWpV1QIhAMZUjYr1HY4AzzIu8XrqKnFCOdMnGs75ZQWKviOG
+    Jmzg
+    -----END CERTIFICATE-----
+    """
+
+/// Its key.
+let testKey = """
+    -----BEGIN PRIVATE KEY-----
+    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGd9GoP5yFNh2lciu
+    Qc867UTvLFoZa4+qImcYKenboz+hRANCAASPSdViE22gjsGYKW7g5ZTdiDDUfXpn
+    7csQ4kEtmPx4VOdgvZYs2mt6PGmCRGgOq1aovoCTSwj/+CVZMq2M0fo2
+    -----END PRIVATE KEY-----
+    """
+
+/// Lets a test decide when something goes on, and wait for something that happens elsewhere.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for one in waiting { one.resume() }
+    }
+
+    func passed() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
 }

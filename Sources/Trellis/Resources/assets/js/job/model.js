@@ -13,7 +13,7 @@ export class JobModel {
 
   /** @param {{job: any, vine: any, apply: Apply|null}} data */
   constructor({ job, vine, apply }) {
-    this.job = job;
+    this.job = job.forecast ? { ...job, forecast_at: Date.parse(job.server_now) } : job;
     this.vine = vine;
     /** @type {Apply|null} */
     this.apply = apply ?? null;
@@ -46,16 +46,17 @@ export class JobModel {
     if (Date.parse(job.server_now) < Date.parse(this.job.server_now)) return;
     if (this.isTerminal && !TERMINAL.has(job.status)) return;
     const before = this.job;
+    if (job.forecast) job.forecast_at = Date.parse(job.server_now);
     // Partial updates keep missing fields; full records replace all fields.
     this.job = "config_snapshot" in job ? job : { ...before, waiting_for: undefined, ...job };
     this.#notify(before);
   }
 
-  /** What `getJobStatus` answers: two fields, and no time. @param {{status: Status, error_message?: string|null}} record */
-  takeStatus({ status, error_message }) {
+  /** What `getJobStatus` answers: a few fields, and no time. @param {{status: Status, error_message?: string|null, progress?: any, forecast?: any}} record */
+  takeStatus({ status, error_message, progress, forecast }) {
     const { job } = this;
-    if (job.status === status || this.isTerminal) return;
-    this.job = { ...job, status, error_message: error_message ?? job.error_message };
+    if (this.isTerminal || job.status === status && !progress && !job.progress) return;
+    this.job = { ...job, status, error_message: error_message ?? job.error_message, progress, forecast, forecast_at: now() };
     this.#notify(job);
   }
 

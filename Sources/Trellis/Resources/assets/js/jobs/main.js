@@ -20,7 +20,10 @@ function duration(job) {
   const started = Date.parse(job.started_at ?? "");
   const ended = Date.parse(job.completed_at ?? "");
   if (Number.isNaN(started)) return Number.isNaN(ended) ? `waiting ${ticking(now() - Date.parse(job.created_at))}` : "–";
-  return clockTime((Number.isNaN(ended) ? now() : ended) - started);
+  const clock = clockTime((Number.isNaN(ended) ? now() : ended) - started);
+  if (!Number.isNaN(ended) || !job.forecast) return clock;
+  const left = Math.max(0, job.forecast.remaining_ms - Math.max(0, now() - Date.parse(job.server_now)));
+  return `${clock}, ${left < 1000 ? "almost done" : `about ${ticking(left)} left`}`;
 }
 
 // The names of a job's counts, and the classes of their colors.

@@ -5,6 +5,7 @@ import { connection, knownNow } from "../../lib/connection.js";
 import { h, icon, one } from "../../lib/dom.js";
 import { shortId, timeOfDay } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
+import { doneTrack, forecastLine } from "./forecast.js";
 import { livePhases } from "./phases.js";
 import { heartbeatText, facts, REMEDY, verdict, waiting } from "./text.js";
 
@@ -90,7 +91,10 @@ export class StatusBar {
     }
     const list = h("ol", { class: "phases" }, ...phases.map(({ name, text: time, done }) =>
       h("li", { class: done ? "done" : "now" }, icon(done ? "check" : "PROCESSING", "s"), name, " ", h("b", {}, time))));
-    return this.#dated(plain("heart", [phases, text], [list, h("p", { class: "strip-2" }, text)]));
+    const forecast = forecastLine(job, knownNow());
+    const line = forecast ? h("p", { class: "strip-2", title: `${forecast.text}. ${text}.` }, ...forecast.nodes, ` · ${text}`) : h("p", { class: "strip-2" }, text);
+    const end = forecast ? [doneTrack(forecast.done)] : [];
+    return this.#dated({ ...plain("heart", [phases, text, forecast?.text], [list, line]), end });
   }
 
   // While the server can't be reached, show the last known state and its time.

@@ -51,10 +51,12 @@ export function tick(row, item, { now, axis, isEnded }) {
   setText(row.querySelector(".took"), took === null ? "" : isOpen(item) ? ticking(took) : span(took));
   const lane = /** @type {HTMLElement} */ (row.querySelector(".lane"));
   const place = axis && barPlace(item, axis, now);
+  // Also where there is no bar: all rows show one time axis.
+  const step = axis ? `${(axis.step / (axis.to - axis.from)) * 100}%` : "100%";
+  if (lane.style.getPropertyValue("--tick") !== step) lane.style.setProperty("--tick", step);
   const key = `${item.state} ${item.action} ${item.critical} ${isEnded} ${place?.join(" ")} ${item.waits_for[0]} ${item.first_line}`;
   if (lane.dataset.key === key) return;
   lane.dataset.key = key;
-  lane.style.setProperty("--tick", axis ? `${(axis.step / (axis.to - axis.from)) * 100}%` : "100%");
   const parts = [];
   if (place) parts.push(...bars(item, place));
   if (item.state === "waiting" && item.waits_for.length && !isEnded) {

@@ -1,0 +1,21 @@
+/// A lock that a connection of its own holds for as long as it lives.
+///
+/// It keeps out a second process by mistake. It is no proof that there is none: the server gives the lock away when it
+/// takes the connection for dead.
+public final class PostgresHold: Sendable {
+    private let session: PostgresSession
+
+    private init(_ session: PostgresSession) { self.session = session }
+
+    /// Takes the lock `key`; nil where somebody has it.
+    public static func take(_ key: Int64, _ settings: PostgresSettings) async throws -> PostgresHold? {
+        let session = PostgresSession(settings)
+        let deadline = ContinuousClock.now.advanced(by: settings.callTimeout)
+        let isTaken = try await session.run(until: deadline, isCancellable: false) { connection in
+            try connection.query("SELECT pg_try_advisory_lock($1) AS taken", [.int(key)]).first?.optionalFlag("taken")
+        }.result.get()
+        return isTaken == true ? PostgresHold(session) : nil
+    }
+
+    public func release() async { await session.close() }
+}

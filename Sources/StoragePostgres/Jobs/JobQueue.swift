@@ -1,0 +1,109 @@
+public import Domain
+internal import Postgres
+internal import Storage
+
+extension PostgresStore {
+    public func claim(by worker: TendrilID, at now: Timestamp) async throws -> Job? {
+        while true {
+            do {
+                return try await claimOldest(for: worker, at: now)
+            } catch let refusal as Refusal where refusal.kind == .conflict {
+                // Another node has just claimed another job of the vine: the next one, then.
+            }
+        }
+    }
+
+    private func claimOldest(for worker: TendrilID, at now: Timestamp) async throws -> Job? {
+        try await write { db, changes -> JobWithDocuments? in
+            // Two claims of one Tendril must not take one slot.
+            TendrilRow.lock(worker, db)
+            guard let tendril = try Self.claimant(worker, at: now, db),
+                let id = try Self.oldestEligible(for: tendril, locking: true, db),
+                var stored = try JobWithDocuments.lockAndFind(id, db)
+            else { return nil }
+            var revision = JobUpdate(of: stored.record)
+            try revision.apply([.claim(by: worker)], artifactStored: false, at: now)
+            let before = stored.record
+            stored.record = revision.record
+            try Self.commit(
+                &stored.record, from: before, systemLines: ["Claimed by \(tendril.name)"], at: now, db, &changes)
+            changes += revision.wakeups(from: before.state)
+            return stored
+        }?.job()
+    }
+
+    public func hasWork(for worker: TendrilID, at now: Timestamp) async throws -> Bool {
+        try await read { db in
+            guard let tendril = try Self.claimant(worker, at: now, db) else { return false }
+            return try Self.oldestEligible(for: tendril, locking: false, db) != nil
+        }
+    }
+
+    /// The Tendril, if it may claim: ONLINE, with a free slot.
+    private static func claimant(_ worker: TendrilID, at now: Timestamp, _ db: Database) throws -> TendrilRow? {
+        guard let tendril = try TendrilRow.find(worker, db), tendril.status(at: now) == .online,
+            try busySlots(of: worker, db) < tendril.slots
+        else { return nil }
+        return tendril
+    }
+
+    private static func busySlots(of worker: TendrilID, _ db: Database) throws -> Int {
+        try db.row(
+            """
+            SELECT count(*) AS busy FROM provision_jobs
+            WHERE holds_vine AND worker_id = $1
+            """, worker
+        )?.int("busy") ?? 0
+    }
+
+    /// The slots in use, of every Tendril that has any.
+    private static func busySlots(_ db: Database) throws -> [TendrilID: Int] {
+        let rows = try db.rows(
+            """
+            SELECT worker_id, count(*) AS busy FROM provision_jobs WHERE holds_vine AND worker_id IS NOT NULL
+            GROUP BY worker_id
+            """
+        ) { row in (worker: try row.id("worker_id") as TendrilID, busy: try row.int("busy")) }
+        return Dictionary(rows.map { ($0.worker, $0.busy) }, uniquingKeysWith: +)
+    }
+
+    /// A job that another node is claiming is passed over.
+    private static func oldestEligible(for tendril: TendrilRow, locking: Bool, _ db: Database) throws -> JobID? {
+        try db.row(
+            oldestEligibleSQL + (locking ? " FOR UPDATE OF job SKIP LOCKED" : ""), tendril.id, tendril.runRoot
+        )?.id("id")
+    }
+
+    /// The order of the queue is that of its index, so the search ends at the first job that fits. The conditions on
+    /// the engine are `EngineRequirement.isMet`.
+    static let oldestEligibleSQL = """
+        SELECT job.id FROM provision_jobs AS job
+        WHERE job.status = 'QUEUED'
+        AND (job.assigned_worker_id IS NULL OR job.assigned_worker_id = $1)
+        AND (job.needs_run_root IS NULL OR job.needs_run_root = $2)
+        AND EXISTS (SELECT 1 FROM worker_engines AS engine WHERE engine.worker_id = $1
+            AND (job.needs_engine IS NULL OR job.needs_engine = engine.name)
+            AND (job.needs_version IS NULL OR job.needs_version = engine.version)
+            AND (job.needs_platform IS NULL OR job.needs_platform = engine.platform))
+        AND NOT EXISTS (SELECT 1 FROM provision_jobs AS holder
+            WHERE holder.vine_id = job.vine_id AND holder.holds_vine)
+        AND NOT EXISTS (SELECT 1 FROM vine_locks AS held WHERE held.vine_id = job.vine_id)
+        ORDER BY job.created_at, job.id LIMIT 1
+        """
+
+    public func waitReason(of id: JobID, at now: Timestamp) async throws -> WaitReason? {
+        try await read { db in
+            guard let job = try JobRow.find(id, db), job.state.status == .queued else { return nil }
+            let holder: JobID? = try db.row(
+                "SELECT id FROM provision_jobs WHERE vine_id = $1 AND holds_vine", job.vine
+            )?.id("id")
+            let busy = try Self.busySlots(db)
+            let candidates = try TendrilRow.all(db).map { agent in
+                WaitReasons.Candidate(agent: agent, busy: busy[agent.id] ?? 0)
+            }
+            return WaitReasons.evaluate(
+                assigned: job.assignedWorker, requirement: job.requirement, holder: holder,
+                lock: try StateLock.find(job.vine, db), tendrils: candidates, at: now)
+        }
+    }
+}

@@ -1,0 +1,135 @@
+internal import Foundation
+public import Postgres
+public import Storage
+
+/// The store on a PostgreSQL database, which several nodes may share.
+///
+/// Transactions run concurrently, at READ COMMITTED. On SQLite, one writer orders all changes; here, each change first
+/// locks the rows that its rules read. Locks are taken in the order vine, Tendril, job, log; where a rule
+/// needs another order, PostgreSQL finds the deadlock, and the transaction runs again.
+public final class PostgresStore: Store {
+    let pool: PostgresPool
+    let vault: Vault
+    let appender: LogAppender
+    private let reporter: ChangeReporter
+    private let hold: PostgresHold?
+
+    /// Connects, and creates or migrates the database if needed: one node at a time, the others wait.
+    ///
+    /// - Parameters:
+    ///   - isAlone: refuses a database that another node has open with this.
+    ///   - vault: encrypts secrets, states and artifacts. A database opens only with its original key.
+    ///   - onChange: called after each commit of this node that changed something, in the order of the commits.
+    /// - Throws: ``StorageError`` `.newer` for a database that a newer program has written, `.key` for another key.
+    public static func open(
+        _ settings: PostgresSettings, isAlone: Bool = false, vault: Vault, onChange: @escaping ChangeObserver
+    ) async throws -> PostgresStore {
+        let hold: PostgresHold?
+        do {
+            try settings.validate()
+            // "trellis" in ASCII.
+            hold = isAlone ? try await PostgresHold.take(32776877234743667, settings) : nil
+        } catch {
+            throw StorageError.mapped(error)
+        }
+        guard !isAlone || hold != nil else {
+            throw StorageError(.unavailable, "Another Trellis uses this database. Stop it first.")
+        }
+        let store = PostgresStore(pool: PostgresPool(settings), hold: hold, vault: vault, onChange: onChange)
+        do {
+            try await store.migrate()
+            try await store.verifyKey()
+        } catch {
+            try? await store.close()
+            throw error
+        }
+        return store
+    }
+
+    private init(pool: PostgresPool, hold: PostgresHold?, vault: Vault, onChange: @escaping ChangeObserver) {
+        self.pool = pool
+        self.hold = hold
+        self.vault = vault
+        reporter = ChangeReporter(onChange)
+        appender = LogAppender(pool: pool, reporter: reporter)
+    }
+
+    public func check() async throws {
+        try await write { db, _ in
+            db.run("UPDATE store SET checks = checks + 1 WHERE id = 1")
+        }
+        _ = try await read { db in try db.row("SELECT checks FROM store WHERE id = 1")?.integer("checks") }
+    }
+
+    public func close() async throws {
+        await appender.close()
+        await pool.close()
+        await hold?.release()
+    }
+
+    // MARK: - Database access
+
+    /// Runs `body` in a transaction of its own, again where PostgreSQL asks for that. Returns once that is durable;
+    /// cancelling the caller changes nothing.
+    ///
+    /// `body` appends what it changed, for the observer. It blocks a thread of the pool: no waiting in it but for the
+    /// database.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
+    ) async throws -> Value {
+        let number = ChangeNumber(reporter)
+        do {
+            let (value, changes) = try await pool.write { db in
+                var changes: [StoreChange] = []
+                let value = try body(db, &changes)
+                number.take()
+                return (value, changes)
+            }
+            await number.report(changes)
+            return value
+        } catch {
+            number.drop()
+            throw StorageError.mapped(error)
+        }
+    }
+
+    /// Runs `body` on one state of the database.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            return try await pool.read(body)
+        } catch {
+            throw StorageError.mapped(error)
+        }
+    }
+
+    /// Runs `body`, which reads with one statement.
+    func readOnce<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            return try await pool.readOnce(body)
+        } catch {
+            throw StorageError.mapped(error)
+        }
+    }
+
+    private func migrate() async throws {
+        do {
+            try await PostgresSchema.migrate(pool)
+        } catch {
+            throw StorageError.mapped(error)
+        }
+    }
+
+    // MARK: - The key
+
+    /// Throws where the database was made with another key; marks a new one with this.
+    private func verifyKey() async throws {
+        let mark = try vault.encrypt(EncryptionPurpose.keyMark, for: .store)
+        let stored = try await write { db, _ in
+            db.run("UPDATE store SET key_mark = $1 WHERE id = 1 AND key_mark IS NULL", mark)
+            return try db.row("SELECT key_mark FROM store WHERE id = 1")?.blob("key_mark")
+        }
+        guard let stored, (try? vault.decrypt(stored, for: .store)) == EncryptionPurpose.keyMark else {
+            throw StorageError(.key, "The database was encrypted with a different key.")
+        }
+    }
+}

@@ -1,0 +1,153 @@
+public import Domain
+internal import Foundation
+internal import Postgres
+public import Storage
+
+extension PostgresStore {
+    public func createVine(_ vine: Vine, secrets: VineSecrets) async throws {
+        let record = try VineRow(vine, secrets: vault.encrypt(secrets, for: .vineSecrets(vine.id)))
+        try await write { db, changes in
+            VineRow.lockNames(db)
+            guard try !db.exists("SELECT 1 FROM vines WHERE id = $1", vine.id) else {
+                throw Refusal(.conflict, "Vine \(vine.id) already exists.")
+            }
+            try record.requireOwnName(db)
+            record.insert(db)
+            changes.append(.vine(vine.id, isNew: true))
+        }
+    }
+
+    public func vine(_ id: VineID) async throws -> Vine? {
+        try await readOnce { db in try VineRow.find(id, db) }?.vine()
+    }
+
+    public func anyVine(_ id: VineID) async throws -> Vine? {
+        try await readOnce { db in try db.row("SELECT * FROM vines WHERE id = $1", id).map(VineRow.init) }?
+            .vine()
+    }
+
+    public func vineFacts(_ ids: [VineID]) async throws -> [VineID: VineFacts] {
+        try await readOnce { db in
+            try VineFacts.find(ids, db)
+        }
+    }
+
+    public func vineSecrets(_ id: VineID) async throws -> VineSecrets {
+        let sealed = try await readOnce { db in try VineRow.require(id, db).secrets }
+        return try vault.decryptSecrets(sealed, for: .vineSecrets(id))
+    }
+
+    public func vineWarnings(_ ids: [VineID]) async throws -> [VineID: [String]] {
+        let sealed = try await readOnce { db in
+            try db.rows(
+                "SELECT id, secrets FROM vines WHERE id = ANY($1) AND deleted_at IS NULL",
+                PostgresValue.uuids(ids.map(\.rawValue))
+            ) { row in (try row.id("id") as VineID, try row.blob("secrets")) }
+        }
+        var warnings: [VineID: [String]] = [:]
+        for (id, secrets) in sealed {
+            let found = try vault.decryptSecrets(secrets, for: .vineSecrets(id)).warnings
+            if !found.isEmpty { warnings[id] = found }
+        }
+        return warnings
+    }
+
+    public func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine> {
+        let limit = PageLimit.clamped(limit)
+        let cursor = try cursor.map { try PageCursor($0) }
+        let text = text?.lowercased() ?? ""
+        let tight = JobTitle.tight(text)
+        let found = try await readOnce { db in
+            try db.rows(
+                """
+                SELECT * FROM vines WHERE deleted_at IS NULL
+                AND ($1 = '' OR strpos(\(Self.title), $1) > 0 OR strpos(\(Self.tightTitle), $2) > 0)
+                AND (created_at, id) < ($3, $4)
+                ORDER BY created_at DESC, id DESC LIMIT $5
+                """, text, tight, cursor.time, cursor.uuid, limit + 1,
+                make: VineRow.init)
+        }
+        return Page(try found.map { try $0.vine() }, limit: limit) {
+            PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
+        }
+    }
+
+    /// What people see of a vine, folded; and without the spaces around slashes, as people may type it (``tight(_:)``).
+    static let title = "project_folded || ' / ' || stage_folded"
+    static func tight(_ text: String) -> String { text.replacing(/\s*\/\s*/, with: "/") }
+    static let tightTitle = "replace(project_folded || '/' || stage_folded, ' / ', '/')"
+
+    public func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine> {
+        let limit = PageLimit.clamped(limit)
+        let cursor = try cursor.map { try PageCursor($0) }
+        let found = try await readOnce { db in
+            try db.rows(
+                """
+                SELECT * FROM vines WHERE deleted_at IS NOT NULL AND (created_at, id) < ($1, $2)
+                ORDER BY created_at DESC, id DESC LIMIT $3
+                """, cursor.time, cursor.uuid, limit + 1, make: VineRow.init)
+        }
+        return Page(try found.map { try $0.vine() }, limit: limit) {
+            PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
+        }
+    }
+
+    public func uncountedVines(after: VineID?, limit: Int) async throws -> [VineID] {
+        try await readOnce { db in
+            try db.rows(
+                """
+                SELECT DISTINCT version.vine_id FROM vine_state_versions AS version
+                WHERE version.resources IS NULL AND NOT version.aside AND ($1::uuid IS NULL OR version.vine_id > $1)
+                AND NOT EXISTS (
+                    SELECT 1 FROM vine_state_versions AS newer
+                    WHERE newer.vine_id = version.vine_id AND NOT newer.aside AND newer.number > version.number)
+                ORDER BY version.vine_id LIMIT $2
+                """, after, limit
+            ) { try $0.id("vine_id") }
+        }
+    }
+
+    public func updateVine(_ vine: Vine, secrets: VineSecrets) async throws -> Vine {
+        var changed = try VineRow(vine, secrets: vault.encrypt(secrets, for: .vineSecrets(vine.id)))
+        changed.revision += 1
+        return try await write { [changed] db, changes in
+            var changed = changed
+            if let settings = try VineRow.find(vine.id, db), !changed.hasName(of: settings) { VineRow.lockNames(db) }
+            VineRow.lock(vine.id, db)
+            let stored = try VineRow.require(vine.id, db)
+            guard stored.revision == vine.revision else {
+                throw Refusal(
+                    .conflict, "The vine was changed in the meantime (revision \(stored.revision)); read it again.")
+            }
+            // A database of an older version may hold two vines with one name: only a new name is checked.
+            if !changed.hasName(of: stored) { try changed.requireOwnName(db) }
+            changed.createdBy = stored.createdBy
+            changed.createdAt = stored.createdAt
+            changed.update(db)
+            changes.append(.vine(vine.id))
+            return changed
+        }.vine()
+    }
+
+    public func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources? {
+        try await write { db, changes in
+            VineRow.lock(id, db)
+            try VineRow.require(id, db)
+            let unfinished = try db.row(
+                "SELECT id FROM provision_jobs WHERE vine_id = $1 AND (status = 'QUEUED' OR holds_vine) LIMIT 1",
+                id)
+            if let unfinished {
+                let job: JobID = try unfinished.id("id")
+                throw Refusal(.conflict, "Job \(job) of this vine has not ended.")
+            }
+            if let lock = try StateLock.find(id, db) {
+                throw Refusal(.conflict, "The vine's state is locked by \(lock.holder).")
+            }
+            let resources = try VineResources(of: id, db)
+            guard isConfirmed || resources.isEmpty else { return resources }
+            db.run("UPDATE vines SET deleted_at = $1 WHERE id = $2", now, id)
+            changes.append(.vine(id))
+            return nil
+        }
+    }
+}
