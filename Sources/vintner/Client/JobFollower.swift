@@ -27,6 +27,8 @@ struct JobFollower {
     var id: JobID
     /// Keeps colors; otherwise the visible text is printed.
     var keepsANSI: Bool
+    /// Prints no lines, only waits.
+    var isQuiet = false
 
     /// How long it tries to reconnect. The job continues regardless.
     static let patience = Duration.seconds(180)
@@ -79,6 +81,7 @@ struct JobFollower {
     }
 
     private func show(_ row: LogRowMessage) {
+        if isQuiet { return }
         if row.streamType == .system {
             for line in ChunkText.lines(of: row.logChunk) {
                 write(keepsANSI ? "\u{1b}[34m● \(line)\u{1b}[0m\n" : "● \(VisibleLine.text(of: line))\n")

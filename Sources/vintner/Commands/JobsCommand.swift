@@ -6,7 +6,7 @@ internal import Wire
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs", abstract: "List, show, follow, cancel, and give up jobs.",
-        subcommands: [List.self, Show.self, Logs.self, Cancel.self, GiveUp.self])
+        subcommands: [List.self, Show.self, Logs.self, JobChangesCommand.self, Cancel.self, GiveUp.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the newest jobs, one a line.")

@@ -78,6 +78,9 @@ struct PlanCommand: AsyncParsableCommand {
     @OptionGroup var options: RunOptionArguments
     @Argument(help: "Folder with Terraform files.") var folder: String
     @Option(help: "Plan the folder as this vine (ID), whatever folder the vine was made from.") var vine: String?
+    @Option(
+        help: "text, or json: waits for the plan's end, and prints only what it changes (\"vintner jobs changes\").")
+    var output = JobChangesCommand.Output.text
 
     func run() async throws {
         let id = try vine.map(VineID.init(argument:))
@@ -89,7 +92,13 @@ struct PlanCommand: AsyncParsableCommand {
             JobEndpoints.create,
             sending: CreateJobRequest(
                 jobType: .plan, vineId: vine.id, assignedWorkerId: job.worker(), options: options))
-        try await job.finish(record, client)
+        guard output == .json else { return try await job.finish(record, client) }
+        let end = try await JobFollower(source: client, id: record.id, keepsANSI: false, isQuiet: true).follow()
+        if end.status == .success {
+            let changes = PlannedChangesReader(client: client, job: record.id)
+            print(try await changes.document().prettyText)
+        }
+        try end.exit()
     }
 }
 

@@ -113,7 +113,7 @@ import Wire
         #expect(report.log?.digest != nil)
         #expect(
             await trellis.calls == [
-                "report PROCESSING", "lock", "state", "upload", "unlock", "report SUCCESS",
+                "report PROCESSING", "lock", "state", "plan", "upload", "unlock", "report SUCCESS",
             ])
         #expect(
             services.notes == [
