@@ -142,7 +142,7 @@ def test_the_keyboard_moves_selects_and_filters(page: Page, api: Api) -> None:
     expect(page.locator("[data-resource]")).to_have_count(4)
     page.keyboard.press("1")
     expect(page.get_by_role("log")).to_be_visible()
-    page.keyboard.press("2")
+    page.keyboard.press("3")
     expect(row(page, DB)).to_be_visible()
 
 
