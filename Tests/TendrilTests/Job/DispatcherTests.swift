@@ -194,7 +194,8 @@ import Wire
         task.cancel()
         await task.value
         #expect(dispatcher.failure == nil)
-        #expect(await trellis.status(of: damaged.jobId) == nil)
+        // Claimed, and never started.
+        #expect(await trellis.status(of: damaged.jobId) == .claimed)
         #expect(place.text(of: progress) == "{")
         // No heartbeat names it after that: Trellis gives it up, and its vine stays locked.
         let named = await trellis.heartbeats.last?.leases.contains { $0.jobId == damaged.jobId }
