@@ -7,12 +7,15 @@ public final class PostgresHold: Sendable {
 
     private init(_ session: PostgresSession) { self.session = session }
 
-    /// Takes the lock `key`; nil where somebody has it.
-    public static func take(_ key: Int64, _ settings: PostgresSettings) async throws -> PostgresHold? {
+    /// Takes the lock `key` of the schema that is used; nil if another process has it.
+    public static func take(_ key: Int32, _ settings: PostgresSettings) async throws -> PostgresHold? {
         let session = PostgresSession(settings)
         let deadline = ContinuousClock.now.advanced(by: settings.callTimeout)
         let isTaken = try await session.run(until: deadline, isCancellable: false) { connection in
-            try connection.query("SELECT pg_try_advisory_lock($1) AS taken", [.int(key)]).first?.optionalFlag("taken")
+            try connection.query(
+                "SELECT pg_try_advisory_lock($1::bigint::integer, hashtext(current_schema())) AS taken",
+                [.int(Int64(key))]
+            ).first?.optionalFlag("taken")
         }.result.get()
         return isTaken == true ? PostgresHold(session) : nil
     }

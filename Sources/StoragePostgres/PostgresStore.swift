@@ -24,11 +24,18 @@ public final class PostgresStore: Store {
     public static func open(
         _ settings: PostgresSettings, isAlone: Bool = false, vault: Vault, onChange: @escaping ChangeObserver
     ) async throws -> PostgresStore {
+        try await open(settings, isAlone: isAlone, vault: vault, isKeyed: true, onChange: onChange)
+    }
+
+    /// - Parameter isKeyed: whether the database must have been encrypted with the key of `vault`.
+    static func open(
+        _ settings: PostgresSettings, isAlone: Bool, vault: Vault, isKeyed: Bool, onChange: @escaping ChangeObserver
+    ) async throws -> PostgresStore {
         let hold: PostgresHold?
         do {
             try settings.validate()
-            // "trellis" in ASCII.
-            hold = isAlone ? try await PostgresHold.take(32776877234743667, settings) : nil
+            // "trel" in ASCII.
+            hold = isAlone ? try await PostgresHold.take(1953654124, settings) : nil
         } catch {
             throw StorageError.mapped(error)
         }
@@ -38,7 +45,7 @@ public final class PostgresStore: Store {
         let store = PostgresStore(pool: PostgresPool(settings), hold: hold, vault: vault, onChange: onChange)
         do {
             try await store.migrate()
-            try await store.verifyKey()
+            if isKeyed { try await store.verifyKey() }
         } catch {
             try? await store.close()
             throw error
@@ -128,6 +135,7 @@ public final class PostgresStore: Store {
             db.run("UPDATE store SET key_mark = $1 WHERE id = 1 AND key_mark IS NULL", mark)
             return try db.row("SELECT key_mark FROM store WHERE id = 1")?.blob("key_mark")
         }
+        if let stored, CopyMark.isUnfinished(stored) { throw CopyMark.error }
         guard let stored, (try? vault.decrypt(stored, for: .store)) == EncryptionPurpose.keyMark else {
             throw StorageError(.key, "The database was encrypted with a different key.")
         }

@@ -29,7 +29,7 @@ public final class SQLiteStore: Store {
         return store
     }
 
-    private init(pool: DatabasePool, vault: Vault, onChange: @escaping ChangeObserver) {
+    init(pool: DatabasePool, vault: Vault, onChange: @escaping ChangeObserver) {
         self.pool = pool
         self.vault = vault
         batcher = WriteBatcher(pool: pool, onChange: onChange)
@@ -81,6 +81,7 @@ public final class SQLiteStore: Store {
             try db.run("UPDATE store SET key_mark = ifnull(key_mark, ?) WHERE id = 1", mark)
             return try Row.fetchOne(db, sql: "SELECT key_mark FROM store WHERE id = 1")?.blob("key_mark")
         }
+        if let stored, CopyMark.isUnfinished(stored) { throw CopyMark.error }
         guard let stored, (try? vault.decrypt(stored, for: .store)) == EncryptionPurpose.keyMark else {
             throw StorageError(.key, "The database was encrypted with a different key.")
         }

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Domain
 import Foundation
+import Glibc
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -45,7 +46,23 @@ final class RunningVintner: Sendable {
             process.standardError = file
         }
         try process.run()
-        try await untilSignIn(output.fileHandleForReading)
+        try await until("/sign-in#token=", output.fileHandleForReading)
+        return try RunningVintner(data: data, process: process)
+    }
+
+    /// Starts `vintner trellis` alone, and returns once it takes connections.
+    static func startTrellis(data: String, database: String, port: Int = 0) async throws -> RunningVintner {
+        try? FileManager.default.removeItem(atPath: data + "/address")
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Repository.executable)
+        process.arguments = [
+            "trellis", "--data", data, "--database", database, "--port", "\(port)", "--log-level", "info",
+        ]
+        let output = Pipe()
+        process.standardError = output
+        try process.run()
+        try await until("Server started and listening", output.fileHandleForReading)
+        while !FileManager.default.fileExists(atPath: data + "/address"), process.isRunning { await Task.yield() }
         return try RunningVintner(data: data, process: process)
     }
 
@@ -58,16 +75,16 @@ final class RunningVintner: Sendable {
         (token, url) = (try read("admin.token"), try read("address"))
     }
 
-    private static func untilSignIn(_ output: FileHandle) async throws {
+    private static func until(_ text: String, _ output: FileHandle) async throws {
         let (lines, continuation) = AsyncStream<String>.makeStream()
         output.readabilityHandler = { handle in
             let data = handle.availableData
             if data.isEmpty { continuation.finish() } else { continuation.yield(String(decoding: data, as: UTF8.self)) }
         }
         var seen = ""
-        for await text in lines {
-            seen += text
-            if seen.contains("/sign-in#token=") { return }
+        for await part in lines {
+            seen += part
+            if seen.contains(text) { return }
         }
         throw Failure("vintner ended before it was ready: \(seen)")
     }
@@ -80,6 +97,30 @@ final class RunningVintner: Sendable {
         if process.isRunning { process.terminate() } else { end.finish() }
         for await _ in ended {}
         return process.terminationStatus
+    }
+
+    /// Kills the process that was started, and waits for its end.
+    func kill() async {
+        let (ended, end) = AsyncStream<Void>.makeStream()
+        process.terminationHandler = { _ in end.finish() }
+        if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) } else { end.finish() }
+        for await _ in ended {}
+    }
+
+    /// The port that it listens on.
+    var port: Int { URL(string: url)?.port ?? 0 }
+
+    /// Starts a Tendril for it, with a folder in its data folder. The caller ends it.
+    func startTendril() async throws -> Process {
+        let worker: RegisterWorkerResponse = try await post("/api/workers", #"{"name": "one"}"#)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Repository.executable)
+        process.arguments = ["tendril", "--work-dir", data + "/tendril"]
+        process.environment = Repository.environment.merging([
+            "TRELLIS_URL": url, "TENDRIL_ID": worker.workerId.rawValue, "TENDRIL_TOKEN": worker.workerToken,
+        ]) { $1 }
+        try process.run()
+        return process
     }
 
     // MARK: - The API

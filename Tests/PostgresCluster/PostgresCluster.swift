@@ -102,6 +102,13 @@ public final class PostgresCluster: Sendable {
         return address() + " options=-csearch_path=\(name)"
     }
 
+    /// Makes a new, empty schema and returns its address as a URL.
+    public func createSchemaURL() throws -> String {
+        let address = try createSchema()
+        let name = address.split(separator: "=").last ?? ""
+        return "postgres:///postgres?host=\(folder.path)&user=vintner&options=-csearch_path%3D\(name)"
+    }
+
     public func dropDatabase(at address: String) {
         guard let name = address.split(separator: "=").last else { return }
         _ = try? execute("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")

@@ -134,13 +134,9 @@ extension JobKey {
 }
 
 extension JobTitle {
-    /// Remembers that the vine, which is locked, had this name when a job was created.
+    /// Remembers that the vine had this name when a job was created.
     static func record(_ title: JobTitle, of vine: VineID, _ db: Database) {
-        db.run(
-            """
-            INSERT INTO vine_names SELECT $1, $2
-            WHERE NOT EXISTS (SELECT 1 FROM vine_names WHERE vine_id = $1 AND title_folded = $2)
-            """, vine, title.folded)
+        db.run("INSERT INTO vine_names VALUES ($1, $2) ON CONFLICT DO NOTHING", vine, title.folded)
     }
 }
 

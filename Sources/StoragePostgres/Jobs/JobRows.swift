@@ -16,14 +16,14 @@ extension JobRow {
             engine: try Engine(ofJob: row), runRoot: try row.optionalText("run_root"),
             plannedState: try StatePosition.planned(row), createdBy: try row.text("created_by"),
             cancelledBy: try row.optionalText("cancelled_by"), errorMessage: try row.optionalText("error_message"),
-            outcome: try row.optionalText("outcome").map { try StoredJSON.decode(Outcome.self, from: $0) },
-            changes: try row.optionalText("changes").map { try StoredJSON.decode(PlannedChanges.self, from: $0) },
-            warnings: try row.optionalInt("warnings"),
-            phases: try row.optionalText("phases").map { try StoredJSON.decode([JobPhase].self, from: $0) } ?? [],
-            truncated: try row.optionalText("truncated").map { try StoredJSON.decode([String].self, from: $0) } ?? [],
+            outcome: nil, changes: nil, warnings: try row.optionalInt("warnings"),
             createdAt: try row.time("created_at"), claimedAt: try row.optionalTime("claimed_at"),
             startedAt: try row.optionalTime("started_at"), completedAt: try row.optionalTime("completed_at"),
             forcedAt: try row.optionalTime("forced_at"), givenUpAt: try row.optionalTime("given_up_at"))
+        outcome = try row.optionalText("outcome").map(StoredField.init(text:))
+        changes = try row.optionalText("changes").map(StoredField.init(text:))
+        if let text = try row.optionalText("phases") { phases = StoredField(text: text) }
+        if let text = try row.optionalText("truncated") { truncated = StoredField(text: text) }
     }
 
     /// The job's row, as the transaction of `db` sees it.

@@ -125,7 +125,8 @@ extension PostgresSchema {
             title_folded text NOT NULL
         )
         """,
-        "CREATE INDEX vine_names_of_vine ON vine_names (vine_id)",
+        // By digest, because a name can be larger than a B-tree takes.
+        "CREATE UNIQUE INDEX vine_names_once ON vine_names (vine_id, md5(title_folded))",
     ]
 
     private static let states = [

@@ -110,6 +110,8 @@ public enum TrellisStartError: Error, CustomStringConvertible {
     case unknownDatabase
     case tooFewFiles(Int, needed: Int)
     case passwordInDatabase
+    case sameDatabase
+    case noDatabase(String)
 
     public var description: String {
         switch self {
@@ -122,6 +124,8 @@ public enum TrellisStartError: Error, CustomStringConvertible {
         case .passwordInDatabase:
             "the database address must not contain a password, because every user of this machine can read it: "
                 + "put it into a password file (~/.pgpass, or ?passfile=PATH) or into PGPASSWORD"
+        case .sameDatabase: "the two databases must differ"
+        case .noDatabase(let path): "there is no database \(path)"
         }
     }
 }
