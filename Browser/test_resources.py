@@ -7,11 +7,13 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from harness import Api, Gates, SimulatedTendril
 from harness.tendril import SimulatedJob
 from job_page import JobPage, until
+from test_accessibility import IDS, LOOKS, check
 
 
 def at(seconds: float) -> str:
@@ -95,6 +97,29 @@ def test_resources_are_followed_while_the_job_runs(page: Page, api: Api) -> None
     expect(row(page, "module.app.x_app.web")).to_have_attribute("data-state", "unknown")
     expect(page.locator(".now-l")).to_have_count(0)
     expect(page.locator("main")).not_to_contain_text(re.compile("stall|stuck", re.I))
+
+
+def test_all_rows_show_one_time_axis(page: Page, api: Api) -> None:
+    job = shop(api)
+    open_view(page, job.id)
+    # The last row waits and has no bar.
+    steps = lambda: page.locator(".lane").evaluate_all("lanes => lanes.map(lane => lane.style.getPropertyValue('--tick'))")
+    expect(page.locator(".lane")).to_have_count(4)
+    first = steps()[0]
+    until(page, lambda: steps()[0] != first, "an axis that has grown")
+    until(page, lambda: len(set(steps())) == 1, "the same axis in each row")
+
+
+@pytest.mark.parametrize("options", LOOKS, ids=IDS)
+def test_resources_are_accessible(page: Page, api: Api, options) -> None:
+    job = shop(api)
+    open_view(page, job.id)
+    expect(row(page, DB)).to_have_attribute("data-state", "running")
+    expect(page.get_by_label("Filter by address")).to_be_in_viewport()
+    check(page)
+    row(page, DB).click()
+    expect(page.locator(".peek")).to_be_visible()
+    check(page)
 
 
 def test_a_bar_leads_to_its_first_line_and_a_line_to_its_resource(page: Page, api: Api) -> None:

@@ -121,7 +121,7 @@ export class ResourceList {
       node.firstElementChild.setAttribute("aria-rowindex", String(entry.index + 1));
     } else {
       const row = makeRow(item, { ...this.#at, index: entry.index, isSelected });
-      const parts = isSelected ? [row, h("div", { class: "peek" }, makePeek(item, this.#at.isEnded))] : [row];
+      const parts = isSelected ? [row, h("div", { class: "peek", role: "row" }, makePeek(item, this.#at.isEnded))] : [row];
       node ??= h("div", { class: "slot", role: "presentation" });
       const hadFocus = node.contains(document.activeElement);
       node.dataset.open = isSelected ? "1" : "0";

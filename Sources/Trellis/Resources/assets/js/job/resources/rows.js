@@ -118,7 +118,7 @@ export function makePeek(item, isEnded) {
   if (item.started_at && !item.ended_at && item.state === "done") lines.push("The engine does not print when a refresh ends.");
   if (item.waits_for.length && !isEnded) lines.push(`Waits for ${item.waits_for.join(", ")}.`);
   const line = item.first_line;
-  return h("div", { class: "peek-in", role: "presentation" }, marked(h("p", { title: lines.join(" ") }), lines.join(" ")),
+  return h("div", { class: "peek-in", role: "gridcell" }, marked(h("p", { title: lines.join(" ") }), lines.join(" ")),
     line ? h("button", { class: "tool", type: "button", "data-line": line }, icon("down", "s"), `Go to line ${line}`) : null);
 }
 
