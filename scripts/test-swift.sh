@@ -23,11 +23,14 @@ for folder in Tests/*Tests; do
 done
 
 failed=0
+# A group that hangs is ended after 15 minutes; none takes three.
+group() { timeout --kill-after=10 900 swift test --skip-build "$@"; }
+
 # Runs a group, and once more if it fails: see run-tests.sh. The tests that failed stand above in the output.
 run() {
-  swift test --skip-build "$@" && return
+  group "$@" && return
   printf '\n== again: %s\n' "$*"
-  if swift test --skip-build "$@"; then
+  if group "$@"; then
     unstable+=("$*")
   else
     failed=1
