@@ -24,13 +24,13 @@ done
 
 failed=0
 # A group that hangs is ended after 15 minutes; none takes three.
-group() { timeout --kill-after=10 900 swift test --skip-build "$@"; }
+swift_tests() { timeout --kill-after=10 900 swift test --skip-build "$@"; }
 
 # Runs a group, and once more if it fails: see run-tests.sh. The tests that failed stand above in the output.
 run() {
-  group "$@" && return
+  swift_tests "$@" && return
   printf '\n== again: %s\n' "$*"
-  if group "$@"; then
+  if swift_tests "$@"; then
     unstable+=("$*")
   else
     failed=1

@@ -70,7 +70,7 @@ import Wire
                     {
                         return row
                     }
-                    #expect(await wakeup.next(timeout: .seconds(30)) == .notified)
+                    try #require(await wakeup.next(timeout: .seconds(30)) == .notified)
                 }
             }
             let vine = try await api.makeVine()
