@@ -320,4 +320,5 @@ def test_changes_are_accessible(page: Page, changed, options) -> None:
     check(page)
     JobPage(page, view.job).open().is_complete().button("Apply").click()
     expect(page.locator("[data-pop-harm]")).to_be_visible()
+    expect(page.locator("[data-pop-start]")).to_be_enabled()
     check(page)
