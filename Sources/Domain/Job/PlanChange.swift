@@ -9,15 +9,27 @@ public enum PlanAction: String, Codable, CaseIterable, Hashable, Sendable {
     case move
     case forget
     case read
+    /// The resource is at most read again.
     case noOp = "no-op"
 
-    /// True if the resource, as it is now, is gone afterwards.
-    public var isDestructive: Bool {
-        switch self {
-        case .replaceDeleteFirst, .replaceCreateFirst, .delete: true
-        default: false
+    /// The action that a plan's JSON spells as a list; nil for `no-op`, and for what only a newer engine knows.
+    public init?(engine actions: [String]) {
+        switch actions {
+        case ["create"]: self = .create
+        case ["update"]: self = .update
+        case ["delete"]: self = .delete
+        case ["read"]: self = .read
+        case ["forget"]: self = .forget
+        case ["delete", "create"]: self = .replaceDeleteFirst
+        case ["create", "delete"]: self = .replaceCreateFirst
+        default: return nil
         }
     }
+
+    public var isReplacement: Bool { self == .replaceDeleteFirst || self == .replaceCreateFirst }
+
+    /// True if the resource, as it is now, is gone afterwards.
+    public var isDestructive: Bool { isReplacement || self == .delete }
 }
 
 /// One resource that a plan changes, without its attributes. No field holds a value of the configuration.

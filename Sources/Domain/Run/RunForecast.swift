@@ -3,10 +3,10 @@ public struct RunHistory: Sendable {
     /// One operation that ended well.
     public struct Sample: Hashable, Sendable {
         public var address: String
-        public var action: RunResource.Action
+        public var action: PlanAction
         public var milliseconds: Int64
 
-        public init(address: String, action: RunResource.Action, milliseconds: Int64) {
+        public init(address: String, action: PlanAction, milliseconds: Int64) {
             self.address = address
             self.action = action
             self.milliseconds = milliseconds
@@ -27,7 +27,7 @@ public struct RunHistory: Sendable {
 
     private struct Key: Hashable {
         var name: String
-        var action: RunResource.Action
+        var action: PlanAction
     }
 
     private let byAddress: [Key: Usual]
@@ -48,7 +48,7 @@ public struct RunHistory: Sendable {
     }
 
     /// By the address, else by its type; nil if neither was seen.
-    public func usual(_ address: String, _ action: RunResource.Action) -> Usual? {
+    public func usual(_ address: String, _ action: PlanAction) -> Usual? {
         byAddress[Key(name: address, action: action)] ?? byType[Key(name: RunGraph.type(of: address), action: action)]
     }
 }

@@ -5,11 +5,11 @@
 public struct RunGraph: Hashable, Codable, Sendable {
     public struct Node: Hashable, Codable, Sendable {
         public var address: String
-        public var action: RunResource.Action
+        public var action: PlanAction
         /// An index into ``RunGraph/groups``.
         public var group: Int
 
-        public init(address: String, action: RunResource.Action, group: Int) {
+        public init(address: String, action: PlanAction, group: Int) {
             self.address = address
             self.action = action
             self.group = group

@@ -6,19 +6,9 @@ public struct RunResource: Hashable, Codable, Sendable {
         case unknown
     }
 
-    public enum Action: String, Codable, CaseIterable, Sendable {
-        case create, update, delete, read, forget, `import`, move
-        case replaceDeleteFirst = "replace_delete_first"
-        case replaceCreateFirst = "replace_create_first"
-        /// The resource is read again, and nothing is done to it.
-        case noOp = "no-op"
-
-        public var isReplacement: Bool { self == .replaceDeleteFirst || self == .replaceCreateFirst }
-    }
-
     /// As the engine prints it, with secrets masked.
     public var address: String
-    public var action: Action
+    public var action: PlanAction
     public var state: State
     public var startedAt: Timestamp?
     /// nil while it runs, and for a refresh: the engine does not print when one ends.
@@ -27,7 +17,7 @@ public struct RunResource: Hashable, Codable, Sendable {
     public var firstLine: Int64?
 
     public init(
-        address: String, action: Action, state: State, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
+        address: String, action: PlanAction, state: State, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
         firstLine: Int64? = nil
     ) {
         self.address = address

@@ -3,7 +3,7 @@
 public struct RunTimeline: Hashable, Sendable {
     public struct Item: Hashable, Codable, Sendable {
         public var address: String
-        public var action: RunResource.Action
+        public var action: PlanAction
         public var state: RunResource.State
         public var startedAt: Timestamp?
         public var endedAt: Timestamp?

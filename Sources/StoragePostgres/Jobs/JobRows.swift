@@ -38,8 +38,8 @@ extension JobRow {
 
     /// Keeps everybody else from changing the job, or its log, until the commit.
     ///
-    /// What is read after this, in another statement, is what stands: a statement that waits for a lock sees only the
-    /// locked row itself as it is by then.
+    /// Read what else you need in a later statement: one that waits for a lock sees the current values of the locked
+    /// row only.
     static func lock(_ id: JobID, _ db: Database) {
         db.run("SELECT 1 FROM provision_jobs WHERE id = $1 FOR NO KEY UPDATE", id)
         db.run("SELECT 1 FROM provision_job_log_heads WHERE job_id = $1 FOR UPDATE", id)

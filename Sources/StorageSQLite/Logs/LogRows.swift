@@ -129,7 +129,7 @@ struct BlockRow: Sendable {
         return LogBlock(text: row[0], rest: row[1])
     }
 
-    /// `count` blocks, starting with `first`, for a search: without the invisible part if it is not needed.
+    /// `count` blocks, starting with `first`, for a search. What is not text is read only if it is needed.
     static func visible(
         from first: BlockRow, after before: BlockRow, of job: JobID, count: Int, withRest: Bool, _ db: Database
     ) throws -> [SegmentSource] {

@@ -91,14 +91,9 @@ struct PlannedResource {
     }
 
     var action: PlanAction {
-        switch actions {
-        case ["create"]: .create
-        case ["update"]: .update
-        case ["delete"]: .delete
-        case ["read"]: .read
-        case ["forget"]: .forget
-        case ["delete", "create"]: .replaceDeleteFirst
-        case ["create", "delete"], ["create", "forget"], ["forget", "create"]: .replaceCreateFirst
+        if let known = PlanAction(engine: actions) { return known }
+        return switch actions {
+        case ["create", "forget"], ["forget", "create"]: .replaceCreateFirst
         case ["no-op"], []: isImported ? .import : previousAddress != nil ? .move : .noOp
         // An action of a newer engine.
         default: actions.contains("delete") ? .delete : .update

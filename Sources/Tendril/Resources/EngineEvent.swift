@@ -6,8 +6,8 @@ import Domain
 /// before it, so it is never taken for one of them.
 struct EngineEvent: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
-        case begin(RunResource.Action)
-        case end(RunResource.Action)
+        case begin(PlanAction)
+        case end(PlanAction)
         case refresh
         /// It still runs.
         case progress

@@ -45,7 +45,7 @@ enum PlanGraph {
     }
 
     private struct Reader {
-        var nodes: [(address: String, action: RunResource.Action)] = []
+        var nodes: [(address: String, action: PlanAction)] = []
         var omitted = 0
         /// What each block, variable (`module.a.var.b`) and output (`module.a.output.b`) refers to, by full address.
         var references: [String: Set<String>] = [:]
@@ -85,17 +85,9 @@ enum PlanGraph {
                 default: try cursor.skip()
                 }
             }
-            let action: RunResource.Action? =
-                switch actions {
-                case ["create"]: .create
-                case ["update"]: .update
-                case ["delete"]: .delete
-                case ["read"]: .read
-                case ["forget"]: .forget
-                case ["delete", "create"]: .replaceDeleteFirst
-                case ["create", "delete"]: .replaceCreateFirst
-                default: isImport ? .import : previous.map { $0 != address } == true ? .move : nil
-                }
+            let action =
+                PlanAction(engine: actions)
+                ?? (isImport ? .import : previous.map { $0 != address } == true ? .move : nil)
             // The engine prints nothing for what it forgets or moves.
             guard let action, action != .forget, action != .move, !address.isEmpty else { return }
             guard nodes.count < RunResource.maximumCount, address.utf8.count <= RunResource.addressBytes else {

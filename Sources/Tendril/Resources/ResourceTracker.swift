@@ -139,7 +139,7 @@ struct ResourceTracker: Sendable {
     }
 
     private mutating func begin(
-        _ address: String, _ action: RunResource.Action, _ number: Int64?, _ moment: Timestamp
+        _ address: String, _ action: PlanAction, _ number: Int64?, _ moment: Timestamp
     ) {
         guard let entry = tracked[address], entry.phase == phase, entry.resource.action != .noOp else {
             put(
@@ -160,7 +160,7 @@ struct ResourceTracker: Sendable {
     }
 
     private mutating func end(
-        _ address: String, _ action: RunResource.Action, _ number: Int64?, _ moment: Timestamp
+        _ address: String, _ action: PlanAction, _ number: Int64?, _ moment: Timestamp
     ) {
         var resource =
             if let entry = tracked[address], entry.phase == phase, entry.resource.action != .noOp {

@@ -40,7 +40,7 @@ public enum JobEndpoints {
 
     /// The query of ``plan``.
     public enum Plan {
-        public static let action = QueryParameter<Set<PlanAction>>.actions("action")
+        public static let action = QueryParameter<Set<PlanAction>>.list("action")
         public static let type = QueryParameter<String>.text("type")
         /// Text in the address.
         public static let text = QueryParameter<String>.text("q")

@@ -2,7 +2,7 @@ public import Domain
 
 /// Reading a job's log: `/api/jobs/{id}/logs`.
 public enum LogEndpoints {
-    public static let streams = QueryParameter<Set<LogStream>>.streams("streams")
+    public static let streams = QueryParameter<Set<LogStream>>.list("streams")
     public static let after = QueryParameter<Int64>.number("after", in: 0...Int64.max)
     /// A line's number.
     public static let from = QueryParameter<Int64>.number("from", in: 1...Int64.max)

@@ -83,30 +83,19 @@ extension QueryParameter {
     public static func id<Noun: PathNoun>(_ name: String) -> Self where Value == Identifier<Noun> {
         Self(name, .id(Noun.noun), read: { Value($0) }, write: { $0.rawValue })
     }
-
-    /// Some streams of a log, with commas between them.
-    public static func streams(_ name: String) -> Self where Value == Set<LogStream> {
-        let names = LogStream.allCases.map(\.rawValue)
-        return Self(name, .list(names)) { text in
-            let parts = text.split(separator: ",")
-            let streams = parts.compactMap { LogStream(rawValue: String($0)) }
-            return streams.isEmpty || streams.count < parts.count ? nil : Set(streams)
-        } write: { streams in
-            names.filter { name in streams.contains { $0.rawValue == name } }.joined(separator: ",")
-        }
-    }
 }
 
-extension QueryParameter where Value == Set<PlanAction> {
-    /// Some actions of a plan, with commas between them.
-    public static func actions(_ name: String) -> Self {
-        let names = PlanAction.allCases.map(\.rawValue)
+extension QueryParameter {
+    /// Some cases of `Choice`, with commas between them.
+    public static func list<Choice: RawRepresentable<String> & CaseIterable>(_ name: String) -> Self
+    where Value == Set<Choice> {
+        let names = Choice.allCases.map(\.rawValue)
         return Self(name, .list(names)) { text in
             let parts = text.split(separator: ",")
-            let actions = parts.compactMap { PlanAction(rawValue: String($0)) }
-            return actions.isEmpty || actions.count < parts.count ? nil : Set(actions)
-        } write: { actions in
-            names.filter { name in actions.contains { $0.rawValue == name } }.joined(separator: ",")
+            let chosen = parts.compactMap { Choice(rawValue: String($0)) }
+            return chosen.isEmpty || chosen.count < parts.count ? nil : Set(chosen)
+        } write: { chosen in
+            names.filter { name in chosen.contains { $0.rawValue == name } }.joined(separator: ",")
         }
     }
 }

@@ -97,8 +97,8 @@ import Testing
             ("Modifications complete after 1m3s [id=a]", .done, .update), ("Read complete after 0s", .done, .read),
             ("Open complete after 0s", .done, .read), ("Opening complete after 0s", .done, .read),
             ("Import complete [id=a]", .done, .import),
-        ] as [(String, RunResource.State, RunResource.Action)])
-    func words(_ word: String, _ state: RunResource.State, _ action: RunResource.Action) {
+        ] as [(String, RunResource.State, PlanAction)])
+    func words(_ word: String, _ state: RunResource.State, _ action: PlanAction) {
         for text in ["a.b: \(word)\n", "\u{1b}[0m\u{1b}[1ma.b: \(word)\u{1b}[0m\u{1b}[0m\n", "a.b: \(word)\r\n"] {
             let tracker = Self.tracker(text)
             #expect(tracker.resources.map(\.state) == [state], "\(text)")
