@@ -6,7 +6,7 @@ internal import Storage
 extension PostgresStore {
     public func compact(_ job: JobID) async throws -> Bool {
         let (before, stored) = try await read { db in
-            let before = try BlockRow.last(of: job, db)
+            let before = try PostgresLog(job: job, db: db).lastBlock()
             let head = try AppendContext.require(job, db)
             let pending = try Self.logBytes(of: job, db) - before.end.bytes
             guard pending > 0, !head.isOpen || pending >= Int64(2 * LogBlock.textBytes) else {

@@ -1,11 +1,11 @@
-internal import Domain
-internal import Foundation
+package import Domain
+package import Foundation
 internal import Postgres
-internal import Storage
+package import Storage
 
 /// A row of `provision_job_logs`, with undecoded text and times: database readers are scarce, so rows
 /// is made into values elsewhere.
-struct ChunkRow: Sendable {
+package struct ChunkRow: StoredChunk {
     var id: Int64
     var epoch: Int
     var seq: Int64
@@ -39,7 +39,7 @@ struct ChunkRow: Sendable {
             count: try row.int("text_bytes"))
     }
 
-    func chunk(of job: JobID) throws -> LogChunk {
+    package func chunk(of job: JobID) throws -> LogChunk {
         LogChunk(
             id: id, job: job, epoch: epoch, seq: seq, firstLine: firstLine, lineCount: lineCount, stream: stream,
             text: try text.text(), continued: continued,
@@ -77,85 +77,87 @@ struct ChunkRow: Sendable {
     static let pageSQL = select + "WHERE job_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq"
 }
 
-/// A row of `provision_job_log_blocks` without its large columns: the log position after a block.
-struct BlockRow: Sendable {
-    var number: Int64
-    var end: LogBlock.End
-
-    /// The blocks of a job are numbered from 1; before the first is the start of the log.
-    static let none = BlockRow(number: 0, end: .start)
+/// A job's log as PostgreSQL has it.
+package struct PostgresLog: StoredLog {
+    let job: JobID
+    let db: Database
 
     private static let columns =
         "number, last_seq, bytes, stdout_lines, stderr_lines, system_lines, state"
 
-    static func last(of job: JobID, _ db: Database) throws -> BlockRow {
+    package func lastBlock() throws -> BlockPosition {
         try db.row(
-            "SELECT \(columns) FROM provision_job_log_blocks WHERE job_id = $1 ORDER BY number DESC LIMIT 1",
-            job
-        ).map(BlockRow.init) ?? none
+            "SELECT \(Self.columns) FROM provision_job_log_blocks WHERE job_id = $1 ORDER BY number DESC LIMIT 1", job
+        ).map(BlockPosition.init) ?? .none
     }
 
-    static func find(_ number: Int64, of job: JobID, _ db: Database) throws -> BlockRow {
-        guard number > 0 else { return none }
+    package func block(_ number: Int64) throws -> BlockPosition {
         let row = try db.row(
-            "SELECT \(columns) FROM provision_job_log_blocks WHERE job_id = $1 AND number = $2", job, number)
+            "SELECT \(Self.columns) FROM provision_job_log_blocks WHERE job_id = $1 AND number = $2", job, number)
         guard let row else { throw StorageError(.corrupt, "A part of a log is missing.") }
-        return try BlockRow(row)
+        return try BlockPosition(row)
     }
 
-    /// The first block whose end satisfies `reaches`, and the position before it; nil if there is none.
-    /// A dozen reads by key, however long the log is.
-    static func first(
-        of job: JobID, _ db: Database, where reaches: (LogBlock.End) -> Bool
-    ) throws -> (before: BlockRow, block: BlockRow)? {
-        var block = try last(of: job, db)
-        guard block.number > 0, reaches(block.end) else { return nil }
-        var before = none
-        while before.number + 1 < block.number {
-            let middle = try find((before.number + block.number) / 2, of: job, db)
-            if reaches(middle.end) { block = middle } else { before = middle }
-        }
-        return (before, block)
-    }
-
-    init(number: Int64, end: LogBlock.End) {
-        self.number = number
-        self.end = end
-    }
-
-    private init(_ row: Row) throws {
-        number = try row.integer("number")
-        end = LogBlock.End(
-            seq: try row.integer("last_seq"), bytes: try row.integer("bytes"),
-            linesByStream: [
-                .stdout: try row.integer("stdout_lines"), .stderr: try row.integer("stderr_lines"),
-                .system: try row.integer("system_lines"),
-            ],
-            state: try TextState(encoded: try row.blob("state")))
-    }
-
-    /// The block's large columns.
-    func block(of job: JobID, _ db: Database) throws -> LogBlock {
+    package func content(of block: BlockPosition) throws -> LogBlock {
         let row = try db.row(
-            "SELECT visible, rest FROM provision_job_log_blocks WHERE job_id = $1 AND number = $2", job, number)
+            "SELECT visible, rest FROM provision_job_log_blocks WHERE job_id = $1 AND number = $2", job, block.number)
         guard let row else { throw StorageError(.corrupt, "A part of a log is missing.") }
         return LogBlock(text: try row.blob("visible"), rest: try row.blob("rest"))
     }
 
-    /// `count` blocks, starting with `first`, for a search. What is not text is read only if it is needed.
-    static func visible(
-        from first: BlockRow, after before: BlockRow, of job: JobID, count: Int, withRest: Bool, _ db: Database
-    ) throws -> [SegmentSource] {
-        var before = before
-        return try db.rows(
+    package func contents(
+        from first: BlockPosition, count: Int, withRest: Bool
+    ) throws -> [(BlockPosition, LogBlock)] {
+        try db.rows(
             """
-            SELECT \(columns), visible, \(withRest ? "rest" : "''::bytea AS rest") FROM provision_job_log_blocks
+            SELECT \(Self.columns), visible, \(withRest ? "rest" : "''::bytea AS rest") FROM provision_job_log_blocks
             WHERE job_id = $1 AND number >= $2 ORDER BY number LIMIT $3
             """, job, first.number, count
-        ) { row in
-            let block = try BlockRow(row)
-            defer { before = block }
-            return .block(before, block, LogBlock(text: try row.blob("visible"), rest: try row.blob("rest")))
+        ) { (try BlockPosition($0), LogBlock(text: try $0.blob("visible"), rest: try $0.blob("rest"))) }
+    }
+
+    package func chunks(after: Int64, maxBytes: Int, maxRows: Int) throws -> [ChunkRow] {
+        try ChunkRow.page(of: job, after: after, maxBytes: maxBytes, maxRows: maxRows, db)
+    }
+
+    package func heads(after seq: Int64, _ body: (ChunkHead) -> Bool) throws {
+        for row in try db.query(Self.headsSQL, [.uuid(job.rawValue), .int(seq)]).map(\.self) {
+            let head = ChunkHead(
+                seq: try row.integer("seq"), stream: try row.name("stream_type"),
+                lineCount: try row.integer("line_count"))
+            guard body(head) else { return }
         }
+    }
+
+    package func marks(_ body: (Data, Int64) throws -> Bool) throws {
+        for row in try db.query(Self.marksSQL, [.uuid(job.rawValue)]).map(\.self) {
+            guard try body(row.blob("marks"), row.integer("lines")) else { return }
+        }
+    }
+
+    package func byteCount() throws -> Int64 { try PostgresStore.logBytes(of: job, db) }
+
+    package func tail() throws -> LogTail { try AppendContext.require(job, db).tail }
+
+    private static let headsSQL = """
+        SELECT seq, stream_type, line_count FROM provision_job_logs WHERE job_id = $1 AND seq > $2 ORDER BY seq
+        """
+    private static let marksSQL = """
+        SELECT marks, stdout_lines + stderr_lines + system_lines AS lines
+        FROM provision_job_log_blocks WHERE job_id = $1 ORDER BY number
+        """
+}
+
+extension BlockPosition {
+    fileprivate init(_ row: Row) throws {
+        self.init(
+            number: try row.integer("number"),
+            end: LogBlock.End(
+                seq: try row.integer("last_seq"), bytes: try row.integer("bytes"),
+                linesByStream: [
+                    .stdout: try row.integer("stdout_lines"), .stderr: try row.integer("stderr_lines"),
+                    .system: try row.integer("system_lines"),
+                ],
+                state: try TextState(encoded: try row.blob("state"))))
     }
 }

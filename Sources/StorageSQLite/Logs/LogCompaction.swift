@@ -6,7 +6,7 @@ internal import Storage
 extension SQLiteStore {
     public func compact(_ job: JobID) async throws -> Bool {
         let (before, stored) = try await read { db in
-            let before = try BlockRow.last(of: job, db)
+            let before = try SQLiteLog(job: job, db: db).lastBlock()
             let head = try AppendContext.require(job, db)
             let pending = try Self.logBytes(of: job, db) - before.end.bytes
             guard pending > 0, !head.isOpen || pending >= Int64(2 * LogBlock.textBytes) else {
@@ -21,7 +21,7 @@ extension SQLiteStore {
         let compressed = try LogBlock.compress(stored.map { try $0.chunk(of: job) }, &end)
         try await write(cost: compressed.block.text.count) { [end] db, _ in
             // Only one task compacts, but check that these rows still exist.
-            guard try BlockRow.last(of: job, db).number == before.number else { return }
+            guard try SQLiteLog(job: job, db: db).lastBlock().number == before.number else { return }
             try db.run(
                 "INSERT INTO provision_job_log_blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", job.rawValue,
                 before.number + 1, end.seq, end.bytes, end.linesByStream[.stdout] ?? 0,

@@ -25,81 +25,28 @@ extension SQLiteStore {
     }
 
     public func chunks(of job: JobID, after: Int64, maxBytes: Int, maxRows: Int) async throws -> [LogChunk] {
-        var page: [LogChunk] = []
-        var bytes = 0
-        var next = max(0, after)
-        while page.count < maxRows {
-            let part = try await read { [next, bytes, count = page.count] db in
-                try SegmentSource.after(
-                    next, of: job, maxBytes: maxBytes - bytes, maxRows: maxRows - count, db)
-            }
-            for chunk in try part.chunks(of: job) where chunk.seq > next {
-                bytes += chunk.text.utf8.count
-                if page.count == maxRows || bytes > maxBytes && !page.isEmpty { return page }
-                page.append(chunk)
-            }
-            guard case .block(_, let block, _) = part else { break }
-            next = block.end.seq
-        }
-        return page
+        try await storedChunks(of: job, after: after, maxBytes: maxBytes, maxRows: maxRows)
     }
 
     public func segment(of job: JobID, at place: LogPosition) async throws -> LogSegment? {
-        guard let part = try await part(of: job, at: place) else { return nil }
-        return LogSegment(
-            chunks: try part.chunks(of: job), state: part.before.end.state,
-            linesBefore: part.before.end.linesByStream)
+        try await storedSegment(of: job, at: place)
     }
 
     public func visibleLines(
         of job: JobID, at line: Int64, count: Int, withStreams: Bool
     ) async throws -> [VisibleLines] {
-        let place = LogPosition.line(line)
-        let parts = try await read { db -> [SegmentSource] in
-            if let (before, first) = try BlockRow.first(of: job, db, where: place.isBefore) {
-                return try BlockRow.visible(
-                    from: first, after: before, of: job, count: count, withRest: withStreams, db)
-            }
-            guard place.isBefore(LogBlock.End(try AppendContext.require(job, db).tail)) else { return [] }
-            return [try .tail(at: place, of: job, db)]
-        }
-        return try parts.map { try $0.visibleLines(of: job, withStreams: withStreams) }
-    }
-
-    /// The part that contains `place`; nil after the end of the log.
-    private func part(of job: JobID, at place: LogPosition) async throws -> SegmentSource? {
-        try await read { db in
-            if let (before, block) = try BlockRow.first(of: job, db, where: place.isBefore) {
-                return .block(before, block, try block.block(of: job, db))
-            }
-            guard place.isBefore(LogBlock.End(try AppendContext.require(job, db).tail)) else { return nil }
-            return try .tail(at: place, of: job, db)
-        }
+        try await storedLines(of: job, at: line, count: count, withStreams: withStreams)
     }
 
     public func diagnosticLines(of job: JobID, limit: Int) async throws -> [DiagnosticLine] {
-        var (marks, rest) = try await read { db in
-            var lines: Int64 = 0
-            var marks: [DiagnosticLine] = []
-            let rows = try Row.fetchCursor(
-                db.cachedStatement(sql: Self.marksSQL), arguments: [job.rawValue])
-            while marks.count < limit, let row = try rows.next() {
-                marks += try [DiagnosticLine](encoded: row.blob("marks"), from: lines)
-                lines = try row.integer("lines")
-            }
-            return (marks, try SegmentSource.tail(of: job, db))
-        }
-        if marks.count < limit {
-            var state = rest.before.end.state
-            marks += state.lines(of: try rest.chunks(of: job)).filter(\.isHead).compactMap { line in
-                line.mark.map { DiagnosticLine(line: line.number, kind: $0) }
-            }
-        }
-        return Array(marks.prefix(limit))
+        try await storedDiagnosticLines(of: job, limit: limit)
     }
+}
 
-    static let marksSQL = """
-        SELECT marks, stdout_lines + stderr_lines + system_lines AS lines
-        FROM provision_job_log_blocks WHERE job_id = ? ORDER BY number
-        """
+extension SQLiteStore: LogReader {
+    package func readLog<Value: Sendable>(
+        of job: JobID, _ body: @escaping @Sendable (SQLiteLog) throws -> Value
+    ) async throws -> Value {
+        try await read { db in try body(SQLiteLog(job: job, db: db)) }
+    }
 }

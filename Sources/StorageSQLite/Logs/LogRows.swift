@@ -1,11 +1,11 @@
-internal import Domain
-internal import Foundation
+package import Domain
+package import Foundation
 internal import GRDB
-internal import Storage
+package import Storage
 
 /// A row of `provision_job_logs`, with undecoded text and times: database readers are scarce, so rows
 /// is made into values elsewhere.
-struct ChunkRow: Sendable {
+package struct ChunkRow: StoredChunk {
     var id: Int64
     var epoch: Int
     var seq: Int64
@@ -40,7 +40,7 @@ struct ChunkRow: Sendable {
         text = row[9]
     }
 
-    func chunk(of job: JobID) throws -> LogChunk {
+    package func chunk(of job: JobID) throws -> LogChunk {
         LogChunk(
             id: id, job: job, epoch: epoch, seq: seq, firstLine: firstLine, lineCount: lineCount, stream: stream,
             text: String(decoding: text, as: UTF8.self), continued: continued,
@@ -67,82 +67,89 @@ struct ChunkRow: Sendable {
     static let pageSQL = select + "WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 }
 
-/// A row of `provision_job_log_blocks` without its large columns: the log position after a block.
-struct BlockRow: Sendable {
-    var number: Int64
-    var end: LogBlock.End
-
-    /// The blocks of a job are numbered from 1; before the first is the start of the log.
-    static let none = BlockRow(number: 0, end: .start)
+/// A job's log as SQLite has it.
+package struct SQLiteLog: StoredLog {
+    let job: JobID
+    let db: Database
 
     private static let columns =
         "number, last_seq, bytes, stdout_lines, stderr_lines, system_lines, state"
 
-    static func last(of job: JobID, _ db: Database) throws -> BlockRow {
+    package func lastBlock() throws -> BlockPosition {
         try db.row(
-            "SELECT \(columns) FROM provision_job_log_blocks WHERE job_id = ? ORDER BY number DESC LIMIT 1",
+            "SELECT \(Self.columns) FROM provision_job_log_blocks WHERE job_id = ? ORDER BY number DESC LIMIT 1",
             job.rawValue
-        ).map(BlockRow.init) ?? none
+        ).map(BlockPosition.init) ?? .none
     }
 
-    static func find(_ number: Int64, of job: JobID, _ db: Database) throws -> BlockRow {
-        guard number > 0 else { return none }
+    package func block(_ number: Int64) throws -> BlockPosition {
         let row = try db.row(
-            "SELECT \(columns) FROM provision_job_log_blocks WHERE job_id = ? AND number = ?", job.rawValue, number)
+            "SELECT \(Self.columns) FROM provision_job_log_blocks WHERE job_id = ? AND number = ?", job.rawValue, number
+        )
         guard let row else { throw StorageError(.corrupt, "A part of a log is missing.") }
-        return try BlockRow(row)
+        return try BlockPosition(row)
     }
 
-    /// The first block whose end satisfies `reaches`, and the position before it; nil if there is none.
-    /// A dozen reads by key, however long the log is.
-    static func first(
-        of job: JobID, _ db: Database, where reaches: (LogBlock.End) -> Bool
-    ) throws -> (before: BlockRow, block: BlockRow)? {
-        var block = try last(of: job, db)
-        guard block.number > 0, reaches(block.end) else { return nil }
-        var before = none
-        while before.number + 1 < block.number {
-            let middle = try find((before.number + block.number) / 2, of: job, db)
-            if reaches(middle.end) { block = middle } else { before = middle }
-        }
-        return (before, block)
-    }
-
-    init(number: Int64, end: LogBlock.End) {
-        self.number = number
-        self.end = end
-    }
-
-    /// By index: looking up names is slower than everything else here.
-    private init(_ row: Row) throws {
-        number = row[0]
-        end = LogBlock.End(
-            seq: row[1], bytes: row[2], linesByStream: [.stdout: row[3], .stderr: row[4], .system: row[5]],
-            state: try TextState(encoded: row[6]))
-    }
-
-    /// The block's large columns.
-    func block(of job: JobID, _ db: Database) throws -> LogBlock {
+    package func content(of block: BlockPosition) throws -> LogBlock {
         let row = try db.row(
-            "SELECT visible, rest FROM provision_job_log_blocks WHERE job_id = ? AND number = ?", job.rawValue, number)
+            "SELECT visible, rest FROM provision_job_log_blocks WHERE job_id = ? AND number = ?", job.rawValue,
+            block.number)
         guard let row else { throw StorageError(.corrupt, "A part of a log is missing.") }
         return LogBlock(text: row[0], rest: row[1])
     }
 
-    /// `count` blocks, starting with `first`, for a search. What is not text is read only if it is needed.
-    static func visible(
-        from first: BlockRow, after before: BlockRow, of job: JobID, count: Int, withRest: Bool, _ db: Database
-    ) throws -> [SegmentSource] {
-        var before = before
-        return try db.rows(
+    package func contents(
+        from first: BlockPosition, count: Int, withRest: Bool
+    ) throws -> [(BlockPosition, LogBlock)] {
+        try db.rows(
             """
-            SELECT \(columns), visible, \(withRest ? "rest" : "x''") FROM provision_job_log_blocks
+            SELECT \(Self.columns), visible, \(withRest ? "rest" : "x''") FROM provision_job_log_blocks
             WHERE job_id = ? AND number >= ? ORDER BY number LIMIT ?
             """, job.rawValue, first.number, count
-        ) { row in
-            let block = try BlockRow(row)
-            defer { before = block }
-            return .block(before, block, LogBlock(text: row[7], rest: row[8]))
+        ) { (try BlockPosition($0), LogBlock(text: $0[7], rest: $0[8])) }
+    }
+
+    package func chunks(after: Int64, maxBytes: Int, maxRows: Int) throws -> [ChunkRow] {
+        try ChunkRow.page(of: job, after: after, maxBytes: maxBytes, maxRows: maxRows, db)
+    }
+
+    package func heads(after seq: Int64, _ body: (ChunkHead) -> Bool) throws {
+        let heads = try Row.fetchCursor(
+            db.cachedStatement(sql: Self.headsSQL), arguments: [job.rawValue, seq])
+        while let row = try heads.next() {
+            guard let stream = LogStream(rawValue: row[1]) else {
+                throw StorageError(.corrupt, "The column stream_type has an invalid value.")
+            }
+            guard body(ChunkHead(seq: row[0], stream: stream, lineCount: row[2])) else { return }
         }
+    }
+
+    package func marks(_ body: (Data, Int64) throws -> Bool) throws {
+        let rows = try Row.fetchCursor(
+            db.cachedStatement(sql: Self.marksSQL), arguments: [job.rawValue])
+        while let row = try rows.next(), try body(row.blob("marks"), row.integer("lines")) {}
+    }
+
+    package func byteCount() throws -> Int64 { try SQLiteStore.logBytes(of: job, db) }
+
+    package func tail() throws -> LogTail { try AppendContext.require(job, db).tail }
+
+    static let headsSQL = """
+        SELECT seq, stream_type, line_count FROM provision_job_logs WHERE job_id = ? AND seq > ? ORDER BY seq
+        """
+    static let marksSQL = """
+        SELECT marks, stdout_lines + stderr_lines + system_lines AS lines
+        FROM provision_job_log_blocks WHERE job_id = ? ORDER BY number
+        """
+}
+
+extension BlockPosition {
+    /// By index: looking up names is slower than everything else here.
+    fileprivate init(_ row: Row) throws {
+        self.init(
+            number: row[0],
+            end: LogBlock.End(
+                seq: row[1], bytes: row[2], linesByStream: [.stdout: row[3], .stderr: row[4], .system: row[5]],
+                state: try TextState(encoded: row[6])))
     }
 }

@@ -220,8 +220,8 @@ import Testing
     /// Frequent queries use an index, however long the tables are: no scan, and no sorting.
     @Test(arguments: [
         (ChunkRow.pageSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
-        (SegmentSource.headsSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
-        (SQLiteStore.marksSQL, ["autoindex_provision_job_log_blocks_1 (job_id=?)"]),
+        (SQLiteLog.headsSQL, ["provision_job_logs_seq (job_id=? AND seq>?)"]),
+        (SQLiteLog.marksSQL, ["autoindex_provision_job_log_blocks_1 (job_id=?)"]),
         (
             "SELECT state FROM provision_job_log_blocks WHERE job_id = ? AND number = ?",
             ["autoindex_provision_job_log_blocks_1 (job_id=? AND number=?)"]
