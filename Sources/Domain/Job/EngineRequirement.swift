@@ -37,6 +37,13 @@ public struct EngineRequirement: Hashable, Codable, Sendable {
         self.runRoot = runRoot
     }
 
+    /// This requirement, with the fields of `other` that it leaves open.
+    public func completed(by other: EngineRequirement) -> EngineRequirement {
+        EngineRequirement(
+            name: name ?? other.name, version: version ?? other.version, platform: platform ?? other.platform,
+            runRoot: runRoot ?? other.runRoot)
+    }
+
     /// Whether `engine` under `runRoot` meets the requirement.
     public func isMet(by engine: Engine, runRoot: String) -> Bool {
         (name == nil || name == engine.name) && (version == nil || version == engine.version)

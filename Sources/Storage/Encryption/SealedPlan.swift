@@ -21,3 +21,43 @@ extension Vault {
         }
     }
 }
+
+/// A planned resource as it is stored: its facts in JSON, its attributes encrypted.
+package struct StoredPlanChange: Sendable {
+    package let change: PlanChange
+    package let digest: String
+    package let facts: String
+    package let sealed: Data
+
+    package init(_ record: PlanChangeRecord, of job: JobID, vault: Vault) throws {
+        change = record.change
+        digest = record.digest
+        facts = try StoredJSON.encode(record.change)
+        sealed = try vault.encrypt(record.detail, for: .planChange(job, n: record.change.n))
+    }
+}
+
+extension PlanChangeRecord {
+    /// Reads what a ``StoredPlanChange`` has.
+    package init(facts: String, digest: String, sealed: Data, of job: JobID, n: Int, vault: Vault) throws {
+        self.init(
+            change: try StoredJSON.decode(PlanChange.self, from: facts), digest: digest,
+            detail: try vault.decryptDocument(sealed, for: .planChange(job, n: n)))
+    }
+}
+
+extension PlanChangePage {
+    /// Rows that one page may check against its filters.
+    package static let rows = 2_000
+
+    /// The last number that a page after `after` looks at.
+    package static func end(after: Int) -> Int { min(after, PlanChangeLimits.resources) + rows }
+
+    /// - Parameters:
+    ///   - found: up to `limit` + 1 resources that match, up to the number `end`.
+    ///   - last: the number of the plan's last resource.
+    package init(found: [PlanChange], limit: Int, end: Int, last: Int) {
+        let items = Array(found.prefix(limit))
+        self.init(items: items, next: found.count > limit ? items.last?.n : end < last ? end : nil)
+    }
+}

@@ -112,3 +112,11 @@ package struct CompressedState: Sendable {
         isCompressed ? Data(try Zstd.decompress(bytes, limit: Self.limit)) : bytes
     }
 }
+
+extension Vault {
+    /// The bytes of a stored state. - Throws: ``StorageError`` `.corrupt`.
+    package func decryptState(_ sealed: Data, of vine: VineID, sha256: String, isCompressed: Bool) throws -> Data {
+        let bytes = try decrypt(sealed, for: .state(vine, sha256: sha256))
+        return try CompressedState(bytes: bytes, isCompressed: isCompressed).state()
+    }
+}

@@ -136,3 +136,66 @@ package struct MergedMetadata: Sendable {
         job.record.state.status.isTerminal && !job.record.state.engine.holdsVine
     }
 }
+
+/// How a log ends, judged by the appends before `nextN`.
+package struct LogVerdict: Sendable {
+    package var epoch: Int
+    package var nextN: Int64
+    private var log: LogState
+
+    package var event: JobEvent { .closeLog(epoch: epoch, log) }
+
+    fileprivate init(epoch: Int, nextN: Int64, log: LogState) {
+        self.epoch = epoch
+        self.nextN = nextN
+        self.log = log
+    }
+}
+
+extension LogStore {
+    /// The verdict on a log that ends, made before the commit (reading a log takes a while) and checked in it.
+    package func logVerdict(on closing: LogClosing?, of id: JobID) async throws -> LogVerdict? {
+        guard let closing else { return nil }
+        let nextN = try await logCursor(of: id, epoch: closing.epoch).nextN
+        let log =
+            switch closing.capture {
+            case .incomplete: closing.verdict(stored: LogDigest(streams: [:]))
+            case .captured: closing.verdict(stored: try await logDigest(of: id, epoch: closing.epoch))
+            }
+        return LogVerdict(epoch: closing.epoch, nextN: nextN, log: log)
+    }
+}
+
+/// Stored data that decides whether a plan may be applied.
+package struct StoredPlanFacts: Sendable {
+    private let plan: JobRow
+    private let vine: VineRow?
+    private let state: StatePosition?
+    private let artifactStored: Bool
+    private let deploy: JobID?
+
+    package init(plan: JobRow, vine: VineRow?, state: StatePosition?, artifactStored: Bool, deploy: JobID?) {
+        self.plan = plan
+        self.vine = vine
+        self.state = state
+        self.artifactStored = artifactStored
+        self.deploy = deploy
+    }
+
+    /// - Throws: ``StorageError`` if the vine's secrets can't be decrypted.
+    package func facts(_ vault: Vault) throws -> PlanValidity.Facts {
+        PlanValidity.Facts(
+            planType: plan.type, planStatus: plan.state.status, plannedDigest: plan.snapshotDigest,
+            currentDigest: try currentDigest(vault), plannedState: plan.plannedState.flatMap { $0 },
+            currentState: state, artifactStored: artifactStored, deploy: deploy)
+    }
+
+    /// The digest of the vine's settings as they are now; nil if the vine is gone.
+    private func currentDigest(_ vault: Vault) throws -> String? {
+        guard let vine else { return nil }
+        // The common case, which needs no decryption.
+        if vine.revision == plan.snapshotRevision { return plan.snapshotDigest }
+        return try vault.configurationDigest(
+            of: try vine.vine().settings, secrets: try vault.decryptSecrets(vine.secrets, for: .vineSecrets(vine.id)))
+    }
+}

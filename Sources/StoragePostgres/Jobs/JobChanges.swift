@@ -7,16 +7,28 @@ extension PostgresStore {
         _ id: JobID, _ events: [JobEvent], facts: JobFields, at now: Timestamp
     ) async throws -> JobChange {
         while true {
-            let verdict = try await verdict(on: facts.closing, of: id)
-            let changed = try await change(id, events, facts, verdict, at: now)
-            // nil if an append came between: then the log is judged again.
+            // Documents are decoded out here: the job's row must not be locked for that.
+            let metadata = try await merged(facts.metadata, of: id)
+            let verdict = try await logVerdict(on: facts.closing, of: id)
+            let changed = try await change(id, events, facts, metadata, verdict, at: now)
+            // nil if another report or append came between: then this one is based on that.
             guard let (stored, revision) = changed else { continue }
             return JobChange(job: try stored.job(), actions: revision.actions, isChange: revision.isChange)
         }
     }
 
+    /// The job's metadata with `new` merged into it; nil if there is nothing new.
+    private func merged(_ new: JSONValue?, of id: JobID) async throws -> MergedMetadata? {
+        guard let new else { return nil }
+        guard let stored = try await readOnce({ db in try JobWithDocuments.find(id, db) }) else {
+            throw Refusal.noJob(id)
+        }
+        return try MergedMetadata(new, into: stored)
+    }
+
     private func change(
-        _ id: JobID, _ events: [JobEvent], _ facts: JobFields, _ verdict: Verdict?, at now: Timestamp
+        _ id: JobID, _ events: [JobEvent], _ facts: JobFields, _ metadata: MergedMetadata?, _ verdict: LogVerdict?,
+        at now: Timestamp
     ) async throws -> (JobWithDocuments, JobUpdate)? {
         try await write { db, changes in
             if facts.metadata?["state_kept_by"]?.stringValue != nil {
@@ -25,24 +37,13 @@ extension PostgresStore {
                 if let vine { VineRow.lock(vine, db) }
             }
             guard var stored = try JobWithDocuments.lockAndFind(id, db) else { throw Refusal.noJob(id) }
+            if let metadata, !metadata.isBased(on: stored) { return nil }
             if let verdict, try !verdict.isCurrent(id, db) { return nil }
-            let metadata = try facts.metadata.map { try MergedMetadata($0, into: stored).text }
             let revision = try Self.revise(
-                &stored, events + (verdict.map { [$0.event] } ?? []), facts, metadata: metadata, at: now, db, &changes)
+                &stored, events + (verdict.map { [$0.event] } ?? []), facts, metadata: metadata?.text, at: now, db,
+                &changes)
             return (stored, revision)
         }
-    }
-
-    /// The verdict on a log that ends, made before the commit (reading a log takes a while) and checked in it.
-    private func verdict(on closing: LogClosing?, of id: JobID) async throws -> Verdict? {
-        guard let closing else { return nil }
-        let nextN = try await logCursor(of: id, epoch: closing.epoch).nextN
-        let log =
-            switch closing.capture {
-            case .incomplete: closing.verdict(stored: LogDigest(streams: [:]))
-            case .captured: closing.verdict(stored: try await logDigest(of: id, epoch: closing.epoch))
-            }
-        return Verdict(epoch: closing.epoch, log: log, nextN: nextN)
     }
 
     private static func revise(
@@ -99,52 +100,23 @@ extension PostgresStore {
     }
 
     public func planFacts(_ id: JobID) async throws -> PlanValidity.Facts? {
-        let found = try await read { db in try PlanFactsRow.find(id, db) }
-        guard let found else { return nil }
-        return PlanValidity.Facts(
-            planType: found.plan.type, planStatus: found.plan.state.status,
-            plannedDigest: found.plan.snapshotDigest, currentDigest: try currentDigest(found),
-            plannedState: found.plan.plannedState.flatMap { $0 }, currentState: found.state,
-            artifactStored: found.artifactStored, deploy: found.deploy)
-    }
-
-    /// The digest of the vine's settings as they are now; nil if the vine is gone.
-    private func currentDigest(_ found: PlanFactsRow) throws -> String? {
-        guard let vine = found.vine else { return nil }
-        // The common case, which needs no decryption.
-        if vine.revision == found.plan.snapshotRevision { return found.plan.snapshotDigest }
-        return try vault.configurationDigest(
-            of: try vine.vine().settings, secrets: try vault.decryptSecrets(vine.secrets, for: .vineSecrets(vine.id)))
+        try await read { db in try StoredPlanFacts.find(id, db) }?.facts(vault)
     }
 }
 
-/// How a log ends, judged by the appends before `nextN`.
-private struct Verdict: Sendable {
-    var epoch: Int
-    var log: LogState
-    var nextN: Int64
-
-    var event: JobEvent { .closeLog(epoch: epoch, log) }
-
+extension LogVerdict {
     /// Whether no append has come since; the log is locked.
-    func isCurrent(_ job: JobID, _ db: Database) throws -> Bool {
+    fileprivate func isCurrent(_ job: JobID, _ db: Database) throws -> Bool {
         let writer = try db.row(
             "SELECT next_n FROM provision_job_log_writers WHERE job_id = $1 AND epoch = $2", job, epoch)
         return try writer?.integer("next_n") ?? 1 == nextN
     }
 }
 
-/// Stored data that decides whether a plan may be applied.
-private struct PlanFactsRow: Sendable {
-    var plan: JobRow
-    var vine: VineRow?
-    var state: StatePosition?
-    var artifactStored: Bool
-    var deploy: JobID?
-
-    static func find(_ id: JobID, _ db: Database) throws -> PlanFactsRow? {
+extension StoredPlanFacts {
+    fileprivate static func find(_ id: JobID, _ db: Database) throws -> StoredPlanFacts? {
         guard let plan = try JobRow.find(id, db) else { return nil }
-        return PlanFactsRow(
+        return StoredPlanFacts(
             plan: plan, vine: try VineRow.find(plan.vine, db),
             state: try StateVersion.newest(of: plan.vine, db)?.position,
             artifactStored: try db.exists("SELECT 1 FROM plan_artifacts WHERE job_id = $1", id),

@@ -51,10 +51,7 @@ extension PostgresStore {
         if let first = try deploy(of: plan.id, db) {
             throw Refusal(.conflict, "This plan already has a DEPLOY: job \(first).")
         }
-        let (asked, ran) = (job.requirement, plan.deployRequirement)
-        job.requirement = EngineRequirement(
-            name: asked.name ?? ran.name, version: asked.version ?? ran.version,
-            platform: asked.platform ?? ran.platform, runRoot: asked.runRoot ?? ran.runRoot)
+        job.requirement = job.requirement.completed(by: plan.deployRequirement)
     }
 
     /// The DEPLOY of `plan` that reached, or may reach, the engine.

@@ -4,16 +4,8 @@ internal import Postgres
 public import Storage
 
 extension PostgresStore {
-    /// Rows that one page may check against its filters.
-    static let planRowsPerPage = 2_000
-
     public func savePlanChanges(_ part: PlanChangesPart, of job: JobID, epoch: Int) async throws {
-        let rows = try part.changes.map { record in
-            (
-                record.change, record.digest, facts: try StoredJSON.encode(record.change),
-                sealed: try vault.encrypt(record.detail, for: .planChange(job, n: record.change.n))
-            )
-        }
+        let rows = try part.changes.map { try StoredPlanChange($0, of: job, vault: vault) }
         let summary = try part.summary.map { try vault.encrypt($0, for: .planSummary(job)) }
         try await write { db, changes in
             let state = try JobRow.lockAndRequire(job, db).state
@@ -22,7 +14,8 @@ extension PostgresStore {
                 db.run("DELETE FROM plan_changes WHERE job_id = $1", job)
                 db.run("DELETE FROM plan_summaries WHERE job_id = $1", job)
             }
-            for (change, digest, facts, sealed) in rows {
+            for row in rows {
+                let change = row.change
                 db.run(
                     """
                     INSERT INTO plan_changes (job_id, n, address, deposed, module, type, action, reason, digest, facts, sealed)
@@ -32,7 +25,7 @@ extension PostgresStore {
                         reason = excluded.reason, digest = excluded.digest, facts = excluded.facts,
                         sealed = excluded.sealed
                     """, job, change.n, change.address, change.deposed, change.module, change.type,
-                    change.action.rawValue, change.reason, digest, facts, sealed)
+                    change.action.rawValue, change.reason, row.digest, row.facts, row.sealed)
             }
             db.run(
                 """
@@ -57,7 +50,7 @@ extension PostgresStore {
         of job: JobID, _ query: PlanChangeQuery, limit: Int, after: Int
     ) async throws -> PlanChangePage {
         let limit = PageLimit.clamped(limit)
-        let end = min(after, PlanChangeLimits.resources) + Self.planRowsPerPage
+        let end = PlanChangePage.end(after: after)
         let (found, last) = try await read { db in
             let found = try db.rows(
                 Self.planPageSQL, job, after, end, query.type, query.text,
@@ -67,9 +60,7 @@ extension PostgresStore {
                 .optionalInt("last")
             return (found, last ?? 0)
         }
-        let items = Array(found.prefix(limit))
-        if found.count > limit { return PlanChangePage(items: items, next: items.last?.n) }
-        return PlanChangePage(items: items, next: end < last ? end : nil)
+        return PlanChangePage(found: found, limit: limit, end: end, last: last)
     }
 
     // Only ASCII letters match in either case, whatever the collation of the database.
@@ -88,9 +79,7 @@ extension PostgresStore {
             }
         }
         return try found.map { facts, digest, sealed in
-            PlanChangeRecord(
-                change: try StoredJSON.decode(PlanChange.self, from: facts), digest: digest,
-                detail: try vault.decryptDocument(sealed, for: .planChange(job, n: n)))
+            try PlanChangeRecord(facts: facts, digest: digest, sealed: sealed, of: job, n: n, vault: vault)
         }
     }
 

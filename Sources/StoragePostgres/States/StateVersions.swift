@@ -59,8 +59,7 @@ extension PostgresStore {
             return try row.map { (version, try $0.blob("sealed"), try $0.flag("packed")) }
         }
         return try found.map { version, sealed, isPacked in
-            let bytes = try vault.decrypt(sealed, for: .state(vine, sha256: version.sha256))
-            return (version, try CompressedState(bytes: bytes, isCompressed: isPacked).state())
+            (version, try vault.decryptState(sealed, of: vine, sha256: version.sha256, isCompressed: isPacked))
         }
     }
 
@@ -74,8 +73,7 @@ extension PostgresStore {
             }
         }
         return try found.map {
-            let bytes = try vault.decrypt($0.sealed, for: .state(vine, sha256: $0.sha256))
-            return try CompressedState(bytes: bytes, isCompressed: $0.isPacked).state()
+            try vault.decryptState($0.sealed, of: vine, sha256: $0.sha256, isCompressed: $0.isPacked)
         }
     }
 

@@ -3,49 +3,14 @@ internal import Foundation
 internal import Postgres
 internal import Storage
 
-/// A vine as it is stored.
-struct VineRow: Sendable {
-    var id: VineID
-    var settings: String
-    var projectFolded: String
-    var stageFolded: String
-    /// Sealed.
-    var secrets: Data
-    var createdBy: String
-    var createdAt: Timestamp
-    var updatedAt: Timestamp
-    var revision: Int
-    var deletedAt: Timestamp?
-
-    init(_ vine: Vine, secrets: Data) throws {
-        id = vine.id
-        settings = try StoredJSON.encode(vine.settings)
-        projectFolded = vine.settings.projectName.lowercased()
-        stageFolded = vine.settings.environmentStage.lowercased()
-        self.secrets = secrets
-        createdBy = vine.createdBy
-        createdAt = vine.createdAt
-        updatedAt = vine.updatedAt
-        revision = vine.revision
-    }
-
+extension VineRow {
     init(_ row: Row) throws {
-        id = try row.id("id")
-        settings = try row.text("settings")
-        projectFolded = try row.text("project_folded")
-        stageFolded = try row.text("stage_folded")
-        secrets = try row.blob("secrets")
-        createdBy = try row.text("created_by")
-        createdAt = try row.time("created_at")
-        updatedAt = try row.time("updated_at")
-        revision = try row.int("revision")
-        deletedAt = try row.optionalTime("deleted_at")
-    }
-
-    func vine() throws -> Vine {
-        Vine(
-            id: id, settings: try StoredJSON.decode(VineSettings.self, from: settings), createdBy: createdBy,
-            createdAt: createdAt, updatedAt: updatedAt, revision: revision, deletedAt: deletedAt)
+        self.init(
+            id: try row.id("id"), settings: try row.text("settings"), projectFolded: try row.text("project_folded"),
+            stageFolded: try row.text("stage_folded"), secrets: try row.blob("secrets"),
+            createdBy: try row.text("created_by"), createdAt: try row.time("created_at"),
+            updatedAt: try row.time("updated_at"), revision: try row.int("revision"),
+            deletedAt: try row.optionalTime("deleted_at"))
     }
 
     /// The vine; nil if there is none, or it was deleted.
@@ -57,11 +22,6 @@ struct VineRow: Sendable {
     static func require(_ id: VineID, _ db: Database) throws -> VineRow {
         guard let record = try find(id, db) else { throw Refusal.noVine(id) }
         return record
-    }
-
-    /// True if both have the same project and stage; upper and lower case are the same.
-    func hasName(of other: VineRow) -> Bool {
-        projectFolded == other.projectFolded && stageFolded == other.stageFolded
     }
 
     /// Keeps everybody else from changing the vine, or from adding jobs to it, until the commit.

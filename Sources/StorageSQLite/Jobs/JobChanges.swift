@@ -9,7 +9,7 @@ extension SQLiteStore {
         while true {
             // Documents are decoded out here: the one writer must not wait for that.
             let metadata = try await merged(facts.metadata, of: id)
-            let verdict = try await verdict(on: facts.closing, of: id)
+            let verdict = try await logVerdict(on: facts.closing, of: id)
             let changed = try await write { db, changes -> (JobWithDocuments, JobUpdate)? in
                 guard var stored = try JobWithDocuments.find(id, db) else { throw Refusal.noJob(id) }
                 if let metadata, !metadata.isBased(on: stored) { return nil }
@@ -23,18 +23,6 @@ extension SQLiteStore {
             guard let (stored, revision) = changed else { continue }
             return JobChange(job: try stored.job(), actions: revision.actions, isChange: revision.isChange)
         }
-    }
-
-    /// The verdict on a log that ends, made before the commit (reading a log takes a while) and checked in it.
-    private func verdict(on closing: LogClosing?, of id: JobID) async throws -> Verdict? {
-        guard let closing else { return nil }
-        let nextN = try await logCursor(of: id, epoch: closing.epoch).nextN
-        let log =
-            switch closing.capture {
-            case .incomplete: closing.verdict(stored: LogDigest(streams: [:]))
-            case .captured: closing.verdict(stored: try await logDigest(of: id, epoch: closing.epoch))
-            }
-        return Verdict(epoch: closing.epoch, log: log, nextN: nextN)
     }
 
     /// The job's metadata with `new` merged into it; nil if there is nothing new.
@@ -98,50 +86,21 @@ extension SQLiteStore {
     }
 
     public func planFacts(_ id: JobID) async throws -> PlanValidity.Facts? {
-        let found = try await read { db in try PlanFactsRow.find(id, db) }
-        guard let found else { return nil }
-        return PlanValidity.Facts(
-            planType: found.plan.type, planStatus: found.plan.state.status,
-            plannedDigest: found.plan.snapshotDigest, currentDigest: try currentDigest(found),
-            plannedState: found.plan.plannedState.flatMap { $0 }, currentState: found.state,
-            artifactStored: found.artifactStored, deploy: found.deploy)
-    }
-
-    /// The digest of the vine's settings as they are now; nil if the vine is gone.
-    private func currentDigest(_ found: PlanFactsRow) throws -> String? {
-        guard let vine = found.vine else { return nil }
-        // The common case, which needs no decryption.
-        if vine.revision == found.plan.snapshotRevision { return found.plan.snapshotDigest }
-        return try vault.configurationDigest(
-            of: try vine.vine().settings, secrets: try vault.decryptSecrets(vine.secrets, for: .vineSecrets(vine.id)))
+        try await read { db in try StoredPlanFacts.find(id, db) }?.facts(vault)
     }
 }
 
-/// How a log ends, judged by the appends before `nextN`.
-private struct Verdict: Sendable {
-    var epoch: Int
-    var log: LogState
-    var nextN: Int64
-
-    var event: JobEvent { .closeLog(epoch: epoch, log) }
-
+extension LogVerdict {
     /// Whether no append has come since.
-    func isCurrent(_ job: JobID, _ db: Database) throws -> Bool {
+    fileprivate func isCurrent(_ job: JobID, _ db: Database) throws -> Bool {
         try SQLiteStore.nextN(job.rawValue, epoch, db) == nextN
     }
 }
 
-/// Stored data that decides whether a plan may be applied.
-private struct PlanFactsRow: Sendable {
-    var plan: JobRow
-    var vine: VineRow?
-    var state: StatePosition?
-    var artifactStored: Bool
-    var deploy: JobID?
-
-    static func find(_ id: JobID, _ db: Database) throws -> PlanFactsRow? {
+extension StoredPlanFacts {
+    fileprivate static func find(_ id: JobID, _ db: Database) throws -> StoredPlanFacts? {
         guard let plan = try JobRow.find(id, db) else { return nil }
-        return PlanFactsRow(
+        return StoredPlanFacts(
             plan: plan, vine: try VineRow.find(plan.vine, db),
             state: try StateVersion.newest(of: plan.vine, db)?.position,
             artifactStored: try db.exists("SELECT 1 FROM plan_artifacts WHERE job_id = ?", id.rawValue),

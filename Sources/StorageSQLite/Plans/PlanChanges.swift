@@ -4,16 +4,8 @@ internal import GRDB
 public import Storage
 
 extension SQLiteStore {
-    /// Rows that one page may check against its filters.
-    static let planRowsPerPage = 2_000
-
     public func savePlanChanges(_ part: PlanChangesPart, of job: JobID, epoch: Int) async throws {
-        let rows = try part.changes.map { record in
-            (
-                record.change, record.digest, facts: try StoredJSON.encode(record.change),
-                sealed: try vault.encrypt(record.detail, for: .planChange(job, n: record.change.n))
-            )
-        }
+        let rows = try part.changes.map { try StoredPlanChange($0, of: job, vault: vault) }
         let summary = try part.summary.map { try vault.encrypt($0, for: .planSummary(job)) }
         let cost = rows.reduce(0) { $0 + $1.sealed.count + $1.facts.utf8.count }
         try await write(cost: cost) { db, changes in
@@ -23,14 +15,15 @@ extension SQLiteStore {
                 try db.run("DELETE FROM plan_changes WHERE job_id = ?", job.rawValue)
                 try db.run("DELETE FROM plan_summaries WHERE job_id = ?", job.rawValue)
             }
-            for (change, digest, facts, sealed) in rows {
+            for row in rows {
+                let change = row.change
                 try db.run(
                     """
                     INSERT OR REPLACE INTO plan_changes
                         (job_id, n, address, deposed, module, type, action, reason, digest, facts, sealed)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """, job.rawValue, change.n, change.address, change.deposed, change.module, change.type,
-                    change.action.rawValue, change.reason, digest, facts, sealed)
+                    change.action.rawValue, change.reason, row.digest, row.facts, row.sealed)
             }
             try db.run(
                 """
@@ -54,7 +47,7 @@ extension SQLiteStore {
         of job: JobID, _ query: PlanChangeQuery, limit: Int, after: Int
     ) async throws -> PlanChangePage {
         let limit = PageLimit.clamped(limit)
-        let end = min(after, PlanChangeLimits.resources) + Self.planRowsPerPage
+        let end = PlanChangePage.end(after: after)
         let (found, last) = try await read { db in
             var condition = "job_id = :job AND n > :after AND n <= :end"
             var values: [String: SQLValue] = [
@@ -81,9 +74,7 @@ extension SQLiteStore {
                 .optionalInt("last")
             return (found, last ?? 0)
         }
-        let items = Array(found.prefix(limit))
-        if found.count > limit { return PlanChangePage(items: items, next: items.last?.n) }
-        return PlanChangePage(items: items, next: end < last ? end : nil)
+        return PlanChangePage(found: found, limit: limit, end: end, last: last)
     }
 
     public func planChange(_ n: Int, of job: JobID) async throws -> PlanChangeRecord? {
@@ -93,9 +84,7 @@ extension SQLiteStore {
             ).map { (try $0.text("facts"), try $0.text("digest"), try $0.blob("sealed")) }
         }
         return try found.map { facts, digest, sealed in
-            PlanChangeRecord(
-                change: try StoredJSON.decode(PlanChange.self, from: facts), digest: digest,
-                detail: try vault.decryptDocument(sealed, for: .planChange(job, n: n)))
+            try PlanChangeRecord(facts: facts, digest: digest, sealed: sealed, of: job, n: n, vault: vault)
         }
     }
 

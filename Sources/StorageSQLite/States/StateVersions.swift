@@ -58,8 +58,7 @@ extension SQLiteStore {
             return try row.map { (version, try $0.blob("sealed"), try $0.flag("packed")) }
         }
         return try found.map { version, sealed, isPacked in
-            let bytes = try vault.decrypt(sealed, for: .state(vine, sha256: version.sha256))
-            return (version, try CompressedState(bytes: bytes, isCompressed: isPacked).state())
+            (version, try vault.decryptState(sealed, of: vine, sha256: version.sha256, isCompressed: isPacked))
         }
     }
 
@@ -73,8 +72,7 @@ extension SQLiteStore {
             }
         }
         return try found.map {
-            let bytes = try vault.decrypt($0.sealed, for: .state(vine, sha256: $0.sha256))
-            return try CompressedState(bytes: bytes, isCompressed: $0.isPacked).state()
+            try vault.decryptState($0.sealed, of: vine, sha256: $0.sha256, isCompressed: $0.isPacked)
         }
     }
 

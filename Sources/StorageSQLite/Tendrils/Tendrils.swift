@@ -72,7 +72,7 @@ extension SQLiteStore {
         _ id: TendrilID, offer: TendrilCapabilities, draining: Bool, leases: Set<Lease>, at now: Timestamp
     ) async throws {
         try Self.check(offer)
-        let leases = try StoredJSON.encode(leases.map { "\($0.job):\($0.epoch)" }.sorted())
+        let leases = try TendrilRow.stored(leases)
         try await write { db, changes in
             let record = try TendrilRow.require(id, db)
             try TendrilRow.recordHeartbeat(id, offer: offer, draining: draining, leases: leases, at: now, db)
@@ -90,10 +90,7 @@ extension SQLiteStore {
                 (worker: try row.id("id") as TendrilID, leases: try row.text("reported_leases"))
             }
         }
-        let leases = try rows.map { row in
-            let texts = try StoredJSON.decode([String].self, from: row.leases)
-            return (row.worker, Set(try texts.map { try Lease(stored: $0, worker: row.worker) }))
-        }
+        let leases = try rows.map { ($0.worker, try TendrilRow.leases(stored: $0.leases, of: $0.worker)) }
         return Dictionary(leases, uniquingKeysWith: { first, _ in first })
     }
 
@@ -102,36 +99,13 @@ extension SQLiteStore {
     }
 }
 
-/// A Tendril as it is stored, without its engines.
-struct TendrilRow: Sendable {
-    var id: TendrilID
-    var name: String
-    var createdAt: Timestamp
-    var lastSeenAt: Timestamp?
-    var draining: Bool
-    var version: String
-    var slots: Int
-    var runRoot: String
-    var revokedAt: Timestamp?
-
+extension TendrilRow {
     init(_ row: Row) throws {
-        id = try row.id("id")
-        name = try row.text("name")
-        createdAt = try row.time("created_at")
-        lastSeenAt = row.optionalTime("last_seen_at")
-        draining = try row.flag("draining")
-        version = try row.text("version")
-        slots = try row.int("slots")
-        runRoot = try row.text("run_root")
-        revokedAt = row.optionalTime("revoked_at")
-    }
-
-    func status(at now: Timestamp) -> Tendril.Status { agent(engines: []).status(at: now) }
-
-    func agent(engines: [Engine]) -> Tendril {
-        Tendril(
-            id: id, name: name, createdAt: createdAt, lastSeenAt: lastSeenAt, draining: draining,
-            offer: TendrilCapabilities(version: version, slots: slots, engines: engines, runRoot: runRoot))
+        self.init(
+            id: try row.id("id"), name: try row.text("name"), createdAt: try row.time("created_at"),
+            lastSeenAt: row.optionalTime("last_seen_at"), draining: try row.flag("draining"),
+            version: try row.text("version"), slots: try row.int("slots"), runRoot: try row.text("run_root"),
+            revokedAt: row.optionalTime("revoked_at"))
     }
 
     func agent(_ db: Database) throws -> Tendril {
@@ -190,16 +164,5 @@ struct TendrilRow: Sendable {
                 "INSERT INTO worker_engines VALUES (?, ?, ?, ?, ?)", id.rawValue, position, engine.name.rawValue,
                 engine.version, engine.platform)
         }
-    }
-}
-
-extension Lease {
-    /// Reads `JOB:EPOCH`.
-    fileprivate init(stored text: String, worker: TendrilID) throws {
-        let parts = text.split(separator: ":")
-        guard parts.count == 2, let job = JobID(String(parts[0])), let epoch = Int(parts[1]) else {
-            throw StorageError(.corrupt, "The column reported_leases has an invalid value.")
-        }
-        self.init(job: job, worker: worker, epoch: epoch)
     }
 }
