@@ -44,10 +44,8 @@ extension PostgresError {
     public enum SQLState {
         public static let uniqueViolation = "23505"
         public static let foreignKeyViolation = "23503"
-        public static let checkViolation = "23514"
         public static let queryCanceled = "57014"
         public static let lockNotAvailable = "55P03"
-        public static let undefinedTable = "42P01"
         static let serializationFailure = "40001"
         static let deadlockDetected = "40P01"
         static let cachedPlanChanged = "0A000"

@@ -28,9 +28,6 @@ public final class PostgresResult {
     /// Such as `COMMIT` or `UPDATE 3`.
     public var commandTag: String { libpq.commandTag(handle).map { String(cString: $0) } ?? "" }
 
-    /// How many rows an INSERT, UPDATE or DELETE touched.
-    public var affectedRows: Int { commandTag.split(separator: " ").last.flatMap { Int($0) } ?? 0 }
-
     fileprivate func position(of column: String) -> Int32? { columns[column] }
 
     fileprivate func type(at column: Int32) -> UInt32 { libpq.columnType(handle, column) }

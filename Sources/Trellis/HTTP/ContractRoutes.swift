@@ -7,9 +7,11 @@ internal import Wire
 
 /// `GET /api/openapi.json`: what the API can do, for other programs.
 struct ContractRoutes: Sendable {
+    /// It does not change while the server runs, and few ask for it: made with the first request.
+    private static let document = Data(
+        OpenAPIDocument.make(of: Endpoints.all, version: VintnerVersion.current).bytes)
+
     func add(to api: APIRouter) {
-        // It does not change while the server runs.
-        let document = Data(OpenAPIDocument.make(of: Endpoints.all, version: VintnerVersion.current).bytes)
-        api.on(ContractEndpoints.document) { _ in .json(document, status: .ok) }
+        api.on(ContractEndpoints.document) { _ in .json(Self.document, status: .ok) }
     }
 }

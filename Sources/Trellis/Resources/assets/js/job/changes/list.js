@@ -3,6 +3,8 @@
 // Rows stand in the flow between two spacers, so they may have any height: it is measured once a row is mounted. Until
 // then it counts as the usual one. The heading of the topmost row stays mounted and sticks to the top.
 
+import { partitionPoint } from "../../lib/partition-point.js";
+
 const AHEAD = 8;
 
 /**
@@ -111,13 +113,7 @@ export class VirtualList {
   }
 
   #rowAt(y) {
-    let [low, high] = [0, Math.max(0, this.#rows.length - 1)];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#tops[middle + 1] <= y) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return partitionPoint(Math.max(0, this.#rows.length - 1), (i) => this.#tops[i + 1] <= y);
   }
 
   #headOf(i) {

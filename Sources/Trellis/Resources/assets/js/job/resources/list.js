@@ -2,6 +2,7 @@
 
 import { h, setText } from "../../lib/dom.js";
 import { count } from "../../lib/format.js";
+import { partitionPoint } from "../../lib/partition-point.js";
 import { makePeek, makeRow, tick } from "./rows.js";
 
 // Rows beyond those in view, above and below.
@@ -150,14 +151,7 @@ export class ResourceList {
 
   /** The index of the entry at a height. */
   #find(y) {
-    let low = 0;
-    let high = this.#entries.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#entries[middle].top <= y) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return Math.max(0, partitionPoint(this.#entries.length, (i) => this.#entries[i].top <= y) - 1);
   }
 
   #entryOf(address) {

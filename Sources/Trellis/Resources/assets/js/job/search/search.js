@@ -3,6 +3,7 @@
 
 import { ApiError } from "../../lib/api.js";
 import { ndjson } from "../../lib/ndjson.js";
+import { partitionPoint } from "../../lib/partition-point.js";
 import { Backoff } from "../../lib/timing.js";
 
 /** @typedef {{n: number, col: number, len: number}} Hit n: the line; col, len: in UTF-16 units of its visible text */
@@ -119,14 +120,7 @@ export class LogSearch {
 
 /** The first of the hits that is in line `n` or after it; how many there are where none is. @param {Hit[]} hits @param {number} n */
 export function firstFrom(hits, n) {
-  let low = 0;
-  let high = hits.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (hits[middle].n < n) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partitionPoint(hits.length, (i) => hits[i].n < n);
 }
 
 /** The hits in line `n`. @param {Hit[]} hits @param {number} n */

@@ -1,5 +1,7 @@
 // Terraform's diagnostics in any stream: `╷ │ Error: … ╵` boxes, and bare `Error:` / `Warning:` lines.
 
+import { partitionPoint } from "../../lib/partition-point.js";
+
 const HEAD = /^\s*│?\s*(Error|Warning): \S?/;
 const BARE = /^(Error|Warning): \S/;
 // A box that is still open after this many lines is not a box.
@@ -120,12 +122,5 @@ export class Outline {
 
 /** How many of the sorted numbers are at most `n`. @param {number[]} list @param {number} n */
 function upperBound(list, n) {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (list[middle] <= n) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partitionPoint(list.length, (i) => list[i] <= n);
 }

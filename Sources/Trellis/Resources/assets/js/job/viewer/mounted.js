@@ -1,5 +1,6 @@
 // The rows that are mounted, in one block: a stretch of the log's rows, and what is drawn on them.
 
+import { partitionPoint } from "../../lib/partition-point.js";
 import { decorate, makeRow, repaint } from "./rows.js";
 
 export class MountedRows {
@@ -46,14 +47,8 @@ export class MountedRows {
 
   /** The row `y` pixels below the block's top; rows may have any height. @param {number} y */
   rowAt(y) {
-    let low = 0;
-    let high = this.#nodes.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#nodes[middle].offsetTop <= y) low = middle;
-      else high = middle - 1;
-    }
-    return this.first + low;
+    const after = partitionPoint(this.#nodes.length, (i) => this.#nodes[i].offsetTop <= y);
+    return this.first + Math.max(0, after - 1);
   }
 
   /** The row of line `n`. @param {number} n @returns {HTMLElement|undefined} */
