@@ -9,7 +9,7 @@ import { drawNothing, drawRows, filterSoon, keepPlace, LiveList, setFilters } fr
 import { sharedMenu } from "../lib/menu.js";
 import { TendrilPopover } from "../lib/tendril-popover.js";
 import { now } from "../lib/timing.js";
-import { announce } from "../lib/toast.js";
+import { announce, toast } from "../lib/toast.js";
 import { VineForm } from "./form.js";
 
 // After this long, a lock of a user's own Terraform may have been left behind.
@@ -27,6 +27,20 @@ const goTo = (job) => location.assign(`/dashboard/jobs/${job.id}`);
 const tendrilsFor = (vine) => `/api/workers?vine_id=${vine.id}`;
 const start = async (type, vine, worker) =>
   goTo(await post("/api/jobs", { job_type: type, vine_id: vine.id, ...(worker ? { assigned_worker_id: worker } : {}) }));
+
+// The least role that gives a right.
+const GIVERS = { "jobs:plan": "planner", "jobs:apply": "operator", "variables:write": "operator", "vines:write": "maintainer", "locks:break": "maintainer" };
+
+/** Which right the reader lacks for something, in a sentence; empty if none. @param {any} vine @param {string} right */
+const missing = (vine, right) => (!vine.rights || vine.rights.includes(right) ? ""
+  : `You need the right ${right} on this vine. The role ${GIVERS[right]} gives it.`);
+
+/** Runs something, or says which right is missing. @param {any} vine @param {string} right @param {() => void} run */
+function guarded(vine, right, run) {
+  const why = missing(vine, right);
+  if (why) toast(why, { tone: "warn", key: "missing" });
+  else run();
+}
 
 const popover = new TendrilPopover();
 const openMenu = sharedMenu(one("#vine-menu"));
@@ -106,7 +120,7 @@ function lockOf(vine, id) {
   const { lock } = vine;
   if (!lock) return null;
   return h("span", { class: "lock", title: `Locked by ${lock.holder}` }, icon("lock", "s"), lock.job_id ? h("a", { class: "mono", href: `/dashboard/jobs/${lock.job_id}` }, shortId(lock.job_id)) : lock.holder,
-    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "aria-describedby": id, on: { click: () => breakLock(vine) } }, "Break lock") : null);
+    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "aria-describedby": id, on: { click: () => guarded(vine, "locks:break", () => breakLock(vine)) } }, "Break lock") : null);
 }
 
 function lastJobOf({ last_job: job }) {
@@ -130,13 +144,14 @@ function warningsOf({ warnings }) {
 
 function makeRow(vine) {
   const id = `vine-${vine.id}`;
-  const action = (name, text, run, kind = "") => {
-    const button = h("button", { class: `btn small ${kind}`, type: "button", "aria-describedby": id, on: { click: () => run(vine, button) } }, name ? icon(name, "s") : null, text);
+  const action = (name, text, right, run, kind = "") => {
+    const why = missing(vine, right);
+    const button = h("button", { class: `btn small ${kind}`, type: "button", "aria-describedby": id, "aria-disabled": why ? "true" : null, title: why || null, on: { click: () => guarded(vine, right, () => run(vine, button)) } }, name ? icon(name, "s") : null, text);
     return button;
   };
   const more = h("button", { class: "icon-btn", type: "button", "aria-label": "More actions", title: "More actions", "aria-describedby": id, "aria-haspopup": "menu", "aria-expanded": "false", on: { click: () => openMenu(more, [
-    { text: "Destroy", icon: "DESTROY", isDanger: true, run: () => destroy(vine) },
-    { text: "Delete", icon: "x", isDanger: true, run: () => deleteVine(vine) },
+    { text: "Destroy", icon: "DESTROY", isDanger: true, run: () => guarded(vine, "jobs:apply", () => destroy(vine)) },
+    { text: "Delete", icon: "x", isDanger: true, run: () => guarded(vine, "vines:write", () => deleteVine(vine)) },
   ]) } }, icon("dots"));
   return h("tr", { "data-vine": vine.id },
     h("td", { class: "c-vine" }, h("b", { class: "vine-name", id }, vine.project_name, h("span", { class: "slash" }, " / "), vine.environment_stage), lockOf(vine, id), warningsOf(vine)),
@@ -145,7 +160,7 @@ function makeRow(vine) {
     h("td", { class: "c-region", "data-label": "Region" }, vine.region || h("span", { class: "dim" }, "–")),
     h("td", { class: "c-source" }, sourceOf(vine)),
     h("td", { class: "c-changed", "data-label": "Changed" }, agoTime(vine.updated_at), h("span", { class: "dim" }, ` revision ${vine.revision}`)),
-    h("td", { class: "c-actions" }, h("div", { class: "row" }, action("PLAN", "Plan", plan), action("", "Edit", (item, button) => form.open(item, button)), more)));
+    h("td", { class: "c-actions" }, h("div", { class: "row" }, action("PLAN", "Plan", "jobs:plan", plan), action("", "Edit", "variables:write", (item, button) => form.open(item, button)), more)));
 }
 
 function draw() {
