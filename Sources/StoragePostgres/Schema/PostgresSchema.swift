@@ -16,7 +16,8 @@ enum PostgresSchema {
     static let migrations = [
         Migration(
             number: 1, name: "first tables",
-            script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access)
+            script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access),
+        Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]
 
     /// Brings the database up to date, in one transaction under a lock: one node does it, and the others then find
@@ -251,6 +252,22 @@ extension PostgresSchema {
             progress text NOT NULL
         )
         """,
+    ]
+
+    /// What each job's forecast at half of its time said, and when the job ended.
+    private static let forecastResults = [
+        """
+        CREATE TABLE forecast_results (
+            job_id uuid PRIMARY KEY REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            vine_id uuid NOT NULL REFERENCES vines (id),
+            started_at bigint NOT NULL,
+            made_at bigint NOT NULL CHECK (made_at >= started_at),
+            expected_at bigint NOT NULL,
+            ended_at bigint NOT NULL CHECK (ended_at > started_at)
+        )
+        """,
+        "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
+        "CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id)",
     ]
 
     private static let access = [

@@ -26,6 +26,7 @@ enum SQLiteSchema {
         migrator.registerMigration("12 resources of jobs") { db in try db.execute(sql: runResources) }
         migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
         migrator.registerMigration("14 progress of jobs") { db in try db.execute(sql: runProgress) }
+        migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator
     }
 
@@ -101,6 +102,20 @@ enum SQLiteSchema {
             job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
             progress TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What each job's forecast at half of its time said, and when the job ended.
+    private static let forecastResults = """
+        CREATE TABLE forecast_results (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            vine_id TEXT NOT NULL REFERENCES vines (id),
+            started_at INTEGER NOT NULL,
+            made_at INTEGER NOT NULL CHECK (made_at >= started_at),
+            expected_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
+        CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id);
         """
 
     private static let store = """
