@@ -94,6 +94,7 @@ public struct OutcomeResponse: Codable, Hashable, Sendable {
     public var serialAfter: Int64?
     public var lockReleased: Bool?
     public var unfinished: [String]?
+    public var diagnostic: Diagnostic?
     public var summary: String
 
     public init(_ outcome: Outcome) {
@@ -107,6 +108,7 @@ public struct OutcomeResponse: Codable, Hashable, Sendable {
         serialAfter = outcome.serialAfter
         lockReleased = outcome.lockReleased
         unfinished = outcome.unfinished
+        diagnostic = outcome.diagnostic
         summary = outcome.summary
     }
 }
