@@ -17,17 +17,17 @@ public enum VineEndpoints {
     public static let confirm = QueryParameter<String>.text("confirm", upTo: 1000)
 
     public static let create = Endpoint<NoParameters, CreateVineRequest, VineResponse>(
-        .post, "/api/vines", "createVine", for: .user, success: 201)
+        .post, "/api/vines", "createVine", for: .user(.vinesWrite), success: 201)
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<VineResponse>>(
-        .get, "/api/vines", "listVines", for: .user,
+        .get, "/api/vines", "listVines", for: .user(.vinesRead),
         query: [List.text.description, List.limit.description, List.cursor.description, List.deleted.description])
-    public static let show = OfVine<NoFields, VineResponse>(.get, "/api/vines/{id}", "getVine", for: .user)
+    public static let show = OfVine<NoFields, VineResponse>(.get, "/api/vines/{id}", "getVine", for: .user(.vinesRead))
     public static let update = OfVine<PatchVineRequest, VineResponse>(
-        .patch, "/api/vines/{id}", "updateVine", for: .user)
+        .patch, "/api/vines/{id}", "updateVine", for: .user(.variablesWrite))
     public static let delete = OfVine<NoFields, NoContent>(
-        .delete, "/api/vines/{id}", "deleteVine", for: .user, query: [confirm.description], success: 204)
+        .delete, "/api/vines/{id}", "deleteVine", for: .user(.vinesWrite), query: [confirm.description], success: 204)
     public static let breakLock = OfVine<BreakLockRequest, VineResponse>(
-        .post, "/api/vines/{id}/break-lock", "breakStateLock", for: .user)
+        .post, "/api/vines/{id}/break-lock", "breakStateLock", for: .user(.locksBreak))
 
     static let all = [
         create.description, list.description, show.description, update.description, delete.description,
@@ -47,25 +47,25 @@ public enum StateEndpoints {
 
     /// 204 if there is no state.
     public static let read = OfVine<NoFields, RawBody<StateFileContent>>(
-        .get, "/api/vines/{id}/state", "readState", for: .userOrTendril)
+        .get, "/api/vines/{id}/state", "readState", for: .userOrTendril(.stateRead))
     public static let write = OfVine<RawBody<StateFileContent>, StateWriteResponse>(
-        .post, "/api/vines/{id}/state", "writeState", for: .userOrTendril, query: [lockID.description])
+        .post, "/api/vines/{id}/state", "writeState", for: .userOrTendril(.stateWrite), query: [lockID.description])
     public static let versions = OfVine<NoFields, ListResponse<StateVersionResponse>>(
-        .get, "/api/vines/{id}/state/versions", "listStateVersions", for: .user)
+        .get, "/api/vines/{id}/state/versions", "listStateVersions", for: .user(.vinesRead))
     public static let version = Endpoint<StateVersionPath, NoFields, RawBody<StateFileContent>>(
-        .get, "/api/vines/{id}/state/versions/{number}", "readStateVersion", for: .user)
+        .get, "/api/vines/{id}/state/versions/{number}", "readStateVersion", for: .user(.stateRead))
 
-    public static let lock = Lock(.post, "/api/vines/{id}/lock", "lockState", for: .userOrTendril)
-    public static let unlock = Unlock(.delete, "/api/vines/{id}/lock", "unlockState", for: .userOrTendril)
+    public static let lock = Lock(.post, "/api/vines/{id}/lock", "lockState", for: .userOrTendril(.stateWrite))
+    public static let unlock = Unlock(.delete, "/api/vines/{id}/lock", "unlockState", for: .userOrTendril(.stateWrite))
     /// The other spellings of ``lock``. Terraform's `http` backend uses one of them, depending on its configuration.
     public static let lockSpellings = [
-        lock, Lock(.lock, "/api/vines/{id}/lock", "lockStateWithLOCK", for: .userOrTendril),
-        Lock(.lock, "/api/vines/{id}/state", "lockStateAtItsPath", for: .userOrTendril),
+        lock, Lock(.lock, "/api/vines/{id}/lock", "lockStateWithLOCK", for: .userOrTendril(.stateWrite)),
+        Lock(.lock, "/api/vines/{id}/state", "lockStateAtItsPath", for: .userOrTendril(.stateWrite)),
     ]
     /// The other spellings of ``unlock``.
     public static let unlockSpellings = [
-        unlock, Unlock(.unlock, "/api/vines/{id}/lock", "unlockStateWithUNLOCK", for: .userOrTendril),
-        Unlock(.unlock, "/api/vines/{id}/state", "unlockStateAtItsPath", for: .userOrTendril),
+        unlock, Unlock(.unlock, "/api/vines/{id}/lock", "unlockStateWithUNLOCK", for: .userOrTendril(.stateWrite)),
+        Unlock(.unlock, "/api/vines/{id}/state", "unlockStateAtItsPath", for: .userOrTendril(.stateWrite)),
     ]
 
     static let all =
