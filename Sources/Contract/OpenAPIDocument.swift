@@ -70,6 +70,7 @@ public enum OpenAPIDocument {
         case .userOrTendril: operation["security"] = [["token": []], ["session": []]]
         case .anyone: operation["security"] = []
         }
+        if let permission = endpoint.caller.permission { operation["x-permission"] = .string(permission.rawValue) }
         let path = endpoint.parameters.map { parameter($0.name, $0.kind, in: "path") }
         let parameters =
             path + endpoint.query.map { parameter($0.name, $0.kind, in: "query", $0.expectation) }

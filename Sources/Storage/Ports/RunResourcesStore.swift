@@ -28,6 +28,19 @@ public protocol RunResourcesStore: Sendable {
     /// has destroyed. Costs the same however many jobs are stored.
     func lastTouches(of addresses: [String], in vine: VineID) async throws -> [String: ResourceTouch]
 
+    /// Milliseconds from start to end of the last ``RunHistory/maximumJobs`` jobs of this type that succeeded for the
+    /// vine, newest first, among its ``RunHistory/searchedJobs`` newest jobs.
+    func jobDurations(of vine: VineID, type: JobType) async throws -> [Int64]
+
+    /// The QUEUED jobs before this one, of all vines or of its own, oldest first.
+    func queued(before job: Job, ofSameVine: Bool, limit: Int) async throws -> [QueuedJob]
+
+    /// Stores how good a job's forecast was, once. - Throws: ``Refusal`` `.notFound` without the job.
+    func saveForecastResult(_ result: ForecastResult) async throws
+
+    /// The results of the jobs that ended last, of one vine or of all.
+    func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult]
+
     /// Stores how far the job is, over what was stored before. - Throws: ``Refusal`` `.notFound` without the job.
     func saveProgress(_ progress: RunProgress, of job: JobID) async throws
 
@@ -55,5 +68,16 @@ public struct StoredRunResources: Hashable, Sendable {
     public init(entries: [Entry], revision: Int64) {
         self.entries = entries
         self.revision = revision
+    }
+}
+
+/// What is asked of a job in the queue.
+public struct QueuedJob: Hashable, Sendable {
+    public var vine: VineID
+    public var type: JobType
+
+    public init(vine: VineID, type: JobType) {
+        self.vine = vine
+        self.type = type
     }
 }

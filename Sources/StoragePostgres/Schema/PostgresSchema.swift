@@ -18,6 +18,7 @@ enum PostgresSchema {
             number: 1, name: "first tables",
             script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access),
         Migration(number: 3, name: "last changes of resources", script: resourceTouches),
+        Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]
 
     /// Brings the database up to date, in one transaction under a lock: one node does it, and the others then find
@@ -285,6 +286,22 @@ extension PostgresSchema {
             ORDER BY job.vine_id, resource.address, job.created_at DESC, job.id DESC
         ) AS last WHERE NOT (action = 'delete' AND NOT failed)
         """
+
+    /// What each job's forecast at half of its time said, and when the job ended.
+    private static let forecastResults = [
+        """
+        CREATE TABLE forecast_results (
+            job_id uuid PRIMARY KEY REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            vine_id uuid NOT NULL REFERENCES vines (id),
+            started_at bigint NOT NULL,
+            made_at bigint NOT NULL CHECK (made_at >= started_at),
+            expected_at bigint NOT NULL,
+            ended_at bigint NOT NULL CHECK (ended_at > started_at)
+        )
+        """,
+        "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
+        "CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id)",
+    ]
 
     private static let access = [
         """

@@ -137,6 +137,61 @@ extension SQLiteStore {
         }
     }
 
+    public func jobDurations(of vine: VineID, type: JobType) async throws -> [Int64] {
+        try await read { db in
+            try db.rows(
+                """
+                SELECT completed_at - started_at AS milliseconds
+                FROM (SELECT * FROM provision_jobs WHERE vine_id = ? ORDER BY created_at DESC, id DESC LIMIT ?) AS job
+                WHERE job_type = ? AND status = 'SUCCESS' AND started_at IS NOT NULL
+                ORDER BY created_at DESC, id DESC LIMIT ?
+                """, vine.rawValue, RunHistory.searchedJobs, type.rawValue, RunHistory.maximumJobs
+            ) { try $0.integer("milliseconds") }
+        }
+    }
+
+    public func queued(before job: Job, ofSameVine: Bool, limit: Int) async throws -> [QueuedJob] {
+        try await read { db in
+            try db.rows(
+                """
+                SELECT vine_id, job_type FROM provision_jobs
+                WHERE status = 'QUEUED' AND (created_at, id) < (?1, ?2) AND (?3 IS NULL OR vine_id = ?3)
+                ORDER BY created_at, id LIMIT ?4
+                """, job.createdAt.milliseconds, job.id.rawValue, ofSameVine ? job.vine.rawValue : nil, limit
+            ) { QueuedJob(vine: try $0.id("vine_id"), type: try $0.name("job_type")) }
+        }
+    }
+
+    public func saveForecastResult(_ result: ForecastResult) async throws {
+        try await write { db, _ in
+            guard try db.exists("SELECT 1 FROM provision_jobs WHERE id = ?", result.job.rawValue) else {
+                throw Refusal.noJob(result.job)
+            }
+            try db.run(
+                """
+                INSERT INTO forecast_results (job_id, vine_id, started_at, made_at, expected_at, ended_at)
+                VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                """, result.job.rawValue, result.vine.rawValue, result.startedAt.milliseconds,
+                result.madeAt.milliseconds, result.expectedAt.milliseconds, result.endedAt.milliseconds)
+        }
+    }
+
+    public func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult] {
+        let condition = vine == nil ? "?1 IS NULL" : "vine_id = ?1"
+        return try await read { db in
+            try db.rows(
+                """
+                SELECT * FROM forecast_results WHERE \(condition) ORDER BY ended_at DESC, job_id LIMIT ?2
+                """, vine?.rawValue, limit
+            ) { row in
+                ForecastResult(
+                    job: try row.id("job_id"), vine: try row.id("vine_id"), startedAt: try row.time("started_at"),
+                    madeAt: try row.time("made_at"), expectedAt: try row.time("expected_at"),
+                    endedAt: try row.time("ended_at"))
+            }
+        }
+    }
+
     public func saveProgress(_ progress: RunProgress, of job: JobID) async throws {
         let text = try StoredJSON.encode(progress)
         try await write { db, _ in

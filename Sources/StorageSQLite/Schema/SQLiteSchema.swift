@@ -29,6 +29,7 @@ enum SQLiteSchema {
         migrator.registerMigration("16 last changes of resources") { db in
             for script in [resourceTouches, earlierTouches] { try db.execute(sql: script) }
         }
+        migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator
     }
 
@@ -132,6 +133,20 @@ enum SQLiteSchema {
             WHERE job.job_type IN ('DEPLOY', 'DESTROY') AND resource.state IN ('done', 'failed')
                 AND resource.action NOT IN ('no-op', 'read', 'move', 'forget')
         ) WHERE place = 1 AND NOT (action = 'delete' AND failed = 0);
+        """
+
+    /// What each job's forecast at half of its time said, and when the job ended.
+    private static let forecastResults = """
+        CREATE TABLE forecast_results (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            vine_id TEXT NOT NULL REFERENCES vines (id),
+            started_at INTEGER NOT NULL,
+            made_at INTEGER NOT NULL CHECK (made_at >= started_at),
+            expected_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
+        CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id);
         """
 
     private static let store = """

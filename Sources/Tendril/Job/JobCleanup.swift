@@ -177,7 +177,8 @@ extension JobRunner {
             errorsFrom: failed?.captured ?? EngineDiagnostics.Position())
         let unfinished = progress.mark(of: .apply) == nil ? [] : await services?.log.unfinished() ?? []
         let verdict = JobReport.of(
-            progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) }, unfinished: unfinished)
+            progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) },
+            diagnostic: said?.first?.mapTexts(relative), unfinished: unfinished)
         var report = ReportStatusRequest(epoch: lease.epoch)
         report.status = verdict.status
         report.engineState = verdict.engineState

@@ -1,4 +1,4 @@
-internal import Domain
+public import Domain
 public import Foundation
 
 /// One call of the API: its method, path, parameters, request and response. The router, the Tendril's client and the
@@ -68,13 +68,21 @@ public enum EndpointMethod: String, Hashable, Sendable {
     case unlock = "UNLOCK"
 }
 
-/// Who may make a call.
-public enum Caller: String, Hashable, Sendable {
-    case user
+/// Who may make a call. What a user calls needs a permission; Tendrils may do what their leases allow.
+public enum Caller: Hashable, Sendable {
+    case user(Permission)
     case tendril
-    case userOrTendril
+    case userOrTendril(Permission)
     /// No credential is needed: the call makes one.
     case anyone
+
+    /// What a user needs for the call; nil if users can't make it, or anyone may.
+    public var permission: Permission? {
+        switch self {
+        case .user(let permission), .userOrTendril(let permission): permission
+        case .tendril, .anyone: nil
+        }
+    }
 }
 
 /// A request body that is a message.
