@@ -77,7 +77,7 @@ public enum JobEndpoints {
 
     /// How good the forecasts of the last jobs were, of one vine or of all.
     public static let forecasts = Endpoint<NoParameters, NoFields, ForecastAccuracyResponse>(
-        .get, "/api/forecasts", "getForecastAccuracy", for: .user, query: [List.vine.description])
+        .get, "/api/forecasts", "getForecastAccuracy", for: .user(.jobsRead), query: [List.vine.description])
 
     static let all = [
         create.description, list.description, show.description, assign.description, status.description,
