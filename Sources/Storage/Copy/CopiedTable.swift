@@ -66,6 +66,7 @@ extension CopiedTable {
         CopiedTable("plan_changes", key: ["job_id", "n"], pageRows: 100, continuesAfterLastKey: true),
         CopiedTable("plan_summaries", key: ["job_id"], pageRows: 16),
         CopiedTable("run_resources", key: ["job_id", "address"]),
+        CopiedTable("vine_resources", key: ["vine_id", "address"]),
         CopiedTable("run_graphs", key: ["job_id"], pageRows: 16),
         CopiedTable("run_revisions", key: ["job_id"]),
         CopiedTable("run_progress", key: ["job_id"]),

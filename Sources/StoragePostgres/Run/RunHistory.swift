@@ -1,6 +1,6 @@
 public import Domain
 internal import Postgres
-internal import Storage
+public import Storage
 
 extension PostgresStore {
     public func runHistory(of vine: VineID) async throws -> [RunHistory.Sample] {

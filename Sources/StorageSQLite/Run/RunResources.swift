@@ -10,13 +10,15 @@ extension SQLiteStore {
         let graph = try graph.map { try StoredJSON.encode($0.bounded) }
         let cost = fitting.reduce(graph?.utf8.count ?? 0) { $0 + $1.address.utf8.count + 100 }
         try await write(cost: cost) { db, _ in
-            let state = try JobRow.require(job, db).state
+            let row = try JobRow.require(job, db)
+            let state = row.state
             guard state.epoch == epoch, state.engine != .none else { throw Refusal.noLease(of: job, epoch: epoch) }
             if let graph {
                 try db.run(
                     "INSERT INTO run_graphs VALUES (?1, ?2) ON CONFLICT DO UPDATE SET graph = ?2", job.rawValue, graph)
             }
             try Self.upsert(fitting, of: job, bumping: graph != nil, db)
+            if row.type != .plan { try Self.remember(fitting, of: row, db) }
         }
     }
 
@@ -40,6 +42,44 @@ extension SQLiteStore {
         try db.run(
             "INSERT INTO run_revisions VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET revision = ?2, resources = ?3",
             job.rawValue, revision, count)
+    }
+
+    /// Notes what the job has changed as the vine's last changes.
+    private static func remember(_ resources: [RunResource], of job: JobRow, _ db: Database) throws {
+        for resource in resources {
+            guard let touch = ResourceTouch(resource, by: job.id) else { continue }
+            if touch.isGone {
+                try db.run(
+                    "DELETE FROM vine_resources WHERE vine_id = ? AND address = ?", job.vine.rawValue, resource.address)
+            } else {
+                try db.run(
+                    touchSQL, job.vine.rawValue, resource.address, job.id.rawValue, touch.action.rawValue,
+                    touch.hasFailed, touch.at?.milliseconds)
+            }
+        }
+    }
+
+    private static let touchSQL = """
+        INSERT INTO vine_resources (vine_id, address, job_id, action, failed, changed_at) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET job_id = excluded.job_id, action = excluded.action, failed = excluded.failed,
+            changed_at = excluded.changed_at
+        """
+
+    public func lastTouches(of addresses: [String], in vine: VineID) async throws -> [String: ResourceTouch] {
+        try await read { db in
+            var found: [String: ResourceTouch] = [:]
+            for address in addresses {
+                let row = try db.row(
+                    "SELECT job_id, action, failed, changed_at FROM vine_resources WHERE vine_id = ? AND address = ?",
+                    vine.rawValue, address)
+                found[address] = try row.map { row in
+                    ResourceTouch(
+                        job: try row.id("job_id"), action: try row.name("action"), hasFailed: try row.flag("failed"),
+                        at: row.optionalTime("changed_at"))
+                }
+            }
+            return found
+        }
     }
 
     private static let upsertSQL = """

@@ -79,7 +79,10 @@ import Testing
                         detail: ["diff": []])
                 ], summary: ["total": 1], isFirst: true), of: deploy.id, epoch: 1)
         try await bench.store.saveResources(
-            [RunResource(address: "x.a", action: .create, state: .running)], graph: RunGraph(), of: deploy.id, epoch: 1)
+            [
+                RunResource(address: "x.a", action: .create, state: .running),
+                RunResource(address: "x.b", action: .update, state: .done),
+            ], graph: RunGraph(), of: deploy.id, epoch: 1)
         let progress = RunProgress([], graph: RunGraph(), history: RunHistory([]), at: StoreFixture.at(5))
         try await bench.store.saveProgress(progress, of: deploy.id)
         try await bench.store.saveForecastResult(

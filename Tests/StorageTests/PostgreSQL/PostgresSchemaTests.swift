@@ -62,7 +62,7 @@ import Testing
             let count = try await store.read { db in
                 try db.row("SELECT count(*) AS n FROM schema_migrations")?.int("n")
             }
-            #expect(count == 1)
+            #expect(count == PostgresSchema.migrations.count)
         }
     }
 
