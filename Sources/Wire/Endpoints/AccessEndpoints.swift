@@ -44,6 +44,6 @@ public enum OpenAPIContent {}
 public enum Endpoints {
     public static let all =
         ContractEndpoints.all + AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + JobEndpoints.all
-        + LogEndpoints.all
+        + LogEndpoints.all + ErrorEndpoints.all
         + TendrilEndpoints.all
 }
