@@ -7,6 +7,9 @@ public protocol RightsStore: Sendable {
     /// What the account was granted, directly and through its teams. Costs a few look-ups by an index.
     func rights(of account: Account) async throws -> Rights
 
+    /// The vines that these are, deleted ones too.
+    func vines(in visible: VisibleVines) async throws -> Set<VineID>
+
     /// Where a vine is; nil for an unknown one. Deleted vines keep their vineyard.
     func vineyard(of vine: VineID) async throws -> VineyardID?
 

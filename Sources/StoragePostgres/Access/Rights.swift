@@ -24,6 +24,16 @@ extension PostgresStore {
             SELECT 'team:' || name FROM teams WHERE idp_group = ANY($3))
         """
 
+    public func vines(in visible: VisibleVines) async throws -> Set<VineID> {
+        Set(
+            try await readOnce { db in
+                try db.rows(
+                    "SELECT id FROM vines WHERE $1 OR vineyard_id = ANY($2) OR id = ANY($3)", visible.isAll,
+                    visible.vineyardValue, visible.vineValue
+                ) { try $0.id("id") }
+            })
+    }
+
     public func vineyard(of vine: VineID) async throws -> VineyardID? {
         try await readOnce { db in
             try db.row("SELECT vineyard_id FROM vines WHERE id = $1", vine)?.id("vineyard_id")

@@ -25,6 +25,18 @@ extension SQLiteStore {
             SELECT 'team:' || name FROM teams WHERE idp_group IN (SELECT value FROM json_each(?3)))
         """
 
+    public func vines(in visible: VisibleVines) async throws -> Set<VineID> {
+        Set(
+            try await read { db in
+                try db.rows(
+                    """
+                    SELECT id FROM vines WHERE ?1 OR vineyard_id IN (SELECT value FROM json_each(?2))
+                        OR id IN (SELECT value FROM json_each(?3))
+                    """, visible.isAll, visible.vineyardList, visible.vineList
+                ) { try $0.id("id") }
+            })
+    }
+
     public func vineyard(of vine: VineID) async throws -> VineyardID? {
         try await read { db in
             try db.row("SELECT vineyard_id FROM vines WHERE id = ?", vine.rawValue)?.id("vineyard_id")

@@ -1,4 +1,5 @@
 internal import Domain
+internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import Storage
@@ -21,7 +22,7 @@ struct VineRoutes: Sendable {
         api.on(VineEndpoints.update, bodyLimit: bodyLimit) { call, patch in
             if !patch.isOfVariablesOnly { try await call.require(.vinesWrite, on: .vine(call.path)) }
             if let vineyard = patch.vineyardId { try await call.require(.vinesWrite, on: .vineyard(vineyard)) }
-            return try await show(service.update(call.path, with: patch), call)
+            return try await show(service.update(call.path, with: patch, ifRevision: call.matchedRevision()), call)
         }
         api.on(VineEndpoints.delete) { call in
             try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm))
@@ -60,5 +61,19 @@ extension VineResponse {
         var response = self
         response.rights = rights.names(on: .vine(id, in: vineyardId))
         return response
+    }
+}
+
+extension APICall {
+    /// The revision that `If-Match` names; nil without one, and for any revision.
+    ///
+    /// - Throws: ``Refusal`` `.invalid` for another form.
+    fileprivate func matchedRevision() throws -> Int? {
+        guard let text = request.headers[.ifMatch], text != "*" else { return nil }
+        guard text.count > 2, text.first == "\"", text.last == "\"", let revision = Int(text.dropFirst().dropLast())
+        else {
+            throw Refusal(.invalid, VineEndpoints.ifMatch.expectation)
+        }
+        return revision
     }
 }

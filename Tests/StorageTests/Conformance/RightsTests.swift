@@ -189,6 +189,7 @@ import Testing
                 let ids = try await store.jobIDs(startingWith: jobs[index].id.short, visible: seen, limit: 9)
                 #expect(ids == (isSeen ? [jobs[index].id] : []), "\(index)")
             }
+            #expect(try await store.vines(in: seen) == [one.id, three.id])
             let vines = try await store.vines(text: nil, visible: seen, limit: 9, cursor: nil).items
             #expect(vines.map(\.id) == [three.id, one.id])
             #expect(try await store.vines(text: "two", visible: seen, limit: 9, cursor: nil).items.isEmpty)

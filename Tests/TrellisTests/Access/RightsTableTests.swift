@@ -280,8 +280,11 @@ import Wire
             let missing = try await eve.get("/dashboard/jobs/\(AuthorizationTests.id)")
             #expect(hidden.status == 404 && hidden.text == missing.text)
             #expect(try await eve.get("/dashboard/jobs/\(theirs.id.short)").status == 404)
+            #expect(try await eve.get("/dashboard/vines/\(foreign.id)").status == 404)
+            #expect(try await eve.get("/api/errors").text.contains(#""items":[]"#))
+            #expect(try await eve.get("/api/search?q=x").text.contains(#""searched":1"#))
             #expect(try await eve.get("/dashboard/jobs/\(mine.id.short)").status == 302)
-            for name in ["jobs", "vines", "tendrils", "access"] {
+            for name in ["jobs", "vines", "vines/\(own.id)", "tendrils", "errors", "search", "access"] {
                 #expect(try await eve.get("/dashboard/\(name)").status == 200, "\(name)")
             }
             // The team is gone, and everything with it.
