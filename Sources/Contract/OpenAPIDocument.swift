@@ -135,6 +135,7 @@ public enum OpenAPIDocument {
             case .list(let names):
                 ["type": "array", "minItems": 1, "items": ["type": "string", "enum": choice(names)]]
             case .id: ["type": "string", "format": "uuid"]
+            case .time: ["type": "string", "format": "date-time"]
             }
         var members: [String: JSONValue] = ["name": .string(name), "in": .string(place), "schema": schema]
         if place == "path" { members["required"] = true }
@@ -194,7 +195,8 @@ extension RawBody: DescribedBody {
 
 extension StreamBody: DescribedBody {
     fileprivate static func content(_ schemas: SchemaCollection) -> [String: JSONValue] {
-        Item.self is SearchMessage.Type ? ["application/x-ndjson": [:]] : ["text/event-stream": [:]]
+        Item.self is SearchMessage.Type || Item.self is LogsSearchMessage.Type
+            ? ["application/x-ndjson": [:]] : ["text/event-stream": [:]]
     }
     fileprivate static var mayBeAbsent: Bool { false }
 }

@@ -17,6 +17,7 @@ enum PostgresSchema {
         Migration(
             number: 1, name: "first tables",
             script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access),
+        Migration(number: 2, name: "errors of jobs", script: errors),
         Migration(number: 3, name: "last changes of resources", script: resourceTouches),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]

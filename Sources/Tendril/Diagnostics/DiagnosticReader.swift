@@ -92,9 +92,9 @@ struct DiagnosticReader: Sendable {
     mutating func finish() -> ShownDiagnostic? {
         guard let open = block else { return nil }
         block = nil
-        return ShownDiagnostic(
-            severity: open.severity, text: DiagnosticText(framed: open.lines.joined(separator: "\n")),
-            logLine: open.logLine)
+        var text = DiagnosticText(framed: open.lines.joined(separator: "\n"))
+        if open.severity == .warning, text.summary.hasPrefix("Warning: ") { text.summary.removeFirst(9) }
+        return ShownDiagnostic(severity: open.severity, text: text, logLine: open.logLine)
     }
 
     /// A quick check: few lines of a log begin a diagnostic.

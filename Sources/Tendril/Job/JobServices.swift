@@ -47,12 +47,16 @@ protocol JobLogging: Sendable {
 
     /// What the engine said was wrong, masked; errors only from `start` on.
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics
+
+    /// The errors that the shipped log shows of the last command called `title`; masked.
+    func errors(of title: String) async -> [ReportedError]
 }
 
 extension JobLogging {
     func resend() async -> LogClosingMessage? { nil }
     func unfinished() async -> [String] { [] }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
+    func errors(of title: String) async -> [ReportedError] { [] }
     func detach() async {}
 }
 

@@ -117,6 +117,8 @@ struct TrellisComponents {
             store: store, feeds: feeds, records: records,
             searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
         ).add(to: api)
+        ErrorRoutes(service: ErrorService(store: store, ambient: ambient)).add(to: api)
+        LogsSearchRoute(store: store, limits: configuration.limits.search, ambient: ambient).add(to: api)
         let workers = WorkerService(
             store: store, credentials: credentials, ambient: ambient,
             forecasts: RunForecasts(store: store, ambient: ambient),

@@ -60,7 +60,12 @@ import Testing
             let text = String(repeating: "\u{1b}[32mcolored line \(n)\u{1b}[0m\n", count: 2_000)
             try await bench.append(Int64(n), [.stdout(text)], to: long)
         }
-        try await bench.change(long.id, .fail(epoch: 1, engineKnown: true))
+        let errors = StoredError.list([
+            ReportedError(summary: "Denied: \u{0}", address: "x.a", file: "main.tf", line: 1, logLine: 2),
+            ReportedError(summary: "Slow: no"),
+        ])
+        _ = try await bench.store.change(
+            long.id, [.fail(epoch: 1, engineKnown: true)], facts: JobFields(errors: errors), at: StoreFixture.at(9))
         while try await bench.store.compact(long.id) {}
         let lock = StateLock(
             vine: plan.vine, id: "lock", job: nil, holder: "ana", info: "{}", createdAt: StoreFixture.at(4))
