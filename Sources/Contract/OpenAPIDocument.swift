@@ -70,8 +70,11 @@ public enum OpenAPIDocument {
         case .userOrTendril: operation["security"] = [["token": []], ["session": []]]
         case .anyone: operation["security"] = []
         }
+        if let permission = endpoint.caller.permission { operation["x-permission"] = .string(permission.rawValue) }
         let path = endpoint.parameters.map { parameter($0.name, $0.kind, in: "path") }
-        let parameters = path + endpoint.query.map { parameter($0.name, $0.kind, in: "query", $0.expectation) }
+        let parameters =
+            path + endpoint.query.map { parameter($0.name, $0.kind, in: "query", $0.expectation) }
+            + endpoint.headers.map(header)
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         if let body = requestBody(of: endpoint, schemas) { operation["requestBody"] = body }
         return operation
@@ -140,6 +143,13 @@ public enum OpenAPIDocument {
         // With commas between the values.
         if case .list = kind { (members["style"], members["explode"]) = ("form", false) }
         return .object(members)
+    }
+
+    private static func header(_ field: HeaderParameterDescription) -> JSONValue {
+        [
+            "name": .string(field.name), "in": "header", "description": .string(field.expectation),
+            "schema": ["type": "string", "pattern": .string(field.pattern)],
+        ]
     }
 
     private static func choice(_ names: [String]) -> JSONValue { .array(names.map(JSONValue.string)) }

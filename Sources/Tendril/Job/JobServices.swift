@@ -60,17 +60,6 @@ extension JobLogging {
     func detach() async {}
 }
 
-/// Takes secrets out of text.
-protocol TextMasking: Sendable {
-    func mask(_ text: String) -> String
-    /// Takes secrets out of every string, name, and number in `value`.
-    func mask(_ value: JSONValue) -> JSONValue
-}
-
-extension TextMasking {
-    func mask(_ value: JSONValue) -> JSONValue { value.mapStrings { mask($0) } }
-}
-
 /// The services of one job.
 struct JobServices: Sendable {
     var phases: any PhaseRunning

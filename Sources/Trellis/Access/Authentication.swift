@@ -57,17 +57,17 @@ struct Authentication: RouterMiddleware {
             token = pair.split(separator: ":", maxSplits: 1).last.map(String.init) ?? ""
         }
         let credential = Credential.token(token)
-        guard let name = try await access.user(of: credential) else {
+        guard let account = try await access.user(of: credential) else {
             throw HTTPError(.unauthorized, message: "The API token is not valid.")
         }
-        return .user(.init(name: name, csrfToken: nil, credential: credential))
+        return .user(.init(account: account, csrfToken: nil, credential: credential))
     }
 
     /// Browsers send the cookie with any request, so a change must also prove that it
     /// comes from one of our pages.
     private func sessionUser(_ secret: String, request: Request) async throws -> Principal? {
         let credential = Credential.session(secret)
-        guard let name = try await access.user(of: credential) else {
+        guard let account = try await access.user(of: credential) else {
             return nil
         }
         let csrfToken = Credentials.csrfToken(forSession: secret)
@@ -77,7 +77,7 @@ struct Authentication: RouterMiddleware {
                 throw HTTPError(.forbidden, message: "This page is out of date. Reload it and try again.")
             }
         }
-        return .user(.init(name: name, csrfToken: csrfToken, credential: credential))
+        return .user(.init(account: account, csrfToken: csrfToken, credential: credential))
     }
 }
 

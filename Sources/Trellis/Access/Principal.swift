@@ -8,11 +8,13 @@ enum Principal: Sendable {
     case tendril(TendrilID)
 
     struct User: Sendable {
-        var name: String
+        var account: Account
         /// The session's CSRF token, for pages; nil where an API token was sent.
         var csrfToken: String?
         /// What the request came with.
         var credential: Credential
+
+        var name: String { account.name }
     }
 }
 
@@ -21,11 +23,12 @@ struct AccessCheck: Sendable {
     var access: any AccessStore
     var ambient: SystemDependencies
 
-    /// The user; nil where the credential is unknown, revoked or has expired.
-    func user(of credential: Credential) async throws -> String? {
+    /// Whose credential it is; nil where it is unknown, revoked or has expired.
+    func user(of credential: Credential) async throws -> Account? {
         switch credential {
-        case .tokenHash(let hash): try await access.tokenName(hash: hash)
-        case .sessionHash(let hash): try await access.sessionUser(hash: hash, at: ambient.now())
+        case .tokenHash(let hash): try await access.tokenName(hash: hash).map { Account(name: $0) }
+        case .sessionHash(let hash):
+            try await access.sessionUser(hash: hash, at: ambient.now()).map { Account(name: $0) }
         }
     }
 }

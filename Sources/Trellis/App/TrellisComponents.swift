@@ -88,8 +88,9 @@ struct TrellisComponents {
         let jobs = JobService(
             store: store, vines: vines, vault: vault, ambient: ambient)
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
-        PageRoutes(renderer: renderer, jobs: jobs, records: records, lines: LineWindowReader(store: store))
-            .add(to: router)
+        PageRoutes(
+            renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store)
+        ).add(to: router)
         router.refuseOtherMethods()
         return router
     }
@@ -109,6 +110,7 @@ struct TrellisComponents {
             onRevoked: onRevoked
         ).add(to: api)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
+        VineStateRoutes(states: VineStates(store: store)).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
         JobRoutes(service: jobs, records: records).add(to: api)
         LogRoutes(

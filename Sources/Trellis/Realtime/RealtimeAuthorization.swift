@@ -7,7 +7,7 @@ internal import LiveFeed
 
 /// The client of a Realtime connection, and the protocol version that it uses.
 struct RealtimeClient: Sendable {
-    var user: String
+    var account: Account
     var credential: Credential
     var version: RealtimeVersion
     /// Counts the connection. It is released when the session ends, or never begins.
@@ -42,13 +42,13 @@ struct RealtimeAuthorization: Sendable {
             throw HTTPError(.badRequest, message: "\"vsn\" is 1.0.0 or 2.0.0.")
         }
         let credential = try credential(of: request, apiKey: query["apikey"].map { String($0) })
-        guard let user = try await access.user(of: credential) else {
+        guard let account = try await access.user(of: credential) else {
             throw HTTPError(.unauthorized, message: "The credential is invalid or expired.")
         }
         guard let slot = connections.slots.take(RealtimeConnections.slotKey, limit: limit) else {
             throw HTTPError(.tooManyRequests, message: "ConnectionRateLimitReached: Too many connections")
         }
-        return RealtimeClient(user: user, credential: credential, version: version, slot: slot)
+        return RealtimeClient(account: account, credential: credential, version: version, slot: slot)
     }
 
     private func credential(of request: HTTPRequest, apiKey: String?) throws -> Credential {

@@ -145,7 +145,9 @@ final class RealtimeSession: WebSocketSession {
         guard let token, !token.isEmpty, !token.hasPrefix("sb_") else { return true }
         let credential = Credential.token(token)
         guard credential != self.credential else { return true }
-        guard let user = try? await dependencies.access.user(of: credential), !user.isEmpty else { return false }
+        guard let account = try? await dependencies.access.user(of: credential), !account.name.isEmpty else {
+            return false
+        }
         state.withLock { $0.credential = credential }
         return true
     }

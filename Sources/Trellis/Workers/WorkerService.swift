@@ -115,6 +115,7 @@ struct WorkerService: Sendable {
         var facts = facts(of: report, on: job)
         facts.closing = report.log.map { Self.closing($0, epoch: report.epoch) }
         let change = try await store.change(id, events, facts: facts, at: ambient.now())
+        if !events.isEmpty { await forecasts.update(change.job) }
         let state = change.job.state
         return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
     }

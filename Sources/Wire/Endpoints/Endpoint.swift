@@ -1,4 +1,4 @@
-internal import Domain
+public import Domain
 public import Foundation
 
 /// One call of the API: its method, path, parameters, request and response. The router, the Tendril's client and the
@@ -12,13 +12,13 @@ public struct Endpoint<Path: PathParameters, Request, Response>: Sendable {
     ///   - query: the query parameters that the call takes. Any other one is refused.
     init(
         _ method: EndpointMethod, _ path: String, _ operation: String, for caller: Caller,
-        query: [QueryParameterDescription] = [], success: Int = 200
+        query: [QueryParameterDescription] = [], headers: [HeaderParameterDescription] = [], success: Int = 200
     ) {
         let placeholders = EndpointDescription.placeholders(of: path)
         precondition(placeholders == Path.names, "\(operation): \(path) has the parameters \(placeholders)")
         description = EndpointDescription(
             method: method, path: path, operation: operation, caller: caller,
-            parameters: Array(zip(Path.names, Path.kinds)), query: query, success: success,
+            parameters: Array(zip(Path.names, Path.kinds)), query: query, headers: headers, success: success,
             request: Request.self, response: Response.self)
     }
 
@@ -43,6 +43,8 @@ public struct EndpointDescription: Sendable {
     /// The values in the path, in order.
     public let parameters: [(name: String, kind: ParameterKind)]
     public let query: [QueryParameterDescription]
+    /// The header fields that the call takes besides those of every call.
+    public let headers: [HeaderParameterDescription]
     /// The status of a response that is not an error. A response without a value has status 204.
     public let success: Int
     public let request: any Any.Type
@@ -66,13 +68,21 @@ public enum EndpointMethod: String, Hashable, Sendable {
     case unlock = "UNLOCK"
 }
 
-/// Who may make a call.
-public enum Caller: String, Hashable, Sendable {
-    case user
+/// Who may make a call. What a user calls needs a permission; Tendrils may do what their leases allow.
+public enum Caller: Hashable, Sendable {
+    case user(Permission)
     case tendril
-    case userOrTendril
+    case userOrTendril(Permission)
     /// No credential is needed: the call makes one.
     case anyone
+
+    /// What a user needs for the call; nil if users can't make it, or anyone may.
+    public var permission: Permission? {
+        switch self {
+        case .user(let permission), .userOrTendril(let permission): permission
+        case .tendril, .anyone: nil
+        }
+    }
 }
 
 /// A request body that is a message.

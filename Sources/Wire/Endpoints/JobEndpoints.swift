@@ -16,27 +16,30 @@ public enum JobEndpoints {
     }
 
     public static let create = Endpoint<NoParameters, CreateJobRequest, JobResponse>(
-        .post, "/api/jobs", "createJob", for: .user, success: 201)
+        .post, "/api/jobs", "createJob", for: .user(.jobsPlan), success: 201)
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<JobListItem>>(
-        .get, "/api/jobs", "listJobs", for: .user,
+        .get, "/api/jobs", "listJobs", for: .user(.jobsRead),
         query: [
             List.status.description, List.type.description, List.text.description, List.vine.description,
             List.limit.description, List.cursor.description,
         ])
-    public static let show = OfJob<NoFields, JobResponse>(.get, "/api/jobs/{id}", "getJob", for: .user)
-    public static let assign = OfJob<AssignJobRequest, JobResponse>(.patch, "/api/jobs/{id}", "assignJob", for: .user)
+    public static let show = OfJob<NoFields, JobResponse>(.get, "/api/jobs/{id}", "getJob", for: .user(.jobsRead))
+    public static let assign = OfJob<AssignJobRequest, JobResponse>(
+        .patch, "/api/jobs/{id}", "assignJob", for: .user(.jobsPlan))
     public static let status = OfJob<NoFields, JobStatusResponse>(
-        .get, "/api/jobs/{id}/status", "getJobStatus", for: .user)
+        .get, "/api/jobs/{id}/status", "getJobStatus", for: .user(.jobsRead))
     public static let applyCheck = OfJob<NoFields, ApplyCheckResponse>(
-        .get, "/api/jobs/{id}/apply-check", "checkApply", for: .user)
-    public static let cancel = OfJob<NoFields, JobResponse>(.post, "/api/jobs/{id}/cancel", "cancelJob", for: .user)
+        .get, "/api/jobs/{id}/apply-check", "checkApply", for: .user(.jobsRead))
+    public static let cancel = OfJob<NoFields, JobResponse>(
+        .post, "/api/jobs/{id}/cancel", "cancelJob", for: .user(.jobsCancel))
     public static let forceCancel = OfJob<NoFields, JobResponse>(
-        .post, "/api/jobs/{id}/force-cancel", "forceCancelJob", for: .user)
-    public static let giveUp = OfJob<NoFields, JobResponse>(.post, "/api/jobs/{id}/give-up", "giveUpJob", for: .user)
+        .post, "/api/jobs/{id}/force-cancel", "forceCancelJob", for: .user(.jobsForce))
+    public static let giveUp = OfJob<NoFields, JobResponse>(
+        .post, "/api/jobs/{id}/give-up", "giveUpJob", for: .user(.jobsForce))
     public static let apply = OfJob<ApplyPlanRequest, JobResponse>(
-        .post, "/api/jobs/{id}/apply", "applyPlan", for: .user, success: 201)
+        .post, "/api/jobs/{id}/apply", "applyPlan", for: .user(.jobsApply), success: 201)
     public static let rerun = OfJob<NoFields, JobResponse>(
-        .post, "/api/jobs/{id}/rerun", "rerunJob", for: .user, success: 201)
+        .post, "/api/jobs/{id}/rerun", "rerunJob", for: .user(.jobsPlan), success: 201)
 
     /// The query of ``plan``.
     public enum Plan {
@@ -50,17 +53,17 @@ public enum JobEndpoints {
 
     /// What the job plans; of a DEPLOY, what its plan planned.
     public static let plan = OfJob<NoFields, PlanChangesResponse>(
-        .get, "/api/jobs/{id}/plan", "getPlanChanges", for: .user,
+        .get, "/api/jobs/{id}/plan", "getPlanChanges", for: .user(.jobsRead),
         query: [
             Plan.action.description, Plan.type.description, Plan.text.description, Plan.limit.description,
             Plan.cursor.description,
         ])
     public static let planResource = Endpoint<PlanResourcePath, NoFields, PlanResourceResponse>(
-        .get, "/api/jobs/{id}/plan/resources/{n}", "getPlannedResource", for: .user)
+        .get, "/api/jobs/{id}/plan/resources/{n}", "getPlannedResource", for: .user(.jobsRead))
     /// The earlier job.
     public static let with = QueryParameter<JobID>.id("with")
     public static let comparePlans = OfJob<NoFields, PlanComparisonResponse>(
-        .get, "/api/jobs/{id}/plan/compare", "comparePlans", for: .user, query: [with.description])
+        .get, "/api/jobs/{id}/plan/compare", "comparePlans", for: .user(.jobsRead), query: [with.description])
 
     /// The query of ``resources``.
     public enum Resources {
@@ -69,12 +72,17 @@ public enum JobEndpoints {
     }
 
     public static let resources = OfJob<NoFields, RunResourcesResponse>(
-        .get, "/api/jobs/{id}/resources", "listJobResources", for: .user, query: [Resources.since.description])
+        .get, "/api/jobs/{id}/resources", "listJobResources", for: .user(.jobsRead),
+        query: [Resources.since.description])
+
+    /// How good the forecasts of the last jobs were, of one vine or of all.
+    public static let forecasts = Endpoint<NoParameters, NoFields, ForecastAccuracyResponse>(
+        .get, "/api/forecasts", "getForecastAccuracy", for: .user(.jobsRead), query: [List.vine.description])
 
     static let all = [
         create.description, list.description, show.description, assign.description, status.description,
         applyCheck.description, cancel.description, forceCancel.description, giveUp.description, apply.description,
         rerun.description, plan.description, planResource.description, comparePlans.description,
-        resources.description,
+        resources.description, forecasts.description,
     ]
 }

@@ -40,29 +40,29 @@ public enum LogEndpoints {
     }
 
     public static let page = Endpoint<JobID, NoFields, MessageOrText<LogPageResponse>>(
-        .get, "/api/jobs/{id}/logs", "readLog", for: .user,
+        .get, "/api/jobs/{id}/logs", "readLog", for: .user(.logsRead),
         query: [
             after.description, Page.limit.description, Page.format.description, Page.ansi.description,
             streams.description, from.description, Page.to.description, Page.download.description,
         ])
     public static let lines = Endpoint<JobID, NoFields, LineWindowResponse>(
-        .get, "/api/jobs/{id}/logs/lines", "readLogLines", for: .user,
+        .get, "/api/jobs/{id}/logs/lines", "readLogLines", for: .user(.logsRead),
         query: [
             streams.description, Lines.styles.description, Lines.fold.description, Lines.tail.description,
             Lines.count.description, Lines.row.description, from.description,
         ])
     public static let outline = Endpoint<JobID, NoFields, LogOutlineResponse>(
-        .get, "/api/jobs/{id}/logs/outline", "getLogOutline", for: .user)
+        .get, "/api/jobs/{id}/logs/outline", "getLogOutline", for: .user(.logsRead))
     /// One JSON object per line.
     public static let search = Endpoint<JobID, NoFields, StreamBody<SearchMessage>>(
-        .get, "/api/jobs/{id}/logs/search", "searchLog", for: .user,
+        .get, "/api/jobs/{id}/logs/search", "searchLog", for: .user(.logsRead),
         query: [
             Search.text.description, Search.isRegex.description, Search.matchesCase.description, streams.description,
             from.description, Search.progress.description,
         ])
     /// Server-Sent Events: `chunk`, `job` and `end`.
     public static let stream = Endpoint<JobID, NoFields, StreamBody<LogRowMessage>>(
-        .get, "/api/jobs/{id}/logs/stream", "followLog", for: .user, query: [after.description])
+        .get, "/api/jobs/{id}/logs/stream", "followLog", for: .user(.logsRead), query: [after.description])
 
     static let all = [
         page.description, lines.description, outline.description, search.description, stream.description,

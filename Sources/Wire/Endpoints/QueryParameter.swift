@@ -125,6 +125,15 @@ public struct QueryParameterDescription: Hashable, Sendable {
     }
 }
 
+/// A header field that a call takes.
+public struct HeaderParameterDescription: Hashable, Sendable {
+    public let name: String
+    /// A regular expression.
+    public let pattern: String
+    /// Says which values the field takes.
+    public let expectation: String
+}
+
 /// Which values a parameter of a query or a path takes.
 public enum ParameterKind: Hashable, Sendable {
     case number(ClosedRange<Int64>)

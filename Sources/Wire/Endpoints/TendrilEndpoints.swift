@@ -18,12 +18,12 @@ public enum TendrilEndpoints {
     public static let deploy = QueryParameter<JobID>.id("for")
 
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<WorkerResponse>>(
-        .get, "/api/workers", "listTendrils", for: .user,
+        .get, "/api/workers", "listTendrils", for: .user(.tendrilsRead),
         query: [List.plan.description, List.vine.description, List.limit.description, List.cursor.description])
     public static let register = Endpoint<NoParameters, RegisterWorkerRequest, RegisterWorkerResponse>(
-        .post, "/api/workers", "registerTendril", for: .user, success: 201)
+        .post, "/api/workers", "registerTendril", for: .user(.tendrilsManage), success: 201)
     public static let revoke = Endpoint<TendrilID, NoFields, NoContent>(
-        .delete, "/api/workers/{id}", "revokeTendril", for: .user, success: 204)
+        .delete, "/api/workers/{id}", "revokeTendril", for: .user(.tendrilsManage), success: 204)
 
     public static let heartbeat = Endpoint<NoParameters, HeartbeatRequest, HeartbeatResponse>(
         .post, "/api/workers/heartbeat", "sendHeartbeat", for: .tendril)

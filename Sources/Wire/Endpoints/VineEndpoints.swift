@@ -16,22 +16,80 @@ public enum VineEndpoints {
     /// The vine's name, to delete it although its state has resources.
     public static let confirm = QueryParameter<String>.text("confirm", upTo: 1000)
 
+    /// Changes the vine only if it is what the caller has seen.
+    public static let ifMatch = HeaderParameterDescription(
+        name: "If-Match", pattern: #"^"[0-9]+"$|^\*$"#,
+        expectation:
+            "\"If-Match\" is a revision of the vine in quotes, such as \"7\"; the change is refused with 412 if the vine has another one."
+    )
+
     public static let create = Endpoint<NoParameters, CreateVineRequest, VineResponse>(
-        .post, "/api/vines", "createVine", for: .user, success: 201)
+        .post, "/api/vines", "createVine", for: .user(.vinesWrite), success: 201)
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<VineResponse>>(
-        .get, "/api/vines", "listVines", for: .user,
+        .get, "/api/vines", "listVines", for: .user(.vinesRead),
         query: [List.text.description, List.limit.description, List.cursor.description, List.deleted.description])
-    public static let show = OfVine<NoFields, VineResponse>(.get, "/api/vines/{id}", "getVine", for: .user)
+    public static let show = OfVine<NoFields, VineResponse>(.get, "/api/vines/{id}", "getVine", for: .user(.vinesRead))
     public static let update = OfVine<PatchVineRequest, VineResponse>(
-        .patch, "/api/vines/{id}", "updateVine", for: .user)
+        .patch, "/api/vines/{id}", "updateVine", for: .user(.variablesWrite), headers: [ifMatch])
     public static let delete = OfVine<NoFields, NoContent>(
-        .delete, "/api/vines/{id}", "deleteVine", for: .user, query: [confirm.description], success: 204)
+        .delete, "/api/vines/{id}", "deleteVine", for: .user(.vinesWrite), query: [confirm.description], success: 204)
     public static let breakLock = OfVine<BreakLockRequest, VineResponse>(
-        .post, "/api/vines/{id}/break-lock", "breakStateLock", for: .user)
+        .post, "/api/vines/{id}/break-lock", "breakStateLock", for: .user(.locksBreak))
 
     static let all = [
         create.description, list.description, show.description, update.description, delete.description,
         breakLock.description,
+    ]
+}
+
+/// What a vine's state holds, for people. No sensitive value is in a response; only ``download`` has them.
+public enum VineStateEndpoints {
+    public typealias OfVine<Request, Response> = Endpoint<VineID, Request, Response>
+
+    public static let limit = QueryParameter<Int>.number("limit", in: 1...1000)
+    public static let cursor = QueryParameter<String>.text("cursor")
+
+    /// The query of ``resources``.
+    public enum Resources {
+        /// Text in the address.
+        public static let text = QueryParameter<String>.text("q")
+        public static let type = QueryParameter<String>.text("type")
+    }
+
+    public static let outputs = OfVine<NoFields, VineOutputsResponse>(
+        .get, "/api/vines/{id}/outputs", "listVineOutputs", for: .user(.vinesRead))
+    /// Managed resources of the newest state, by type.
+    public static let resources = OfVine<NoFields, VineResourcesResponse>(
+        .get, "/api/vines/{id}/resources", "listVineResources", for: .user(.vinesRead),
+        query: [Resources.text.description, Resources.type.description, limit.description, cursor.description])
+    /// Versions of the state, newest first.
+    public static let versions = OfVine<NoFields, ListResponse<StateVersionResponse>>(
+        .get, "/api/vines/{id}/states", "listVineStates", for: .user(.vinesRead),
+        query: [limit.description, cursor.description])
+    /// A version of the state as Terraform wrote it, with its sensitive values.
+    public static let download = Endpoint<StateVersionPath, NoFields, RawBody<StateFileContent>>(
+        .get, "/api/vines/{id}/states/{number}", "downloadVineState", for: .user(.stateRead))
+
+    /// The earlier version of a comparison.
+    public static let with = QueryParameter<Int>.number("with", in: 1...Int.max)
+    public static let compare = Endpoint<StateVersionPath, NoFields, StateComparisonResponse>(
+        .get, "/api/vines/{id}/states/{number}/compare", "compareVineStates", for: .user(.vinesRead),
+        query: [with.description, limit.description, cursor.description])
+
+    /// The query of ``compareResource``.
+    public enum Resource {
+        public static let address = QueryParameter<String>.text("address", upTo: 4096)
+        /// The key of a deposed object.
+        public static let deposed = QueryParameter<String>.text("deposed")
+    }
+
+    public static let compareResource = Endpoint<StateVersionPath, NoFields, StateResourceResponse>(
+        .get, "/api/vines/{id}/states/{number}/compare/resource", "compareVineStateResource", for: .user(.vinesRead),
+        query: [with.description, Resource.address.description, Resource.deposed.description])
+
+    static let all = [
+        outputs.description, resources.description, versions.description, download.description, compare.description,
+        compareResource.description,
     ]
 }
 
@@ -47,25 +105,25 @@ public enum StateEndpoints {
 
     /// 204 if there is no state.
     public static let read = OfVine<NoFields, RawBody<StateFileContent>>(
-        .get, "/api/vines/{id}/state", "readState", for: .userOrTendril)
+        .get, "/api/vines/{id}/state", "readState", for: .userOrTendril(.stateRead))
     public static let write = OfVine<RawBody<StateFileContent>, StateWriteResponse>(
-        .post, "/api/vines/{id}/state", "writeState", for: .userOrTendril, query: [lockID.description])
+        .post, "/api/vines/{id}/state", "writeState", for: .userOrTendril(.stateWrite), query: [lockID.description])
     public static let versions = OfVine<NoFields, ListResponse<StateVersionResponse>>(
-        .get, "/api/vines/{id}/state/versions", "listStateVersions", for: .user)
+        .get, "/api/vines/{id}/state/versions", "listStateVersions", for: .user(.vinesRead))
     public static let version = Endpoint<StateVersionPath, NoFields, RawBody<StateFileContent>>(
-        .get, "/api/vines/{id}/state/versions/{number}", "readStateVersion", for: .user)
+        .get, "/api/vines/{id}/state/versions/{number}", "readStateVersion", for: .user(.stateRead))
 
-    public static let lock = Lock(.post, "/api/vines/{id}/lock", "lockState", for: .userOrTendril)
-    public static let unlock = Unlock(.delete, "/api/vines/{id}/lock", "unlockState", for: .userOrTendril)
+    public static let lock = Lock(.post, "/api/vines/{id}/lock", "lockState", for: .userOrTendril(.stateWrite))
+    public static let unlock = Unlock(.delete, "/api/vines/{id}/lock", "unlockState", for: .userOrTendril(.stateWrite))
     /// The other spellings of ``lock``. Terraform's `http` backend uses one of them, depending on its configuration.
     public static let lockSpellings = [
-        lock, Lock(.lock, "/api/vines/{id}/lock", "lockStateWithLOCK", for: .userOrTendril),
-        Lock(.lock, "/api/vines/{id}/state", "lockStateAtItsPath", for: .userOrTendril),
+        lock, Lock(.lock, "/api/vines/{id}/lock", "lockStateWithLOCK", for: .userOrTendril(.stateWrite)),
+        Lock(.lock, "/api/vines/{id}/state", "lockStateAtItsPath", for: .userOrTendril(.stateWrite)),
     ]
     /// The other spellings of ``unlock``.
     public static let unlockSpellings = [
-        unlock, Unlock(.unlock, "/api/vines/{id}/lock", "unlockStateWithUNLOCK", for: .userOrTendril),
-        Unlock(.unlock, "/api/vines/{id}/state", "unlockStateAtItsPath", for: .userOrTendril),
+        unlock, Unlock(.unlock, "/api/vines/{id}/lock", "unlockStateWithUNLOCK", for: .userOrTendril(.stateWrite)),
+        Unlock(.unlock, "/api/vines/{id}/state", "unlockStateAtItsPath", for: .userOrTendril(.stateWrite)),
     ]
 
     static let all =

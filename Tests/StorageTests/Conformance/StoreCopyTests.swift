@@ -84,9 +84,16 @@ import Testing
                         detail: ["diff": []])
                 ], summary: ["total": 1], isFirst: true), of: deploy.id, epoch: 1)
         try await bench.store.saveResources(
-            [RunResource(address: "x.a", action: .create, state: .running)], graph: RunGraph(), of: deploy.id, epoch: 1)
+            [
+                RunResource(address: "x.a", action: .create, state: .running),
+                RunResource(address: "x.b", action: .update, state: .done),
+            ], graph: RunGraph(), of: deploy.id, epoch: 1)
         let progress = RunProgress([], graph: RunGraph(), history: RunHistory([]), at: StoreFixture.at(5))
         try await bench.store.saveProgress(progress, of: deploy.id)
+        try await bench.store.saveForecastResult(
+            ForecastResult(
+                job: plan.id, vine: plan.vine, startedAt: StoreFixture.at(3), madeAt: StoreFixture.at(4),
+                expectedAt: StoreFixture.at(6), endedAt: StoreFixture.at(5)))
         let tendril = try #require(try await bench.store.tendrils().first)
         try await bench.store.heartbeat(
             tendril.id, offer: tendril.offer, draining: true,

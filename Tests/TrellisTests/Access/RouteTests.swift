@@ -49,7 +49,7 @@ import Wire
 
     @Test func everyCallRefusesAnUnknownQueryParameter() async throws {
         try await TrellisHarness.run { harness, api async throws in
-            for endpoint in Endpoints.all where endpoint.caller == .user || endpoint.caller == .userOrTendril {
+            for endpoint in Endpoints.all where endpoint.caller.permission != nil {
                 let path = endpoint.path.replacing("{id}", with: AuthorizationTests.id)
                     .replacing("{number}", with: "1")
                 let method = try #require(HTTPRequest.Method(rawValue: endpoint.method.rawValue))

@@ -102,7 +102,7 @@ export class StatusBar {
       h("li", { class: done ? "done" : "now" }, icon(done ? "check" : "PROCESSING", "s"), name, " ", h("b", {}, time))));
     const forecast = forecastLine(job, knownNow());
     const line = forecast ? h("p", { class: "strip-2", title: `${forecast.text}. ${text}.` }, ...forecast.nodes, ` · ${text}`) : h("p", { class: "strip-2" }, text);
-    const end = forecast ? [doneTrack(forecast.done)] : [];
+    const end = forecast && forecast.done !== null ? [doneTrack(forecast.done)] : [];
     return this.#dated({ ...plain("heart", [phases, text, forecast?.text], [list, line]), end });
   }
 

@@ -182,7 +182,9 @@ export function statusSentence(model) {
  */
 export function waiting(job) {
   const wait = job.waiting_for ?? { kind: "nothing" };
-  const then = `Starts automatically ${WHEN[wait.kind]?.(job) ?? "as soon as it can"}.`;
+  const rest = wait.starts_at ? at(wait.starts_at) - knownNow() : 0;
+  const probably = rest > 0 ? `, probably in ${ticking(rest)}` : "";
+  const then = `Starts automatically ${WHEN[wait.kind]?.(job) ?? "as soon as it can"}${probably}.`;
   const shown = { before: "Waiting for a Tendril", job: wait.job_id ?? null, after: "", then, isPinned: wait.kind === "tendril" };
   if (wait.kind === "job") return { ...shown, before: "Waiting for job ", after: " on the same vine" };
   if (wait.kind === "lock" && wait.job_id) {
