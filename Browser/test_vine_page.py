@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -158,7 +157,8 @@ def test_two_versions_are_compared(page: Page, api: Api, applied: Any) -> None:
 def test_no_answer_but_the_download_has_secrets(page: Page, api: Api, applied: Any) -> None:
     path = f"/api/vines/{applied['vine']['id']}"
     answers: list[str] = []
-    page.on("response", lambda response: answers.append(response.text()) if "/api/" in response.url else None)
+    received: list[Any] = []
+    page.on("response", lambda response: received.append(response) if "/api/" in response.url else None)
     pair = f"?from={applied['from']['number']}&to={applied['to']['number']}"
     open_page(page, applied["vine"], pair)
     diff = card(page, "states").locator("[data-comparison]")
@@ -168,6 +168,9 @@ def test_no_answer_but_the_download_has_secrets(page: Page, api: Api, applied: A
     expect(diff.locator(".diff").first).to_be_visible()
     expect(card(page, "outputs").locator('[data-output="token"]')).to_be_visible()
     expect(resource(page, "terraform_data.secret")).to_be_visible()
+    # The page keeps asking; what it asked so far is enough.
+    answers += [response.text() for response in list(received)]
+    assert len(answers) >= 6
     compare = f"{path}/states/{applied['to']['number']}/compare"
     with_first = f"with={applied['from']['number']}"
     for call in (path, f"{path}/outputs", f"{path}/resources", f"{path}/states", f"{compare}?{with_first}"):
@@ -339,8 +342,8 @@ def test_the_page_is_accessible(page: Page, api: Api, applied: Any, options: Any
 def test_states_from_outside_are_text(page: Page, api: Api) -> None:
     vine = api.vine()
     evil = "<img src=x onerror=alert(1)>\u202e"
-    api.call("POST", f"/api/vines/{vine['id']}/state", json.loads(json.dumps(state(
-        [{"index_key": evil, "attributes": {evil: evil}}], outputs={evil: {"value": {evil: evil}, "type": "string"}}))))
+    api.call("POST", f"/api/vines/{vine['id']}/state", state(
+        [{"index_key": evil, "attributes": {evil: evil}}], outputs={evil: {"value": {evil: evil}, "type": "string"}}))
     api.call("POST", f"/api/vines/{vine['id']}/state", state([], serial=2, outputs={}))
     open_page(page, vine, "?from=2&to=1")
     expect(card(page, "states").locator("[data-comparison] details")).to_have_count(2)

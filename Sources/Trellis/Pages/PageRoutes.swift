@@ -21,9 +21,9 @@ struct PageRoutes: Sendable {
         pages.get("jobs", use: list)
         pages.get("jobs/:id", use: job)
         pages.get("vines") { _, context in try list("vines", title: "Vines", tab: "active_vines", context) }
+        pages.get("vines/:id", use: vine)
         pages.get("errors") { _, context in try list("errors", title: "Errors", tab: "active_errors", context) }
         pages.get("search") { _, context in try list("search", title: "Search logs", tab: "active_search", context) }
-        pages.get("vines/:id", use: vine)
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
     }
 

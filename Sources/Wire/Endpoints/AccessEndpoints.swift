@@ -46,7 +46,5 @@ public enum OpenAPIContent {}
 public enum Endpoints {
     public static let all =
         ContractEndpoints.all + AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + VineStateEndpoints.all
-        + JobEndpoints.all
-        + LogEndpoints.all + ErrorEndpoints.all
-        + TendrilEndpoints.all
+        + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
 }
