@@ -19,6 +19,7 @@ enum PostgresSchema {
             script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access),
         Migration(number: 2, name: "errors of jobs", script: errors),
         Migration(number: 3, name: "last changes of resources", script: resourceTouches),
+        Migration(number: 4, name: "rights", script: rights),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]
 
@@ -301,7 +302,6 @@ extension PostgresSchema {
         )
         """,
         "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
-        "CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id)",
     ]
 
     private static let access = [

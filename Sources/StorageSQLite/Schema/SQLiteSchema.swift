@@ -30,6 +30,7 @@ enum SQLiteSchema {
         migrator.registerMigration("16 last changes of resources") { db in
             for script in [resourceTouches, earlierTouches] { try db.execute(sql: script) }
         }
+        migrator.registerMigration("17 rights") { db in try db.execute(sql: rights) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator
     }
@@ -147,7 +148,6 @@ enum SQLiteSchema {
             ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
-        CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id);
         """
 
     private static let store = """

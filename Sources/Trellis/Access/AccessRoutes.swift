@@ -10,6 +10,7 @@ internal import Wire
 /// No response shows a secret, except the one that creates it. Only hashes are stored.
 struct AccessRoutes: Sendable {
     var access: any AccessStore
+    var rights: any RightsStore
     var credentials: Credentials
     var folder: DataFolder
     /// Ends the connections that were opened with a revoked credential.
@@ -50,6 +51,7 @@ struct AccessRoutes: Sendable {
         let hash = Credentials.hash(secret)
         let now = credentials.ambient.now()
         try await access.setToken(hash: hash, name: name, at: now)
+        try await rights.admit(name, id: credentials.ambient.makeID(), at: now)
         call.context.logger.notice("a token was created", metadata: ["name": "\(name)", "by": "\(user)"])
         let entry = AccessEntry(kind: .token, hash: hash, name: name)
         return CreateTokenResponse(id: entry.id, name: name, token: secret)

@@ -12,6 +12,7 @@ struct SignIn: Sendable {
     static let sessionLifetime: Int64 = 12 * 3_600_000
 
     var access: any AccessStore
+    var rights: any RightsStore
     var credentials: Credentials
     var origins: AllowedOrigins
     /// The server's public URL: `http://127.0.0.1:8080`.
@@ -55,6 +56,7 @@ struct SignIn: Sendable {
         var user: String?
         if let link = body.link {
             user = try await access.redeemSignInLink(hash: Credentials.hash(link), at: now)
+            if let user { try await rights.admit(user, id: credentials.ambient.makeID(), at: now) }
         } else if let token = body.token {
             user = try await access.tokenName(hash: Credentials.hash(token))
         }
