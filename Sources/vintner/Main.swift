@@ -26,6 +26,6 @@ struct Vintner: AsyncParsableCommand {
             UpCommand.self, TrellisCommand.self, TendrilCommand.self, PlanCommand.self, ApplyCommand.self,
             DestroyCommand.self, JobsCommand.self, VinesCommand.self, TendrilsCommand.self, TokensCommand.self,
             SessionsCommand.self,
-            SignInURLCommand.self, OpenAPICommand.self, MigrateCommand.self,
+            LoginCommand.self, SignInURLCommand.self, OpenAPICommand.self, MigrateCommand.self,
         ])
 }

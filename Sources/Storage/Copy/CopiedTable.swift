@@ -69,6 +69,7 @@ extension CopiedTable {
         CopiedTable("run_graphs", key: ["job_id"], pageRows: 16),
         CopiedTable("run_revisions", key: ["job_id"]),
         CopiedTable("run_progress", key: ["job_id"]),
+        CopiedTable("users", key: ["id"]),
         CopiedTable("api_tokens", key: ["hash"]),
         CopiedTable("sign_in_links", key: ["hash"]),
         CopiedTable("sessions", key: ["hash"]),

@@ -16,7 +16,8 @@ enum PostgresSchema {
     static let migrations = [
         Migration(
             number: 1, name: "first tables",
-            script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access)
+            script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access),
+        Migration(number: 5, name: "people", script: people),
     ]
 
     /// Brings the database up to date, in one transaction under a lock: one node does it, and the others then find

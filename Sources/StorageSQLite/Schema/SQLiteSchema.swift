@@ -26,6 +26,7 @@ enum SQLiteSchema {
         migrator.registerMigration("12 resources of jobs") { db in try db.execute(sql: runResources) }
         migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
         migrator.registerMigration("14 progress of jobs") { db in try db.execute(sql: runProgress) }
+        migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
         return migrator
     }
 

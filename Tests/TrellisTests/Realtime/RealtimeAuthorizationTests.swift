@@ -35,7 +35,7 @@ import Testing
     @Test func acceptsTokenInQueryOrHeader() async throws {
         let harness = try await TrellisHarness.make()
         let (door, token) = (door(harness), harness.token)
-        #expect(try await door.admit(request("?apikey=\(token)")).user == "admin")
+        #expect(try await door.admit(request("?apikey=\(token)")).account.name == "admin")
         #expect(try await door.admit(request("?apikey=\(token)")).version == .v1)
         #expect(try await door.admit(request("?apikey=\(token)&vsn=2.0.0")).version == .v2)
         #expect(await refusal(door, request("", [.authorization: "Bearer \(token)"])) == nil)
@@ -68,7 +68,7 @@ import Testing
             hash: Credentials.hash("vns_x"), user: "ana", expiresAt: now.advanced(by: 60_000))
         let cookie = "\(harness.parts.cookie.name)=vns_x"
         let own: HTTPFields = [.cookie: cookie, .origin: "http://localhost"]
-        #expect(try await door.admit(request("", own)).user == "ana")
+        #expect(try await door.admit(request("", own)).account.name == "ana")
         #expect(await refusal(door, request("", [.cookie: cookie])) == 403)
         #expect(await refusal(door, request("", [.cookie: cookie, .origin: "http://evil.example"])) == 403)
         #expect(await refusal(door, request("", [.cookie: cookie, .origin: "null"])) == 403)
