@@ -9,13 +9,19 @@ export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 # An import of a target or product that Package.swift does not declare is an error.
 STRICT := --explicit-target-dependency-import-check error
+# The build's own sets in one order: otherwise flags of packages change places, and much is built again for nothing.
+BUILD := SWIFT_DETERMINISTIC_HASHING=1 swift build $(STRICT)
 
 .PHONY: run
 run: ## Install, build and start Vintner with the examples; print a sign-in link
 	@scripts/setup.sh
 	@scripts/bundle.sh
-	swift build -c release --product vintner $(STRICT)
+	@$(MAKE) --no-print-directory release-build
 	.build/release/vintner up --data $(DATA) --port $(PORT) --example examples/orchard --example examples/frost
+
+.PHONY: release-build
+release-build:
+	$(BUILD) -c release --product vintner
 
 .PHONY: test
 test: ## Install, check, build and run every test: unit, storage, end to end, protocol, browser, faults
@@ -26,7 +32,7 @@ test: ## Install, check, build and run every test: unit, storage, end to end, pr
 build: ## Build the program and the Swift tests
 	@scripts/setup.sh
 	@scripts/bundle.sh
-	swift build --build-tests $(STRICT)
+	$(BUILD) --build-tests
 
 .PHONY: unit
 unit: build ## Run only the Swift tests
@@ -45,21 +51,21 @@ format: ## Format the sources in place
 
 .PHONY: openapi
 openapi: ## Write docs/openapi.json anew, after a change of the API
-	swift build --product vintner $(STRICT)
+	$(BUILD) --product vintner
 	.build/debug/vintner openapi >docs/openapi.json
 
 .PHONY: bench
 bench: ## Run the benchmarks and print a table
 	@scripts/setup.sh test
 	@scripts/bundle.sh
-	swift build -c release --product vintner $(STRICT)
+	@$(MAKE) --no-print-directory release-build
 	.tools/venv/bin/python Benchmarks/bench.py
 
 .PHONY: shots
 shots: ## Take the screenshots of the README from a real run, light and dark
 	@scripts/setup.sh test
 	@scripts/bundle.sh
-	swift build --product vintner $(STRICT)
+	$(BUILD) --product vintner
 	.tools/venv/bin/pip install --quiet --disable-pip-version-check 'pillow==12.0.0'
 	.tools/venv/bin/python Browser/shots.py
 
@@ -69,7 +75,7 @@ SEED ?= 1
 .PHONY: chaos
 chaos: ## Run ROUNDS rounds of faults against real jobs, starting at SEED, and print the table
 	@scripts/setup.sh test
-	swift build $(STRICT)
+	$(BUILD)
 	.tools/venv/bin/python Chaos/chaos.py --rounds $(ROUNDS) --seed $(SEED)
 
 .PHONY: clean

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benchmarks of docs/benchmarks.md and prints a table. Takes about ten minutes.
 
-`bench.py NAME…` runs only these parts: dispatch, glass, feed, ingest, logs.
+`bench.py NAME…` runs only these parts: dispatch, glass, feed, ingest, logs, changes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import changes
 import followers
 import ingest
 import longlogs
@@ -151,8 +152,24 @@ def bench_search(server: Server, job: str, name: str, lines: int) -> None:
         row(f"search {name} lines, {kind}: whole : zstd | grep", f"{whole / base:.2f} ({whole:.2f} s)", "2", whole <= 2 * base)
 
 
+def bench_changes() -> None:
+    with release(tendrils=0) as (server, api), chromium() as browser:
+        tendril = SimulatedTendril(api)
+        view = viewer.Viewer(browser, server)
+        changes.opening(view, changes.make(tendril, 10))  # warms up
+        for count in 10, 500, 5000:
+            before = changes.stored(server)
+            job = changes.make(tendril, count)
+            added = changes.stored(server) - before
+            opened, mounted = changes.opening(view, job)
+            row(f"open the changes of {count:,} resources", f"{opened:.0f} ms, {mounted} in the document", "300 ms", opened <= 300)
+            if count == 5000:
+                row("storage of 5,000 changes with 6 attributes each", f"{added / count:.0f} bytes per resource")
+
+
 PARTS = {
     "dispatch": bench_dispatch, "glass": bench_glass, "feed": bench_feed, "ingest": bench_ingest, "logs": bench_logs,
+    "changes": bench_changes,
 }
 
 

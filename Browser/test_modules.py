@@ -612,29 +612,35 @@ def test_what_cannot_be_right_for_a_type(at_home: Page) -> None:
         }""", FITS)
     assert [(case[0], case[1]) for case, fit in zip(FITS, fits) if case[2] != fit] == []
 
-VINE = "11111111-2222-4333-8444-555555555555"
+
+def diagnostic(summary: str, detail: str = "", others: int = 0, **place: str | int) -> dict:
+    return {"outcome": {"diagnostic": {"summary": summary, "detail": detail, "others": others, **place}}}
 
 
-@pytest.mark.parametrize("message, found", [
-    # As the Tendril reports it: the cause, the rest of the text, where, and how many others there are.
-    ("Invalid index: The given key does not identify an element in this collection value.\nwith module.a.terraform_data.b[\"x, y\"], on modules/a/main.tf line 7\nand 2 more errors",
+@pytest.mark.parametrize("job, found", [
+    # A short summary is the heading of the detail; a longer one, or one with a colon, is the cause.
+    (diagnostic("Invalid index", "The given key does not identify an element in this collection value.", 2,
+                address='module.a.terraform_data.b["x, y"]', file="modules/a/main.tf", line=7),
      ["Invalid index: The given key does not identify an element in this collection value", "", 'module.a.terraform_data.b["x, y"]', "modules/a/main.tf:7", 2]),
-    ("creating RDS DB Instance (shop): NoSubnets\noperation error RDS.\non main.tf line 3", ["creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", "", "main.tf:3", 0]),
-    ("ROOT CAUSE\nwith terraform_data.a", ["ROOT CAUSE", "", "terraform_data.a", "", 0]),
-    # As Terraform prints it.
-    ("Error: Invalid function argument\n\n  on main.tf line 2, in locals:\n   2:   a = file(\"nope\")\n    ├────────────────\n    │ while calling file(path)\n\nInvalid value for \"path\" parameter: no file exists at \"nope\". This function\nworks only with files.",
-     ["Invalid function argument: Invalid value for \"path\" parameter: no file exists at \"nope\"", "This function works only with files.", "", "main.tf:2", 0]),
-    # A folder of the Tendril's is not part of the cause.
-    (f"open /srv/tendril-1/vines/{VINE}/modules/x.json: no such file\non /srv/tendril-1/vines/{VINE}/main.tf line 9", ["open modules/x.json: no such file", "", "", "main.tf:9", 0]),
-    # Anything else is a cause as it stands.
-    ("Given up by ana: no heartbeatText with eu-west-1a for 52 s.", ["Given up by ana: no heartbeatText with eu-west-1a for 52 s", "", "", "", 0]),
-    ("on", ["on", "", "", "", 0]),
-    (None, ["", "", "", "", 0]),
+    (diagnostic("creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", file="main.tf", line=3),
+     ["creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", "", "main.tf:3", 0]),
+    (diagnostic("Invalid function argument", 'Invalid value for "path" parameter: no file exists at "nope". This function\nworks only with files.', file="main.tf"),
+     ['Invalid function argument: Invalid value for "path" parameter: no file exists at "nope"', "This function works only with files.", "", "main.tf", 0]),
+    (diagnostic("ROOT CAUSE", address="terraform_data.a"), ["ROOT CAUSE", "", "terraform_data.a", "", 0]),
+    (diagnostic("", "No summary at all."), ["No summary at all", "", "", "", 0]),
+    # The facts count, whatever the message says.
+    ({"error_message": "on x.tf line 3", **diagnostic("Cycle")}, ["Cycle", "", "", "", 0]),
+    # Without them the message stands as it is, whatever it looks like.
+    ({"error_message": "Given up by ana: no heartbeat from eu-west-1a for 52 s."}, ["Given up by ana: no heartbeat from eu-west-1a for 52 s", "", "", "", 0]),
+    ({"error_message": "terraform plan failed\nwith terraform_data.a, on main.tf line 9\nand 2 more errors"},
+     ["terraform plan failed", "with terraform_data.a, on main.tf line 9 and 2 more errors", "", "", 0]),
+    ({"error_message": None, "outcome": None}, ["", "", "", "", 0]),
+    ({}, ["", "", "", "", 0]),
 ])
-def test_B1_an_error_message_is_taken_apart(at_home: Page, message: str | None, found: list) -> None:
+def test_B1_the_error_of_a_failed_job(at_home: Page, job: dict, found: list) -> None:
     read = at_home.evaluate(
-        """async ([message, ids]) => { const { diagnosticOf } = await import('/assets/js/job/head/diagnostic.js');
-          const { cause, more, address, place, others } = diagnosticOf(message, ids); return [cause, more, address, place, others]; }""", [message, [VINE]])
+        """async job => { const { shownError } = await import('/assets/js/job/head/diagnostic.js');
+          const { cause, more, address, place, others } = shownError(job); return [cause, more, address, place, others]; }""", job)
     assert read == found
 
 

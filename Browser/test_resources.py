@@ -297,3 +297,29 @@ def test_the_strip_forecasts_the_end_from_earlier_jobs(page: Page, api: Api) -> 
     expect(strip.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50")
     page.goto("/dashboard/jobs")
     expect(page.locator(f'[data-id="{second.id}"] [data-duration]')).to_contain_text(re.compile(r"about \d min.* left"))
+
+
+def test_a_plan_and_the_job_behind_it_have_a_forecast(page: Page, api: Api) -> None:
+    tendril = SimulatedTendril(api)
+    vine = api.vine()["id"]
+
+    def plan() -> SimulatedJob:
+        return tendril.claim(api.job("PLAN", vine, assigned_worker_id=tendril.id)["id"]).start()
+
+    first = plan()
+    until(page, lambda: not api.get(f"/api/jobs/{first.id}").get("forecast"), "without a history there is no forecast")
+    page.wait_for_timeout(3000)
+    first.save().report(status="SUCCESS", engine_state="GONE")
+    second = plan()
+    record = api.get(f"/api/jobs/{second.id}")
+    assert record["forecast"]["basis"] == "the last plan" and "progress" not in record, record
+    behind = api.job("PLAN", vine, assigned_worker_id=tendril.id)
+    waits = api.get(f"/api/jobs/{behind['id']}")["waiting_for"]
+    assert waits["kind"] == "job" and waits["job_id"] == second.id and waits["starts_at"], waits
+    JobPage(page, second.id).open()
+    expect(page.locator("[data-strip]")).to_contain_text(re.compile(r"(About \d s left|Almost done)"))
+    page.wait_for_timeout(2000)
+    second.save().report(status="SUCCESS", engine_state="GONE")
+    accuracy = api.get(f"/api/forecasts?vine_id={vine}")
+    assert accuracy["count"] == 1 and accuracy["items"][0]["job_id"] == second.id, accuracy
+    assert accuracy["median_error"] == accuracy["p90_error"] == accuracy["items"][0]["error"], accuracy

@@ -98,6 +98,12 @@ class SimulatedJob:
 
     # ---- its plan
 
+    def save(self, artifact: bytes = b"plan") -> SimulatedJob:
+        """Stores the saved plan, without which a PLAN can't succeed."""
+        headers = {**self.tendril.connection.headers, "X-Content-SHA256": hashlib.sha256(artifact).hexdigest()}
+        Connection(self.tendril.api.url, headers).send("PUT", f"/api/jobs/{self.id}/artifact?epoch={self.epoch}", artifact)
+        return self
+
     def plan(self, changes: list[dict[str, Any]], piece: int = 200, **summary: Any) -> SimulatedJob:
         """Stores what the job plans. A change needs an address and an action; what is absent is filled in."""
         actions: dict[str, int] = {}

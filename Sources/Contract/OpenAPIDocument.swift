@@ -72,7 +72,9 @@ public enum OpenAPIDocument {
         }
         if let permission = endpoint.caller.permission { operation["x-permission"] = .string(permission.rawValue) }
         let path = endpoint.parameters.map { parameter($0.name, $0.kind, in: "path") }
-        let parameters = path + endpoint.query.map { parameter($0.name, $0.kind, in: "query", $0.expectation) }
+        let parameters =
+            path + endpoint.query.map { parameter($0.name, $0.kind, in: "query", $0.expectation) }
+            + endpoint.headers.map(header)
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         if let body = requestBody(of: endpoint, schemas) { operation["requestBody"] = body }
         return operation
@@ -133,6 +135,7 @@ public enum OpenAPIDocument {
             case .list(let names):
                 ["type": "array", "minItems": 1, "items": ["type": "string", "enum": choice(names)]]
             case .id: ["type": "string", "format": "uuid"]
+            case .time: ["type": "string", "format": "date-time"]
             }
         var members: [String: JSONValue] = ["name": .string(name), "in": .string(place), "schema": schema]
         if place == "path" { members["required"] = true }
@@ -140,6 +143,13 @@ public enum OpenAPIDocument {
         // With commas between the values.
         if case .list = kind { (members["style"], members["explode"]) = ("form", false) }
         return .object(members)
+    }
+
+    private static func header(_ field: HeaderParameterDescription) -> JSONValue {
+        [
+            "name": .string(field.name), "in": "header", "description": .string(field.expectation),
+            "schema": ["type": "string", "pattern": .string(field.pattern)],
+        ]
     }
 
     private static func choice(_ names: [String]) -> JSONValue { .array(names.map(JSONValue.string)) }
@@ -185,7 +195,8 @@ extension RawBody: DescribedBody {
 
 extension StreamBody: DescribedBody {
     fileprivate static func content(_ schemas: SchemaCollection) -> [String: JSONValue] {
-        Item.self is SearchMessage.Type ? ["application/x-ndjson": [:]] : ["text/event-stream": [:]]
+        Item.self is SearchMessage.Type || Item.self is LogsSearchMessage.Type
+            ? ["application/x-ndjson": [:]] : ["text/event-stream": [:]]
     }
     fileprivate static var mayBeAbsent: Bool { false }
 }

@@ -312,12 +312,14 @@ public final class FileLock: Sendable {
     public static func wait(
         for path: String, sleep: (Duration) async throws -> Void, onWait: () async -> Void = {}
     ) async throws -> FileLock {
-        if let lock = try take(path) { return lock }
-        await onWait()
+        // One loop with one exit: the optimizer of Swift 6.3.1 crashes on an earlier return between the awaits.
+        var lock = try take(path)
+        if lock == nil { await onWait() }
         while true {
+            if let lock { return lock }
             // flock can't wait in a way that a task could cancel.
             try await sleep(.milliseconds(100))
-            if let lock = try take(path) { return lock }
+            lock = try take(path)
         }
     }
 }

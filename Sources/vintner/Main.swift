@@ -24,7 +24,8 @@ struct Vintner: AsyncParsableCommand {
         version: VintnerVersion.current,
         subcommands: [
             UpCommand.self, TrellisCommand.self, TendrilCommand.self, PlanCommand.self, ApplyCommand.self,
-            DestroyCommand.self, JobsCommand.self, VinesCommand.self, TendrilsCommand.self, TokensCommand.self,
+            DestroyCommand.self, JobsCommand.self, ErrorsCommand.self, SearchCommand.self, VinesCommand.self,
+            TendrilsCommand.self, TokensCommand.self,
             SessionsCommand.self,
             LoginCommand.self, SignInURLCommand.self, OpenAPICommand.self, MigrateCommand.self,
         ])

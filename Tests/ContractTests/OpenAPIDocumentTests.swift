@@ -88,4 +88,16 @@ import Wire
         }
         #expect(Set(open) == ["/sign-in"])
     }
+
+    @Test func aCallNamesItsHeaderFields() throws {
+        guard case .array(let parameters) = document["paths"]?["/api/vines/{id}"]?["patch"]?["parameters"] else {
+            Issue.record("no parameters")
+            return
+        }
+        let field = try #require(parameters.first { $0["in"] == "header" })
+        #expect(field["name"] == "If-Match" && field["required"] == nil)
+        let pattern = try Regex(#require(field["schema"]?["pattern"]?.stringValue))
+        #expect("\"7\"".wholeMatch(of: pattern) != nil && "*".wholeMatch(of: pattern) != nil)
+        #expect("7".wholeMatch(of: pattern) == nil)
+    }
 }

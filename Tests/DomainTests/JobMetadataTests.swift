@@ -65,6 +65,20 @@ import Testing
         #expect(!Outcome(result: .failed, unfinished: ["a.b"], summary: "s").fitted().isCut)
     }
 
+    @Test func aDiagnosticStaysWithinItsBounds() {
+        let long = String(repeating: "d", count: 5000)
+        let most = Diagnostic(
+            summary: String(repeating: "s", count: Diagnostic.nameBytes),
+            detail: String(repeating: "d", count: Diagnostic.detailBytes), address: "a.b", file: "main.tf", line: 1)
+        #expect(most.fitted() == most)
+        let over = Diagnostic(summary: long, detail: long, address: long, file: long, line: 0, others: -1)
+        let outcome = Outcome(result: .failed, diagnostic: over, summary: "s").fitted().outcome
+        let fitted = outcome.diagnostic
+        #expect(fitted?.summary.utf8.count == Diagnostic.nameBytes && fitted?.address?.utf8.count == 1024)
+        #expect(fitted?.detail.utf8.count == Diagnostic.detailBytes && fitted?.detail.hasSuffix("…") == true)
+        #expect(fitted?.file?.utf8.count == 1024 && fitted?.line == nil && fitted?.others == 0)
+    }
+
     @Test(arguments: [
         "a.b", "aws_x.y[0]", #"module.a["k.e[y]"].data.x.y"#, "module.a", "module.a.module.b[1]", "data.x.y",
         #"a.b["q\"uote"]"#,

@@ -87,6 +87,9 @@ public struct JSONCursor: JSONPosition {
         return try JSONValue.parse(UnsafeBufferPointer(rebasing: bytes[range]), cuttingBelow: maxDepth)
     }
 
+    /// Steps over the value that comes next, and says which bytes of the document it takes.
+    public mutating func span() throws -> Range<Int> { try raw() }
+
     /// Steps over the value that comes next.
     public mutating func skip() throws { _ = try raw() }
 

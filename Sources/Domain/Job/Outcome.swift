@@ -23,6 +23,8 @@ public struct Outcome: Hashable, Codable, Sendable {
     public var lockReleased: Bool?
     /// Addresses of resources that an apply began and did not finish, if it was interrupted.
     public var unfinished: [String]?
+    /// The engine's first error, if an engine failed.
+    public var diagnostic: Diagnostic?
     /// One sentence for people.
     public var summary: String
 
@@ -40,6 +42,7 @@ public struct Outcome: Hashable, Codable, Sendable {
         serialAfter: Int64? = nil,
         lockReleased: Bool? = nil,
         unfinished: [String]? = nil,
+        diagnostic: Diagnostic? = nil,
         summary: String
     ) {
         self.result = result
@@ -50,6 +53,7 @@ public struct Outcome: Hashable, Codable, Sendable {
         self.serialAfter = serialAfter
         self.lockReleased = lockReleased
         self.unfinished = unfinished
+        self.diagnostic = diagnostic
         self.summary = summary
     }
 
@@ -58,6 +62,7 @@ public struct Outcome: Hashable, Codable, Sendable {
         var fitted = self
         fitted.summary = summary.shortened(toBytes: Self.summaryBytes)
         fitted.phase = phase?.shortened(toBytes: 64)
+        fitted.diagnostic = diagnostic?.fitted()
         guard let unfinished else { return (fitted, false) }
         var left = Self.unfinishedBytes
         let kept = unfinished.prefix(Self.unfinishedCount).prefix { address in

@@ -10,6 +10,8 @@ public struct Refusal: Error, Hashable, Sendable {
         case conflict
         /// The lease was lost (410).
         case leaseLost
+        /// What the caller has seen is out of date (412).
+        case outdated
         /// More than the limit (413).
         case tooLarge
         /// Somebody else holds the lock (423).

@@ -37,6 +37,8 @@ public struct RunHistory: Sendable {
     public static let maximumSamples = 20_000
     /// The number of earlier jobs that are read.
     public static let maximumJobs = 10
+    /// The number of the vine's newest jobs among which those are looked for.
+    public static let searchedJobs = 200
 
     public init(_ samples: [Sample]) {
         func grouped(_ name: (Sample) -> String) -> [Key: Usual] {
@@ -81,6 +83,25 @@ public struct RunProgress: Hashable, Codable, Sendable {
     public var total: Int
     /// nil without a history.
     public var forecast: Forecast?
+    /// The forecasts so far; nil in what older versions stored.
+    public var made: ForecastRecord?
+
+    /// A PLAN: as long as earlier ones took. nil without a history.
+    ///
+    /// - Parameters:
+    ///   - earlier: milliseconds of earlier PLANs of the vine.
+    public init?(planStartedAt start: Timestamp, earlier: [Int64], at now: Timestamp) {
+        guard !earlier.isEmpty else { return nil }
+        let usual = RunHistory.Usual(earlier.map { max(0, $0) })
+        let elapsed = max(0, now.milliseconds(since: start))
+        left = 0
+        total = 0
+        // One that takes longer than usual will take a little longer still.
+        let length = usual.median > elapsed ? usual.median : elapsed + max(1000, elapsed / 10)
+        forecast = Forecast(
+            endsAt: start.advanced(by: length), p90EndsAt: start.advanced(by: max(usual.p90, length)),
+            basis: earlier.count == 1 ? "the last plan" : "the last \(earlier.count) plans")
+    }
 
     /// The slots of an engine that was not told how many to use.
     public static let defaultSlots = 10

@@ -11,10 +11,14 @@ public struct StateVersion: Hashable, Sendable {
     public var sha256: String
     /// Stored by a holder whose lock was broken; kept, but not the current state.
     public var isSuperseded: Bool
+    /// Instances of managed resources; nil if they were not counted.
+    public var resources: Int?
+    /// Bytes of the state; nil for a version that was stored before they were noted.
+    public var size: Int?
 
     public init(
         vine: VineID, number: Int, position: StatePosition, job: JobID?, createdAt: Timestamp, sha256: String,
-        isSuperseded: Bool
+        isSuperseded: Bool, resources: Int? = nil, size: Int? = nil
     ) {
         self.vine = vine
         self.number = number
@@ -23,6 +27,8 @@ public struct StateVersion: Hashable, Sendable {
         self.createdAt = createdAt
         self.sha256 = sha256
         self.isSuperseded = isSuperseded
+        self.resources = resources
+        self.size = size
     }
 }
 

@@ -120,6 +120,8 @@ public struct JobFields: Hashable, Sendable {
     /// The engine's commands so far; a shorter list than the stored one is ignored.
     public var phases: [JobPhase]?
     public var truncated: [String]?
+    /// With the end of a job that failed: its errors (``ErrorStore``); kept once.
+    public var errors: [StoredError]?
     /// Merged into the job's metadata (``JSONValue/merging(_:)``).
     public var metadata: JSONValue?
     /// The engine that runs the job; a DEPLOY of this plan needs the same.
@@ -137,7 +139,7 @@ public struct JobFields: Hashable, Sendable {
     public init(
         cancelledBy: String? = nil, errorMessage: String? = nil, outcome: Outcome? = nil,
         changes: PlannedChanges? = nil, warnings: Int? = nil, phases: [JobPhase]? = nil, truncated: [String]? = nil,
-        metadata: JSONValue? = nil,
+        errors: [StoredError]? = nil, metadata: JSONValue? = nil,
         engine: Engine? = nil, runRoot: String? = nil, resolvedCommit: String? = nil,
         plannedState: StatePosition?? = nil, systemLines: [String] = [], closing: LogClosing? = nil
     ) {
@@ -148,6 +150,7 @@ public struct JobFields: Hashable, Sendable {
         self.warnings = warnings
         self.phases = phases
         self.truncated = truncated
+        self.errors = errors
         self.metadata = metadata
         self.engine = engine
         self.runRoot = runRoot

@@ -8,6 +8,8 @@ public protocol RunResourcesStore: Sendable {
     /// `firstLine`. Resources beyond ``RunResource/maximumCount`` are ignored, as are those that are not
     /// ``RunResource/isValid``.
     ///
+    /// What a DEPLOY or DESTROY has changed becomes the vine's last change of the resource (``lastTouches(of:in:)``).
+    ///
     /// - Throws: ``Refusal`` `.leaseLost` if `epoch` is not the job's last one, or the job never started; `.notFound`
     ///   without the job.
     func saveResources(_ resources: [RunResource], graph: RunGraph?, of job: JobID, epoch: Int) async throws
@@ -21,6 +23,23 @@ public protocol RunResourcesStore: Sendable {
     /// What ended well in the last ``RunHistory/maximumJobs`` DEPLOYs and DESTROYs of the vine whose engine is gone,
     /// newest jobs first; ``RunHistory/maximumSamples`` at most.
     func runHistory(of vine: VineID) async throws -> [RunHistory.Sample]
+
+    /// The last change of each of the vine's resources, by address; without those that no job has changed, or that a job
+    /// has destroyed. Costs the same however many jobs are stored.
+    func lastTouches(of addresses: [String], in vine: VineID) async throws -> [String: ResourceTouch]
+
+    /// Milliseconds from start to end of the last ``RunHistory/maximumJobs`` jobs of this type that succeeded for the
+    /// vine, newest first, among its ``RunHistory/searchedJobs`` newest jobs.
+    func jobDurations(of vine: VineID, type: JobType) async throws -> [Int64]
+
+    /// The QUEUED jobs before this one, of all vines or of its own, oldest first.
+    func queued(before job: Job, ofSameVine: Bool, limit: Int) async throws -> [QueuedJob]
+
+    /// Stores how good a job's forecast was, once. - Throws: ``Refusal`` `.notFound` without the job.
+    func saveForecastResult(_ result: ForecastResult) async throws
+
+    /// The results of the jobs that ended last, of one vine or of all.
+    func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult]
 
     /// Stores how far the job is, over what was stored before. - Throws: ``Refusal`` `.notFound` without the job.
     func saveProgress(_ progress: RunProgress, of job: JobID) async throws
@@ -49,5 +68,16 @@ public struct StoredRunResources: Hashable, Sendable {
     public init(entries: [Entry], revision: Int64) {
         self.entries = entries
         self.revision = revision
+    }
+}
+
+/// What is asked of a job in the queue.
+public struct QueuedJob: Hashable, Sendable {
+    public var vine: VineID
+    public var type: JobType
+
+    public init(vine: VineID, type: JobType) {
+        self.vine = vine
+        self.type = type
     }
 }

@@ -47,6 +47,12 @@ public protocol StateStore: Sendable {
     /// The version `number` of the vine's state, also a superseded one; nil if there is none.
     func stateBytes(of vine: VineID, number: Int) async throws -> Data?
 
+    /// The version `number`, also a superseded one, without its bytes; for nil, the newest that is not superseded.
+    func stateVersion(_ number: Int?, of vine: VineID) async throws -> StateVersion?
+
+    /// Versions with a number below `before`, newest first, without their bytes.
+    func stateVersions(of vine: VineID, before: Int?, limit: Int) async throws -> [StateVersion]
+
     /// The versions that are kept, newest first, without their bytes.
     func stateVersions(of vine: VineID) async throws -> [StateVersion]
 }

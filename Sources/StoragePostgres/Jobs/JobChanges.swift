@@ -71,6 +71,7 @@ extension PostgresStore {
         let before = stored.record
         stored.record = revision.record
         try commit(&stored.record, from: before, systemLines: revision.systemLines, at: now, db, &changes)
+        try ErrorRows.update(stored.record, from: before, errors: facts.errors, at: now, db)
         changes += revision.wakeups(from: before.state)
         return revision
     }

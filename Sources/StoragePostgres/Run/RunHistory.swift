@@ -1,6 +1,6 @@
 public import Domain
 internal import Postgres
-internal import Storage
+public import Storage
 
 extension PostgresStore {
     public func runHistory(of vine: VineID) async throws -> [RunHistory.Sample] {
@@ -21,6 +21,60 @@ extension PostgresStore {
                 RunHistory.Sample(
                     address: try row.text("address"), action: try row.name("action"),
                     milliseconds: try row.integer("milliseconds"))
+            }
+        }
+    }
+
+    public func jobDurations(of vine: VineID, type: JobType) async throws -> [Int64] {
+        try await readOnce { db in
+            try db.rows(
+                """
+                SELECT completed_at - started_at AS milliseconds
+                FROM (SELECT * FROM provision_jobs WHERE vine_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2) AS job
+                WHERE job_type = $3 AND status = 'SUCCESS' AND started_at IS NOT NULL
+                ORDER BY created_at DESC, id DESC LIMIT $4
+                """, vine, RunHistory.searchedJobs, type.rawValue, RunHistory.maximumJobs
+            ) { try $0.integer("milliseconds") }
+        }
+    }
+
+    public func queued(before job: Job, ofSameVine: Bool, limit: Int) async throws -> [QueuedJob] {
+        try await readOnce { db in
+            try db.rows(
+                """
+                SELECT vine_id, job_type FROM provision_jobs
+                WHERE status = 'QUEUED' AND (created_at, id) < ($1, $2) AND ($3 OR vine_id = $4)
+                ORDER BY created_at, id LIMIT $5
+                """, job.createdAt, job.id, !ofSameVine, job.vine, limit
+            ) { QueuedJob(vine: try $0.id("vine_id"), type: try $0.name("job_type")) }
+        }
+    }
+
+    public func saveForecastResult(_ result: ForecastResult) async throws {
+        try await write { db, _ in
+            guard try db.exists("SELECT 1 FROM provision_jobs WHERE id = $1", result.job) else {
+                throw Refusal.noJob(result.job)
+            }
+            db.run(
+                """
+                INSERT INTO forecast_results (job_id, vine_id, started_at, made_at, expected_at, ended_at)
+                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+                """, result.job, result.vine, result.startedAt, result.madeAt, result.expectedAt, result.endedAt)
+        }
+    }
+
+    public func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult] {
+        try await readOnce { db in
+            try db.rows(
+                """
+                SELECT * FROM forecast_results WHERE $1::uuid IS NULL OR vine_id = $1
+                ORDER BY ended_at DESC, job_id LIMIT $2
+                """, vine, limit
+            ) { row in
+                ForecastResult(
+                    job: try row.id("job_id"), vine: try row.id("vine_id"), startedAt: try row.time("started_at"),
+                    madeAt: try row.time("made_at"), expectedAt: try row.time("expected_at"),
+                    endedAt: try row.time("ended_at"))
             }
         }
     }

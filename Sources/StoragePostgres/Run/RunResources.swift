@@ -10,7 +10,8 @@ extension PostgresStore {
         let fitting = resources.filter(\.isValid)
         let graph = try graph.map { try StoredJSON.encode($0.bounded) }
         try await write { db, _ in
-            let state = try JobRow.lockAndRequire(job, db).state
+            let row = try JobRow.lockAndRequire(job, db)
+            let state = row.state
             guard state.epoch == epoch, state.engine != .none else { throw Refusal.noLease(of: job, epoch: epoch) }
             if let graph {
                 db.run(
@@ -18,6 +19,7 @@ extension PostgresStore {
                     job, graph)
             }
             try Self.upsert(fitting, of: job, bumping: graph != nil, db)
+            if row.type != .plan { Self.remember(fitting, of: row, db) }
         }
     }
 
@@ -49,6 +51,45 @@ extension PostgresStore {
             INSERT INTO run_revisions VALUES ($1, $2, $3)
             ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, resources = excluded.resources
             """, job, revision, count)
+    }
+
+    /// Notes what the job has changed as the vine's last changes.
+    private static func remember(_ resources: [RunResource], of job: JobRow, _ db: Database) {
+        for resource in resources {
+            guard let touch = ResourceTouch(resource, by: job.id) else { continue }
+            if touch.isGone {
+                db.run(
+                    "DELETE FROM vine_resources WHERE vine_id = $1 AND md5(address) = md5($2)", job.vine,
+                    resource.address)
+            } else {
+                db.run(
+                    touchSQL, job.vine, resource.address, job.id, touch.action.rawValue, touch.hasFailed, touch.at)
+            }
+        }
+    }
+
+    private static let touchSQL = """
+        INSERT INTO vine_resources (vine_id, address, job_id, action, failed, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (vine_id, md5(address)) DO UPDATE SET job_id = excluded.job_id, action = excluded.action,
+            failed = excluded.failed, changed_at = excluded.changed_at
+        """
+
+    public func lastTouches(of addresses: [String], in vine: VineID) async throws -> [String: ResourceTouch] {
+        let found = try await readOnce { db in
+            try db.query(
+                "SELECT address, job_id, action, failed, changed_at FROM vine_resources WHERE vine_id = $1 "
+                    + "AND md5(address) = ANY (SELECT md5(given) FROM unnest($2::text[]) AS given)",
+                [vine.postgresValue, .texts(addresses)]
+            ).map { row in
+                (
+                    address: try row.text("address"),
+                    touch: ResourceTouch(
+                        job: try row.id("job_id"), action: try row.name("action"), hasFailed: try row.flag("failed"),
+                        at: try row.optionalTime("changed_at"))
+                )
+            }
+        }
+        return Dictionary(found.map { ($0.address, $0.touch) }, uniquingKeysWith: { first, _ in first })
     }
 
     private static let upsertSQL = """

@@ -17,7 +17,10 @@ enum PostgresSchema {
         Migration(
             number: 1, name: "first tables",
             script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access),
+        Migration(number: 2, name: "errors of jobs", script: errors),
+        Migration(number: 3, name: "last changes of resources", script: resourceTouches),
         Migration(number: 5, name: "people", script: people),
+        Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]
 
     /// Brings the database up to date, in one transaction under a lock: one node does it, and the others then find
@@ -252,6 +255,54 @@ extension PostgresSchema {
             progress text NOT NULL
         )
         """,
+    ]
+
+    /// The job that changed each of a vine's resources last, and the sizes of states.
+    private static let resourceTouches = [
+        """
+        CREATE TABLE vine_resources (
+            vine_id uuid NOT NULL REFERENCES vines (id),
+            address text COLLATE "C" NOT NULL,
+            job_id uuid NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            action text NOT NULL,
+            failed boolean NOT NULL,
+            changed_at bigint
+        )
+        """,
+        earlierTouches,
+        // By digest, because an address can be larger than a B-tree takes.
+        "CREATE UNIQUE INDEX vine_resources_once ON vine_resources (vine_id, md5(address))",
+        "ALTER TABLE vine_state_versions ADD COLUMN size bigint CHECK (size >= 0)",
+    ]
+
+    /// What is known of earlier jobs.
+    static let earlierTouches = """
+        INSERT INTO vine_resources
+        SELECT vine_id, address, job_id, action, failed, changed_at FROM (
+            SELECT DISTINCT ON (job.vine_id, resource.address) job.vine_id, resource.address, resource.job_id,
+                resource.action, resource.state = 'failed' AS failed,
+                coalesce(resource.ended_at, resource.started_at) AS changed_at
+            FROM run_resources AS resource JOIN provision_jobs AS job ON job.id = resource.job_id
+            WHERE job.job_type IN ('DEPLOY', 'DESTROY') AND resource.state IN ('done', 'failed')
+                AND resource.action NOT IN ('no-op', 'read', 'move', 'forget')
+            ORDER BY job.vine_id, resource.address, job.created_at DESC, job.id DESC
+        ) AS last WHERE NOT (action = 'delete' AND NOT failed)
+        """
+
+    /// What each job's forecast at half of its time said, and when the job ended.
+    private static let forecastResults = [
+        """
+        CREATE TABLE forecast_results (
+            job_id uuid PRIMARY KEY REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            vine_id uuid NOT NULL REFERENCES vines (id),
+            started_at bigint NOT NULL,
+            made_at bigint NOT NULL CHECK (made_at >= started_at),
+            expected_at bigint NOT NULL,
+            ended_at bigint NOT NULL CHECK (ended_at > started_at)
+        )
+        """,
+        "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
+        "CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id)",
     ]
 
     private static let access = [

@@ -25,9 +25,8 @@ extension PostgresStore {
             }
             let version = StateVersion(
                 vine: vine, number: try StateVersion.nextNumber(of: vine, db), position: position, job: job,
-                createdAt: now, sha256: sha256, isSuperseded: isSuperseded)
-            version.insert(
-                db, lockID: lockID, resources: resources, sealed: sealed, isPacked: packed.isCompressed)
+                createdAt: now, sha256: sha256, isSuperseded: isSuperseded, resources: resources, size: bytes.count)
+            version.insert(db, lockID: lockID, sealed: sealed, isPacked: packed.isCompressed)
             changes.append(.vine(vine))
             return version
         }
@@ -74,6 +73,24 @@ extension PostgresStore {
         }
         return try found.map {
             try vault.decryptState($0.sealed, of: vine, sha256: $0.sha256, isCompressed: $0.isPacked)
+        }
+    }
+
+    public func stateVersion(_ number: Int?, of vine: VineID) async throws -> StateVersion? {
+        // No version has a larger number.
+        if let number, number > Int32.max { return nil }
+        return try await readOnce { db in
+            guard let number else { return try StateVersion.newest(of: vine, db) }
+            return try db.row(StateVersion.select + "WHERE vine_id = $1 AND number = $2", vine, number).map(
+                StateVersion.init)
+        }
+    }
+
+    public func stateVersions(of vine: VineID, before: Int?, limit: Int) async throws -> [StateVersion] {
+        try await readOnce { db in
+            try db.rows(
+                StateVersion.select + "WHERE vine_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3", vine,
+                before ?? Int(Int32.max), limit, make: StateVersion.init)
         }
     }
 

@@ -10,13 +10,15 @@ extension SQLiteStore {
         let graph = try graph.map { try StoredJSON.encode($0.bounded) }
         let cost = fitting.reduce(graph?.utf8.count ?? 0) { $0 + $1.address.utf8.count + 100 }
         try await write(cost: cost) { db, _ in
-            let state = try JobRow.require(job, db).state
+            let row = try JobRow.require(job, db)
+            let state = row.state
             guard state.epoch == epoch, state.engine != .none else { throw Refusal.noLease(of: job, epoch: epoch) }
             if let graph {
                 try db.run(
                     "INSERT INTO run_graphs VALUES (?1, ?2) ON CONFLICT DO UPDATE SET graph = ?2", job.rawValue, graph)
             }
             try Self.upsert(fitting, of: job, bumping: graph != nil, db)
+            if row.type != .plan { try Self.remember(fitting, of: row, db) }
         }
     }
 
@@ -40,6 +42,44 @@ extension SQLiteStore {
         try db.run(
             "INSERT INTO run_revisions VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET revision = ?2, resources = ?3",
             job.rawValue, revision, count)
+    }
+
+    /// Notes what the job has changed as the vine's last changes.
+    private static func remember(_ resources: [RunResource], of job: JobRow, _ db: Database) throws {
+        for resource in resources {
+            guard let touch = ResourceTouch(resource, by: job.id) else { continue }
+            if touch.isGone {
+                try db.run(
+                    "DELETE FROM vine_resources WHERE vine_id = ? AND address = ?", job.vine.rawValue, resource.address)
+            } else {
+                try db.run(
+                    touchSQL, job.vine.rawValue, resource.address, job.id.rawValue, touch.action.rawValue,
+                    touch.hasFailed, touch.at?.milliseconds)
+            }
+        }
+    }
+
+    private static let touchSQL = """
+        INSERT INTO vine_resources (vine_id, address, job_id, action, failed, changed_at) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET job_id = excluded.job_id, action = excluded.action, failed = excluded.failed,
+            changed_at = excluded.changed_at
+        """
+
+    public func lastTouches(of addresses: [String], in vine: VineID) async throws -> [String: ResourceTouch] {
+        try await read { db in
+            var found: [String: ResourceTouch] = [:]
+            for address in addresses {
+                let row = try db.row(
+                    "SELECT job_id, action, failed, changed_at FROM vine_resources WHERE vine_id = ? AND address = ?",
+                    vine.rawValue, address)
+                found[address] = try row.map { row in
+                    ResourceTouch(
+                        job: try row.id("job_id"), action: try row.name("action"), hasFailed: try row.flag("failed"),
+                        at: row.optionalTime("changed_at"))
+                }
+            }
+            return found
+        }
     }
 
     private static let upsertSQL = """
@@ -93,6 +133,61 @@ extension SQLiteStore {
                 RunHistory.Sample(
                     address: try row.text("address"), action: try row.name("action"),
                     milliseconds: try row.integer("milliseconds"))
+            }
+        }
+    }
+
+    public func jobDurations(of vine: VineID, type: JobType) async throws -> [Int64] {
+        try await read { db in
+            try db.rows(
+                """
+                SELECT completed_at - started_at AS milliseconds
+                FROM (SELECT * FROM provision_jobs WHERE vine_id = ? ORDER BY created_at DESC, id DESC LIMIT ?) AS job
+                WHERE job_type = ? AND status = 'SUCCESS' AND started_at IS NOT NULL
+                ORDER BY created_at DESC, id DESC LIMIT ?
+                """, vine.rawValue, RunHistory.searchedJobs, type.rawValue, RunHistory.maximumJobs
+            ) { try $0.integer("milliseconds") }
+        }
+    }
+
+    public func queued(before job: Job, ofSameVine: Bool, limit: Int) async throws -> [QueuedJob] {
+        try await read { db in
+            try db.rows(
+                """
+                SELECT vine_id, job_type FROM provision_jobs
+                WHERE status = 'QUEUED' AND (created_at, id) < (?1, ?2) AND (?3 IS NULL OR vine_id = ?3)
+                ORDER BY created_at, id LIMIT ?4
+                """, job.createdAt.milliseconds, job.id.rawValue, ofSameVine ? job.vine.rawValue : nil, limit
+            ) { QueuedJob(vine: try $0.id("vine_id"), type: try $0.name("job_type")) }
+        }
+    }
+
+    public func saveForecastResult(_ result: ForecastResult) async throws {
+        try await write { db, _ in
+            guard try db.exists("SELECT 1 FROM provision_jobs WHERE id = ?", result.job.rawValue) else {
+                throw Refusal.noJob(result.job)
+            }
+            try db.run(
+                """
+                INSERT INTO forecast_results (job_id, vine_id, started_at, made_at, expected_at, ended_at)
+                VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                """, result.job.rawValue, result.vine.rawValue, result.startedAt.milliseconds,
+                result.madeAt.milliseconds, result.expectedAt.milliseconds, result.endedAt.milliseconds)
+        }
+    }
+
+    public func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult] {
+        let condition = vine == nil ? "?1 IS NULL" : "vine_id = ?1"
+        return try await read { db in
+            try db.rows(
+                """
+                SELECT * FROM forecast_results WHERE \(condition) ORDER BY ended_at DESC, job_id LIMIT ?2
+                """, vine?.rawValue, limit
+            ) { row in
+                ForecastResult(
+                    job: try row.id("job_id"), vine: try row.id("vine_id"), startedAt: try row.time("started_at"),
+                    madeAt: try row.time("made_at"), expectedAt: try row.time("expected_at"),
+                    endedAt: try row.time("ended_at"))
             }
         }
     }

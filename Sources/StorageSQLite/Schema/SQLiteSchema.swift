@@ -26,7 +26,12 @@ enum SQLiteSchema {
         migrator.registerMigration("12 resources of jobs") { db in try db.execute(sql: runResources) }
         migrator.registerMigration("13 uncounted states") { db in try db.execute(sql: uncountedStates) }
         migrator.registerMigration("14 progress of jobs") { db in try db.execute(sql: runProgress) }
+        migrator.registerMigration("15 errors of jobs") { db in try db.execute(sql: errors) }
+        migrator.registerMigration("16 last changes of resources") { db in
+            for script in [resourceTouches, earlierTouches] { try db.execute(sql: script) }
+        }
         migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
+        migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator
     }
 
@@ -102,6 +107,48 @@ enum SQLiteSchema {
             job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
             progress TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// The job that changed each of a vine's resources last, and the sizes of states.
+    private static let resourceTouches = """
+        CREATE TABLE vine_resources (
+            vine_id TEXT NOT NULL REFERENCES vines (id),
+            address TEXT NOT NULL,
+            job_id TEXT NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            action TEXT NOT NULL,
+            failed INTEGER NOT NULL CHECK (failed IN (0, 1)),
+            changed_at INTEGER,
+            PRIMARY KEY (vine_id, address)
+        ) STRICT, WITHOUT ROWID;
+        ALTER TABLE vine_state_versions ADD COLUMN size INTEGER CHECK (size >= 0);
+        """
+
+    /// What is known of earlier jobs.
+    static let earlierTouches = """
+        INSERT INTO vine_resources
+        SELECT vine_id, address, job_id, action, failed, changed_at FROM (
+            SELECT job.vine_id, resource.address, resource.job_id, resource.action, resource.state = 'failed' AS failed,
+                ifnull(resource.ended_at, resource.started_at) AS changed_at,
+                row_number() OVER (
+                    PARTITION BY job.vine_id, resource.address ORDER BY job.created_at DESC, job.id DESC) AS place
+            FROM run_resources AS resource JOIN provision_jobs AS job ON job.id = resource.job_id
+            WHERE job.job_type IN ('DEPLOY', 'DESTROY') AND resource.state IN ('done', 'failed')
+                AND resource.action NOT IN ('no-op', 'read', 'move', 'forget')
+        ) WHERE place = 1 AND NOT (action = 'delete' AND failed = 0);
+        """
+
+    /// What each job's forecast at half of its time said, and when the job ended.
+    private static let forecastResults = """
+        CREATE TABLE forecast_results (
+            job_id TEXT PRIMARY KEY NOT NULL REFERENCES provision_jobs (id) ON DELETE CASCADE,
+            vine_id TEXT NOT NULL REFERENCES vines (id),
+            started_at INTEGER NOT NULL,
+            made_at INTEGER NOT NULL CHECK (made_at >= started_at),
+            expected_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
+        CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id);
         """
 
     private static let store = """

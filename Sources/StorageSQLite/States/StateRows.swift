@@ -6,7 +6,8 @@ internal import Storage
 extension StateVersion {
     /// What reads versions without their bytes, to be followed by `WHERE`.
     static let select = """
-        SELECT vine_id, number, lineage, serial, job_id, created_at, sha256, aside FROM vine_state_versions
+        SELECT vine_id, number, lineage, serial, job_id, created_at, sha256, aside, resources, size
+        FROM vine_state_versions
 
         """
 
@@ -15,7 +16,8 @@ extension StateVersion {
             vine: try row.id("vine_id"), number: try row.int("number"),
             position: StatePosition(lineage: try row.text("lineage"), serial: try row.integer("serial")),
             job: try row.optionalID("job_id"), createdAt: try row.time("created_at"),
-            sha256: try row.text("sha256"), isSuperseded: try row.flag("aside"))
+            sha256: try row.text("sha256"), isSuperseded: try row.flag("aside"),
+            resources: row.optionalInt("resources"), size: row.optionalInt("size"))
     }
 
     /// The newest version that is not superseded.
@@ -39,16 +41,16 @@ extension StateVersion {
     }
 
     func insert(
-        _ db: Database, lockID: String?, resources: Int?, sealed: Data, isPacked: Bool
+        _ db: Database, lockID: String?, sealed: Data, isPacked: Bool
     ) throws {
         try db.run(
             """
             INSERT INTO vine_state_versions
-                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, resources, sealed,
-                packed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (vine_id, number, lineage, serial, job_id, lock_id, created_at, sha256, aside, resources, size,
+                sealed, packed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, vine.rawValue, number, position.lineage, position.serial, job?.rawValue, lockID,
-            createdAt.milliseconds, sha256, isSuperseded, resources, sealed, isPacked)
+            createdAt.milliseconds, sha256, isSuperseded, resources, size, sealed, isPacked)
     }
 
     /// Deletes what was only passed through under the lock `id`: its first version, its last two and those that are

@@ -24,9 +24,8 @@ extension SQLiteStore {
             }
             let version = StateVersion(
                 vine: vine, number: try StateVersion.nextNumber(of: vine, db), position: position, job: job,
-                createdAt: now, sha256: sha256, isSuperseded: isSuperseded)
-            try version.insert(
-                db, lockID: lockID, resources: resources, sealed: sealed, isPacked: packed.isCompressed)
+                createdAt: now, sha256: sha256, isSuperseded: isSuperseded, resources: resources, size: bytes.count)
+            try version.insert(db, lockID: lockID, sealed: sealed, isPacked: packed.isCompressed)
             changes.append(.vine(vine))
             return version
         }
@@ -73,6 +72,22 @@ extension SQLiteStore {
         }
         return try found.map {
             try vault.decryptState($0.sealed, of: vine, sha256: $0.sha256, isCompressed: $0.isPacked)
+        }
+    }
+
+    public func stateVersion(_ number: Int?, of vine: VineID) async throws -> StateVersion? {
+        try await read { db in
+            guard let number else { return try StateVersion.newest(of: vine, db) }
+            return try db.row(StateVersion.select + "WHERE vine_id = ? AND number = ?", vine.rawValue, number)
+                .map(StateVersion.init)
+        }
+    }
+
+    public func stateVersions(of vine: VineID, before: Int?, limit: Int) async throws -> [StateVersion] {
+        try await read { db in
+            try db.rows(
+                StateVersion.select + "WHERE vine_id = ? AND number < ? ORDER BY number DESC LIMIT ?", vine.rawValue,
+                before ?? .max, limit, make: StateVersion.init)
         }
     }
 

@@ -96,6 +96,12 @@ struct DiagnosticText: Hashable, Sendable {
         return end.isEmpty ? text : "\(text)\n\(end)"
     }
 
+    func diagnostic(others: Int) -> Diagnostic {
+        Diagnostic(
+            summary: summary, detail: detail.joined(separator: "\n"), address: address, file: file, line: line,
+            others: others)
+    }
+
     // MARK: - Lines
 
     static func unframed(_ line: String) -> String {

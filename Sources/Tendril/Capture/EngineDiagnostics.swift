@@ -6,6 +6,8 @@ import SystemCalls
 struct EngineDiagnostics: Hashable, Sendable {
     /// The first error, masked, with the number of the others; nil if there is none.
     var message: String?
+    /// The same in its parts.
+    var first: Diagnostic?
     /// The numbers of distinct errors and warnings; a failed `check` is a warning.
     var errors = 0
     var warnings = 0
@@ -166,6 +168,7 @@ private struct Tally {
             text = DiagnosticText(framed: masker.mask(first))
         }
         result.message = text.map { masker.mask($0.message(others: errors - 1)) }
+        result.first = text?.diagnostic(others: errors - 1).mapTexts(masker.mask)
         return result
     }
 

@@ -177,7 +177,8 @@ extension JobRunner {
             errorsFrom: failed?.captured ?? EngineDiagnostics.Position())
         let unfinished = progress.mark(of: .apply) == nil ? [] : await services?.log.unfinished() ?? []
         let verdict = JobReport.of(
-            progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) }, unfinished: unfinished)
+            progress, engineSaid: failed == nil ? nil : said?.message.map { relative($0) },
+            diagnostic: said?.first?.mapTexts(relative), unfinished: unfinished)
         var report = ReportStatusRequest(epoch: lease.epoch)
         report.status = verdict.status
         report.engineState = verdict.engineState
@@ -201,6 +202,10 @@ extension JobRunner {
         let closing = await services?.log.finish()
         try Task.checkCancellation()
         report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "couldn't open the log")
+        if verdict.status == .failed, let failed {
+            let found = await services?.log.errors(of: "\(engineName) \(failed.phase.displayName)") ?? []
+            report.errors = found.isEmpty ? nil : found.map { $0.mapTexts(relative).fitted }
+        }
         guard let reply = try await deliver(report) else { return try preserveCapture(nil) }
         guard reply.logState != "COMPLETE", let log = services?.log else { return try preserveCapture(reply) }
         if closing?.incomplete == nil, let second = await log.resend() {
@@ -216,11 +221,14 @@ extension JobRunner {
     /// nothing at all from this lease.
     private func deliver(_ report: ReportStatusRequest) async throws -> ReportStatusResponse? {
         var attempts = [report]
-        if report.executionMetadata != nil {
+        if report.executionMetadata != nil || report.errors != nil {
             // Whatever is wrong with the optional part must not keep the end from being known.
             var essential = report
-            essential.executionMetadata = nil
-            essential.truncated = (report.truncated ?? []) + ["execution_metadata"]
+            essential.errors = nil
+            if report.executionMetadata != nil {
+                essential.executionMetadata = nil
+                essential.truncated = (report.truncated ?? []) + ["execution_metadata"]
+            }
             attempts.append(essential)
         }
         if report.status != nil {

@@ -8,9 +8,11 @@ struct JobReport: Hashable, Sendable {
     var outcome: Outcome
     var errorMessage: String?
 
-    /// `engineSaid` is the engine's own error message, masked.
+    /// `engineSaid` is the engine's own error message, masked, and `diagnostic` its parts.
     /// `unfinished` is what the engine began and did not finish.
-    static func of(_ progress: JobProgress, engineSaid: String?, unfinished: [String] = []) -> JobReport {
+    static func of(
+        _ progress: JobProgress, engineSaid: String?, diagnostic: Diagnostic? = nil, unfinished: [String] = []
+    ) -> JobReport {
         let facts = Facts(progress)
         var outcome = Outcome(result: .failed, summary: "")
         outcome.phase = facts.last?.phase.rawValue
@@ -41,6 +43,7 @@ struct JobReport: Hashable, Sendable {
         } else if let failed = progress.failedPhase {
             verdict.outcome.summary = "\(facts.command) \(facts.ended(failed)); \(facts.state)."
             verdict.errorMessage = engineSaid
+            verdict.outcome.diagnostic = diagnostic
         } else {
             verdict.outcome.summary =
                 progress.failure ?? progress.leaseLost.map { "The lease was lost: \($0)" } ?? "The job did not finish."

@@ -47,24 +47,17 @@ protocol JobLogging: Sendable {
 
     /// What the engine said was wrong, masked; errors only from `start` on.
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics
+
+    /// The errors that the shipped log shows of the last command called `title`; masked.
+    func errors(of title: String) async -> [ReportedError]
 }
 
 extension JobLogging {
     func resend() async -> LogClosingMessage? { nil }
     func unfinished() async -> [String] { [] }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
+    func errors(of title: String) async -> [ReportedError] { [] }
     func detach() async {}
-}
-
-/// Takes secrets out of text.
-protocol TextMasking: Sendable {
-    func mask(_ text: String) -> String
-    /// Takes secrets out of every string, name, and number in `value`.
-    func mask(_ value: JSONValue) -> JSONValue
-}
-
-extension TextMasking {
-    func mask(_ value: JSONValue) -> JSONValue { value.mapStrings { mask($0) } }
 }
 
 /// The services of one job.

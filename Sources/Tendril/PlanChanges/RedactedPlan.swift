@@ -30,7 +30,7 @@ struct RedactedPlan: Sendable {
     /// - Throws: for malformed JSON.
     init(_ data: Data, refreshOnly: Bool, masker: any TextMasking, limits: Limits = Limits()) throws {
         // Providers copy values without their marks, as into `terraform_data`'s output.
-        self.masker = LayeredMasker(job: masker, plan: Masker(secrets: try SensitiveTexts(data).texts.sorted()))
+        self.masker = LayeredMasker(masker, Masker(secrets: try SensitiveTexts(plan: data).texts.sorted()))
         self.limits = limits
         budget = limits.totalBytes
         let overview = try PlanOverview(data)

@@ -20,6 +20,7 @@ final class JobLog: Sendable {
     private let makeShipper: @Sendable ((any LogObserver)?) -> LogShipper
     /// Follows what the log says about resources.
     private let resources: ResourceReporter?
+    private let errors = ErrorCollector()
     private let shipper: LogShipper
     private let limit: CaptureLimit
     private let sleep: LogShipper.Sleep
@@ -48,7 +49,8 @@ final class JobLog: Sendable {
                 folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, observer: observer, sleep: sleep)
         }
         self.resources = resources
-        shipper = makeShipper(resources)
+        let observers: [(any LogObserver)?] = [resources, errors]
+        shipper = makeShipper(LogObservers(all: observers.compactMap(\.self)))
         system = SystemLines(folder: folder, seal: seal, now: now)
     }
 
@@ -133,6 +135,12 @@ final class JobLog: Sendable {
     /// immediately, however far shipping is.
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         await onQueue { [folder, masker] in EngineDiagnostics.read(folder, masker: masker, errorsFrom: start) }
+    }
+
+    /// The errors that the log shows of the last command called `title`, masked. To be called after ``finish()``; what
+    /// was not shipped is missing.
+    func errors(of title: String) async -> [ReportedError] {
+        await errors.errors(of: title).map { $0.mapTexts(masker.mask) }
     }
 
     private static func reason(_ end: LogShipper.End) -> String? {

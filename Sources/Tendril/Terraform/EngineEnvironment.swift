@@ -2,7 +2,7 @@ import Domain
 
 /// The environment that an engine gets: an allowlist, without the Tendril's own variables.
 ///
-/// A pure function of what is given; later entries in ``forVine(_:secrets:metadataFile:)`` wins.
+/// A pure function of what is given; later entries in ``forVine(_:secrets:metadataFile:)`` win.
 struct EngineEnvironment: Sendable {
     /// The Tendril's own environment.
     var own: [String: String]

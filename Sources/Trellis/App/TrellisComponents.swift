@@ -123,7 +123,7 @@ struct TrellisComponents {
             store: store, vines: vines, vault: vault, ambient: ambient)
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
         let pages = PageRoutes(
-            renderer: renderer, jobs: jobs, records: records, lines: LineWindowReader(store: store),
+            renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
             providers: configuration.providers)
         pages.add(to: router)
         ProviderSignIn(
@@ -156,12 +156,15 @@ struct TrellisComponents {
             mayManageUsers: { account in account.scopes?.contains(.usersManage) ?? true }, onRevoked: onRevoked
         ).add(to: api)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
+        VineStateRoutes(states: VineStates(store: store)).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
         JobRoutes(service: jobs, records: records).add(to: api)
         LogRoutes(
             store: store, feeds: feeds, records: records,
             searching: SearchRoute(store: store, limits: configuration.limits.search, ambient: ambient)
         ).add(to: api)
+        ErrorRoutes(service: ErrorService(store: store, ambient: ambient)).add(to: api)
+        LogsSearchRoute(store: store, limits: configuration.limits.search, ambient: ambient).add(to: api)
         let workers = WorkerService(
             store: store, credentials: credentials, ambient: ambient,
             forecasts: RunForecasts(store: store, ambient: ambient),

@@ -54,6 +54,7 @@ extension Refusal.Kind {
         case .notFound: .notFound
         case .conflict: .conflict
         case .leaseLost: .gone
+        case .outdated: .preconditionFailed
         case .tooLarge: .contentTooLarge
         case .locked: .init(code: 423, reasonPhrase: "Locked")
         case .tooMany: .tooManyRequests

@@ -17,13 +17,15 @@ struct JobResponses: Sendable {
         if let progress = try await progress(of: [job])[job.id] { record.add(progress) }
         if job.status == .queued, let reason = try await store.waitReason(of: job.id, at: now) {
             record.waitingFor = try await waiting(reason)
+            record.waitingFor?.startsAt = try await StartForecasts(store: store, ambient: ambient)
+                .start(of: job, waitingFor: reason)
         }
         return record
     }
 
     /// How far those of `jobs` are that run.
     func progress(of jobs: [Job]) async throws -> [JobID: RunProgress] {
-        let running = jobs.filter { $0.type != .plan && $0.state.engine.holdsVine }.map(\.id)
+        let running = jobs.filter { $0.state.engine.holdsVine }.map(\.id)
         return running.isEmpty ? [:] : try await store.progress(of: running)
     }
 

@@ -42,6 +42,11 @@ struct JobRoutes: Sendable {
         api.on(JobEndpoints.rerun) { call in
             try await records.record(service.rerun(call.path, by: call.user))
         }
+        api.on(JobEndpoints.forecasts) { call in
+            let vine = try call.query(JobEndpoints.List.vine)
+            return try await ForecastAccuracyResponse(
+                service.store.forecastResults(of: vine, limit: ForecastAccuracy.jobs))
+        }
         api.on(JobEndpoints.resources) { call in
             try await service.resources(of: call.path, since: call.query(JobEndpoints.Resources.since) ?? 0)
         }

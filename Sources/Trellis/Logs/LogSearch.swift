@@ -13,7 +13,7 @@ struct SearchQuery: Sendable {
     var from: Int64
 
     /// - Throws: ``Refusal`` `.invalid` for an invalid pattern.
-    fileprivate func compiled() throws(Refusal) -> Pattern {
+    func compiled() throws(Refusal) -> Pattern {
         do throws(SearchError) { return try Pattern(pattern) } catch { throw Refusal(.invalid, error.sentence) }
     }
 }
@@ -29,7 +29,7 @@ struct LogSearch: Sendable {
     /// - Throws: ``Refusal`` `.invalid` for an invalid pattern.
     init(_ query: SearchQuery, store: any LogStore, limits: SearchLimits, ambient: SystemDependencies) async throws {
         (self.query, self.store, self.limits, self.ambient) = (query, store, limits, ambient)
-        work = try await SearchWork(query)
+        work = try await SearchWork(query, milliseconds: limits.workMilliseconds)
     }
 
     /// About 2 MiB of text: fewer, larger reads.
@@ -83,26 +83,34 @@ struct LogSearch: Sendable {
     }
 }
 
+/// A part of a log that a search goes through at once.
+protocol SearchedPart: Sendable {
+    mutating func run(_ scanner: LineScanner, until deadline: ContinuousClock.Instant)
+}
+
 /// The compiled pattern of one search, on the threads for searches, and the time that the search has used.
-private final class SearchWork: @unchecked Sendable {
-    // Safe to send: only one segment at a time uses it.
+final class SearchWork: @unchecked Sendable {
+    // Safe to send: only one part at a time uses it.
     private let scanner: LineScanner
+    private let limit: Duration
     private var used = Duration.zero
 
-    init(_ query: SearchQuery) async throws {
+    /// - Parameter milliseconds: how much time the search may use.
+    init(_ query: SearchQuery, milliseconds: Int64) async throws {
+        limit = .milliseconds(milliseconds)
         let made = try await WorkPool.searches.run { Made(scanner: LineScanner(try query.compiled())) }
         scanner = made.scanner
     }
 
     private struct Made: @unchecked Sendable { var scanner: LineScanner }
 
-    func run(_ segment: SegmentSearch) async throws -> SegmentSearch {
+    func run<Part: SearchedPart>(_ part: Part) async throws -> Part {
         try await WorkPool.searches.run { [self] in
-            var segment = segment
+            var part = part
             let started = ContinuousClock.now
-            segment.run(scanner, until: started + (.milliseconds(segment.limits.workMilliseconds) - used))
+            part.run(scanner, until: started + (limit - used))
             used += ContinuousClock.now - started
-            return segment
+            return part
         }
     }
 }

@@ -65,7 +65,7 @@ struct SearchRoute: Sendable {
     }
 }
 
-/// The bounds of a search in a log.
+/// The bounds of a search in a log, or in many.
 public struct SearchLimits: Hashable, Sendable {
     /// Hits that one search reports.
     public var hits: Int
@@ -77,16 +77,30 @@ public struct SearchLimits: Hashable, Sendable {
     public var atOnce: Int
     /// Bytes of the text to search for.
     public var queryBytes: Int
+    /// Of a search in many logs: jobs, and lines with hits. It stops after the job that reaches one of them.
+    public var jobs: Int
+    public var lines: Int
+    /// Lines that are shown of one job, and lines with hits that are counted in it.
+    public var shownLines: Int
+    public var countedLines: Int
+    /// Searches in many logs at the same time.
+    public var manyAtOnce: Int
 
     public init(
         hits: Int = 100_000, milliseconds: Int64 = 20_000, workMilliseconds: Int64 = 5_000, atOnce: Int = 8,
-        queryBytes: Int = 1000
+        queryBytes: Int = 1000, jobs: Int = 5000, lines: Int = 5000, shownLines: Int = 5, countedLines: Int = 1000,
+        manyAtOnce: Int = 4
     ) {
         self.hits = hits
         self.milliseconds = milliseconds
         self.workMilliseconds = workMilliseconds
         self.atOnce = atOnce
         self.queryBytes = queryBytes
+        self.jobs = jobs
+        self.lines = lines
+        self.shownLines = shownLines
+        self.countedLines = countedLines
+        self.manyAtOnce = manyAtOnce
     }
 
     var tooLong: String { "The search stopped after \(milliseconds / 1000) s." }

@@ -4,7 +4,7 @@ internal import TextSearch
 internal import Wire
 
 /// One segment of a search.
-struct SegmentSearch {
+struct SegmentSearch: SearchedPart {
     let lines: VisibleLines
     let query: SearchQuery
     /// The last line to search. Lines after it were added since the search began.
@@ -56,7 +56,7 @@ struct SegmentSearch {
 }
 
 /// Finds a line's stream; call in ascending order.
-private struct StreamCursor {
+struct StreamCursor {
     private let runs: [VisibleLines.StreamRun]
     private var run = 0
     private var end = 0
@@ -68,16 +68,21 @@ private struct StreamCursor {
 
     mutating func isIn(_ streams: Set<LogStream>, line: Int) -> Bool {
         guard streams.count < LogStream.allCases.count else { return true }
+        return stream(ofLine: line).map(streams.contains) ?? false
+    }
+
+    /// nil if the runs don't say it.
+    mutating func stream(ofLine line: Int) -> LogStream? {
         while line >= end, run + 1 < runs.count {
             run += 1
             end += runs[run].lines
         }
-        return run < runs.count && streams.contains(runs[run].stream)
+        return run < runs.count ? runs[run].stream : nil
     }
 }
 
 extension [UInt8] {
-    fileprivate func scan(
+    func scan(
         _ scanner: LineScanner, until deadline: ContinuousClock.Instant,
         _ body: (UnsafeBufferPointer<UInt8>, LineScanner.Hit) -> Bool
     ) throws(SearchError) {
@@ -90,7 +95,7 @@ extension [UInt8] {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    fileprivate func utf16Count(_ range: Range<Int>) -> Int {
+    func utf16Count(_ range: Range<Int>) -> Int {
         let part = self[range]
         return part.allSatisfy { $0 < 0x80 } ? part.count : String(decoding: part, as: UTF8.self).utf16.count
     }

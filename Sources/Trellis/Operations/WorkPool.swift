@@ -11,6 +11,9 @@ struct WorkPool: Sendable {
     /// Filters of Realtime bindings.
     static let filters = WorkPool(threads: 2)
 
+    /// Decrypting, reading and comparing states.
+    static let states = WorkPool(threads: 2)
+
     private let pool: NIOThreadPool
 
     private init(threads: Int) {

@@ -10,6 +10,7 @@ internal import Wire
 struct PageRoutes: Sendable {
     var renderer: PageRenderer
     var jobs: JobService
+    var vines: VineService
     var records: JobResponses
     var lines: LineWindowReader
     /// Where people sign in, besides here.
@@ -23,6 +24,9 @@ struct PageRoutes: Sendable {
         pages.get("jobs", use: list)
         pages.get("jobs/:id", use: job)
         pages.get("vines") { _, context in try list("vines", title: "Vines", tab: "active_vines", context) }
+        pages.get("vines/:id", use: vine)
+        pages.get("errors") { _, context in try list("errors", title: "Errors", tab: "active_errors", context) }
+        pages.get("search") { _, context in try list("search", title: "Search logs", tab: "active_search", context) }
         pages.get("people") { _, context in try list("people", title: "People", tab: "active_people", context) }
         pages.get("account") { _, context in try list("account", title: "Account", tab: "active_account", context) }
         pages.get("account/login") { _, context in
@@ -58,6 +62,19 @@ struct PageRoutes: Sendable {
     /// The lists fetch their rows themselves; the page is the frame.
     private func list(_ name: String, title: String, tab: String, _ context: TrellisContext) throws -> Response {
         renderer.page(name, try frame(context, title: title, tab: tab))
+    }
+
+    /// The page fetches what the state holds itself; the head is in the page.
+    private func vine(_ request: Request, context: TrellisContext) async throws -> Response {
+        var model = try frame(context, title: "Vine", tab: "active_vines")
+        guard let id = VineID(context.parameters.get("id") ?? "") else { throw Refusal.notFound(Vine.noun) }
+        let vine = try await vines.find(id)
+        model["json"] = PageRenderer.dataBlock(try WireJSON.encode(try await vines.record(vine)))
+        model["title"] = vine.title
+        model["vine_id"] = id.rawValue
+        model["project_name"] = vine.settings.projectName
+        model["environment_stage"] = vine.settings.environmentStage
+        return renderer.page("vine", model)
     }
 
     private func job(_ request: Request, context: TrellisContext) async throws -> Response {

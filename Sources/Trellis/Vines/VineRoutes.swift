@@ -1,4 +1,5 @@
 internal import Domain
+internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import Storage
@@ -17,7 +18,7 @@ struct VineRoutes: Sendable {
         api.on(VineEndpoints.list, use: list)
         api.on(VineEndpoints.show) { call in try await service.record(service.find(call.path)) }
         api.on(VineEndpoints.update, bodyLimit: bodyLimit) { call, patch in
-            try await service.record(service.update(call.path, with: patch))
+            try await service.record(service.update(call.path, with: patch, ifRevision: call.matchedRevision()))
         }
         api.on(VineEndpoints.delete) { call in
             try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm))
@@ -41,5 +42,19 @@ struct VineRoutes: Sendable {
             ? try await service.store.deletedVines(limit: limit, cursor: cursor)
             : try await service.store.vines(text: text, limit: limit, cursor: cursor)
         return ListResponse(items: try await service.records(page.items), nextCursor: page.next)
+    }
+}
+
+extension APICall {
+    /// The revision that `If-Match` names; nil without one, and for any revision.
+    ///
+    /// - Throws: ``Refusal`` `.invalid` for another form.
+    fileprivate func matchedRevision() throws -> Int? {
+        guard let text = request.headers[.ifMatch], text != "*" else { return nil }
+        guard text.count > 2, text.first == "\"", text.last == "\"", let revision = Int(text.dropFirst().dropLast())
+        else {
+            throw Refusal(.invalid, VineEndpoints.ifMatch.expectation)
+        }
+        return revision
     }
 }

@@ -24,8 +24,11 @@ struct VineService: Sendable {
         return vine
     }
 
-    func update(_ id: VineID, with patch: PatchVineRequest) async throws -> Vine {
+    /// - Parameter revision: what the caller has seen.
+    /// - Throws: ``Refusal`` `.outdated` if the vine has another revision.
+    func update(_ id: VineID, with patch: PatchVineRequest, ifRevision revision: Int? = nil) async throws -> Vine {
         var vine = try await find(id)
+        try Self.check(vine, has: revision)
         var secrets = try await store.vineSecrets(id)
         patch.sensitiveVariables?.forEach { secrets.variables[$0] = $1 }
         patch.sensitiveEnvironment?.forEach { secrets.environment[$0] = $1 }
@@ -44,7 +47,21 @@ struct VineService: Sendable {
         try rules.check(settings, secrets: secrets)
         vine.settings = settings
         vine.updatedAt = ambient.now()
-        return try await store.updateVine(vine, secrets: secrets)
+        do {
+            return try await store.updateVine(vine, secrets: secrets)
+        } catch let refusal as Refusal where refusal.kind == .conflict && revision != nil {
+            // Somebody else was faster.
+            try Self.check(try await find(id), has: revision)
+            throw refusal
+        }
+    }
+
+    private static func check(_ vine: Vine, has revision: Int?) throws(Refusal) {
+        guard let revision, revision != vine.revision else { return }
+        throw Refusal(
+            .outdated,
+            "The vine was changed in the meantime: it has revision \(vine.revision), and your change is based on "
+                + "revision \(revision). Reload it, then change it again.")
     }
 
     /// Deletes the vine. One whose state has, or may have, resources needs its name as `confirm`.

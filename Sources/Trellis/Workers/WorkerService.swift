@@ -115,6 +115,7 @@ struct WorkerService: Sendable {
         var facts = facts(of: report, on: job)
         facts.closing = report.log.map { Self.closing($0, epoch: report.epoch) }
         let change = try await store.change(id, events, facts: facts, at: ambient.now())
+        if !events.isEmpty { await forecasts.update(change.job) }
         let state = change.job.state
         return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
     }
@@ -156,6 +157,7 @@ struct WorkerService: Sendable {
             warnings: report.warnings.map { max(0, $0) }, phases: report.phases.map(JobPhase.bounded),
             truncated: truncated.isEmpty ? nil : truncated,
             resolvedCommit: report.resolvedCommit)
+        if report.status == .failed { facts.errors = Self.errors(of: report) }
         var metadata = fitted.value
         if let engine = report.engine, let runRoot = report.runRoot {
             facts.engine = engine
@@ -177,6 +179,21 @@ struct WorkerService: Sendable {
         if metadata != .object([:]) { facts.metadata = metadata }
         if report.status == .success, job.type == .plan { facts.plannedState = .some(report.plannedState) }
         return facts
+    }
+
+    /// What the job failed with: the errors of its log, else the first one of the capture, else its error message.
+    private static func errors(of report: ReportStatusRequest) -> [StoredError] {
+        let found = StoredError.list(report.errors ?? [])
+        guard found.isEmpty else { return found }
+        if let first = report.outcome?.diagnostic {
+            return StoredError.list([
+                ReportedError(
+                    summary: first.summary, detail: first.detail.split(separator: "\n").first.map(String.init),
+                    address: first.address, file: first.file, line: first.line)
+            ])
+        }
+        let message = report.errorMessage?.split(separator: "\n").first.map(String.init)
+        return StoredError.list(message.map { [ReportedError(summary: $0)] } ?? [])
     }
 
     private func order(for job: Job) async throws -> ClaimResponse {

@@ -69,7 +69,6 @@ public enum OpenAPIContent {}
 public enum Endpoints {
     public static let all =
         ContractEndpoints.all + AccessEndpoints.all + UserEndpoints.all + VineEndpoints.all + StateEndpoints.all
-        + JobEndpoints.all
-        + LogEndpoints.all
-        + TendrilEndpoints.all
+        + VineStateEndpoints.all
+        + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
 }

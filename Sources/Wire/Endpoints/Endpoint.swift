@@ -12,13 +12,13 @@ public struct Endpoint<Path: PathParameters, Request, Response>: Sendable {
     ///   - query: the query parameters that the call takes. Any other one is refused.
     init(
         _ method: EndpointMethod, _ path: String, _ operation: String, for caller: Caller,
-        query: [QueryParameterDescription] = [], success: Int = 200
+        query: [QueryParameterDescription] = [], headers: [HeaderParameterDescription] = [], success: Int = 200
     ) {
         let placeholders = EndpointDescription.placeholders(of: path)
         precondition(placeholders == Path.names, "\(operation): \(path) has the parameters \(placeholders)")
         description = EndpointDescription(
             method: method, path: path, operation: operation, caller: caller,
-            parameters: Array(zip(Path.names, Path.kinds)), query: query, success: success,
+            parameters: Array(zip(Path.names, Path.kinds)), query: query, headers: headers, success: success,
             request: Request.self, response: Response.self)
     }
 
@@ -43,6 +43,8 @@ public struct EndpointDescription: Sendable {
     /// The values in the path, in order.
     public let parameters: [(name: String, kind: ParameterKind)]
     public let query: [QueryParameterDescription]
+    /// The header fields that the call takes besides those of every call.
+    public let headers: [HeaderParameterDescription]
     /// The status of a response that is not an error. A response without a value has status 204.
     public let success: Int
     public let request: any Any.Type

@@ -75,10 +75,14 @@ public enum JobEndpoints {
         .get, "/api/jobs/{id}/resources", "listJobResources", for: .user(.jobsRead),
         query: [Resources.since.description])
 
+    /// How good the forecasts of the last jobs were, of one vine or of all.
+    public static let forecasts = Endpoint<NoParameters, NoFields, ForecastAccuracyResponse>(
+        .get, "/api/forecasts", "getForecastAccuracy", for: .user(.jobsRead), query: [List.vine.description])
+
     static let all = [
         create.description, list.description, show.description, assign.description, status.description,
         applyCheck.description, cancel.description, forceCancel.description, giveUp.description, apply.description,
         rerun.description, plan.description, planResource.description, comparePlans.description,
-        resources.description,
+        resources.description, forecasts.description,
     ]
 }

@@ -78,6 +78,13 @@ extension QueryParameter where Value: RawRepresentable & CaseIterable, Value.Raw
     }
 }
 
+extension QueryParameter where Value == Timestamp {
+    /// A time in UTC.
+    public static func time(_ name: String) -> Self {
+        Self(name, .time, read: { Timestamp($0) }, write: { $0.description })
+    }
+}
+
 extension QueryParameter {
     /// An ID.
     public static func id<Noun: PathNoun>(_ name: String) -> Self where Value == Identifier<Noun> {
@@ -113,8 +120,18 @@ public struct QueryParameterDescription: Hashable, Sendable {
         case .choice(let names): "\"\(name)\" is one of \(names.joined(separator: ", "))."
         case .list(let names): "\"\(name)\" names some of \(names.joined(separator: ", ")), with commas between them."
         case .id(let noun): "\"\(name)\" is the ID of a \(noun)."
+        case .time: "\"\(name)\" is a time in UTC, such as 2026-09-14T11:59:58Z."
         }
     }
+}
+
+/// A header field that a call takes.
+public struct HeaderParameterDescription: Hashable, Sendable {
+    public let name: String
+    /// A regular expression.
+    public let pattern: String
+    /// Says which values the field takes.
+    public let expectation: String
 }
 
 /// Which values a parameter of a query or a path takes.
@@ -126,6 +143,8 @@ public enum ParameterKind: Hashable, Sendable {
     case list([String])
     /// The ID of such a thing.
     case id(String)
+    /// RFC 3339, in UTC.
+    case time
 
     /// Whether the parameter takes this text.
     public func accepts(_ text: String) -> Bool {
@@ -136,6 +155,7 @@ public enum ParameterKind: Hashable, Sendable {
         case .list(let names):
             !text.isEmpty && text.split(separator: ",").allSatisfy { names.contains(String($0)) }
         case .id: JobID(text) != nil
+        case .time: Timestamp(text) != nil
         }
     }
 }

@@ -16,6 +16,13 @@ public enum VineEndpoints {
     /// The vine's name, to delete it although its state has resources.
     public static let confirm = QueryParameter<String>.text("confirm", upTo: 1000)
 
+    /// Changes the vine only if it is what the caller has seen.
+    public static let ifMatch = HeaderParameterDescription(
+        name: "If-Match", pattern: #"^"[0-9]+"$|^\*$"#,
+        expectation:
+            "\"If-Match\" is a revision of the vine in quotes, such as \"7\"; the change is refused with 412 if the vine has another one."
+    )
+
     public static let create = Endpoint<NoParameters, CreateVineRequest, VineResponse>(
         .post, "/api/vines", "createVine", for: .user(.vinesWrite), success: 201)
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<VineResponse>>(
@@ -23,7 +30,7 @@ public enum VineEndpoints {
         query: [List.text.description, List.limit.description, List.cursor.description, List.deleted.description])
     public static let show = OfVine<NoFields, VineResponse>(.get, "/api/vines/{id}", "getVine", for: .user(.vinesRead))
     public static let update = OfVine<PatchVineRequest, VineResponse>(
-        .patch, "/api/vines/{id}", "updateVine", for: .user(.variablesWrite))
+        .patch, "/api/vines/{id}", "updateVine", for: .user(.variablesWrite), headers: [ifMatch])
     public static let delete = OfVine<NoFields, NoContent>(
         .delete, "/api/vines/{id}", "deleteVine", for: .user(.vinesWrite), query: [confirm.description], success: 204)
     public static let breakLock = OfVine<BreakLockRequest, VineResponse>(
@@ -32,6 +39,57 @@ public enum VineEndpoints {
     static let all = [
         create.description, list.description, show.description, update.description, delete.description,
         breakLock.description,
+    ]
+}
+
+/// What a vine's state holds, for people. No sensitive value is in a response; only ``download`` has them.
+public enum VineStateEndpoints {
+    public typealias OfVine<Request, Response> = Endpoint<VineID, Request, Response>
+
+    public static let limit = QueryParameter<Int>.number("limit", in: 1...1000)
+    public static let cursor = QueryParameter<String>.text("cursor")
+
+    /// The query of ``resources``.
+    public enum Resources {
+        /// Text in the address.
+        public static let text = QueryParameter<String>.text("q")
+        public static let type = QueryParameter<String>.text("type")
+    }
+
+    public static let outputs = OfVine<NoFields, VineOutputsResponse>(
+        .get, "/api/vines/{id}/outputs", "listVineOutputs", for: .user(.vinesRead))
+    /// Managed resources of the newest state, by type.
+    public static let resources = OfVine<NoFields, VineResourcesResponse>(
+        .get, "/api/vines/{id}/resources", "listVineResources", for: .user(.vinesRead),
+        query: [Resources.text.description, Resources.type.description, limit.description, cursor.description])
+    /// Versions of the state, newest first.
+    public static let versions = OfVine<NoFields, ListResponse<StateVersionResponse>>(
+        .get, "/api/vines/{id}/states", "listVineStates", for: .user(.vinesRead),
+        query: [limit.description, cursor.description])
+    /// A version of the state as Terraform wrote it, with its sensitive values.
+    public static let download = Endpoint<StateVersionPath, NoFields, RawBody<StateFileContent>>(
+        .get, "/api/vines/{id}/states/{number}", "downloadVineState", for: .user(.stateRead))
+
+    /// The earlier version of a comparison.
+    public static let with = QueryParameter<Int>.number("with", in: 1...Int.max)
+    public static let compare = Endpoint<StateVersionPath, NoFields, StateComparisonResponse>(
+        .get, "/api/vines/{id}/states/{number}/compare", "compareVineStates", for: .user(.vinesRead),
+        query: [with.description, limit.description, cursor.description])
+
+    /// The query of ``compareResource``.
+    public enum Resource {
+        public static let address = QueryParameter<String>.text("address", upTo: 4096)
+        /// The key of a deposed object.
+        public static let deposed = QueryParameter<String>.text("deposed")
+    }
+
+    public static let compareResource = Endpoint<StateVersionPath, NoFields, StateResourceResponse>(
+        .get, "/api/vines/{id}/states/{number}/compare/resource", "compareVineStateResource", for: .user(.vinesRead),
+        query: [with.description, Resource.address.description, Resource.deposed.description])
+
+    static let all = [
+        outputs.description, resources.description, versions.description, download.description, compare.description,
+        compareResource.description,
     ]
 }
 

@@ -76,7 +76,7 @@ public struct JobStatusResponse: Codable, ResponseMessage {
     }
 
     public mutating func add(_ run: RunProgress, at now: Timestamp) {
-        progress = RunProgressResponse(left: run.left, total: run.total)
+        progress = run.total > 0 ? RunProgressResponse(left: run.left, total: run.total) : nil
         forecast = run.forecast.map { RunForecastResponse($0, at: now) }
     }
 }
@@ -94,6 +94,7 @@ public struct OutcomeResponse: Codable, Hashable, Sendable {
     public var serialAfter: Int64?
     public var lockReleased: Bool?
     public var unfinished: [String]?
+    public var diagnostic: Diagnostic?
     public var summary: String
 
     public init(_ outcome: Outcome) {
@@ -107,6 +108,7 @@ public struct OutcomeResponse: Codable, Hashable, Sendable {
         serialAfter = outcome.serialAfter
         lockReleased = outcome.lockReleased
         unfinished = outcome.unfinished
+        diagnostic = outcome.diagnostic
         summary = outcome.summary
     }
 }
@@ -122,6 +124,8 @@ public struct WaitResponse: Codable, ResponseMessage {
     /// The name of `worker_id`.
     public var workerName: String?
     public var lockId: String?
+    /// When the job will probably start; nil where that is not known.
+    public var startsAt: Timestamp?
 
     public init(
         kind: String, message: String, jobId: JobID? = nil, workerId: TendrilID? = nil, workerName: String? = nil,
@@ -247,7 +251,7 @@ public struct JobResponse: Codable, ResponseMessage {
     }
 
     public mutating func add(_ run: RunProgress) {
-        progress = RunProgressResponse(left: run.left, total: run.total)
+        progress = run.total > 0 ? RunProgressResponse(left: run.left, total: run.total) : nil
         forecast = run.forecast.map { RunForecastResponse($0, at: serverNow) }
     }
 }

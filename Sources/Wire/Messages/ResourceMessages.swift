@@ -63,3 +63,46 @@ public struct RunForecastResponse: Codable, Hashable, Sendable {
         basis = forecast.basis
     }
 }
+
+/// How good the forecasts of the last jobs were at half of their time.
+public struct ForecastAccuracyResponse: Codable, ResponseMessage {
+    /// A job that has succeeded.
+    public struct Item: Codable, Sendable {
+        public var jobId: JobID
+        public var vineId: VineID
+        public var startedAt: Timestamp
+        /// When the forecast was made.
+        public var madeAt: Timestamp
+        /// When the job would end, by the forecast.
+        public var expectedAt: Timestamp
+        public var endedAt: Timestamp
+        /// By how much of the job's whole time the forecast missed the end: 0.25 is a quarter, early or late.
+        public var error: Double
+
+        public init(_ result: ForecastResult) {
+            jobId = result.job
+            vineId = result.vine
+            startedAt = result.startedAt
+            madeAt = result.madeAt
+            expectedAt = result.expectedAt
+            endedAt = result.endedAt
+            error = result.error
+        }
+    }
+
+    public var count: Int
+    /// Absent without a job.
+    public var medianError: Double?
+    /// 9 of 10 errors are not larger.
+    public var p90Error: Double?
+    /// The last to end first.
+    public var items: [Item]
+
+    public init(_ results: [ForecastResult]) {
+        let accuracy = ForecastAccuracy(results.map(\.error))
+        count = accuracy.count
+        medianError = accuracy.median
+        p90Error = accuracy.p90
+        items = results.map(Item.init)
+    }
+}

@@ -212,6 +212,10 @@ public struct StateVersionResponse: Codable, ResponseMessage {
     public var createdAt: Timestamp
     /// Kept, but not the vine's state: it arrived after its lock was broken.
     public var aside: Bool
+    /// Instances of managed resources; absent if they were not counted.
+    public var resources: Int?
+    /// Bytes; absent for a version of an earlier Vintner.
+    public var size: Int?
 
     public init(_ version: StateVersion) {
         number = version.number
@@ -220,6 +224,8 @@ public struct StateVersionResponse: Codable, ResponseMessage {
         jobId = version.job
         createdAt = version.createdAt
         aside = version.isSuperseded
+        resources = version.resources
+        size = version.size
     }
 }
 

@@ -85,8 +85,14 @@ extension PlanChange {
         if let deferred { parts.append("(put off: \(deferred))") }
         let why = [reason, forces.isEmpty ? nil : forces.joined(separator: ", ")].compactMap(\.self)
         if !why.isEmpty { parts.append(" \(why.joined(separator: ": "))") }
-        let text = parts.joined(separator: " ")
-        return String(
-            String.UnicodeScalarView(text.unicodeScalars.map { PlainName.isPlain(String($0)) ? $0 : "\u{fffd}" }))
+        return TerminalText.plain(parts.joined(separator: " "))
+    }
+}
+
+/// Text from outside, for a terminal.
+enum TerminalText {
+    /// `text` without characters that a terminal obeys.
+    static func plain(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { PlainName.isPlain(String($0)) ? $0 : "\u{fffd}" }))
     }
 }

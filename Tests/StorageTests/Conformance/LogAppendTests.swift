@@ -220,7 +220,7 @@ import Testing
         }
     }
 
-    /// Eight jobs at once, each with a writer and systemLines of Trellis beside it: the numbers have no gap and no repeat.
+    /// Eight jobs at once, each with a writer and with SYSTEM lines of Trellis: the numbers have no gap and no repeat.
     @Test(arguments: StoreEngine.all) func numbersAreContiguousUnderConcurrency(
         _ engine: StoreEngine
     ) async throws {

@@ -134,4 +134,55 @@ import Testing
             await expectRefusal(.notFound) { try await bench.store.saveProgress(first, of: StoreFixture.newID()) }
         }
     }
+
+    @Test(arguments: StoreEngine.all) func durationsAreThoseOfSuccesses(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            #expect(try await bench.store.jobDurations(of: vine.id, type: .plan) == [])
+            _ = try await bench.plan(of: vine)
+            _ = try await bench.ended(.plan, of: vine)
+            _ = try await bench.running(.plan, of: vine)
+            #expect(try await bench.store.jobDurations(of: vine.id, type: .plan) == [2000])
+            #expect(try await bench.store.jobDurations(of: vine.id, type: .deploy) == [])
+            #expect(try await bench.store.jobDurations(of: try await bench.vine().id, type: .plan) == [])
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func theQueueBeforeAJob(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let (vine, other) = (try await bench.vine(), try await bench.vine())
+            _ = try await bench.ended(.plan, of: vine)
+            _ = try await bench.job(.plan, of: vine, at: 10)
+            _ = try await bench.job(.destroy, of: other, at: 11)
+            let last = try await bench.job(.plan, of: vine, at: 12)
+            _ = try await bench.job(.plan, of: vine, at: 13)
+            let first = QueuedJob(vine: vine.id, type: .plan)
+            let second = QueuedJob(vine: other.id, type: .destroy)
+            #expect(try await bench.store.queued(before: last, ofSameVine: false, limit: 9) == [first, second])
+            #expect(try await bench.store.queued(before: last, ofSameVine: false, limit: 1) == [first])
+            #expect(try await bench.store.queued(before: last, ofSameVine: true, limit: 9) == [first])
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func resultsOfForecastsAreKeptOnce(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            func result(_ job: Job, expected: Int64, ended: Int64) -> ForecastResult {
+                ForecastResult(
+                    job: job.id, vine: job.vine, startedAt: StoreFixture.at(3), madeAt: StoreFixture.at(4),
+                    expectedAt: StoreFixture.at(expected), endedAt: StoreFixture.at(ended))
+            }
+            #expect(try await bench.store.forecastResults(of: nil, limit: 50) == [])
+            let (early, late) = (try await bench.ended(.destroy), try await bench.ended(.destroy))
+            let (first, second) = (result(early, expected: 20, ended: 16), result(late, expected: 7, ended: 17))
+            try await bench.store.saveForecastResult(first)
+            try await bench.store.saveForecastResult(second)
+            try await bench.store.saveForecastResult(result(early, expected: 99, ended: 98))
+            #expect(try await bench.store.forecastResults(of: nil, limit: 50) == [second, first])
+            #expect(try await bench.store.forecastResults(of: nil, limit: 1) == [second])
+            #expect(try await bench.store.forecastResults(of: early.vine, limit: 50) == [first])
+            var unknown = second
+            unknown.job = StoreFixture.newID()
+            await expectRefusal(.notFound) { [unknown] in try await bench.store.saveForecastResult(unknown) }
+        }
+    }
 }

@@ -37,7 +37,7 @@ import Testing
                 one
                     == StateVersion(
                         vine: vine.id, number: 1, position: StatePosition(lineage: "a", serial: 1), job: job.id,
-                        createdAt: StoreFixture.at(5), sha256: Data("one".utf8).sha256, isSuperseded: false))
+                        createdAt: StoreFixture.at(5), sha256: Data("one".utf8).sha256, isSuperseded: false, size: 3))
             #expect(two.number == 2)
             #expect(try await bench.store.stateVersions(of: vine.id) == [two, one])
             let newest = try #require(try await bench.store.currentState(of: vine.id))
@@ -46,6 +46,29 @@ import Testing
             let other = try await bench.vine()
             #expect(try await save("other", 9, of: other, in: bench).number == 1)
             #expect(try await current(vine, in: bench) == "two")
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func versionsAreListedInPages(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            #expect(try await bench.store.stateVersion(nil, of: vine.id) == nil)
+            for serial in 1...5 {
+                let bytes = Data("state \(serial)".utf8)
+                _ = try await bench.store.saveState(
+                    bytes, of: vine.id, position: StatePosition(lineage: "a", serial: Int64(serial)),
+                    resources: serial, sha256: bytes.sha256, job: nil, lockID: nil, at: StoreFixture.at(5))
+            }
+            let first = try await bench.store.stateVersions(of: vine.id, before: nil, limit: 2)
+            #expect(first.map(\.number) == [5, 4] && first.map(\.resources) == [5, 4] && first.map(\.size) == [7, 7])
+            let next = try await bench.store.stateVersions(of: vine.id, before: 4, limit: 5)
+            #expect(next.map(\.number) == [3, 2, 1])
+            #expect(try await bench.store.stateVersions(of: vine.id, before: 1, limit: 5) == [])
+            #expect(try await bench.store.stateVersion(3, of: vine.id) == next.first)
+            #expect(try await bench.store.stateVersion(nil, of: vine.id) == first.first)
+            for unknown in [0, 6, Int(Int32.max), .max] {
+                #expect(try await bench.store.stateVersion(unknown, of: vine.id) == nil)
+            }
         }
     }
 

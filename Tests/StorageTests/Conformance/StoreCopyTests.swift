@@ -60,7 +60,12 @@ import Testing
             let text = String(repeating: "\u{1b}[32mcolored line \(n)\u{1b}[0m\n", count: 2_000)
             try await bench.append(Int64(n), [.stdout(text)], to: long)
         }
-        try await bench.change(long.id, .fail(epoch: 1, engineKnown: true))
+        let errors = StoredError.list([
+            ReportedError(summary: "Denied: \u{0}", address: "x.a", file: "main.tf", line: 1, logLine: 2),
+            ReportedError(summary: "Slow: no"),
+        ])
+        _ = try await bench.store.change(
+            long.id, [.fail(epoch: 1, engineKnown: true)], facts: JobFields(errors: errors), at: StoreFixture.at(9))
         while try await bench.store.compact(long.id) {}
         let lock = StateLock(
             vine: plan.vine, id: "lock", job: nil, holder: "ana", info: "{}", createdAt: StoreFixture.at(4))
@@ -79,9 +84,16 @@ import Testing
                         detail: ["diff": []])
                 ], summary: ["total": 1], isFirst: true), of: deploy.id, epoch: 1)
         try await bench.store.saveResources(
-            [RunResource(address: "x.a", action: .create, state: .running)], graph: RunGraph(), of: deploy.id, epoch: 1)
+            [
+                RunResource(address: "x.a", action: .create, state: .running),
+                RunResource(address: "x.b", action: .update, state: .done),
+            ], graph: RunGraph(), of: deploy.id, epoch: 1)
         let progress = RunProgress([], graph: RunGraph(), history: RunHistory([]), at: StoreFixture.at(5))
         try await bench.store.saveProgress(progress, of: deploy.id)
+        try await bench.store.saveForecastResult(
+            ForecastResult(
+                job: plan.id, vine: plan.vine, startedAt: StoreFixture.at(3), madeAt: StoreFixture.at(4),
+                expectedAt: StoreFixture.at(6), endedAt: StoreFixture.at(5)))
         let tendril = try #require(try await bench.store.tendrils().first)
         try await bench.store.heartbeat(
             tendril.id, offer: tendril.offer, draining: true,

@@ -17,6 +17,8 @@ import Testing
                 FATAL:  password authentication failed for user "deploy"
                 with null_resource.database, on main.tf line 20
                 """)
+        #expect(found.first?.file == "main.tf" && found.first?.line == 20 && found.first?.others == 0)
+        #expect(found.first?.detail.contains("connecting to (sensitive)") == true)
         #expect(found.errors == 1)
         #expect(found.warnings == 0)
     }
@@ -40,6 +42,11 @@ import Testing
                 with a.b["x"], on modules/net/main.tf line 7
                 and 2 more errors
                 """)
+        #expect(
+            found.first
+                == Diagnostic(
+                    summary: "root cause", detail: "It is broken.", address: #"a.b["x"]"#,
+                    file: "modules/net/main.tf", line: 7, others: 2))
         #expect(found.errors == 3)
         #expect(found.warnings == 1)
     }

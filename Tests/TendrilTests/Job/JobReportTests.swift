@@ -257,7 +257,7 @@ extension JobRunnerTests {
         let (none, notes) = try await metadata("[1]")
         #expect(none?["changes"] != nil)
         #expect(notes.contains("Ignored the metadata file: not a JSON object"))
-        // As deep as an earlier decoder took it, which lost the whole report.
+        // An earlier decoder refused this depth, and the whole report was lost.
         let nested = String(repeating: "[", count: 511) + "12345678901234567891" + String(repeating: "]", count: 511)
         let (cut, cutNotes) = try await metadata(#"{"deep":\#(nested),"n":12345678901234567890}"#)
         #expect(cut?["n"]?.text == "12345678901234567890" && cut?["changes"]?["add"] == 1)

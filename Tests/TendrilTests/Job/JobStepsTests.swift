@@ -166,7 +166,9 @@ import Wire
         apply.stateBefore = StatePosition(lineage: "l", serial: 3)
         apply.stateAfter = StatePosition(lineage: "l", serial: 5)
         apply.lockReleased = true
-        let verdict = JobReport.of(apply, engineSaid: "Error: no such bucket")
+        let diagnostic = Diagnostic(summary: "no such bucket", file: "s3.tf", line: 12)
+        let verdict = JobReport.of(apply, engineSaid: "Error: no such bucket", diagnostic: diagnostic)
+        #expect(verdict.outcome.diagnostic == diagnostic)
         #expect(verdict.status == .failed)
         #expect(verdict.errorMessage == "Error: no such bucket")
         #expect(verdict.outcome.phase == "apply")

@@ -1,7 +1,7 @@
-import Domain
 import Foundation
 import Testing
 
+@testable import Domain
 @testable import Tendril
 
 /// Secrets that are documents or numbers, and secrets that are escaped more than once.

@@ -1,6 +1,6 @@
-import Domain
 import Testing
 
+@testable import Domain
 @testable import Tendril
 
 /// Secrets over the ends of lines.

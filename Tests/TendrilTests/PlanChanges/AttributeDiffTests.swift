@@ -1,8 +1,8 @@
-import Domain
 import Foundation
 import Testing
 import Wire
 
+@testable import Domain
 @testable import Tendril
 
 /// What is shown of the attributes of one resource.

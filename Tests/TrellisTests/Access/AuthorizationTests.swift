@@ -17,7 +17,10 @@ import Wire
         (.get, "/api/jobs/\(id)/status"), (.get, "/api/jobs/\(id)/apply-check"), (.post, "/api/jobs/\(id)/cancel"),
         (.post, "/api/jobs/\(id)/force-cancel"), (.post, "/api/jobs/\(id)/give-up"),
         (.post, "/api/vines/\(id)/break-lock"), (.get, "/api/vines/\(id)/state/versions"),
-        (.get, "/api/vines/\(id)/state/versions/1"),
+        (.get, "/api/vines/\(id)/state/versions/1"), (.get, "/api/vines/\(id)/outputs"),
+        (.get, "/api/vines/\(id)/resources"), (.get, "/api/vines/\(id)/states"), (.get, "/api/vines/\(id)/states/1"),
+        (.get, "/api/vines/\(id)/states/2/compare?with=1"),
+        (.get, "/api/vines/\(id)/states/2/compare/resource?with=1&address=x.a"),
         (.post, "/api/jobs/\(id)/apply"), (.post, "/api/jobs/\(id)/rerun"), (.get, "/api/jobs/\(id)/logs"),
         (.get, "/api/jobs/\(id)/logs/lines"), (.get, "/api/jobs/\(id)/logs/outline"),
         (.get, "/api/jobs/\(id)/logs/search?q=x"), (.get, "/api/jobs/\(id)/logs/stream"), (.get, "/api/vines"),
@@ -47,7 +50,10 @@ import Wire
 
     @Test func pagesRedirectToSignIn() async throws {
         try await TrellisHarness.run { _, api async throws in
-            for page in ["/dashboard/jobs", "/dashboard/jobs/\(Self.id)", "/dashboard/vines", "/dashboard/tendrils"] {
+            for page in [
+                "/dashboard/jobs", "/dashboard/jobs/\(Self.id)", "/dashboard/vines", "/dashboard/vines/\(Self.id)",
+                "/dashboard/tendrils",
+            ] {
                 let reply = try await api.stranger.get(page)
                 #expect(reply.status == 302)
                 #expect(reply.headers[.location] == "/sign-in?next=\(page)")

@@ -78,7 +78,7 @@ import Wire
         }
     }
 
-    /// The end of a job is taken in, whatever it brings along: also from a Tendril that does not cut it itself.
+    /// A report of a job's end is accepted whatever it contains, also from a Tendril that cuts nothing itself.
     @Test func anEndWithTooMuchMetadataIsCutAndTakenIn() async throws {
         try await TrellisHarness.run { _, api async throws in
             let vine = try await api.makeVine()

@@ -18,6 +18,7 @@ import { startActions } from "./head/actions.js";
 import { startDetails } from "./head/details.js";
 import { startForceActions } from "./head/force-actions.js";
 import { startHeader } from "./head/header.js";
+import { startSeen } from "./head/seen.js";
 import { StatusBar } from "./head/status-bar.js";
 import { statusSentence } from "./head/text.js";
 import { JobModel } from "./model.js";
@@ -56,6 +57,7 @@ const actions = startActions(model, poll);
 startForceActions(model, poll);
 startDetails(model);
 const statusBar = new StatusBar(model);
+startSeen(model, (error) => statusBar.setSeen(error));
 const connectionStatus = new ConnectionStatus({ model, store, view: panel.view, feed, watch: poll, loader: panel.loader });
 
 panel.isFilling = () => feed.isFilling;

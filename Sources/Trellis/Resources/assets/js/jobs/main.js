@@ -2,9 +2,9 @@
 
 import "../account.js";
 import { badge, h, icon, one, pageData, setText } from "../lib/dom.js";
-import { agoTime, clockTime, count, counted, shortId, startTimes, ticking } from "../lib/format.js";
+import { agoTime, shortId, startTimes } from "../lib/format.js";
 import { drawNothing, drawRows, filterSoon, followTable, keepPlace, LiveList } from "../lib/list.js";
-import { now } from "../lib/timing.js";
+import { changesOf, duration } from "./cells.js";
 
 const form = /** @type {HTMLFormElement} */ (one("[data-filters]"));
 const fields = ["q", "status", "type"];
@@ -16,29 +16,6 @@ for (const name of fields) form.elements[name].value = asked.get(name) ?? "";
 
 const list = new LiveList("/api/jobs", { first: isFiltered() ? null : pageData("page-data"), every: 3000, filter: filters });
 
-function duration(job) {
-  const started = Date.parse(job.started_at ?? "");
-  const ended = Date.parse(job.completed_at ?? "");
-  if (Number.isNaN(started)) return Number.isNaN(ended) ? `waiting ${ticking(now() - Date.parse(job.created_at))}` : "–";
-  const clock = clockTime((Number.isNaN(ended) ? now() : ended) - started);
-  if (!Number.isNaN(ended) || !job.forecast) return clock;
-  const left = Math.max(0, job.forecast.remaining_ms - Math.max(0, now() - Date.parse(job.server_now)));
-  return `${clock}, ${left < 1000 ? "almost done" : `about ${ticking(left)} left`}`;
-}
-
-// The names of a job's counts, and the classes of their colors.
-const CHANGES = [["add", "+", "add", "to add"], ["change", "~", "chg", "to change"], ["destroy", "−", "del", "to destroy"],
-  ["import", "import ", "", "to import"], ["move", "move ", "", "to move"], ["forget", "forget ", "", "to forget"], ["outputs", "outputs ", "", "changed outputs"]];
-
-/** `+3 ~1 2 warnings`: what is not zero. */
-function changesOf({ changes, warnings }) {
-  const counts = CHANGES.filter(([name]) => changes?.[name]);
-  const text = counts.map(([name, , , words]) => `${count(changes[name])} ${words}`).join(", ");
-  const parts = counts.map(([name, sign, tone]) => h("span", { class: tone }, `${sign}${count(changes[name])}`));
-  return h("span", { class: "counts" }, parts.length ? h("span", { class: "deltas", title: text }, ...parts) : changes ? h("span", { class: "dim" }, "no changes") : null,
-    warnings ? h("span", { class: "warned", title: counted(warnings, "warning") }, icon("warn", "s"), h("span", {}, count(warnings), h("span", { class: "sr" }, warnings === 1 ? " warning" : " warnings"))) : null);
-}
-
 function makeRow(job) {
   const href = `/dashboard/jobs/${job.id}`;
   const status = badge(job.status);
@@ -48,7 +25,7 @@ function makeRow(job) {
     h("td", { class: "c-status" }, status),
     h("td", { class: "c-job" }, h("a", { class: "row-link", href, "aria-label": `${job.job_type} ${shortId(job.id)}` },
       h("span", { class: "kind-icon", "data-type": job.job_type }, icon(job.job_type)), h("span", { class: "kind" }, job.job_type), h("code", {}, shortId(job.id)))),
-    h("td", { class: "c-vine" }, stage.length ? h("span", { class: "vine-name" }, project, h("span", { class: "slash" }, " / "), stage.join(" / ")) : job.vine_title ?? shortId(job.vine_id)),
+    h("td", { class: "c-vine" }, h("a", { class: "vine-name", href: `/dashboard/vines/${job.vine_id}` }, ...(stage.length ? [project, h("span", { class: "slash" }, " / "), stage.join(" / ")] : [job.vine_title ?? shortId(job.vine_id)]))),
     h("td", { class: "c-tendril" }, job.worker_name ?? h("span", { class: "dim" }, "Any available")),
     h("td", { class: "c-changes" }, changesOf(job)),
     h("td", { class: "c-created" }, agoTime(job.created_at), h("span", { class: "by" }, ` by ${job.created_by}`)),

@@ -32,14 +32,16 @@ const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribu
  * @param {string} method
  * @param {string} path
  * @param {any} [body] sent as JSON
- * @param {{signal?: AbortSignal, timeout?: number, isExact?: boolean}} options isExact: objects are Maps and numbers
+ * @param {{signal?: AbortSignal, timeout?: number, isExact?: boolean, revision?: number|string}} options revision: of
+ *   what is changed, as the caller has seen it; isExact: objects are Maps and numbers
  *   are `Digits`, in the body and the response
  * @returns {Promise<any>} the decoded answer; null where it has no body
  */
-export async function call(method, path, body, { signal, timeout = 20_000, isExact = false } = {}) {
+export async function call(method, path, body, { signal, timeout = 20_000, isExact = false, revision } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf();
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (revision !== undefined) headers["If-Match"] = `"${revision}"`;
   const limit = signals.timeout(timeout);
   let response;
   let text;

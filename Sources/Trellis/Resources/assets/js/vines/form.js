@@ -1,6 +1,6 @@
 // The form for a vine, new or changed. Keeps its input until it is saved, and sends only changes.
 
-import { call, get } from "../lib/api.js";
+import { ApiError, call, get } from "../lib/api.js";
 import { all, h, icon, one, setText } from "../lib/dom.js";
 import { messageOf, showError } from "../lib/toast.js";
 import { Declared } from "./declared.js";
@@ -193,7 +193,7 @@ export class VineForm {
       const body = isNew ? this.#created() : this.#changed();
       button.disabled = true;
       const answer = isNew ? await call("POST", "/api/vines", body, { isExact: true })
-        : body.size ? await call("PATCH", `/api/vines/${this.#id}`, body, { isExact: true }) : this.#vine;
+        : body.size ? await call("PATCH", `/api/vines/${this.#id}`, body, { isExact: true, revision: this.#vine?.get("revision").text }) : this.#vine;
       this.#dirty = false;
       this.#filled = false;
       this.#vine = null;
@@ -201,6 +201,8 @@ export class VineForm {
       this.onSaved(answer && Object.fromEntries(answer), isNew);
     } catch (error) {
       this.#fail(messageOf(error));
+      // Somebody else has changed the vine: the form loads it again when it is opened again.
+      if (error instanceof ApiError && error.status === 412) this.#filled = false;
       if (error instanceof FieldError) {
         error.field?.setAttribute("aria-invalid", "true");
         if (error.field instanceof HTMLElement) error.field.focus();

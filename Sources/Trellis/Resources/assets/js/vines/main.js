@@ -1,112 +1,40 @@
 // The vines: the list and its actions.
 
 import "../account.js";
-import { post, remove } from "../lib/api.js";
-import { confirmFirst } from "../lib/confirm.js";
 import { badge, h, icon, one, pageData } from "../lib/dom.js";
-import { agoTime, count, counted, exact, shortId, startTimes } from "../lib/format.js";
+import { agoTime, count, counted, shortId, startTimes } from "../lib/format.js";
 import { drawNothing, drawRows, filterSoon, keepPlace, LiveList, setFilters } from "../lib/list.js";
 import { sharedMenu } from "../lib/menu.js";
-import { TendrilPopover } from "../lib/tendril-popover.js";
-import { now } from "../lib/timing.js";
 import { announce } from "../lib/toast.js";
+import { breakLock, deleteVine, destroy, isLeftOver, plan, sourceOf, titleOf } from "./actions.js";
 import { VineForm } from "./form.js";
-
-// After this long, a lock of a user's own Terraform may have been left behind.
-const LONG_LOCK = 3_600_000;
 
 const form = new VineForm();
 const search = /** @type {HTMLFormElement} */ (one("[data-filters]"));
 const filters = () => ({ q: search.elements.q.value.trim() });
 search.elements.q.value = new URLSearchParams(location.search).get("q") ?? "";
 const list = new LiveList("/api/vines", { first: filters().q ? null : pageData("page-data"), every: 5000, filter: filters });
-const titleOf = (vine) => `${vine.project_name} / ${vine.environment_stage}`;
-const confirmation = (vine) => `${vine.project_name}/${vine.environment_stage}`;
-const goTo = (job) => location.assign(`/dashboard/jobs/${job.id}`);
-
-const tendrilsFor = (vine) => `/api/workers?vine_id=${vine.id}`;
-const start = async (type, vine, worker) =>
-  goTo(await post("/api/jobs", { job_type: type, vine_id: vine.id, ...(worker ? { assigned_worker_id: worker } : {}) }));
-
-const popover = new TendrilPopover();
 const openMenu = sharedMenu(one("#vine-menu"));
 
-function plan(vine, button) {
-  popover.toggle(button, {
-    title: `Plan ${titleOf(vine)}`, action: "Start PLAN", tendrils: tendrilsFor(vine),
-    known: { note: "Shows what would change. Changes nothing.", isBad: false },
-    run: (worker) => start("PLAN", vine, worker),
-  });
-}
+const removeVine = (vine) => deleteVine(vine, {
+  refused: () => list.refresh(),
+  done: async () => {
+    showNext(null);
+    await list.refresh();
+    announce("Deleted", { urgent: true });
+  },
+});
 
-function destroy(vine) {
-  confirmFirst({
-    title: `Destroy ${titleOf(vine)}`,
-    text: vine.state_kept_by ? `Destroys every resource in this vine's state, which ${vine.state_kept_by} keeps. The vine itself stays.`
-      : "Destroys every resource in this vine's state. The vine itself stays.",
-    name: titleOf(vine), action: "Start DESTROY", isDanger: true, tendrils: tendrilsFor(vine),
-    run: (worker) => start("DESTROY", vine, worker),
-  });
-}
-
-/** What remains after the vine is deleted. */
-function leftBehind({ resource_count: resources, state_kept_by: keeper }) {
-  if (keeper) return `Its state is kept by ${keeper}, so Vintner does not know whether it still has resources. They are not destroyed.`;
-  if (resources === undefined) return "Its state may still have resources. They are not destroyed.";
-  if (resources === 0) return "Its state has no resources.";
-  return resources === 1 ? "Its resource is not destroyed." : `Its ${count(resources)} resources are not destroyed.`;
-}
-
-function deleteVine(vine) {
-  confirmFirst({
-    title: `Delete ${titleOf(vine)}`,
-    text: `Deletes the vine. ${leftBehind(vine)} Its jobs and the versions of its state can still be read.`,
-    name: titleOf(vine), action: "Delete vine", isDanger: true,
-    run: async () => {
-      // The dialog named what may not be empty; if anything else turns up, the server refuses.
-      const query = vine.resource_count === 0 ? "" : `?confirm=${encodeURIComponent(confirmation(vine))}`;
-      await remove(`/api/vines/${vine.id}${query}`).catch((error) => {
-        list.refresh();
-        throw error;
-      });
-      showNext(null);
-      await list.refresh();
-      announce("Deleted", { urgent: true });
-    },
-  });
-}
-
-function breakLock(vine) {
-  const { id, holder, since } = vine.lock;
-  confirmFirst({
-    title: `Break the lock of ${titleOf(vine)}`,
-    text: `${holder} has held the state's lock since ${exact(Date.parse(since))}, and may still be changing real infrastructure. Break the lock only if nothing is running there. Later state versions from there are stored separately.`,
-    name: titleOf(vine), action: "Break lock", cancel: "Keep lock", isDanger: true,
-    run: async () => {
-      await post(`/api/vines/${vine.id}/break-lock`, { lock_id: id, confirm: vine.project_name });
-      await list.refresh();
-      announce("Lock broken", { urgent: true });
-    },
-  });
-}
-
-/** Whether the lock will not be released by itself. */
-const isLeftOver = (lock) => !lock.at_work && (lock.job_id || now() - Date.parse(lock.since) > LONG_LOCK);
-
-function sourceOf({ source }) {
-  if (source.type === "git") {
-    const short = source.url.replace(/^[a-z+]+:\/\//, "").replace(/\.git$/, "");
-    return h("span", { class: "source", title: source.url }, icon("branch", "s"), `${short} ${source.ref}${source.path ? `, ${source.path}` : ""}`);
-  }
-  const names = Object.keys(source.files);
-  return h("span", { class: "source", title: names.join("\n") }, icon("file", "s"), names.length === 1 ? names[0] : counted(names.length, "file"));
-}
+const breakLockOf = (vine) => breakLock(vine, async () => {
+  await list.refresh();
+  announce("Lock broken", { urgent: true });
+});
 
 function lockOf(vine, id) {
   const { lock } = vine;
   if (!lock) return null;
   return h("span", { class: "lock", title: `Locked by ${lock.holder}` }, icon("lock", "s"), lock.job_id ? h("a", { class: "mono", href: `/dashboard/jobs/${lock.job_id}` }, shortId(lock.job_id)) : lock.holder,
-    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "aria-describedby": id, on: { click: () => breakLock(vine) } }, "Break lock") : null);
+    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "aria-describedby": id, on: { click: () => breakLockOf(vine) } }, "Break lock") : null);
 }
 
 function lastJobOf({ last_job: job }) {
@@ -136,10 +64,10 @@ function makeRow(vine) {
   };
   const more = h("button", { class: "icon-btn", type: "button", "aria-label": "More actions", title: "More actions", "aria-describedby": id, "aria-haspopup": "menu", "aria-expanded": "false", on: { click: () => openMenu(more, [
     { text: "Destroy", icon: "DESTROY", isDanger: true, run: () => destroy(vine) },
-    { text: "Delete", icon: "x", isDanger: true, run: () => deleteVine(vine) },
+    { text: "Delete", icon: "x", isDanger: true, run: () => removeVine(vine) },
   ]) } }, icon("dots"));
   return h("tr", { "data-vine": vine.id },
-    h("td", { class: "c-vine" }, h("b", { class: "vine-name", id }, vine.project_name, h("span", { class: "slash" }, " / "), vine.environment_stage), lockOf(vine, id), warningsOf(vine)),
+    h("td", { class: "c-vine" }, h("a", { class: "vine-name", id, href: `/dashboard/vines/${vine.id}` }, vine.project_name, h("span", { class: "slash" }, " / "), vine.environment_stage), lockOf(vine, id), warningsOf(vine)),
     h("td", { class: "c-last" }, lastJobOf(vine)),
     h("td", { class: "num", "data-label": "Resources" }, resourcesOf(vine)),
     h("td", { class: "c-region", "data-label": "Region" }, vine.region || h("span", { class: "dim" }, "–")),
@@ -177,6 +105,14 @@ function showLinkedVine() {
   row.scrollIntoView({ block: "center" });
 }
 
+// A vine's page links to `?edit=ID`.
+function editLinkedVine() {
+  const id = new URLSearchParams(location.search).get("edit");
+  if (!id) return;
+  setFilters(filters());
+  form.open({ id });
+}
+
 /** After a vine is made, planning it is what comes next. @param {any|null} vine */
 function showNext(vine) {
   const host = one("[data-next]");
@@ -208,6 +144,9 @@ addEventListener("keydown", (event) => {
 });
 list.onChange = draw;
 draw();
-keepPlace(list, showLinkedVine);
+keepPlace(list, () => {
+  showLinkedVine();
+  editLinkedVine();
+});
 addEventListener("hashchange", showLinkedVine);
 startTimes();

@@ -1,13 +1,13 @@
 // A plan's changes as text and as Markdown, for a review. Pure.
 
-import { isLines, rowsOf, valueText } from "./diff.js";
-import { lineDiff } from "./lines.js";
+import { isLines, rowsOf, valueText } from "../../lib/attribute-diff.js";
+import { lineDiff } from "../../lib/line-diff.js";
 import { GROUPS, groupOf, sign, whyText } from "./words.js";
 
 const SIGN = { create: "+", delete: "-", update: "~", "no-op": " " };
 const ascii = (action) => sign(action).replaceAll("−", "-");
 
-/** @param {import("./diff.js").Leaf} leaf */
+/** @param {import("../../lib/attribute-diff.js").Leaf} leaf */
 function leafText(leaf) {
   if (leaf.write_only) return "(write-only)";
   const side = (value) => (leaf.sensitive ? "(sensitive value)" : value === undefined ? "" : valueText(value));
@@ -17,7 +17,7 @@ function leafText(leaf) {
   return leaf.forces ? `${text} # forces replacement` : text;
 }
 
-/** The attributes that change, one on a line. @param {import("./diff.js").Detail} detail @returns {string[]} */
+/** The attributes that change, one on a line. @param {import("../../lib/attribute-diff.js").Detail} detail @returns {string[]} */
 export function detailLines(detail) {
   return rowsOf(detail, false).flatMap(({ leaf, heading, isBare }) => {
     const { action, depth, key } = leaf ?? heading;
@@ -34,7 +34,7 @@ const place = (change) => (change.deposed ? `${change.address} (deposed ${change
 
 /**
  * @param {import("./words.js").Change[]} changes in order
- * @param {(change: import("./words.js").Change) => import("./diff.js").Detail|undefined} detailOf what is loaded
+ * @param {(change: import("./words.js").Change) => import("../../lib/attribute-diff.js").Detail|undefined} detailOf what is loaded
  */
 export function asText(changes, detailOf) {
   return changes.flatMap((change) => {

@@ -53,7 +53,7 @@ export class PlanData {
     this.base = base;
   }
 
-  /** @param {number} n @returns {Promise<import("./diff.js").Detail>} */
+  /** @param {number} n @returns {Promise<import("../../lib/attribute-diff.js").Detail>} */
   async detail(n) {
     const detail = await this.detailOf(this.#job, n);
     this.#loaded.set(n, detail);

@@ -5,7 +5,7 @@ import { all, h, icon } from "../../lib/dom.js";
 import { count, counted } from "../../lib/format.js";
 import { asMarkdown, asText } from "./copy.js";
 import { PlanData } from "./data.js";
-import { VirtualList } from "./list.js";
+import { VirtualList } from "../../lib/virtual-list.js";
 import { checkRow, headRow, outputRow, resourceRow } from "./rows.js";
 import { CHIPS, emptyText, GROUPS, groupOf, sign } from "./words.js";
 

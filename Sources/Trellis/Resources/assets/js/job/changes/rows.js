@@ -5,7 +5,7 @@ import { h, icon } from "../../lib/dom.js";
 import { count } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
 import { asMarkdown } from "./copy.js";
-import { diffView } from "./diff.js";
+import { diffView } from "../../lib/attribute-diff.js";
 import { groupOf, sign, splitAddress, why, whyText, word } from "./words.js";
 
 /** @typedef {import("./words.js").Change} Change */

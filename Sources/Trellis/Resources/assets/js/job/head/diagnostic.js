@@ -1,21 +1,14 @@
-// Parses an error message into its cause and location. Knows Terraform's layout; any other text is the cause. Pure.
+// The error of a failed job, as its head shows it. Pure.
 
 /**
- * @typedef {object} Diagnostic
- * @property {string} cause the diagnostic's own words, on one line
+ * @typedef {object} ShownError
+ * @property {string} cause the error's own words, on one line
  * @property {string} more the rest of them; empty where the cause says it all
  * @property {string} address of the resource
  * @property {string} place file and line
- * @property {number} others how many more errors the message counts
+ * @property {number} others how many more errors there are
  */
 
-// The location: on separate lines before the source, or in one line after the text.
-const WITH = /^with (.+?),?$/;
-const ON = /^on (.+?) line (\d+)\b/;
-const PLACE = /^(?:with (.+?)(?:, (?=on )|$))?(?:on (.+?)(?: line (\d+))?)?$/;
-const SOURCE = /^\d+:/;
-const VALUE = /^[├│╵╷]/;
-const OTHERS = /^\(?and (\d+) more errors?\)?[.:]?$/i;
 const SENTENCE = /^.+?[.!?](?=\s+["'(]?[A-Z])/;
 // A summary of this length, or with a colon, names the cause; a shorter one is the heading of the detail.
 const HEADING = 60;
@@ -23,56 +16,29 @@ const HEADING = 60;
 const LONG = 120;
 
 /**
- * @param {string|null|undefined} message
- * @param {readonly string[]} [ids] the vine's and the job's: folders of a Tendril are named by them, and are left out
- * @returns {Diagnostic}
+ * What the engine reported; without that, the job's error message as it stands.
+ * @param {{error_message?: string|null, outcome?: {diagnostic?: {summary: string, detail: string, address?: string, file?: string, line?: number, others: number}}}} job
+ * @returns {ShownError}
  */
-export function diagnosticOf(message, ids = []) {
-  const found = { cause: "", more: "", address: "", place: "", others: 0 };
-  const lines = withoutFolders(message ?? "", ids).trim().split("\n").map((line) => line.replace(/^[╷│╵] ?/, "").trim());
-  const isFramed = lines[0].startsWith("Error: ");
-  const summary = lines.shift().replace(/^Error: /, "");
-  const others = OTHERS.exec(lines.at(-1) ?? "");
-  if (others) {
-    found.others = Number(others[1]);
-    lines.pop();
-  }
-  const detail = (isFramed ? framed(lines, found) : plain(lines, found)).join(" ").replace(/\s+/g, " ").trim();
-  const isHeading = detail && summary.length < HEADING && !summary.includes(": ");
-  if (isHeading) {
+export function shownError({ error_message: message, outcome }) {
+  const engine = outcome?.diagnostic;
+  if (!engine) return { ...parts((message ?? "").trim(), ""), address: "", place: "", others: 0 };
+  const { summary, detail, address = "", file, line, others } = engine;
+  const place = file && line ? `${file}:${line}` : file ?? "";
+  return { ...parts(summary, oneLine(detail)), address, place, others };
+}
+
+/** @param {string} summary @param {string} detail */
+function parts(summary, detail) {
+  if (detail && summary.length < HEADING && !summary.includes(": ")) {
     const sentence = SENTENCE.exec(detail)?.[0] ?? detail;
-    return { ...found, cause: `${stop(summary)}: ${stop(sentence)}`, more: detail.slice(sentence.length).trim() };
+    const cause = summary ? `${stop(summary)}: ${stop(sentence)}` : stop(sentence);
+    return { cause, more: detail.slice(sentence.length).trim() };
   }
-  const sentence = summary.length > LONG ? SENTENCE.exec(summary)?.[0] ?? summary : summary;
-  return { ...found, cause: stop(sentence), more: `${summary.slice(sentence.length)} ${detail}`.trim() };
+  const [first] = summary.split("\n");
+  const sentence = first.length > LONG ? SENTENCE.exec(first)?.[0] ?? first : first;
+  return { cause: stop(sentence), more: oneLine(`${summary.slice(sentence.length)} ${detail}`) };
 }
 
-// Terraform's own layout: where, the source, then the text.
-function framed(lines, found) {
-  const text = [];
-  for (const line of lines) {
-    if (!text.length && !found.place && WITH.test(line)) [, found.address] = WITH.exec(line);
-    else if (!text.length && !found.place && ON.test(line)) {
-      const [, file, number] = ON.exec(line);
-      found.place = `${file}:${number}`;
-    } else if (line && !(found.place && !text.length && (SOURCE.test(line) || VALUE.test(line)))) text.push(line);
-  }
-  return text;
-}
-
-// The text, then where.
-function plain(lines, found) {
-  const where = PLACE.exec(lines.at(-1) ?? "");
-  if (!where || !where[1] && !where[2]) return lines;
-  const [, address = "", file = "", number] = where;
-  found.address = address;
-  found.place = number ? `${file}:${number}` : file;
-  return lines.slice(0, -1);
-}
-
-/** Removes the Tendril's folders from paths, so files have the names that Terraform sees. */
-function withoutFolders(text, ids) {
-  return ids.filter(Boolean).reduce((left, id) => left.replaceAll(new RegExp(`(?:/[^\\s/'"\`:]+)*/${id}(?:/|(?=[\\s'"\`:,.]|$))`, "g"), ""), text);
-}
-
+const oneLine = (text) => text.replace(/\s+/g, " ").trim();
 const stop = (text) => text.trim().replace(/[.:]$/, "");

@@ -17,11 +17,12 @@ export function remaining(job, now) {
  * `3 of 41 left, about 2 min 10 s, waiting for module.db.x (usually 6 min)`, as text and as nodes; null if nothing is known.
  * @param {any} job
  * @param {number} now
- * @returns {{text: string, nodes: (Node|string)[], done: number}|null}
+ * @returns {{text: string, nodes: (Node|string)[], done: number|null}|null} `done` is null where nothing can be counted
  */
 export function forecastLine(job, now) {
   const progress = /** @type {Progress|undefined} */ (job.progress);
-  if (!progress?.total || !progress.left) return null;
+  if (!progress) return plannedEnd(job, now);
+  if (!progress.left) return null;
   const done = (progress.total - progress.left) / progress.total;
   const left = `${count(progress.left)} of ${count(progress.total)} left`;
   const forecast = /** @type {Forecast|undefined} */ (job.forecast);
@@ -34,6 +35,14 @@ export function forecastLine(job, now) {
     text: `${head}, waiting for ${forecast.waiting_on}${usual}`,
     nodes: [h("b", {}, head), ", waiting for ", marked(h("code"), forecast.waiting_on), usual], done,
   };
+}
+
+// A PLAN counts no resources, but earlier ones took their time.
+function plannedEnd(job, now) {
+  const rest = remaining(job, now);
+  if (rest === null) return null;
+  const text = rest < 1000 ? "Almost done" : `About ${ticking(rest)} left`;
+  return { text, nodes: [h("b", {}, text)], done: null };
 }
 
 /** The share that is done, as a line at the foot of the strip. @param {number} done from 0 to 1 */

@@ -7,6 +7,7 @@ import { shortId, timeOfDay } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
 import { doneTrack, forecastLine } from "./forecast.js";
 import { livePhases } from "./phases.js";
+import { seenFact } from "./seen.js";
 import { heartbeatText, facts, REMEDY, verdict, waiting } from "./text.js";
 
 export class StatusBar {
@@ -15,6 +16,8 @@ export class StatusBar {
   #drawn = "";
   /** The lines that name errors and warnings. @type {Record<"error"|"warning", readonly number[]>} */
   #heads = { error: [], warning: [] };
+  /** Where else the error was seen. @type {any} */
+  #seen = null;
   /** @type {(n: number) => void} */
   onJump = () => {};
   /** How to get a valid plan. @type {() => void} */
@@ -42,6 +45,12 @@ export class StatusBar {
   /** @param {import("../text/diagnostics.js").Outline} outline where the log names errors and warnings */
   setOutline(outline) {
     this.#heads = { error: [...outline.of("error")], warning: [...outline.of("warning")] };
+    this.draw();
+  }
+
+  /** @param {any} error an item of the job's errors */
+  setSeen(error) {
+    this.#seen = error;
     this.draw();
   }
 
@@ -93,7 +102,7 @@ export class StatusBar {
       h("li", { class: done ? "done" : "now" }, icon(done ? "check" : "PROCESSING", "s"), name, " ", h("b", {}, time))));
     const forecast = forecastLine(job, knownNow());
     const line = forecast ? h("p", { class: "strip-2", title: `${forecast.text}. ${text}.` }, ...forecast.nodes, ` · ${text}`) : h("p", { class: "strip-2" }, text);
-    const end = forecast ? [doneTrack(forecast.done)] : [];
+    const end = forecast && forecast.done !== null ? [doneTrack(forecast.done)] : [];
     return this.#dated({ ...plain("heart", [phases, text, forecast?.text], [list, line]), end });
   }
 
@@ -112,8 +121,12 @@ export class StatusBar {
     /** @type {import("./text.js").Fact[]} */
     const list = facts(this.#model, { errors: this.#heads.error.length, warnings: this.#heads.warning.length });
     const texts = list.map((fact) => (fact.job ? `${fact.text} ${shortId(fact.job)}` : fact.text));
-    const second = list.length
-      ? h("ul", { class: "facts strip-2", title: texts.join(" · ") }, ...list.map((fact) => this.#fact(fact)))
+    const items = list.map((fact) => this.#fact(fact));
+    const seen = job.status === "FAILED" ? this.#seen : null;
+    // After what says where the error is.
+    if (seen) items.splice(list.filter((fact) => fact.isCode || fact.icon === "file" || fact.jump === "error").length, 0, seenFact(seen));
+    const second = items.length
+      ? h("ul", { class: "facts strip-2", title: texts.join(" · ") }, ...items)
       : h("p", { class: "strip-2" }, "\u00a0");
     const end = [];
     const [error] = this.#heads.error;
@@ -122,7 +135,7 @@ export class StatusBar {
     const remedy = job.status === "SUCCESS" && apply && !apply.deploy_id && apply.remedy;
     if (remedy) end.push(button(REMEDY, "PLAN", () => this.onRemedy()));
     return {
-      key: [job.status, said, texts, this.#heads, remedy, "result"], icon: job.status, banner: job.status, notice: null, end,
+      key: [job.status, said, texts, this.#heads, remedy, seen?.seen, "result"], icon: job.status, banner: job.status, notice: null, end,
       warns: job.status === "SUCCESS" && list.some((fact) => fact.jump === "warning"),
       lines: [marked(h("p", { class: "strip-1", title: job.error_message ?? said }), said), second],
     };

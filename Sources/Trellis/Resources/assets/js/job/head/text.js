@@ -4,7 +4,7 @@ import { doneText, isNothing, plannedText } from "../../lib/changes.js";
 import { connection, knownNow } from "../../lib/connection.js";
 import { count, counted, shortId, span, ticking } from "../../lib/format.js";
 import { now } from "../../lib/timing.js";
-import { diagnosticOf } from "./diagnostic.js";
+import { shownError } from "./diagnostic.js";
 import { phaseTimes } from "./phases.js";
 
 /**
@@ -21,9 +21,6 @@ import { phaseTimes } from "./phases.js";
 
 const at = (time) => (time ? Date.parse(time) : Number.NaN);
 
-/** The parts of the job's error message. @param {any} job */
-export const errorOf = (job) => diagnosticOf(job.error_message, [job.vine_id, job.id]);
-
 /** @param {import("../model.js").JobModel} model @returns {string} */
 export function verdict(model) {
   const { job } = model;
@@ -34,7 +31,7 @@ export function verdict(model) {
       if (job.job_type === "DESTROY") return changes ? `Destroy complete: ${count(changes.destroy)} destroyed` : "Destroy complete";
       return changes ? `Apply complete: ${doneText(changes)}` : "Apply complete";
     case "FAILED":
-      return errorOf(job).cause || "Failed";
+      return shownError(job).cause || "Failed";
     case "CANCELLED": {
       const who = job.cancelled_by ? `Cancelled by ${job.cancelled_by}` : "Cancelled by user";
       if (job.engine_state === "STOPPING") return `${who}; Terraform is ${job.forced ? "being killed" : "still stopping"}`;
@@ -52,7 +49,7 @@ export function verdict(model) {
  * @param {{errors: number, warnings: number}} log
  */
 export function diagnosticCounts({ job }, log) {
-  const errors = job.status === "FAILED" ? Math.max(log.errors, errorOf(job).others + 1) : log.errors;
+  const errors = job.status === "FAILED" ? Math.max(log.errors, shownError(job).others + 1) : log.errors;
   return { errors, warnings: Math.max(job.warnings ?? 0, log.warnings) };
 }
 
@@ -68,7 +65,7 @@ export function facts(model, log) {
   /** @type {Fact[]} */
   const list = [];
   const add = (icon, text) => { if (text) list.push({ icon, text }); };
-  const error = errorOf(job);
+  const error = shownError(job);
   const { errors, warnings } = diagnosticCounts(model, log);
   const isPlan = job.job_type === "PLAN" && job.status === "SUCCESS";
 
@@ -185,7 +182,9 @@ export function statusSentence(model) {
  */
 export function waiting(job) {
   const wait = job.waiting_for ?? { kind: "nothing" };
-  const then = `Starts automatically ${WHEN[wait.kind]?.(job) ?? "as soon as it can"}.`;
+  const rest = wait.starts_at ? at(wait.starts_at) - knownNow() : 0;
+  const probably = rest > 0 ? `, probably in ${ticking(rest)}` : "";
+  const then = `Starts automatically ${WHEN[wait.kind]?.(job) ?? "as soon as it can"}${probably}.`;
   const shown = { before: "Waiting for a Tendril", job: wait.job_id ?? null, after: "", then, isPinned: wait.kind === "tendril" };
   if (wait.kind === "job") return { ...shown, before: "Waiting for job ", after: " on the same vine" };
   if (wait.kind === "lock" && wait.job_id) {

@@ -1,10 +1,8 @@
-import Domain
-
 /// Hides secrets in text that leaves this machine.
 ///
 /// Made once for a job; the patterns' tables are shared by all streams.
-struct Masker: Sendable {
-    static let replacement = Redactions.replacement
+package struct Masker: Sendable {
+    package static let replacement = Redactions.replacement
 
     fileprivate let skeletons: SkeletonPatterns
     /// Finds secrets byte by byte: after what looks like an escape, and secrets without a skeleton.
@@ -15,10 +13,10 @@ struct Masker: Sendable {
     private let numbers: Set<DecimalNumber>
 
     /// - Parameter secrets: the secret values, in clear.
-    init(secrets: [String]) { self.init(SecretPatterns(secrets)) }
+    package init(secrets: [String]) { self.init(SecretPatterns(secrets)) }
 
     /// - Parameter patterns: byte strings in valid UTF-8 without a line feed, which are hidden exactly as they are.
-    init(patterns: [[UInt8]]) {
+    package init(patterns: [[UInt8]]) {
         var all = SecretPatterns([])
         all.literals = Set(patterns)
         all.seeksLiterals = true
@@ -37,10 +35,10 @@ struct Masker: Sendable {
         }
     }
 
-    var isEmpty: Bool { skeletons.automaton.isEmpty && literals.isEmpty }
+    package var isEmpty: Bool { skeletons.automaton.isEmpty && literals.isEmpty }
 
     /// `text` with every secret hidden: for outputs, messages and metadata.
-    func mask(_ text: String) -> String {
+    package func mask(_ text: String) -> String {
         if isEmpty { return text }
         var stream = MaskingStream(self, length: text.utf8.count)
         var output: [UInt8] = []
@@ -51,7 +49,7 @@ struct Masker: Sendable {
     }
 
     /// True for a number that is secret, in whatever notation `text` has it.
-    func hides(number text: String) -> Bool {
+    package func hides(number text: String) -> Bool {
         DecimalNumber(text).map(numbers.contains) ?? false || mask(text) != text
     }
 }
@@ -60,7 +58,7 @@ struct Masker: Sendable {
 ///
 /// A possible beginning of a secret is held back until it is decided, at most
 /// ``SecretMatcher/spanLimit`` bytes of it.
-struct MaskingStream: Sendable {
+package struct MaskingStream: Sendable {
     private let masker: Masker
     private var skeleton = TextSkeleton()
     private var matcher: SecretMatcher
@@ -72,14 +70,14 @@ struct MaskingStream: Sendable {
     private var offset = 0
 
     /// - Parameter length: the maximum number of bytes of the stream.
-    init(_ masker: Masker, length: Int = .max) {
+    package init(_ masker: Masker, length: Int = .max) {
         self.masker = masker
         matcher = SecretMatcher(masker.skeletons, length: length)
         isLiteralActive = masker.seeksLiterals
     }
 
     /// Appends to `output` everything that `input` has decided.
-    mutating func take(_ input: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]) {
+    package mutating func take(_ input: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]) {
         if masker.isEmpty {
             output.append(contentsOf: input)
             return
@@ -99,7 +97,7 @@ struct MaskingStream: Sendable {
 
     /// Call this when no input arrived for a while. Emits the lines that were held back because they end with a possible
     /// beginning of a secret, which is hidden if it is long enough to reveal something.
-    mutating func idle(into output: inout [UInt8]) {
+    package mutating func idle(into output: inout [UInt8]) {
         let end = offset + held.count
         guard !masker.isEmpty, !held.isEmpty else { return }
         if matcher.isAtRoot, literal == PatternAutomaton.root {
@@ -117,7 +115,7 @@ struct MaskingStream: Sendable {
     ///
     /// - Parameter hidingBeginnings: also hides a possible beginning of a secret at the end, because the stream may have
     ///   been cut there.
-    mutating func finish(hidingBeginnings: Bool = true, into output: inout [UInt8]) {
+    package mutating func finish(hidingBeginnings: Bool = true, into output: inout [UInt8]) {
         guard !masker.isEmpty else { return }
         let end = offset + held.count
         masker.skeletons.automaton.withTables { tables in
@@ -204,7 +202,7 @@ struct MaskingStream: Sendable {
 
 extension Masker: TextMasking {
     /// `value` with every secret hidden: in strings and names, and numbers that are secret in any notation.
-    func mask(_ value: JSONValue) -> JSONValue {
+    package func mask(_ value: JSONValue) -> JSONValue {
         switch value {
         case .null, .bool: return value
         case .integer(let number): return hides(number: String(number)) ? .string(Self.replacement) : value
@@ -230,5 +228,5 @@ extension Masker: TextMasking {
 
 extension VineSecrets {
     /// Every text to mask. What is shorter than ``VineSecrets/minimumLength`` can't be masked.
-    var maskedTexts: [String] { leaves.map(\.text) }
+    package var maskedTexts: [String] { leaves.map(\.text) }
 }

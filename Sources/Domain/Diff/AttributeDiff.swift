@@ -1,19 +1,28 @@
-import Domain
-
 /// The attributes of one resource before and after a change, leaf by leaf.
 ///
 /// Made by walking the plan's trees together. Sensitive values are never taken along; every other string, name and
 /// number goes through the job's masker. The comparison itself uses the real values, so a secret that changes is seen
 /// to change.
-struct AttributeDiff: Sendable {
+package struct AttributeDiff: Sendable {
     /// What the plan says about one value.
-    struct Sides {
+    package struct Sides {
         /// nil where the value is absent; an explicit null is a value.
-        var before: JSONValue?
-        var after: JSONValue?
-        var unknown = Unknowns.none
-        var beforeSensitive = Sensitivity.none
-        var afterSensitive = Sensitivity.none
+        package var before: JSONValue?
+        package var after: JSONValue?
+        package var unknown: Unknowns
+        package var beforeSensitive: Sensitivity
+        package var afterSensitive: Sensitivity
+
+        package init(
+            before: JSONValue? = nil, after: JSONValue? = nil, unknown: Unknowns = .none,
+            beforeSensitive: Sensitivity = .none, afterSensitive: Sensitivity = .none
+        ) {
+            self.before = before
+            self.after = after
+            self.unknown = unknown
+            self.beforeSensitive = beforeSensitive
+            self.afterSensitive = afterSensitive
+        }
 
         /// Sensitive on either side hides both: the value may be the same.
         var isSensitive: Bool { beforeSensitive.isWhole || afterSensitive.isWhole }
@@ -72,11 +81,11 @@ struct AttributeDiff: Sendable {
     /// Leaves of one resource.
     static let leafLimit = 10_000
     /// Levels of a value that is shown as a whole. The messages around it add some.
-    static let wholeDepth = 32
+    package static let wholeDepth = 32
     /// Bytes of a string that is read as JSON.
     static let documentBytes = 256 << 10
 
-    init(_ sides: Sides, forces: [AttributePath] = [], masker: any TextMasking) {
+    package init(_ sides: Sides, forces: [AttributePath] = [], masker: any TextMasking) {
         self.masker = masker
         self.forces = forces
         if sides.isSensitive {
@@ -87,7 +96,7 @@ struct AttributeDiff: Sendable {
     }
 
     /// A single value, such as an output's.
-    init(value sides: Sides, masker: any TextMasking) {
+    package init(value sides: Sides, masker: any TextMasking) {
         self.masker = masker
         forces = []
         walk(sides, at: .root, isElement: false)

@@ -1,5 +1,4 @@
-import Domain
-import Foundation
+internal import Foundation
 
 /// The patterns that are masked in a job's output, derived from its secrets.
 ///

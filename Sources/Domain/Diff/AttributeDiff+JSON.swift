@@ -1,20 +1,18 @@
-import Domain
-
 /// A resource's attributes as Trellis stores them and the API gives them.
 extension AttributeDiff {
-    struct Encoded: Sendable {
+    package struct Encoded: Sendable {
         /// `diff`: the leaves. `outline`: the rows of containers, each with how many leaves stand before it.
-        var members: [String: JSONValue]
-        var bytes: Int
+        package var members: [String: JSONValue]
+        package var bytes: Int
         /// Names of top-level attributes that change, without repetition; at most ``nameLimit``.
-        var attributes: [String]
-        var isCut: Bool
+        package var attributes: [String]
+        package var isCut: Bool
     }
 
     static let nameLimit = 8
 
     /// - Parameter budget: encoded bytes. Leaves that change come first; of both kinds, the first ones.
-    func encoded(budget: Int) -> Encoded {
+    package func encoded(budget: Int) -> Encoded {
         var left = budget
         var kept: [Int: JSONValue] = [:]
         var isCut = isCut

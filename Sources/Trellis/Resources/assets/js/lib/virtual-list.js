@@ -3,7 +3,7 @@
 // Rows stand in the flow between two spacers, so they may have any height: it is measured once a row is mounted. Until
 // then it counts as the usual one. The heading of the topmost row stays mounted and sticks to the top.
 
-import { partitionPoint } from "../../lib/partition-point.js";
+import { partitionPoint } from "./partition-point.js";
 
 const AHEAD = 8;
 
@@ -123,9 +123,11 @@ export class VirtualList {
 
   /** @returns {boolean} whether heights changed */
   #mount() {
-    const { clientHeight, scrollTop } = this.#scroll;
-    if (!clientHeight && this.#rows.length) return false;
     const count = this.#rows.length;
+    // A view that is as high as its rows has no height before there are any.
+    if (count && !this.#scroll.clientHeight) this.#after.style.height = `${this.#tops[count]}px`;
+    const { clientHeight, scrollTop } = this.#scroll;
+    if (!clientHeight && count) return false;
     const first = this.#rowAt(scrollTop);
     const from = Math.max(0, first - AHEAD);
     const to = Math.min(count, this.#rowAt(scrollTop + clientHeight) + AHEAD + 1);

@@ -1,20 +1,18 @@
-import Domain
-
 /// Where a value is in a resource: `network_interface[0].tags["a b"]`.
-struct AttributePath: Hashable, Sendable {
-    enum Step: Hashable, Sendable {
+package struct AttributePath: Hashable, Sendable {
+    package enum Step: Hashable, Sendable {
         case name(String)
         case index(Int)
     }
 
-    var steps: [Step] = []
+    package var steps: [Step] = []
 
-    static let root = AttributePath()
+    package static let root = AttributePath()
 
-    func appending(_ step: Step) -> AttributePath { AttributePath(steps: steps + [step]) }
+    package func appending(_ step: Step) -> AttributePath { AttributePath(steps: steps + [step]) }
 
     /// A path of the plan's `replace_paths`: names and numbers. nil for anything else.
-    init?(_ value: JSONValue) {
+    package init?(_ value: JSONValue) {
         guard case .array(let parts) = value else { return nil }
         for part in parts {
             if let name = part.stringValue {
@@ -27,10 +25,10 @@ struct AttributePath: Hashable, Sendable {
         }
     }
 
-    init(steps: [Step] = []) { self.steps = steps }
+    package init(steps: [Step] = []) { self.steps = steps }
 
     /// As the engine writes it.
-    var text: String {
+    package var text: String {
         steps.reduce(into: "") { text, step in
             switch step {
             case .index(let index): text += "[\(index)]"
@@ -47,7 +45,7 @@ struct AttributePath: Hashable, Sendable {
     }
 
     /// The last step, as the row of the value is labeled.
-    var label: String {
+    package var label: String {
         switch steps.last {
         case .name(let name): Self.isPlain(name) ? name : JSONValue.string(name).text
         case .index(let index): "[\(index)]"

@@ -1,5 +1,3 @@
-import Domain
-
 /// Which elements of two lists belong together: what both have in the same order stays (the longest common
 /// subsequence), the rest was removed or inserted.
 enum ListAlignment {

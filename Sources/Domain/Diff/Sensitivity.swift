@@ -1,19 +1,17 @@
-import Domain
-
 /// One of a plan's trees of sensitivity (`before_sensitive`, `after_sensitive`): true where a value is sensitive, and
 /// an object or array of the same for its parts.
 ///
 /// In doubt, a value is sensitive: a tree that was cut, or that does not have the value's form, hides it.
-struct Sensitivity: Hashable, Sendable {
+package struct Sensitivity: Hashable, Sendable {
     /// nil where nothing is sensitive.
-    let tree: JSONValue?
+    package let tree: JSONValue?
 
-    init(_ tree: JSONValue?) { self.tree = tree }
+    package init(_ tree: JSONValue?) { self.tree = tree }
 
-    static let none = Sensitivity(nil)
+    package static let none = Sensitivity(nil)
 
     /// The whole value is sensitive.
-    var isWhole: Bool {
+    package var isWhole: Bool {
         switch tree {
         case nil, .null, .bool(false), .object, .array: false
         default: true
@@ -21,7 +19,7 @@ struct Sensitivity: Hashable, Sendable {
     }
 
     /// Some part of the value is sensitive, or all of it.
-    var isAny: Bool {
+    package var isAny: Bool {
         switch tree {
         case .object(let members): members.values.contains { Sensitivity($0).isAny }
         case .array(let items): items.contains { Sensitivity($0).isAny }
@@ -30,22 +28,22 @@ struct Sensitivity: Hashable, Sendable {
     }
 
     /// Of a member of the value, which is an object.
-    subscript(member name: String) -> Sensitivity {
+    package subscript(member name: String) -> Sensitivity {
         if case .object(let members) = tree { return Sensitivity(members[name]) }
         return isAny ? Sensitivity(.bool(true)) : .none
     }
 
     /// Of an element of the value, which is an array.
-    subscript(element index: Int) -> Sensitivity {
+    package subscript(element index: Int) -> Sensitivity {
         if case .array(let items) = tree { return items.indices.contains(index) ? Sensitivity(items[index]) : .none }
         return isAny ? Sensitivity(.bool(true)) : .none
     }
 
     /// What replaces a sensitive value.
-    static let replacement: JSONValue = "(sensitive)"
+    package static let replacement: JSONValue = "(sensitive)"
 
     /// `value` with everything sensitive replaced.
-    func redacted(_ value: JSONValue) -> JSONValue {
+    package func redacted(_ value: JSONValue) -> JSONValue {
         if isWhole { return Self.replacement }
         switch value {
         case .object(let members):
@@ -59,17 +57,17 @@ struct Sensitivity: Hashable, Sendable {
 }
 
 /// The plan's tree of values that are known only after the apply (`after_unknown`).
-struct Unknowns: Hashable, Sendable {
-    let tree: JSONValue?
+package struct Unknowns: Hashable, Sendable {
+    package let tree: JSONValue?
 
-    init(_ tree: JSONValue?) { self.tree = tree }
+    package init(_ tree: JSONValue?) { self.tree = tree }
 
-    static let none = Unknowns(nil)
+    package static let none = Unknowns(nil)
 
-    var isWhole: Bool { tree == .bool(true) }
+    package var isWhole: Bool { tree == .bool(true) }
 
     /// Some part is unknown.
-    var isAny: Bool {
+    package var isAny: Bool {
         switch tree {
         case .object(let members): members.values.contains { Unknowns($0).isAny }
         case .array(let items): items.contains { Unknowns($0).isAny }
@@ -77,15 +75,15 @@ struct Unknowns: Hashable, Sendable {
         }
     }
 
-    subscript(member name: String) -> Unknowns { Unknowns(tree?[name]) }
+    package subscript(member name: String) -> Unknowns { Unknowns(tree?[name]) }
 
-    subscript(element index: Int) -> Unknowns {
+    package subscript(element index: Int) -> Unknowns {
         guard case .array(let items) = tree, items.indices.contains(index) else { return .none }
         return Unknowns(items[index])
     }
 
     /// `after` without the unknown parts; of the form that the unknown parts need if `after` leaves them out.
-    func completing(_ after: JSONValue?) -> JSONValue? {
+    package func completing(_ after: JSONValue?) -> JSONValue? {
         guard isAny, after == nil || after == .null else { return after }
         switch tree {
         case .object: return .object([:])
@@ -95,7 +93,7 @@ struct Unknowns: Hashable, Sendable {
     }
 
     /// The names that only this tree knows.
-    var memberNames: Set<String> {
+    package var memberNames: Set<String> {
         guard case .object(let members) = tree else { return [] }
         return Set(members.filter { Unknowns($0.value).isAny }.keys)
     }

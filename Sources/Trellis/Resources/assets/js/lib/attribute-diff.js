@@ -1,11 +1,11 @@
 // The attributes of one resource: three aligned columns of sign, attribute and value.
 
-import { h, icon } from "../../lib/dom.js";
-import { Digits, writeExact } from "../../lib/exact-json.js";
-import { counted } from "../../lib/format.js";
-import { marked } from "../../lib/invisible.js";
-import { isSecret, mask } from "../../lib/json-view.js";
-import { lineDiff, nearChanges } from "./lines.js";
+import { h, icon } from "./dom.js";
+import { Digits, writeExact } from "./exact-json.js";
+import { counted } from "./format.js";
+import { marked } from "./invisible.js";
+import { isSecret, mask } from "./json-view.js";
+import { lineDiff, nearChanges } from "./line-diff.js";
 
 /** @typedef {{path: string, key: string, depth: number, action: string, before?: any, after?: any, sensitive: boolean, unknown: boolean, forces?: boolean, write_only?: boolean, cut?: boolean}} Leaf */
 /** @typedef {{at: number, path: string, key: string, depth: number, kind: string, action: string}} Heading */

@@ -1,4 +1,4 @@
-import Foundation
+internal import Foundation
 
 /// Finds the secrets inside of a secret that is a document: JSON, YAML, an INI or environment file, a URL with a
 /// password, a connection string, or the base64 of one of these.
