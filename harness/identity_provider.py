@@ -19,6 +19,7 @@ PASSWORD = "correct horse"
 SETTINGS = """
 config_version: 1
 server: {{host: "127.0.0.1", port: {port}}}
+jwt: {{keys_dir: "{keys}"}}
 oauth:
   issuer: "{issuer}"
   audience: "vintner-api"
@@ -40,7 +41,8 @@ class IdentityProvider:
         self.issuer = f"http://127.0.0.1:{self.port}"
         self.people: dict[str, list[str]] = {}
         (self.folder / "settings.yaml").write_text(
-            SETTINGS.format(port=self.port, issuer=self.issuer, client=CLIENT_ID, secret=CLIENT_SECRET))
+            SETTINGS.format(port=self.port, issuer=self.issuer, client=CLIENT_ID, secret=CLIENT_SECRET,
+                            keys=folder / "keys"))
         self.secret_file = folder / "client-secret"
         self.secret_file.write_text(CLIENT_SECRET + "\n")
         self._write_people()
