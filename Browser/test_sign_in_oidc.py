@@ -32,6 +32,9 @@ def company(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider
     """A server whose people sign in with the provider."""
     data = tmp_path_factory.mktemp("company") / "data"
     with Server(data, "--tendrils", "0", "--oidc-refresh", "5", *provider.options()) as server:
+        api = Api(server)
+        api.post("/api/teams", {"name": "developers", "group": "dev"})
+        api.post("/api/grants", {"principal": "team:developers", "role": "viewer", "scope": "installation"})
         yield server
 
 
@@ -74,6 +77,15 @@ def test_a_person_signs_in_and_the_groups_arrive(stranger: Page, company: Server
     assert not [name for name in cookies if "_oidc_" in name], "the cookie of the attempt works once"
     session = cookies[f"vintner_session_{company.port}"]
     assert session["httpOnly"] and session["sameSite"] == "Lax"
+
+
+def test_a_person_without_a_role_is_told_whom_to_ask(
+    stranger: Page, provider: IdentityProvider, company: Server,
+) -> None:
+    provider.add("jon", "sales")
+    sign_in(stranger, "jon")
+    expect(stranger.get_by_role("heading", name="You don't have access yet")).to_be_visible()
+    expect(stranger.locator("[data-problem]")).to_contain_text("Groups received: sales. Administrators: admin.")
 
 
 def test_an_answer_that_nobody_asked_for_is_refused(stranger: Page, company: Server) -> None:

@@ -76,6 +76,7 @@ struct SignIn: Sendable {
                     message: "This sign-in link was used before or has expired. "
                         + "Print a new one with \"vintner sign-in-url\".")
             }
+            try await store.admit(user, id: credentials.ambient.makeID(), at: now)
             return (user, .link)
         }
         if let invitation = body.invitation {

@@ -107,10 +107,12 @@ struct UserRoutes: Sendable {
     }
 
     private func remove(_ call: APICall<UserID>) async throws -> NoContent {
+        guard let user = try await store.user(call.path) else { throw Refusal.notFound("user") }
         let ended = try await store.removeUser(call.path, at: credentials.ambient.now())
+        try await store.removeRights(of: GrantPrincipal(Account(name: user.name, kind: user.kind)))
         for entry in ended { onRevoked(entry.credential) }
         let actor = try call.user
-        call.context.logger.notice("a user was removed", metadata: ["user": "\(call.path)", "by": "\(actor)"])
+        call.context.logger.notice("a user was removed", metadata: ["user": "\(user.name)", "by": "\(actor)"])
         return NoContent()
     }
 

@@ -66,10 +66,7 @@ public struct TrellisApplication: Service {
                 .periodic(on: nodes), compactor.periodic(on: nodes),
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
             ResourceCount(store: store, logger: logger), parts.sessionRefresh(logger: logger).periodic(on: nodes),
-            parts.lastUse.periodic(logger: logger),
-            CredentialSweep(
-                connections: parts.connections, streams: parts.streams, tendrils: store, access: parts.access
-            ).periodic(logger: logger))
+            parts.lastUse.periodic(logger: logger), parts.sweep.periodic(logger: logger))
         self.application = application
         self.store = store
         self.feeds = feeds

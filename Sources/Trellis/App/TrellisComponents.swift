@@ -70,6 +70,12 @@ struct TrellisComponents {
     }
 
     var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
+    var rights: RightsCheck { RightsCheck(store: store) }
+
+    /// Asks what is open again.
+    var sweep: CredentialSweep {
+        CredentialSweep(connections: connections, streams: streams, tendrils: store, access: access, rights: rights)
+    }
 
     private var realtimeAuthorization: RealtimeAuthorization {
         RealtimeAuthorization(
@@ -79,7 +85,8 @@ struct TrellisComponents {
 
     private var realtimeDependencies: RealtimeDependencies {
         RealtimeDependencies(
-            feeds: feeds, access: access, connections: connections, limits: configuration.limits.realtime,
+            feeds: feeds, access: access, rights: rights, connections: connections,
+            limits: configuration.limits.realtime,
             ambient: ambient)
     }
 
@@ -124,10 +131,10 @@ struct TrellisComponents {
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
         let pages = PageRoutes(
             renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
-            providers: configuration.providers)
+            check: rights, providers: configuration.providers)
         pages.add(to: router)
         ProviderSignIn(
-            providers: providers, users: store, sessions: sessions, vault: vault, ambient: ambient, origins: origins,
+            providers: providers, store: store, sessions: sessions, vault: vault, ambient: ambient, origins: origins,
             publicURL: publicURL, refuse: pages.signInProblem
         ).add(to: router)
         router.refuseOtherMethods()
@@ -137,7 +144,7 @@ struct TrellisComponents {
     private func addAPI(
         to router: RouteTable, vines: VineService, jobs: JobService, records: JobResponses
     ) throws {
-        let api = APIRouter(table: router)
+        let api = APIRouter(table: router, check: rights)
         ContractRoutes().add(to: api)
         SignIn(
             store: store, credentials: credentials, origins: origins, publicURL: publicURL, sessions: sessions,
@@ -153,7 +160,12 @@ struct TrellisComponents {
         RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         AccessRoutes(
             access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
-            mayManageUsers: { account in account.scopes?.contains(.usersManage) ?? true }, onRevoked: onRevoked
+            mayManageUsers: { [store] account in
+                try await store.rights(of: account).allows(.usersManage, on: .installation)
+            }, onRevoked: onRevoked
+        ).add(to: api)
+        RightsRoutes(
+            store: store, check: rights, ambient: ambient, onChange: { [sweep] in await sweep.run() }
         ).add(to: api)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         VineStateRoutes(states: VineStates(store: store)).add(to: api)

@@ -44,7 +44,7 @@ struct ProviderSignIn: Sendable {
     static let callback: RouterPath = "sign-in/oidc/callback"
 
     var providers: IdentityProviders
-    var users: any UserStore
+    var store: any UserStore & RightsStore
     var sessions: Sessions
     var vault: Vault
     var ambient: SystemDependencies
@@ -121,7 +121,7 @@ struct ProviderSignIn: Sendable {
                 throw OpenIDError.refused
             }
             let identity = try await client.signIn(code: code, attempt: attempt, redirectURI: redirectURI)
-            let user = try await users.signIn(
+            let user = try await store.signIn(
                 ExternalIdentity(issuer: provider.issuer, subject: identity.subject), names: identity.names,
                 groups: identity.groups ?? [], newID: ambient.makeID(), at: ambient.now())
             let cookie = try await sessions.begin(
@@ -129,7 +129,7 @@ struct ProviderSignIn: Sendable {
             providers.succeeded(provider.id, at: ambient.now())
             context.logger.notice(
                 "signed in", metadata: ["user": "\(user.name)", "provider": "\(provider.id)"])
-            var response = Response.redirect(to: attempt.next, type: .found)
+            var response = try await landing(attempt.next, user, provider, context)
             response.setCookie(cookie)
             return response
         } catch let error as OpenIDError {
@@ -138,6 +138,25 @@ struct ProviderSignIn: Sendable {
             return refuse(.init("You can't sign in", refusal.reason, status: .forbidden), context)
         }
     }
+
+    /// Where the person goes on to; without any role, a page that says so.
+    private func landing(
+        _ next: String, _ user: User, _ provider: OpenIDProvider, _ context: TrellisContext
+    ) async throws -> Response {
+        let account = Account(name: user.name, kind: user.kind, groups: user.groups(at: ambient.now()))
+        guard try await store.rights(of: account).held.isEmpty else { return .redirect(to: next, type: .found) }
+        let groups = user.groups.isEmpty ? "none" : user.groups.prefix(Self.shownGroups).joined(separator: ", ")
+        let query = GrantQuery(scopes: [.installation], role: .admin)
+        let admins = try await store.grants(query, limit: 5, cursor: nil).items.map(\.principal.name)
+        return refuse(
+            .init(
+                "You don't have access yet",
+                "You signed in as \(user.name) through \(provider.name), but no role is granted to you or to your "
+                    + "groups. Groups received: \(groups). Administrators: \(admins.joined(separator: ", ")). "
+                    + "If you were just added to a group, sign in again.", status: .forbidden), context)
+    }
+
+    private static let shownGroups = 20
 
     private func failure(_ error: OpenIDError, _ client: OpenIDClient, _ context: TrellisContext) -> Response {
         let provider = client.provider

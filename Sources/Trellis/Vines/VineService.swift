@@ -19,7 +19,8 @@ struct VineService: Sendable {
         try rules.check(settings, secrets: secrets)
         let now = ambient.now()
         let vine = Vine(
-            id: ambient.makeID(), settings: settings, createdBy: user, createdAt: now, updatedAt: now)
+            id: ambient.makeID(), settings: settings, createdBy: user, createdAt: now, updatedAt: now,
+            vineyard: request.vineyardId ?? Vineyard.defaultID, needsTwoPeople: request.twoPeople ?? false)
         try await store.createVine(vine, secrets: secrets)
         return vine
     }
@@ -46,6 +47,8 @@ struct VineService: Sendable {
         settings.sensitiveEnvironment = secrets.environment.keys.sorted()
         try rules.check(settings, secrets: secrets)
         vine.settings = settings
+        vine.vineyard = patch.vineyardId ?? vine.vineyard
+        vine.needsTwoPeople = patch.twoPeople ?? vine.needsTwoPeople
         vine.updatedAt = ambient.now()
         do {
             return try await store.updateVine(vine, secrets: secrets)

@@ -68,7 +68,7 @@ public enum OpenAPIContent {}
 /// Every call of the API.
 public enum Endpoints {
     public static let all =
-        ContractEndpoints.all + AccessEndpoints.all + UserEndpoints.all + VineEndpoints.all + StateEndpoints.all
-        + VineStateEndpoints.all
+        ContractEndpoints.all + AccessEndpoints.all + UserEndpoints.all + RightsEndpoints.all + VineEndpoints.all
+        + StateEndpoints.all + VineStateEndpoints.all
         + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
 }
