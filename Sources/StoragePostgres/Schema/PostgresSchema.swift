@@ -303,7 +303,6 @@ extension PostgresSchema {
         )
         """,
         "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
-        "CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id)",
     ]
 
     private static let access = [

@@ -149,7 +149,6 @@ enum SQLiteSchema {
             ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
-        CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id);
         """
 
     private static let store = """
