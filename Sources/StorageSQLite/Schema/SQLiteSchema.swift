@@ -31,6 +31,7 @@ enum SQLiteSchema {
             for script in [resourceTouches, earlierTouches] { try db.execute(sql: script) }
         }
         migrator.registerMigration("17 rights") { db in try db.execute(sql: rights) }
+        migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator
     }
