@@ -86,7 +86,7 @@ import Wire
             guard case .object(let operations) = operations else { return [] }
             return operations.values.filter { $0["security"] == [] }.map { _ in path }
         }
-        #expect(Set(open) == ["/sign-in"])
+        #expect(Set(open) == ["/sign-in", "/sign-in/invitation", "/sign-in/code"])
     }
 
     @Test func aCallNamesItsHeaderFields() throws {

@@ -65,7 +65,8 @@ public struct Rights: Hashable, Sendable {
             // Signing out, and seeing what one may do, work with every token.
             return permission == .accountRead || isInScope(permission) ? .allowed : .denied(.outOfScope(permission))
         case .vine, .installation:
-            let granted = granted(on: permission.level == .installation ? .installation : place)
+            let place = permission.level == .installation ? .installation : place
+            let granted = granted(on: place)
             if granted.contains(permission) {
                 return isInScope(permission) ? .allowed : .denied(.outOfScope(permission))
             }

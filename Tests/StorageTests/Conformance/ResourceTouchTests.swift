@@ -72,7 +72,7 @@ import Testing
                 let job = try await bench.running(.destroy, of: vine)
                 try await bench.store.saveResources(
                     [
-                        resource("x.a", .update, at: seconds), resource("x.b", seconds == 5 ? .create : .delete),
+                        resource("x.a", .update, at: seconds), resource("x.b", .delete),
                         resource("x.c", .create, .failed, at: seconds),
                     ], graph: nil, of: job.id, epoch: 1)
                 try await bench.change(job.id, .fail(epoch: 1, engineKnown: true))
