@@ -35,7 +35,7 @@ struct JobService: Sendable {
         let job = Job(
             id: ambient.makeID(), type: request.jobType, vine: vine.id, assignedWorker: request.assignedWorkerId,
             snapshot: snapshot, requirement: EngineRequirement(name: vine.settings.engine),
-            options: request.options, createdBy: user, createdAt: ambient.now())
+            options: request.options, createdBy: user, createdAt: ambient.now(), vineyard: vine.vineyard)
         return try await insert(job, secrets: secrets, note: "\(job.type.rawValue) queued by \(user)")
     }
 
@@ -47,7 +47,8 @@ struct JobService: Sendable {
         if let reason = try await validity(of: id).reason { throw Refusal(.conflict, reason) }
         let job = Job(
             id: ambient.makeID(), type: .deploy, vine: plan.vine, assignedWorker: worker, plan: plan.id,
-            rerunOf: rerunOf, snapshot: plan.snapshot, options: plan.options, createdBy: user, createdAt: ambient.now())
+            rerunOf: rerunOf, snapshot: plan.snapshot, options: plan.options, createdBy: user, createdAt: ambient.now(),
+            vineyard: plan.vineyard)
         let secrets = try await store.secrets(of: plan.id)
         return try await insert(job, secrets: secrets, note: "DEPLOY of plan \(plan.id.short) queued by \(user)")
     }
@@ -67,7 +68,7 @@ struct JobService: Sendable {
         let job = Job(
             id: ambient.makeID(), type: type, vine: old.vine, assignedWorker: old.assignedWorker, rerunOf: old.id,
             snapshot: old.snapshot, requirement: EngineRequirement(name: old.snapshot.settings.engine),
-            options: old.options, createdBy: user, createdAt: ambient.now())
+            options: old.options, createdBy: user, createdAt: ambient.now(), vineyard: old.vineyard)
         let secrets = try await store.secrets(of: old.id)
         return try await insert(
             job, secrets: secrets, note: "\(type.rawValue) queued by \(user), a re-run of \(old.id.short)")
