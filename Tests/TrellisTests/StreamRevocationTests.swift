@@ -79,7 +79,7 @@ import Wire
             let vine = try await api.makeVine()
             let path = "\(url)/api/jobs/\(try await api.makeJob(on: vine.id).id)/logs/stream"
             try await harness.store.createSession(
-                hash: Credentials.hash("vns_x"), user: "ana", expiresAt: harness.clock.now.advanced(by: 60_000))
+                hash: Credentials.hash("vns_x"), user: "admin", expiresAt: harness.clock.now.advanced(by: 60_000))
             let worker = try await api.post("/api/workers", #"{"name": "rose"}"#).decode(RegisterWorkerResponse.self)
             var session = try await open(path, [("Cookie", "\(harness.parts.cookie.name)=vns_x")], harness)
             var tendril = try await open(

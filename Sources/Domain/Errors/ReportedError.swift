@@ -111,7 +111,7 @@ struct ResourceType {
             }
         }
         var parts = plain.split(separator: ".", omittingEmptySubsequences: false)[...]
-        while parts.first == "module", parts.count > 2 { parts = parts.dropFirst(2) }
+        while parts.first == "module", parts.count >= 2 { parts = parts.dropFirst(2) }
         if parts.first == "data" || parts.first == "ephemeral" { parts = parts.dropFirst() }
         guard parts.count >= 2, let type = parts.first, !type.isEmpty else { return nil }
         name = String(type)

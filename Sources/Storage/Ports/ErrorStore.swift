@@ -77,7 +77,8 @@ public struct StoredError: Hashable, Sendable {
     }
 
     public init(_ reported: ReportedError) {
-        let error = reported.fitted
+        // Not every database keeps U+0000 in a text.
+        let error = reported.mapTexts { $0.replacing("\0", with: "\u{FFFD}") }.fitted
         self.init(
             fingerprint: ErrorFingerprint(of: error), cause: error.cause, address: error.address, file: error.file,
             line: error.line, logLine: error.logLine)
