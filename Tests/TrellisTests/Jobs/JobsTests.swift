@@ -207,14 +207,15 @@ import Wire
             func create(_ fields: String, _ type: String = "PLAN") async throws -> Reply {
                 try await api.post("/api/jobs", #"{"job_type": "\#(type)", "vine_id": "\#(vine.id)", \#(fields)}"#)
             }
-            let plan = try await api.makeJob(on: vine.id)
+            let other = try await api.makeJob(on: vine.id)
+            #expect(try await api.post("/api/jobs/\(other.id)/cancel").status == 200)
             for (fields, type, says) in [
                 (#""targets": ["-out=x"]"#, "PLAN", "targets"), (#""targets": ["a.b\\nc"]"#, "PLAN", "targets"),
                 (#""replace": ["module.net"]"#, "PLAN", "module"), (#""parallelism": 0"#, "PLAN", "parallelism"),
                 (#""parallelism": 257"#, "PLAN", "parallelism"), (#""log_level": "LOUD""#, "PLAN", "log_level"),
                 (#""refresh_only": true, "replace": ["a.b"]"#, "PLAN", "refresh_only"),
                 (#""refresh_only": true"#, "DESTROY", "refresh_only"),
-                (#""parallelism": 2, "plan_job_id": "\#(plan.id)""#, "DEPLOY", "PLAN"),
+                (#""parallelism": 2, "plan_job_id": "\#(other.id)""#, "DEPLOY", "PLAN"),
             ] {
                 let reply = try await create(fields, type)
                 #expect(reply.status == 400 && reply.error?.contains(says) == true, "\(fields): \(reply.text)")
