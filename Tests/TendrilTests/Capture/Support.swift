@@ -83,9 +83,9 @@ struct Captured: Sendable {
     }
 
     /// What Terraform printed in a recorded run, read by read.
-    static func recorded(_ name: String, file: String = #filePath) throws -> Captured {
+    static func recorded(_ name: String) throws -> Captured {
         struct Read: Decodable { var t: Double; var s: String; var d: String }
-        let path = URL(fileURLWithPath: file).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name)")
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name)")
         var captured = Captured()
         for line in try String(contentsOf: path, encoding: .utf8).split(separator: "\n") {
             let read = try JSONDecoder().decode(Read.self, from: Data(line.utf8))

@@ -22,7 +22,9 @@ import Wire
     private static let fullReport = """
         {"epoch":1,"status":"FAILED","engine_state":"GONE","error_message":"TEXT","run_root":"/run",
          "outcome":{"result":"FAILED","phase":"apply","exit_code":1,"signal":2,"serial_before":1,"serial_after":2,
-          "lock_released":true,"unfinished":["TEXT"],"summary":"TEXT"},
+          "lock_released":true,"unfinished":["TEXT"],"summary":"TEXT",
+          "diagnostic":{"summary":"TEXT","detail":"TEXT","address":"TEXT","file":"TEXT","line":1,"others":0}},
+         "errors":[{"summary":"TEXT","detail":"TEXT","address":"TEXT","file":"TEXT","line":1,"log_line":2}],
          "execution_metadata":{"TEXT":["TEXT",81624357,{"deep":"TEXT"}]},
          "engine":{"name":"terraform","version":"1.11.4","platform":"linux_amd64"},
          "engine_started_at":"2026-01-02T03:04:05.678Z","resolved_commit":"TEXT",
@@ -44,6 +46,7 @@ import Wire
         #expect(trace(in: try WireJSON.encode(masked)) == nil)
         #expect(masked.errorMessage == "(sensitive)")
         #expect(masked.outcome?.unfinished == ["(sensitive)"] && masked.truncated == ["(sensitive)"])
+        #expect(masked.outcome?.diagnostic?.detail == "(sensitive)" && masked.errors?.first?.file == "(sensitive)")
         #expect(masked.changes == report.changes && masked.warnings == 8)
         #expect(masked.executionMetadata?["(sensitive)"] == ["(sensitive)", "(sensitive)", ["deep": "(sensitive)"]])
         #expect(masked.status == .failed && masked.engineState == .gone && masked.plannedState?.serial == 3)

@@ -135,11 +135,6 @@ import Wire
             let found = try await search(api, "q=needle")
             #expect(found.end?.searched == 1 && found.end?.capped == true && found.end?.nextCursor != nil)
         }
-        try await withJobs(limits: TrellisLimits(search: SearchLimits(workMilliseconds: 0))) {
-            _, api, jobs, _ async throws in
-            let found = try await search(api, "q=needle")
-            #expect(found.end?.searched == 1 && found.end?.reason == "The search used all of its computing time.")
-        }
     }
 
     @Test func aLongLineIsShownAroundItsMatch() async throws {
