@@ -78,6 +78,8 @@ extension CopiedTable {
         CopiedTable("api_tokens", key: ["hash"]),
         CopiedTable("sign_in_links", key: ["hash"]),
         CopiedTable("sessions", key: ["hash"]),
+        CopiedTable("audit_events", key: ["position"], continuesAfterLastKey: true),
+        CopiedTable("audit_chain", key: ["id"]),
     ]
 
     static let jobs = "provision_jobs"

@@ -25,7 +25,7 @@ extension PostgresStore {
     }
 
     public func redeemSignInLink(hash: Data, at now: Timestamp) async throws -> String? {
-        try await write { db, _ in
+        try await write(completing: AuditCompletion { user, _ in user != nil }) { db, _ in
             // One statement finds and deletes it, so only one of two concurrent attempts succeeds.
             try db.rows(
                 "DELETE FROM sign_in_links WHERE hash = $1 AND expires_at > $2 RETURNING user_name", hash,
@@ -64,7 +64,7 @@ extension PostgresStore {
     }
 
     public func revokeAccess(_ id: String) async throws -> AccessEntry? {
-        try await write { db, _ in
+        try await write(completing: AuditCompletion { entry, _ in entry != nil }) { db, _ in
             let entries = try AccessEntry.Kind.allCases.flatMap { try Self.entries(of: $0, db) }
             guard let entry = entries.first(where: { $0.id == id }) else { return nil }
             db.run("DELETE FROM \(Self.table(of: entry.kind)) WHERE hash = $1", entry.hash)
