@@ -9,7 +9,7 @@ internal import Wire
 ///
 /// No response shows a secret, except the one that creates it. Only hashes are stored.
 struct AccessRoutes: Sendable {
-    var access: any AccessStore
+    var access: any AccessStore & AuditStore
     var credentials: Credentials
     var folder: DataFolder
     /// Ends the connections that were opened with a revoked credential.
@@ -49,9 +49,10 @@ struct AccessRoutes: Sendable {
         let secret = credentials.make(.apiToken)
         let hash = Credentials.hash(secret)
         let now = credentials.ambient.now()
-        try await access.setToken(hash: hash, name: name, at: now)
-        call.context.logger.notice("a token was created", metadata: ["name": "\(name)", "by": "\(user)"])
         let entry = AccessEntry(kind: .token, hash: hash, name: name)
+        let event = call.audit.event(.createToken, on: AuditResource(entry), credentials.ambient)
+        try await access.recording(event).setToken(hash: hash, name: name, at: now)
+        call.context.logger.notice("a token was created", metadata: ["name": "\(name)", "by": "\(user)"])
         return CreateTokenResponse(id: entry.id, name: name, token: secret)
     }
 
@@ -62,7 +63,7 @@ struct AccessRoutes: Sendable {
             throw Refusal(
                 .conflict, "The admin token can't be revoked, only replaced: \"vintner tokens replace-admin\".")
         }
-        try await revoke(call.path.id, by: call.user, call.context)
+        try await revoke(entry, call)
         return NoContent()
     }
 
@@ -75,7 +76,11 @@ struct AccessRoutes: Sendable {
         let hash = Credentials.hash(secret)
         // First the file: if this process ends now, the next start makes the file's token the valid one.
         try folder.writeSecret(secret, to: "admin.token")
-        try await access.setToken(hash: hash, name: Self.admin, at: credentials.ambient.now())
+        let entry = AccessEntry(kind: .token, hash: hash, name: Self.admin)
+        let event = call.audit.event(
+            .replaceToken, on: AuditResource(entry), changes: ["keep_tokens": .bool(request.keepTokens == true)],
+            credentials.ambient)
+        try await access.recording(event).setToken(hash: hash, name: Self.admin, at: credentials.ambient.now())
         let kept = request.keepTokens == true ? Set(try await access.tokens().map(\.id)) : []
         var counts: [AccessEntry.Kind: Int] = [:]
         for entry in try await access.revokeAllAccess(exceptToken: Self.admin, keeping: kept) {
@@ -101,18 +106,25 @@ struct AccessRoutes: Sendable {
     }
 
     private func revokeSession(_ call: APICall<AccessID>) async throws -> NoContent {
-        let known = try await access.sessions(at: credentials.ambient.now()).contains { $0.id == call.path.id }
-        guard known else { throw Refusal.notFound("session or link") }
-        try await revoke(call.path.id, by: call.user, call.context)
+        let known = try await access.sessions(at: credentials.ambient.now()).first { $0.id == call.path.id }
+        guard let known else { throw Refusal.notFound("session or link") }
+        try await revoke(known, call)
         return NoContent()
     }
 
-    private func revoke(_ id: String, by user: String, _ context: TrellisContext) async throws {
-        guard let entry = try await access.revokeAccess(id) else { return }
+    private func revoke(_ known: AccessEntry, _ call: APICall<AccessID>) async throws {
+        let user = try call.user
+        let action: AuditAction = known.kind == .token ? .revokeToken : .revokeSession
+        let event = call.audit.event(action, on: AuditResource(known), credentials.ambient)
+        guard let entry = try await access.recording(event).revokeAccess(known.id) else { return }
         onRevoked(entry.credential)
-        context.logger.notice(
+        call.context.logger.notice(
             "access was revoked", metadata: ["kind": "\(entry.kind)", "name": "\(entry.name)", "by": "\(user)"])
     }
+}
+
+extension AuditResource {
+    init(_ entry: AccessEntry) { self.init(entry.kind.rawValue, entry.id, name: entry.name) }
 }
 
 extension AccessEntry {

@@ -8,9 +8,9 @@ internal import Wire
 /// Authenticates requests. Rejects nothing: each route states its own requirement.
 struct Authentication: RouterMiddleware {
     /// The one call that replaces a session instead of using it; ``SignIn`` checks where it comes from.
-    private static let signInPath = AccessEndpoints.signIn.description.path
+    static let signInPath = AccessEndpoints.signIn.description.path
     static let csrfHeader = headerName("X-CSRF-Token")
-    private static let workerID = headerName(WorkerHeader.id)
+    static let workerID = headerName(WorkerHeader.id)
     private static let workerToken = headerName(WorkerHeader.token)
     static let fetchSite = headerName("Sec-Fetch-Site")
 

@@ -11,7 +11,7 @@ struct SignIn: Sendable {
     static let linkLifetime: Int64 = 10 * 60_000
     static let sessionLifetime: Int64 = 12 * 3_600_000
 
-    var access: any AccessStore
+    var access: any AccessStore & AuditStore
     var credentials: Credentials
     var origins: AllowedOrigins
     /// The server's public URL: `http://127.0.0.1:8080`.
@@ -35,8 +35,10 @@ struct SignIn: Sendable {
             throw Refusal(.invalid, "\"user\" has 1 to 64 characters, none of them a control or bidirectional one.")
         }
         let secret = credentials.make(.signInLink)
-        try await access.createSignInLink(
-            hash: Credentials.hash(secret), user: user,
+        let entry = AccessEntry(kind: .link, hash: Credentials.hash(secret), name: user)
+        let event = call.audit.event(.createLink, on: AuditResource(entry), credentials.ambient)
+        try await access.recording(event).createSignInLink(
+            hash: entry.hash, user: user,
             expiresAt: credentials.ambient.now().advanced(by: Self.linkLifetime))
         return SignInLinkResponse(url: "\(publicURL)/sign-in#token=\(secret)")
     }
@@ -65,21 +67,36 @@ struct SignIn: Sendable {
                     ? "That token is not valid."
                     : "This sign-in link was used before or has expired. Print a new one with \"vintner sign-in-url\".")
         }
-        if let previous = cookie.secret(in: call.request) { try await end(previous) }
+        if let previous = cookie.secret(in: call.request) { try await end(previous, of: nil, call) }
         let secret = credentials.make(.session)
-        try await access.createSession(
-            hash: Credentials.hash(secret), user: user, expiresAt: now.advanced(by: Self.sessionLifetime))
+        let entry = AccessEntry(kind: .session, hash: Credentials.hash(secret), name: user)
+        var audit = call.audit
+        audit.actor = AuditActor(
+            kind: .user, id: user, name: user, source: body.link == nil ? "token" : "link", tokenID: entry.id)
+        let event = audit.event(.createSession, on: AuditResource(entry), credentials.ambient)
+        try await access.recording(event).createSession(
+            hash: entry.hash, user: user, expiresAt: now.advanced(by: Self.sessionLifetime))
         return (SignInResponse(user: user), cookie.cookie(secret, maxAge: Int(Self.sessionLifetime / 1000)))
     }
 
     /// Ends the session.
     private func signOut(_ call: APICall<NoParameters>, _: NoFields) async throws -> (SignOutResponse, Cookie) {
-        if let secret = cookie.secret(in: call.request) { try await end(secret) }
+        if let secret = cookie.secret(in: call.request) { try await end(secret, of: call.user, call) }
         return (SignOutResponse(signedOut: true), cookie.cookie("", maxAge: 0))
     }
 
-    private func end(_ session: String) async throws {
-        try await access.deleteSession(hash: Credentials.hash(session))
+    /// - Parameter user: whose it is; found out if that is nil.
+    private func end(_ session: String, of user: String?, _ call: APICall<NoParameters>) async throws {
+        let hash = Credentials.hash(session)
+        var owner = user
+        if owner == nil { owner = try await access.sessionUser(hash: hash, at: credentials.ambient.now()) }
+        if let owner {
+            let entry = AccessEntry(kind: .session, hash: hash, name: owner)
+            var audit = call.audit
+            audit.actor = AuditActor(kind: .user, id: owner, name: owner, source: "session", tokenID: entry.id)
+            let event = audit.event(.endSession, on: AuditResource(entry), credentials.ambient)
+            try await access.recording(event).deleteSession(hash: hash)
+        }
         onSignOut(.session(session))
     }
 }

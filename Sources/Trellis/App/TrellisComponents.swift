@@ -17,6 +17,9 @@ struct TrellisComponents {
     var feeds: Feeds
     var ambient: SystemDependencies
     var credentials: Credentials
+    /// Records denials, seals the audit log and checks it.
+    let denials: DenialLog
+    let audit: AuditKeeper
 
     /// True where browsers reach us over TLS.
     var isSecure: Bool { configuration.tls != nil || configuration.publicURL?.hasPrefix("https://") == true }
@@ -26,6 +29,20 @@ struct TrellisComponents {
 
     /// The responses that are being sent.
     let streams = OpenStreams()
+
+    init(
+        configuration: TrellisConfiguration, store: any Store, vault: Vault, feeds: Feeds, ambient: SystemDependencies,
+        credentials: Credentials
+    ) {
+        self.configuration = configuration
+        self.store = store
+        self.vault = vault
+        self.feeds = feeds
+        self.ambient = ambient
+        self.credentials = credentials
+        denials = DenialLog(store: store, ambient: ambient)
+        audit = AuditKeeper(store: store, ambient: ambient, days: configuration.auditDays)
+    }
 
     /// Ends what was opened with a credential that is no longer good.
     private var onRevoked: @Sendable (Credential) -> Void {
@@ -77,6 +94,7 @@ struct TrellisComponents {
             HostCheck(origins: origins)
             CanonicalPaths()
             assets.routes
+            AuditTrail(denials: denials, ambient: ambient, isBehindProxy: configuration.publicURL != nil)
             Authentication(access: access, tendrils: store, origins: origins, cookie: cookie)
             ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
             StreamLimit(limits: configuration.limits.streams)
@@ -84,7 +102,7 @@ struct TrellisComponents {
         }
         HealthRoutes(store: store).add(to: router)
         let records = JobResponses(store: store, ambient: ambient)
-        let vines = VineService(store: store, ambient: ambient, rules: configuration.rules)
+        let vines = VineService(store: store, ambient: ambient, rules: configuration.rules, vault: vault)
         let jobs = JobService(
             store: store, vines: vines, vault: vault, ambient: ambient)
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
@@ -110,7 +128,7 @@ struct TrellisComponents {
             onRevoked: onRevoked
         ).add(to: api)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
-        VineStateRoutes(states: VineStates(store: store)).add(to: api)
+        VineStateRoutes(states: VineStates(store: store), ambient: ambient).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
         JobRoutes(service: jobs, records: records).add(to: api)
         LogRoutes(
@@ -125,6 +143,8 @@ struct TrellisComponents {
             metadataBytes: configuration.limits.metadataBytes)
         WorkerRoutes(service: workers, bell: feeds.bell, limits: configuration.limits).add(to: api)
         PlanRoutes(jobs: jobs, workers: workers).add(to: api)
+        AuditRoutes(store: store, keeper: audit, ambient: ambient).add(to: api)
+        try EvidenceRoutes(store: store, vault: vault, ambient: ambient).add(to: api)
     }
 
     /// The configured limits, lowered to what the limit on open files allows.

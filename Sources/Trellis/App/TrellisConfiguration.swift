@@ -18,6 +18,8 @@ public struct TrellisConfiguration: Sendable {
     public var dataFolder: String
     public var limits: TrellisLimits
     public var rules: VineRules
+    /// Days that audit events are kept; nil for all.
+    public var auditDays: Int?
 
     public struct TLSFiles: Sendable {
         public var certificate: String
@@ -31,7 +33,8 @@ public struct TrellisConfiguration: Sendable {
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, tls: TLSFiles? = nil, publicURL: String? = nil,
-        database: String, dataFolder: String, limits: TrellisLimits = TrellisLimits(), rules: VineRules = VineRules()
+        database: String, dataFolder: String, limits: TrellisLimits = TrellisLimits(), rules: VineRules = VineRules(),
+        auditDays: Int? = nil
     ) {
         self.host = host
         self.port = port
@@ -41,6 +44,7 @@ public struct TrellisConfiguration: Sendable {
         self.dataFolder = dataFolder
         self.limits = limits
         self.rules = rules
+        self.auditDays = auditDays
     }
 
     /// True for an address that only this machine reaches.

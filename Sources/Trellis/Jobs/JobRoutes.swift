@@ -9,13 +9,13 @@ struct JobRoutes: Sendable {
 
     func add(to api: APIRouter) {
         api.on(JobEndpoints.create) { call, message in
-            try await records.record(service.create(message, by: call.user))
+            try await records.record(service.create(message, by: call.audit))
         }
         api.on(JobEndpoints.list, use: list)
         api.on(JobEndpoints.show) { call in try await records.record(service.find(call.path)) }
         // nil means any Tendril.
         api.on(JobEndpoints.assign) { call, message in
-            try await records.record(service.assign(call.path, to: message.assignedWorkerId, by: call.user))
+            try await records.record(service.assign(call.path, to: message.assignedWorkerId, by: call.audit))
         }
         api.on(JobEndpoints.status) { call in
             guard let found = try await service.store.status(of: call.path) else { throw Refusal.notFound("job") }
@@ -28,19 +28,19 @@ struct JobRoutes: Sendable {
         }
         api.on(JobEndpoints.applyCheck) { call in try await service.applyCheck(service.find(call.path)) }
         api.on(JobEndpoints.cancel) { call in
-            try await records.record(service.cancel(call.path, by: call.user))
+            try await records.record(service.cancel(call.path, by: call.audit))
         }
         api.on(JobEndpoints.forceCancel) { call in
-            try await records.record(service.forceCancel(call.path, by: call.user))
+            try await records.record(service.forceCancel(call.path, by: call.audit))
         }
         api.on(JobEndpoints.giveUp) { call in
-            try await records.record(service.giveUp(call.path, by: call.user))
+            try await records.record(service.giveUp(call.path, by: call.audit))
         }
         api.on(JobEndpoints.apply) { call, message in
-            try await records.record(service.apply(call.path, to: message.assignedWorkerId, by: call.user))
+            try await records.record(service.apply(call.path, to: message.assignedWorkerId, by: call.audit))
         }
         api.on(JobEndpoints.rerun) { call in
-            try await records.record(service.rerun(call.path, by: call.user))
+            try await records.record(service.rerun(call.path, by: call.audit))
         }
         api.on(JobEndpoints.forecasts) { call in
             let vine = try call.query(JobEndpoints.List.vine)

@@ -25,6 +25,7 @@ struct PageRoutes: Sendable {
         pages.get("errors") { _, context in try list("errors", title: "Errors", tab: "active_errors", context) }
         pages.get("search") { _, context in try list("search", title: "Search logs", tab: "active_search", context) }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
+        pages.get("audit") { _, context in try list("audit", title: "Audit", tab: "active_audit", context) }
     }
 
     /// Shows who is already signed in: a link or a token then switches users only on request.

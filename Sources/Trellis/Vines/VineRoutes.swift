@@ -13,20 +13,21 @@ struct VineRoutes: Sendable {
 
     func add(to api: APIRouter) {
         api.on(VineEndpoints.create, bodyLimit: bodyLimit) { call, message in
-            try await service.record(service.create(message, by: call.user))
+            try await service.record(service.create(message, by: call.audit))
         }
         api.on(VineEndpoints.list, use: list)
         api.on(VineEndpoints.show) { call in try await service.record(service.find(call.path)) }
         api.on(VineEndpoints.update, bodyLimit: bodyLimit) { call, patch in
-            try await service.record(service.update(call.path, with: patch, ifRevision: call.matchedRevision()))
+            try await service.record(
+                service.update(call.path, with: patch, ifRevision: call.matchedRevision(), by: call.audit))
         }
         api.on(VineEndpoints.delete) { call in
-            try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm))
+            try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm), by: call.audit)
             return NoContent()
         }
         api.on(VineEndpoints.breakLock) { call, message in
             let user = try call.user
-            let vine = try await service.breakLock(of: call.path, message, by: user)
+            let vine = try await service.breakLock(of: call.path, message, by: call.audit)
             call.context.logger.notice(
                 "a state lock was broken", metadata: ["vine": "\(call.path)", "by": "\(user)"])
             return vine

@@ -24,18 +24,23 @@ struct WorkerRoutes: Sendable {
 
     func add(to api: APIRouter) {
         api.on(TendrilEndpoints.list, use: list)
-        api.on(TendrilEndpoints.register) { _, message in try await service.register(message.name) }
+        api.on(TendrilEndpoints.register) { call, message in
+            try await service.register(message.name, by: call.audit)
+        }
         api.on(TendrilEndpoints.revoke, use: revoke)
         api.on(TendrilEndpoints.heartbeat, bodyLimit: 256 << 10) { call, beat in
             try await service.heartbeat(beat, from: call.tendril)
         }
         api.on(TendrilEndpoints.stream, use: stream)
-        api.on(TendrilEndpoints.claim) { call in try await service.claim(by: call.tendril) }
+        api.on(TendrilEndpoints.claim) { call in
+            try await service.claim(by: call.tendril, call.audit(service.store))
+        }
         api.on(TendrilEndpoints.work) { call in
-            try await service.order(of: call.path, epoch: Self.epoch(of: call), for: call.tendril)
+            try await service.order(
+                of: call.path, epoch: Self.epoch(of: call), for: call.tendril, call.audit(service.store))
         }
         api.on(TendrilEndpoints.report, bodyLimit: limits.reportBytes) { call, report in
-            try await service.report(report, on: call.path, from: call.tendril)
+            try await service.report(report, on: call.path, from: call.tendril, call.audit(service.store))
         }
         // Escaping may double the text, plus the times.
         api.on(TendrilEndpoints.append, bodyLimit: 4 * limits.log.appendBytes, use: append)
@@ -78,7 +83,10 @@ struct WorkerRoutes: Sendable {
 
     private func revoke(_ call: APICall<TendrilID>) async throws -> NoContent {
         let user = try call.user
-        try await service.store.revokeTendril(call.path, at: service.ambient.now())
+        let name = try await service.store.tendril(call.path)?.name
+        let event = call.audit.event(
+            .revokeTendril, on: .tendril(call.path, name: name), service.ambient)
+        try await service.store.recording(event).revokeTendril(call.path, at: service.ambient.now())
         call.context.logger.notice(
             "a Tendril was revoked", metadata: ["tendril": "\(call.path)", "by": "\(user)"])
         return NoContent()
@@ -110,13 +118,15 @@ struct WorkerRoutes: Sendable {
 
     private func saveArtifact(_ call: APICall<JobID>) async throws -> NoContent {
         let epoch = try Self.epoch(of: call)
-        _ = try await service.requireLatestLease(call.path, epoch: epoch, worker: call.tendril)
+        let job = try await service.requireLatestLease(call.path, epoch: epoch, worker: call.tendril)
         let bytes = try await call.request.bytes(upTo: limits.artifactBytes)
         let digest = SHA256.hash(data: bytes).hexadecimal
         guard call.request.headers[Self.contentDigest] == digest else {
             throw Refusal(.invalid, "The artifact does not match \(TendrilEndpoints.artifactDigest).")
         }
-        try await service.store.saveArtifact(
+        let event = try await call.audit(service.store).event(
+            .writeArtifact, on: job, changes: ["sha256": .string(digest)], service.ambient)
+        try await service.store.recording(event).saveArtifact(
             bytes, sha256: digest, of: call.path, epoch: epoch, at: service.ambient.now())
         return NoContent()
     }
@@ -136,6 +146,10 @@ struct WorkerRoutes: Sendable {
             try await service.store.artifact(of: plan)
         }
         guard let artifact = stored else { throw Refusal(.notFound, "The plan file no longer exists.") }
+        try await service.store.record(
+            call.audit(service.store).event(
+                .readArtifact, on: job,
+                changes: ["plan_job_id": .string(plan.rawValue), "sha256": .string(artifact.sha256)], service.ambient))
         var response = Response.bytes(artifact.bytes)
         response.headers[Self.contentDigest] = artifact.sha256
         return response

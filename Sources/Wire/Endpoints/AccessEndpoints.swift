@@ -47,4 +47,5 @@ public enum Endpoints {
     public static let all =
         ContractEndpoints.all + AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + VineStateEndpoints.all
         + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
+        + AuditEndpoints.all
 }
