@@ -53,7 +53,7 @@ import Wire
     }
 
     private func sweep(_ harness: TrellisHarness) async throws {
-        try await harness.parts.streams.sweep(harness.parts.access, harness.store)
+        try await harness.parts.streams.sweep(harness.parts.access, harness.parts.rights, harness.store)
     }
 
     @Test func aRevokedTokensFollowersAreCutAtOnce() async throws {

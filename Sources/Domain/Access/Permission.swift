@@ -24,9 +24,11 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     case stateWrite = "state:write"
     case locksBreak = "locks:break"
     case tendrilsRead = "tendrils:read"
-    /// Grants and revokes roles, and arranges vineyards.
+    /// Grants and revokes roles.
     case grantsManage = "grants:manage"
 
+    /// Creates and deletes vineyards.
+    case vineyardsManage = "vineyards:manage"
     /// Registers and revokes Tendrils.
     case tendrilsManage = "tendrils:manage"
     /// Invites people, ends their access, and arranges teams.
@@ -46,7 +48,7 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     public var level: Level {
         switch self {
         case .accountRead, .accountWrite: .account
-        case .tendrilsManage, .usersManage, .auditRead: .installation
+        case .vineyardsManage, .tendrilsManage, .usersManage, .auditRead: .installation
         default: .vine
         }
     }
@@ -70,6 +72,7 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
         case .locksBreak: "break locks"
         case .tendrilsRead: "see Tendrils"
         case .grantsManage: "grant roles"
+        case .vineyardsManage: "create or delete vineyards"
         case .tendrilsManage: "register or revoke Tendrils"
         case .usersManage: "manage people and teams"
         case .auditRead: "read the audit"

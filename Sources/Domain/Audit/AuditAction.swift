@@ -53,6 +53,17 @@ extension AuditAction {
     public static let registerTendril = AuditAction("tendril.register")
     public static let revokeTendril = AuditAction("tendril.revoke")
 
+    public static let updateTendril = AuditAction("tendril.update")
+
+    public static let createGrant = AuditAction("grant.create")
+    public static let revokeGrant = AuditAction("grant.revoke")
+    public static let createTeam = AuditAction("team.create")
+    public static let updateTeam = AuditAction("team.update")
+    public static let deleteTeam = AuditAction("team.delete")
+    public static let createVineyard = AuditAction("vineyard.create")
+    public static let renameVineyard = AuditAction("vineyard.update")
+    public static let deleteVineyard = AuditAction("vineyard.delete")
+
     public static let exportAudit = AuditAction("audit.export")
     /// Events that are older than the configured age were deleted.
     public static let deleteEvents = AuditAction("audit.retention")

@@ -3,6 +3,8 @@ public struct Job: Hashable, Sendable, Identifiable {
     public var id: JobID
     public var type: JobType
     public var vine: VineID
+    /// The vine's vineyard.
+    public var vineyard: VineyardID
     public var state: JobState
     /// The Tendril that the user selected; nil for any.
     public var assignedWorker: TendrilID?
@@ -65,9 +67,11 @@ public struct Job: Hashable, Sendable, Identifiable {
         startedAt: Timestamp? = nil,
         completedAt: Timestamp? = nil,
         forcedAt: Timestamp? = nil,
-        givenUpAt: Timestamp? = nil
+        givenUpAt: Timestamp? = nil,
+        vineyard: VineyardID = Vineyard.defaultID
     ) {
         self.id = id
+        self.vineyard = vineyard
         self.type = type
         self.vine = vine
         self.state = state

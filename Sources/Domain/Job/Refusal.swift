@@ -4,6 +4,8 @@ public struct Refusal: Error, Hashable, Sendable {
     public enum Kind: String, Sendable {
         /// The request makes no sense in any state (400).
         case invalid
+        /// This person may not (403).
+        case forbidden
         /// Not found (404).
         case notFound
         /// The state does not allow it (409).

@@ -8,11 +8,14 @@ public struct Tendril: Hashable, Sendable, Identifiable {
     /// It finishes its jobs and claims no new ones.
     public var draining: Bool
     public var offer: TendrilCapabilities
+    /// The vineyards whose jobs it runs; empty for all.
+    public var vineyards: Set<VineyardID>
 
     public init(
         id: TendrilID, name: String, createdAt: Timestamp, lastSeenAt: Timestamp? = nil, draining: Bool = false,
-        offer: TendrilCapabilities = TendrilCapabilities()
+        offer: TendrilCapabilities = TendrilCapabilities(), vineyards: Set<VineyardID> = []
     ) {
+        self.vineyards = vineyards
         self.id = id
         self.name = name
         self.createdAt = createdAt
@@ -26,6 +29,9 @@ public struct Tendril: Hashable, Sendable, Identifiable {
         case draining = "DRAINING"
         case offline = "OFFLINE"
     }
+
+    /// Whether it may run jobs of this vineyard.
+    public func serves(_ vineyard: VineyardID) -> Bool { vineyards.isEmpty || vineyards.contains(vineyard) }
 
     /// Without a heartbeat for this long a Tendril is OFFLINE, in milliseconds.
     public static let offlineAfter: Int64 = 30_000

@@ -9,12 +9,18 @@ public struct Vine: Hashable, Sendable, Identifiable {
     public var revision: Int
     /// When it was deleted; nil for a vine that is in use.
     public var deletedAt: Timestamp?
+    public var vineyard: VineyardID
+    /// Whoever applies a plan must not be whoever made it.
+    public var needsTwoPeople: Bool
 
     public init(
         id: VineID, settings: VineSettings, createdBy: String, createdAt: Timestamp, updatedAt: Timestamp,
-        revision: Int = 1, deletedAt: Timestamp? = nil
+        revision: Int = 1, deletedAt: Timestamp? = nil, vineyard: VineyardID = Vineyard.defaultID,
+        needsTwoPeople: Bool = false
     ) {
         self.id = id
+        self.vineyard = vineyard
+        self.needsTwoPeople = needsTwoPeople
         self.deletedAt = deletedAt
         self.settings = settings
         self.createdBy = createdBy

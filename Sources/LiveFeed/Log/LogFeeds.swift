@@ -89,4 +89,13 @@ public protocol FeedSource: Sendable {
 
     /// The current row of any table but ``FeedTable/logs``, in JSON; nil for an unknown id.
     func record(of table: FeedTable, id: String) async throws -> ByteBuffer?
+
+    /// ``record(of:id:)`` with those who may see it.
+    func shared(_ table: FeedTable, id: String) async throws -> (record: ByteBuffer, audience: FeedAudience)?
+}
+
+extension FeedSource {
+    public func shared(_ table: FeedTable, id: String) async throws -> (record: ByteBuffer, audience: FeedAudience)? {
+        try await record(of: table, id: id).map { ($0, .everybody) }
+    }
 }

@@ -10,6 +10,14 @@ public enum FeedTable: String, CaseIterable, Sendable {
     case vines = "vines"
 }
 
+/// Who may see a row: whoever may see what it belongs to.
+public enum FeedAudience: Hashable, Sendable {
+    case everybody
+    case vine(VineID, in: VineyardID)
+    /// Of one of these.
+    case vineyards(Set<VineyardID>)
+}
+
 /// What happened to a row.
 public enum RowEvent: String, Hashable, Sendable {
     case insert = "INSERT"
@@ -26,6 +34,7 @@ public final class FeedRow: RingEntry {
     public let committedAt: Timestamp
     /// The row, an object in JSON.
     public let record: ByteBuffer
+    public let audience: FeedAudience
 
     private struct Derived {
         var columns: [String: JSONValue]?
@@ -37,7 +46,11 @@ public final class FeedRow: RingEntry {
     /// Nearly all readers request the same few frames.
     private static let keptFrames = 4
 
-    public init(position: Int64, table: FeedTable, event: RowEvent, committedAt: Timestamp, record: ByteBuffer) {
+    public init(
+        position: Int64, table: FeedTable, event: RowEvent, committedAt: Timestamp, record: ByteBuffer,
+        audience: FeedAudience = .everybody
+    ) {
+        self.audience = audience
         self.position = position
         self.table = table
         self.event = event

@@ -62,17 +62,18 @@ public final class TableFeed: Sendable {
         while let (key, event) = next() {
             guard let record = await record(of: key) else { continue }
             let row = FeedRow(
-                position: ring.head + 1, table: key.table, event: event, committedAt: now(), record: record)
+                position: ring.head + 1, table: key.table, event: event, committedAt: now(), record: record.record,
+                audience: record.audience)
             ring.append([row], bound: limits.ringBytes)
         }
     }
 
     /// The current row; nil if it no longer exists, or if no reader is left. A store that is unavailable for a moment
     /// must not lose the change.
-    private func record(of key: Key) async -> ByteBuffer? {
+    private func record(of key: Key) async -> (record: ByteBuffer, audience: FeedAudience)? {
         while true {
             do {
-                return try await source.record(of: key.table, id: key.id)
+                return try await source.shared(key.table, id: key.id)
             } catch {
                 guard ring.readers > 0 else { return nil }
                 try? await Task.sleep(for: Self.retry)

@@ -48,7 +48,9 @@ extension CopiedTable {
 
     /// Every table that has contents of users, referenced tables first; without their columns.
     private static let all = [
+        CopiedTable("vineyards", key: ["id"]),
         CopiedTable("workers", key: ["id"]),
+        CopiedTable("worker_vineyards", key: ["worker_id", "vineyard_id"]),
         CopiedTable("worker_engines", key: ["worker_id", "position"]),
         CopiedTable("vines", key: ["id"], pageRows: 50),
         CopiedTable("vine_names", key: ["vine_id", "title_folded"]),
@@ -78,6 +80,9 @@ extension CopiedTable {
         CopiedTable("api_tokens", key: ["hash"]),
         CopiedTable("sign_in_links", key: ["hash"]),
         CopiedTable("sessions", key: ["hash"]),
+        CopiedTable("teams", key: ["name"]),
+        CopiedTable("team_members", key: ["team", "user_name"]),
+        CopiedTable("grants", key: ["id"]),
         CopiedTable("audit_events", key: ["position"], continuesAfterLastKey: true),
         CopiedTable("audit_chain", key: ["id"]),
     ]

@@ -5,13 +5,16 @@ public protocol JobStore: Sendable {
     /// Stores a new QUEUED job with the secrets of its snapshot (encrypted), and `systemLines` as the first SYSTEM lines of its
     /// log.
     ///
+    /// Its vineyard is that of the vine, whatever ``Job/vineyard`` says.
+    ///
     /// A DEPLOY needs what its plan ran with (``JobFields/engine``, ``JobFields/runRoot``): what its requirement leaves
     /// open is taken from there.
     ///
     /// - Throws: ``Refusal`` `.conflict` naming the first one, where `job` is a DEPLOY and its plan already has a
     ///   DEPLOY that is waiting, has run or is running (any but one cancelled before its start);
     ///   `.notFound` if the vine, plan or assigned Tendril does not exist; `.invalid` for a DEPLOY without a plan,
-    ///   a plan of another vine, and a job that is not QUEUED; `.conflict` for an id that is taken.
+    ///   a plan of another vine, and a job that is not QUEUED; `.conflict` for an id that is taken, and an assigned
+    ///   Tendril that does not serve the vineyard; `.forbidden` where two people are needed (``Vine/needsTwoPeople``).
     func createJob(_ job: Job, secrets: VineSecrets, systemLines: [String]) async throws
 
     func job(_ id: JobID) async throws -> Job?
@@ -24,7 +27,7 @@ public protocol JobStore: Sendable {
     func status(of id: JobID) async throws -> (status: JobStatus, errorMessage: String?)?
 
     /// Jobs whose id begins with `prefix` (lower case), newest first.
-    func jobIDs(startingWith prefix: String, limit: Int) async throws -> [JobID]
+    func jobIDs(startingWith prefix: String, visible: VisibleVines, limit: Int) async throws -> [JobID]
 
     /// Jobs, newest first, as ``outline(of:)``.
     func jobs(_ query: JobQuery, limit: Int, cursor: String?) async throws -> Page<Job>
@@ -46,7 +49,7 @@ public protocol JobStore: Sendable {
 
     /// Atomically grants `worker` a lease on the oldest job it may run; nil if there is none.
     ///
-    /// It may run a job that is QUEUED, is assigned to it or to nobody, whose vine is neither held by another job
+    /// It may run a job that is QUEUED, is in a vineyard that it serves, is assigned to it or to nobody, whose vine is neither held by another job
     /// (one that is CLAIMED, or whose ``EngineState/holdsVine``) nor locked by anybody, and whose requirement its
     /// offer meets; and only while it is ONLINE at `now` and has a free slot (leases held, and engines of its jobs
     /// that may still run, fewer than its slots). Writes "Claimed by NAME" to the job's log.
@@ -66,7 +69,8 @@ public protocol JobStore: Sendable {
 
     /// Changes which Tendril a QUEUED job is for (nil for any), with `systemLine` as a SYSTEM line of its log. Where it is
     /// for that one already, nothing is written.
-    /// - Throws: ``Refusal`` `.conflict` if it is QUEUED no more; `.notFound` without the job or the Tendril.
+    /// - Throws: ``Refusal`` `.conflict` if it is QUEUED no more, or the Tendril does not serve its vineyard; `.notFound`
+    ///   without the job or the Tendril.
     func assign(_ id: JobID, to worker: TendrilID?, systemLine: String, at now: Timestamp) async throws
 
     /// The sensitive values of the job's snapshot.
@@ -84,12 +88,20 @@ public protocol JobStore: Sendable {
     func planFacts(_ id: JobID) async throws -> PlanValidity.Facts?
 }
 
+extension JobStore {
+    public func jobIDs(startingWith prefix: String, limit: Int) async throws -> [JobID] {
+        try await jobIDs(startingWith: prefix, visible: .all, limit: limit)
+    }
+}
+
 /// Which jobs a list shows; nil fields do not matter.
 public struct JobQuery: Hashable, Sendable {
     public var status: JobStatus?
     public var type: JobType?
     public var vine: VineID?
     public var worker: TendrilID?
+    /// Only jobs of these vines. Costs the same however many jobs of other vines are stored.
+    public var visible: VisibleVines
     /// A page of such a search may have fewer jobs than its limit, even none, although another page follows: the rows
     /// that are checked for one page are bounded.
     ///
@@ -100,8 +112,9 @@ public struct JobQuery: Hashable, Sendable {
 
     public init(
         status: JobStatus? = nil, type: JobType? = nil, vine: VineID? = nil, worker: TendrilID? = nil,
-        text: String? = nil
+        text: String? = nil, visible: VisibleVines = .all
     ) {
+        self.visible = visible
         self.status = status
         self.type = type
         self.vine = vine

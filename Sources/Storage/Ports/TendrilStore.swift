@@ -18,6 +18,10 @@ public protocol TendrilStore: Sendable {
     /// Replaces the token, for example if a Tendril is set up again under the same name.
     func setTendrilTokenHash(_ id: TendrilID, _ hash: Data) async throws
 
+    /// Binds the Tendril to vineyards: it gets no new jobs of others. None for all.
+    /// - Throws: ``Refusal`` `.notFound`, also for an unknown vineyard.
+    func setVineyards(_ vineyards: Set<VineyardID>, of id: TendrilID) async throws
+
     /// Revokes the Tendril: its token is no longer valid, it is not listed, and its name is free again. What it
     /// did keeps its name, with `(revoked)` after it. Nothing happens if it was revoked before.
     ///

@@ -19,17 +19,18 @@ public protocol VineStore: Sendable {
     /// What is known about vines beside their settings. Costs the same however many jobs and states are stored.
     func vineFacts(_ ids: [VineID]) async throws -> [VineID: VineFacts]
 
-    /// Vines, newest first; `text` matches a part of `project / stage`, whatever the case, with or without the spaces
+    /// Those of `visible` among the vines, newest first; `text` matches a part of `project / stage`, whatever the case, with or without the spaces
     /// around the slash.
-    func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine>
+    func vines(text: String?, visible: VisibleVines, limit: Int, cursor: String?) async throws -> Page<Vine>
 
-    /// Stores new settings and secrets under the next revision.
+    /// Stores new settings and secrets under the next revision. If the vineyard is another one, the vine's jobs move
+    /// there, too.
     /// - Throws: ``Refusal`` `.conflict` if `vine.revision` is not the stored one (a concurrent update);
     ///   `.notFound`.
     func updateVine(_ vine: Vine, secrets: VineSecrets) async throws -> Vine
 
     /// Deleted vines, in the same order.
-    func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine>
+    func deletedVines(visible: VisibleVines, limit: Int, cursor: String?) async throws -> Page<Vine>
 
     /// Vines, deleted ones too, whose newest state was stored before resources were counted; in the order of their ids.
     func uncountedVines(after: VineID?, limit: Int) async throws -> [VineID]
@@ -40,6 +41,16 @@ public protocol VineStore: Sendable {
     /// - Returns: nil once it is deleted; the resources that keep it from being deleted without a confirmation.
     /// - Throws: ``Refusal`` `.conflict` while a job of it is QUEUED or active, or its state is locked; `.notFound`.
     func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources?
+}
+
+extension VineStore {
+    public func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine> {
+        try await vines(text: text, visible: .all, limit: limit, cursor: cursor)
+    }
+
+    public func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine> {
+        try await deletedVines(visible: .all, limit: limit, cursor: cursor)
+    }
 }
 
 /// What is known about a vine beside its settings.

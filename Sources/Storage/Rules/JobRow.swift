@@ -7,6 +7,7 @@ package struct JobRow: Hashable, Sendable {
     package var id: JobID
     package var type: JobType
     package var vine: VineID
+    package var vineyard = Vineyard.defaultID
     package var state: JobState
     package var assignedWorker: TendrilID?
     package var plan: JobID?
@@ -102,6 +103,7 @@ extension JobRow {
             createdAt: job.createdAt,
             claimedAt: job.claimedAt, startedAt: job.startedAt,
             completedAt: job.completedAt, forcedAt: job.forcedAt, givenUpAt: job.givenUpAt)
+        vineyard = job.vineyard
     }
 
     /// The job without its documents: see ``JobStore/outline(of:)``.
@@ -123,7 +125,7 @@ extension JobRow {
             changes: changes?.value, warnings: warnings, phases: phases.value, truncated: truncated.value,
             metadata: metadata,
             createdAt: createdAt, claimedAt: claimedAt, startedAt: startedAt, completedAt: completedAt,
-            forcedAt: forcedAt, givenUpAt: givenUpAt)
+            forcedAt: forcedAt, givenUpAt: givenUpAt, vineyard: vineyard)
     }
 
     /// What a DEPLOY of this plan needs: what the plan ran with.

@@ -26,7 +26,7 @@ package enum JobKeyList: Sendable {
 package protocol JobIndex {
     /// The vines whose name contains `text` or, without blanks around its slash, `tight`; also those that only had such
     /// a name when a job was created (`isCurrent` is false).
-    func vines(named text: String, _ tight: String) throws -> [(id: String, isCurrent: Bool)]
+    func vines(named text: String, _ tight: String) throws -> [(id: VineID, vineyard: VineyardID, isCurrent: Bool)]
 
     /// The Tendrils whose name contains `text`.
     func tendrils(named text: String) throws -> [String]
@@ -139,6 +139,7 @@ package struct JobSearch {
     private mutating func read(_ key: JobKey, _ index: some JobIndex) throws -> JobRow? {
         rows += 1
         guard let id = JobID(key.id), let row = try index.row(id) else { return nil }
+        guard query.visible.contains(row) else { return nil }
         if let status = query.status, status != row.state.status { return nil }
         if let type = query.type, type != row.type { return nil }
         if let vine = query.vine, vine != row.vine { return nil }
@@ -150,8 +151,9 @@ package struct JobSearch {
     // MARK: - Sources
 
     private mutating func openSources(_ index: some JobIndex) throws {
-        sources = try index.vines(named: text, tight).map { vine in
-            Source(origin: vine.isCurrent ? .list(.vine(vine.id)) : .formerVine(vine.id))
+        let vines = try index.vines(named: text, tight).filter { query.visible.contains($0.id, in: $0.vineyard) }
+        sources = vines.map { vine in
+            Source(origin: vine.isCurrent ? .list(.vine(vine.id.rawValue)) : .formerVine(vine.id.rawValue))
         }
         sources += try index.tendrils(named: text).map { Source(origin: .list(.tendril($0))) }
         if text.utf8.allSatisfy(Self.isIDDigit), text.count < Self.minIDDigits {

@@ -27,12 +27,13 @@ package struct TendrilRow: Sendable {
         self.revokedAt = revokedAt
     }
 
-    package func status(at now: Timestamp) -> Tendril.Status { agent(engines: []).status(at: now) }
+    package func status(at now: Timestamp) -> Tendril.Status { agent(engines: [], vineyards: []).status(at: now) }
 
-    package func agent(engines: [Engine]) -> Tendril {
+    package func agent(engines: [Engine], vineyards: Set<VineyardID>) -> Tendril {
         Tendril(
             id: id, name: name, createdAt: createdAt, lastSeenAt: lastSeenAt, draining: draining,
-            offer: TendrilCapabilities(version: version, slots: slots, engines: engines, runRoot: runRoot))
+            offer: TendrilCapabilities(version: version, slots: slots, engines: engines, runRoot: runRoot),
+            vineyards: vineyards)
     }
 
     /// The leases that a Tendril reported, to be stored: `JOB:EPOCH`, in JSON.

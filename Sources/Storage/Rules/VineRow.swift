@@ -14,11 +14,16 @@ package struct VineRow: Sendable {
     package var updatedAt: Timestamp
     package var revision: Int
     package var deletedAt: Timestamp?
+    package var vineyard: VineyardID
+    package var needsTwoPeople: Bool
 
     package init(
         id: VineID, settings: String, projectFolded: String, stageFolded: String, secrets: Data, createdBy: String,
-        createdAt: Timestamp, updatedAt: Timestamp, revision: Int, deletedAt: Timestamp?
+        createdAt: Timestamp, updatedAt: Timestamp, revision: Int, deletedAt: Timestamp?, vineyard: VineyardID,
+        needsTwoPeople: Bool
     ) {
+        self.vineyard = vineyard
+        self.needsTwoPeople = needsTwoPeople
         self.id = id
         self.settings = settings
         self.projectFolded = projectFolded
@@ -36,17 +41,19 @@ package struct VineRow: Sendable {
             id: vine.id, settings: try StoredJSON.encode(vine.settings),
             projectFolded: vine.settings.projectName.lowercased(),
             stageFolded: vine.settings.environmentStage.lowercased(), secrets: secrets, createdBy: vine.createdBy,
-            createdAt: vine.createdAt, updatedAt: vine.updatedAt, revision: vine.revision, deletedAt: nil)
+            createdAt: vine.createdAt, updatedAt: vine.updatedAt, revision: vine.revision, deletedAt: nil,
+            vineyard: vine.vineyard, needsTwoPeople: vine.needsTwoPeople)
     }
 
     package func vine() throws -> Vine {
         Vine(
             id: id, settings: try StoredJSON.decode(VineSettings.self, from: settings), createdBy: createdBy,
-            createdAt: createdAt, updatedAt: updatedAt, revision: revision, deletedAt: deletedAt)
+            createdAt: createdAt, updatedAt: updatedAt, revision: revision, deletedAt: deletedAt, vineyard: vineyard,
+            needsTwoPeople: needsTwoPeople)
     }
 
-    /// True if both have the same project and stage; upper and lower case are the same.
+    /// True if both have the same project and stage in one vineyard; upper and lower case are the same.
     package func hasName(of other: VineRow) -> Bool {
-        projectFolded == other.projectFolded && stageFolded == other.stageFolded
+        vineyard == other.vineyard && projectFolded == other.projectFolded && stageFolded == other.stageFolded
     }
 }

@@ -16,11 +16,12 @@ package enum WaitReasons {
     }
 
     /// - Parameters:
+    ///   - vineyard: the job's.
     ///   - holder: another job that works on the vine.
     ///   - lock: the vine's lock.
     package static func evaluate(
-        assigned: TendrilID?, requirement: EngineRequirement, holder: JobID?, lock: StateLock?,
-        tendrils: [Candidate], at now: Timestamp
+        assigned: TendrilID?, requirement: EngineRequirement, vineyard: VineyardID = Vineyard.defaultID,
+        holder: JobID?, lock: StateLock?, tendrils: [Candidate], at now: Timestamp
     ) -> WaitReason {
         if let holder { return .job(holder) }
         if let lock { return .lock(id: lock.id, holder: lock.holder, job: lock.job) }
@@ -28,12 +29,17 @@ package enum WaitReasons {
             guard let candidate = tendrils.first(where: { $0.agent.id == assigned }) else {
                 return .noTendril(reason: "The assigned Tendril no longer exists.")
             }
+            guard candidate.agent.serves(vineyard) else {
+                return .tendril(assigned, name: candidate.agent.name, reason: "does not run jobs of this vineyard")
+            }
             let reason = obstacle(candidate, requirement, at: now)
             return reason.map { .tendril(assigned, name: candidate.agent.name, reason: $0) } ?? .nothing
         }
         let online = tendrils.filter { $0.agent.status(at: now) == .online }
         guard !online.isEmpty else { return .noTendril(reason: "No Tendril is ONLINE.") }
-        let able = online.filter { $0.agent.offer.meets(requirement) }
+        let serving = online.filter { $0.agent.serves(vineyard) }
+        guard !serving.isEmpty else { return .noTendril(reason: "No ONLINE Tendril runs jobs of this vineyard.") }
+        let able = serving.filter { $0.agent.offer.meets(requirement) }
         guard !able.isEmpty else {
             return .noTendril(reason: "No ONLINE Tendril has \(wanted(requirement)).")
         }

@@ -34,12 +34,39 @@ private struct JobFilter: Sendable {
         if let status = query.status { parts.append("job.status = \(add(status.rawValue))") }
         if let type = query.type { parts.append("job.job_type = \(add(type.rawValue))") }
         if let vine = query.vine { parts.append("job.vine_id = \(add(vine))") }
+        if !query.visible.isAll, query.vine != nil {
+            let (vineyards, vines) = (add(query.visible.vineyardValue), add(query.visible.vineValue))
+            parts.append("(job.vineyard_id = ANY(\(vineyards)) OR job.vine_id = ANY(\(vines)))")
+        }
         if let worker = query.worker { parts.append("job.tendril_id = \(add(worker))") }
         if let cursor {
             parts.append("(job.created_at, job.id) < (\(add(cursor.createdAt)), \(add(PostgresValue.uuid(cursor.id))))")
         }
+        guard query.visible.isAll || query.vine != nil else {
+            selectNewest(of: query.visible, limit: limit)
+            return
+        }
         if !parts.isEmpty { sql += " WHERE " + parts.joined(separator: " AND ") }
         sql += " ORDER BY job.created_at DESC, job.id DESC LIMIT \(add(limit))"
+    }
+
+    /// The newest jobs of the vineyards and vines that are visible: each is asked for its newest by an index, and the
+    /// newest of these are read.
+    private mutating func selectNewest(of visible: VisibleVines, limit: Int) {
+        let (vineyards, vines, count) = (add(visible.vineyardValue), add(visible.vineValue), add(limit))
+        func keys(_ places: String, _ column: String) -> String {
+            let condition = (["job.\(column) = place.id"] + parts).joined(separator: " AND ")
+            return """
+                SELECT newest.created_at, newest.id FROM unnest(\(places)) AS place (id) CROSS JOIN LATERAL (
+                    SELECT job.created_at, job.id FROM provision_jobs AS job WHERE \(condition)
+                    ORDER BY job.created_at DESC, job.id DESC LIMIT \(count)) AS newest
+                """
+        }
+        sql = """
+            SELECT job.* FROM (SELECT created_at, id FROM (\(keys(vineyards, "vineyard_id"))
+                UNION \(keys(vines, "vine_id"))) AS found ORDER BY created_at DESC, id DESC LIMIT \(count)) AS key
+            JOIN provision_jobs AS job ON job.id = key.id ORDER BY job.created_at DESC, job.id DESC
+            """
     }
 
     /// The parameter that stands for `value`.
@@ -56,8 +83,12 @@ final class PostgresJobIndex: JobIndex {
 
     init(_ db: Database) { self.db = db }
 
-    func vines(named text: String, _ tight: String) throws -> [(id: String, isCurrent: Bool)] {
-        try db.rows(Self.vinesSQL, text, tight) { (try $0.text("id"), try $0.flag("is_current")) }
+    func vines(
+        named text: String, _ tight: String
+    ) throws -> [(id: VineID, vineyard: VineyardID, isCurrent: Bool)] {
+        try db.rows(Self.vinesSQL, text, tight) { row in
+            (try row.id("id"), try row.id("vineyard_id"), try row.flag("is_current"))
+        }
     }
 
     func tendrils(named text: String) throws -> [String] {
@@ -104,7 +135,7 @@ final class PostgresJobIndex: JobIndex {
 
     // PostgreSQL folds case by its own rules, so both sides are folded in advance.
     private static let vinesSQL = """
-        SELECT id, is_current FROM (SELECT id, strpos(\(PostgresStore.title), $1) > 0
+        SELECT id, vineyard_id, is_current FROM (SELECT id, vineyard_id, strpos(\(PostgresStore.title), $1) > 0
             OR strpos(\(PostgresStore.tightTitle), $2) > 0 AS is_current FROM vines) AS vine
         WHERE is_current OR EXISTS (SELECT 1 FROM vine_names AS name WHERE name.vine_id = vine.id
             AND (strpos(name.title_folded, $1) > 0 OR strpos(replace(name.title_folded, ' / ', '/'), $2) > 0))

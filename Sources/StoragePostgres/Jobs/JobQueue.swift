@@ -85,6 +85,9 @@ extension PostgresStore {
             AND (job.needs_engine IS NULL OR job.needs_engine = engine.name)
             AND (job.needs_version IS NULL OR job.needs_version = engine.version)
             AND (job.needs_platform IS NULL OR job.needs_platform = engine.platform))
+        AND (NOT EXISTS (SELECT 1 FROM worker_vineyards AS bound WHERE bound.worker_id = $1)
+            OR EXISTS (SELECT 1 FROM worker_vineyards AS bound
+                WHERE bound.worker_id = $1 AND bound.vineyard_id = job.vineyard_id))
         AND NOT EXISTS (SELECT 1 FROM provision_jobs AS holder
             WHERE holder.vine_id = job.vine_id AND holder.holds_vine)
         AND NOT EXISTS (SELECT 1 FROM vine_locks AS held WHERE held.vine_id = job.vine_id)
@@ -102,7 +105,7 @@ extension PostgresStore {
                 WaitReasons.Candidate(agent: agent, busy: busy[agent.id] ?? 0)
             }
             return WaitReasons.evaluate(
-                assigned: job.assignedWorker, requirement: job.requirement, holder: holder,
+                assigned: job.assignedWorker, requirement: job.requirement, vineyard: job.vineyard, holder: holder,
                 lock: try StateLock.find(job.vine, db), tendrils: candidates, at: now)
         }
     }

@@ -18,8 +18,13 @@ extension PostgresStore {
             VineRow.lock(job.vine, db)
             if let worker = job.assignedWorker { TendrilRow.lock(worker, db) }
             if let plan = job.plan { JobRow.lock(plan, db) }
-            try Self.checkReferences(of: stored.record, db)
+            let vine = try Self.checkReferences(of: stored.record, db)
+            stored.record.vineyard = vine.vineyard
             if let plan = stored.record.plan { try Self.take(plan, into: &stored.record, db) }
+            if vine.needsTwoPeople {
+                let planner = try stored.record.plan.flatMap { try JobRow.find($0, db) }?.createdBy
+                try RightsRules.checkTwoPeople(job.type, by: job.createdBy, planner: planner)
+            }
             do {
                 try stored.insert(db, secrets: sealed)
             } catch let error as PostgresError where error.isUniqueViolation {
@@ -32,15 +37,17 @@ extension PostgresStore {
         }
     }
 
-    private static func checkReferences(of job: JobRow, _ db: Database) throws {
+    /// - Returns: the job's vine.
+    private static func checkReferences(of job: JobRow, _ db: Database) throws -> VineRow {
         guard try !db.exists("SELECT 1 FROM provision_jobs WHERE id = $1", job.id) else {
             throw Refusal(.conflict, "Job \(job.id) already exists.")
         }
-        try VineRow.require(job.vine, db)
-        if let worker = job.assignedWorker { try TendrilRow.require(worker, db) }
+        let vine = try VineRow.require(job.vine, db)
+        if let worker = job.assignedWorker { try TendrilRow.require(worker, serving: vine.vineyard, db) }
         if let first = job.rerunOf, try !db.exists("SELECT 1 FROM provision_jobs WHERE id = $1", first) {
             throw Refusal.noJob(first)
         }
+        return vine
     }
 
     /// Links `job` to its plan. Refused if the plan has a DEPLOY. Copies the plan's engine requirements.
@@ -80,12 +87,14 @@ extension PostgresStore {
         }
     }
 
-    public func jobIDs(startingWith prefix: String, limit: Int) async throws -> [JobID] {
+    public func jobIDs(startingWith prefix: String, visible: VisibleVines, limit: Int) async throws -> [JobID] {
         guard let range = JobIDRange(startingWith: prefix) else { return [] }
         return try await readOnce { db in
             try db.rows(
-                "SELECT id FROM provision_jobs WHERE id BETWEEN $1 AND $2 ORDER BY created_at DESC LIMIT $3",
-                range.first, range.last, limit
+                """
+                SELECT id FROM provision_jobs WHERE id BETWEEN $1 AND $2
+                AND ($4 OR vineyard_id = ANY($5) OR vine_id = ANY($6)) ORDER BY created_at DESC LIMIT $3
+                """, range.first, range.last, limit, visible.isAll, visible.vineyardValue, visible.vineValue
             ) { try $0.id("id") }
         }
     }
@@ -111,7 +120,7 @@ extension PostgresStore {
             try revision.apply([.assign], artifactStored: false, at: now)
             if let worker {
                 TendrilRow.lock(worker, db)
-                try TendrilRow.require(worker, db)
+                try TendrilRow.require(worker, serving: before.vineyard, db)
             }
             guard before.assignedWorker != worker else { return }
             var record = revision.record

@@ -22,6 +22,7 @@ extension JobRow {
             forcedAt: try row.optionalTime("forced_at"), givenUpAt: try row.optionalTime("given_up_at"))
         outcome = try row.optionalText("outcome").map(StoredField.init(text:))
         changes = try row.optionalText("changes").map(StoredField.init(text:))
+        vineyard = try row.id("vineyard_id")
         if let text = try row.optionalText("phases") { phases = StoredField(text: text) }
         if let text = try row.optionalText("truncated") { truncated = StoredField(text: text) }
     }
@@ -174,6 +175,7 @@ extension JobRow {
         get throws {
             [
                 ("id", id), ("job_type", type.rawValue), ("vine_id", vine),
+                ("vineyard_id", vineyard),
                 ("plan_job_id", plan), ("rerun_of", rerunOf),
                 ("snapshot_revision", snapshotRevision), ("snapshot_digest", snapshotDigest),
                 ("project_name", projectName), ("environment_stage", environmentStage),

@@ -19,6 +19,7 @@ enum PostgresSchema {
             script: CommitKeys.schema + workers + vines + jobs + logs + states + plans + run + access),
         Migration(number: 2, name: "errors of jobs", script: errors),
         Migration(number: 3, name: "last changes of resources", script: resourceTouches),
+        Migration(number: 4, name: "rights", script: rights),
         Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]

@@ -64,6 +64,16 @@ extension PostgresStore {
         }
     }
 
+    public func setVineyards(_ vineyards: Set<VineyardID>, of id: TendrilID) async throws {
+        try await write { db, changes in
+            Self.lockRights(db)
+            TendrilRow.lock(id, db)
+            guard try TendrilRow.require(id, db).revokedAt == nil else { throw Refusal.noTendril(id) }
+            try TendrilRow.bind(id, to: vineyards, db)
+            changes += [.tendril(id), .queue]
+        }
+    }
+
     public func setTendrilTokenHash(_ id: TendrilID, _ hash: Data) async throws {
         try await write { db, changes in
             try TendrilRow.require(id, db)
@@ -117,7 +127,14 @@ extension TendrilRow {
         agent(
             engines: try db.rows(
                 "SELECT * FROM worker_engines WHERE worker_id = $1 ORDER BY position", id,
-                make: Engine.init(ofTendril:)))
+                make: Engine.init(ofTendril:)), vineyards: try vineyards(db))
+    }
+
+    private func vineyards(_ db: Database) throws -> Set<VineyardID> {
+        Set(
+            try db.rows("SELECT vineyard_id FROM worker_vineyards WHERE worker_id = $1", id) {
+                try $0.id("vineyard_id")
+            })
     }
 
     static func find(_ id: TendrilID, _ db: Database) throws -> TendrilRow? {
@@ -135,6 +152,21 @@ extension TendrilRow {
         return record
     }
 
+    /// - Throws: ``Refusal`` `.notFound`; `.conflict` if it does not run jobs of this vineyard.
+    static func require(_ id: TendrilID, serving vineyard: VineyardID, _ db: Database) throws {
+        let found = try require(id, db)
+        try RightsRules.checkTendril(found.name, serves: found.vineyards(db), vineyard)
+    }
+
+    /// Replaces the vineyards that it is bound to.
+    static func bind(_ id: TendrilID, to vineyards: Set<VineyardID>, _ db: Database) throws {
+        db.run("DELETE FROM worker_vineyards WHERE worker_id = $1", id)
+        for vineyard in vineyards {
+            try Vineyard.require(vineyard, db)
+            db.run("INSERT INTO worker_vineyards (worker_id, vineyard_id) VALUES ($1, $2)", id, vineyard)
+        }
+    }
+
     /// All Tendrils that were not revoked, by name.
     static func all(_ db: Database) throws -> [Tendril] {
         let found = try db.queryAll([
@@ -145,12 +177,21 @@ extension TendrilRow {
                 WHERE worker.revoked_at IS NULL ORDER BY engine.worker_id, engine.position
                 """, []
             ),
+            ("SELECT worker_id, vineyard_id FROM worker_vineyards", []),
         ])
         var engines: [TendrilID: [Engine]] = [:]
         for (worker, engine) in try found[1].map({ (try $0.id("worker_id") as TendrilID, try Engine(ofTendril: $0)) }) {
             engines[worker, default: []].append(engine)
         }
-        return try found[0].map(TendrilRow.init).map { $0.agent(engines: engines[$0.id] ?? []) }
+        var vineyards: [TendrilID: Set<VineyardID>] = [:]
+        for row in try found[2].map({
+            (worker: try $0.id("worker_id") as TendrilID, id: try $0.id("vineyard_id") as VineyardID)
+        }) {
+            vineyards[row.worker, default: []].insert(row.id)
+        }
+        return try found[0].map(TendrilRow.init).map {
+            $0.agent(engines: engines[$0.id] ?? [], vineyards: vineyards[$0.id] ?? [])
+        }
     }
 
     static func insert(_ tendril: Tendril, tokenHash: Data, _ db: Database) throws {
@@ -162,6 +203,7 @@ extension TendrilRow {
             tendril.createdAt, tendril.lastSeenAt, tendril.draining,
             tendril.offer.version, tendril.offer.slots, tendril.offer.runRoot)
         replaceEngines(of: tendril.id, with: tendril.offer.engines, db)
+        try bind(tendril.id, to: tendril.vineyards, db)
     }
 
     static func recordHeartbeat(

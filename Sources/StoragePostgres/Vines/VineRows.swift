@@ -10,7 +10,8 @@ extension VineRow {
             stageFolded: try row.text("stage_folded"), secrets: try row.blob("secrets"),
             createdBy: try row.text("created_by"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"), revision: try row.int("revision"),
-            deletedAt: try row.optionalTime("deleted_at"))
+            deletedAt: try row.optionalTime("deleted_at"), vineyard: try row.id("vineyard_id"),
+            needsTwoPeople: try row.flag("two_people"))
     }
 
     /// The vine; nil if there is none, or it was deleted.
@@ -35,14 +36,14 @@ extension VineRow {
         db.run("SELECT pg_advisory_xact_lock(1986621029, 1851878757)")
     }
 
-    /// - Throws: ``Refusal`` `.conflict` if another vine has this project and stage. Needs ``lockNames(_:)``: nobody can
+    /// - Throws: ``Refusal`` `.conflict` if another vine of the vineyard has this project and stage. Needs ``lockNames(_:)``: nobody can
     ///   take the name between this check and the commit then.
     func requireOwnName(_ db: Database) throws {
         let other = try db.row(
             """
             SELECT id FROM vines
-            WHERE project_folded = $1 AND stage_folded = $2 AND id <> $3 AND deleted_at IS NULL LIMIT 1
-            """, projectFolded, stageFolded, id)
+            WHERE project_folded = $1 AND stage_folded = $2 AND id <> $3 AND vineyard_id = $4 AND deleted_at IS NULL LIMIT 1
+            """, projectFolded, stageFolded, id, vineyard)
         guard let other else { return }
         let taken: VineID = try other.id("id")
         throw Refusal(
@@ -53,17 +54,22 @@ extension VineRow {
         db.run(
             """
             INSERT INTO vines (id, settings, project_folded, stage_folded, secrets, created_by, created_at,
-                updated_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                updated_at, revision, vineyard_id, two_people) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             """, id, settings, projectFolded, stageFolded, secrets, createdBy, createdAt,
-            updatedAt, revision)
+            updatedAt, revision, vineyard, needsTwoPeople)
     }
 
     func update(_ db: Database) {
         db.run(
             """
             UPDATE vines SET settings = $1, project_folded = $2, stage_folded = $3, secrets = $4, updated_at = $5,
-                revision = $6 WHERE id = $7
-            """, settings, projectFolded, stageFolded, secrets, updatedAt, revision, id)
+                revision = $6, vineyard_id = $8, two_people = $9 WHERE id = $7
+            """, settings, projectFolded, stageFolded, secrets, updatedAt, revision, id, vineyard, needsTwoPeople)
+    }
+
+    /// Takes the vine's jobs along to its vineyard.
+    func moveJobs(_ db: Database) {
+        db.run("UPDATE provision_jobs SET vineyard_id = $1 WHERE vine_id = $2", vineyard, id)
     }
 }
 
@@ -121,4 +127,9 @@ extension VineResources {
 
     /// What a job's metadata says (`state_kept_by`) where the state is stored here.
     static let ours = "trellis"
+}
+
+extension VisibleVines {
+    var vineyardValue: PostgresValue { .uuids(vineyards.map(\.rawValue)) }
+    var vineValue: PostgresValue { .uuids(vines.map(\.rawValue)) }
 }

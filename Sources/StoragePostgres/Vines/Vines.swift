@@ -11,6 +11,7 @@ extension PostgresStore {
             guard try !db.exists("SELECT 1 FROM vines WHERE id = $1", vine.id) else {
                 throw Refusal(.conflict, "Vine \(vine.id) already exists.")
             }
+            try Vineyard.require(vine.vineyard, db)
             try record.requireOwnName(db)
             record.insert(db)
             changes.append(.vine(vine.id, isNew: true))
@@ -52,7 +53,9 @@ extension PostgresStore {
         return warnings
     }
 
-    public func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine> {
+    public func vines(
+        text: String?, visible: VisibleVines, limit: Int, cursor: String?
+    ) async throws -> Page<Vine> {
         let limit = PageLimit.clamped(limit)
         let cursor = try cursor.map { try PageCursor($0) }
         let text = text?.lowercased() ?? ""
@@ -62,10 +65,10 @@ extension PostgresStore {
                 """
                 SELECT * FROM vines WHERE deleted_at IS NULL
                 AND ($1 = '' OR strpos(\(Self.title), $1) > 0 OR strpos(\(Self.tightTitle), $2) > 0)
-                AND (created_at, id) < ($3, $4)
+                AND (created_at, id) < ($3, $4) AND ($6 OR vineyard_id = ANY($7) OR id = ANY($8))
                 ORDER BY created_at DESC, id DESC LIMIT $5
-                """, text, tight, cursor.time, cursor.uuid, limit + 1,
-                make: VineRow.init)
+                """, text, tight, cursor.time, cursor.uuid, limit + 1, visible.isAll, visible.vineyardValue,
+                visible.vineValue, make: VineRow.init)
         }
         return Page(try found.map { try $0.vine() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
@@ -77,15 +80,16 @@ extension PostgresStore {
     static func tight(_ text: String) -> String { text.replacing(/\s*\/\s*/, with: "/") }
     static let tightTitle = "replace(project_folded || '/' || stage_folded, ' / ', '/')"
 
-    public func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine> {
+    public func deletedVines(visible: VisibleVines, limit: Int, cursor: String?) async throws -> Page<Vine> {
         let limit = PageLimit.clamped(limit)
         let cursor = try cursor.map { try PageCursor($0) }
         let found = try await readOnce { db in
             try db.rows(
                 """
                 SELECT * FROM vines WHERE deleted_at IS NOT NULL AND (created_at, id) < ($1, $2)
-                ORDER BY created_at DESC, id DESC LIMIT $3
-                """, cursor.time, cursor.uuid, limit + 1, make: VineRow.init)
+                AND ($4 OR vineyard_id = ANY($5) OR id = ANY($6)) ORDER BY created_at DESC, id DESC LIMIT $3
+                """, cursor.time, cursor.uuid, limit + 1, visible.isAll, visible.vineyardValue, visible.vineValue,
+                make: VineRow.init)
         }
         return Page(try found.map { try $0.vine() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
@@ -123,6 +127,10 @@ extension PostgresStore {
             if !changed.hasName(of: stored) { try changed.requireOwnName(db) }
             changed.createdBy = stored.createdBy
             changed.createdAt = stored.createdAt
+            if changed.vineyard != stored.vineyard {
+                try Vineyard.require(changed.vineyard, db)
+                changed.moveJobs(db)
+            }
             changed.update(db)
             changes.append(.vine(vine.id))
             return changed

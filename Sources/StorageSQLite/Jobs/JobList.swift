@@ -15,7 +15,10 @@ extension SQLiteStore {
         }
         let filter = JobFilter(query, after: after)
         let found = try await read { db in
-            try db.rows(
+            guard query.visible.isAll || query.vine != nil else {
+                return try Self.newest(filter, of: query, limit: limit + 1, db)
+            }
+            return try db.rows(
                 "SELECT job.* FROM provision_jobs AS job " + filter.condition
                     + " ORDER BY job.created_at DESC, job.id DESC LIMIT :limit",
                 arguments: filter.arguments(limit: limit + 1), make: JobRow.init)
@@ -23,6 +26,43 @@ extension SQLiteStore {
         return Page(try found.map { try $0.outline() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
         }
+    }
+}
+
+extension SQLiteStore {
+    /// The newest jobs of the vineyards and vines that are visible: each is asked for its newest by an index, and the
+    /// newest of these are read.
+    private static func newest(
+        _ filter: JobFilter, of query: JobQuery, limit: Int, _ db: Database
+    ) throws -> [JobRow] {
+        let byVineyard = query.status == nil ? "provision_jobs_by_vineyard" : "provision_jobs_by_vineyard_status"
+        let places =
+            query.visible.vineyards.map { (column: "vineyard_id", index: byVineyard, id: $0.rawValue) }
+            + query.visible.vines.map { (column: "vine_id", index: "provision_jobs_by_vine", id: $0.rawValue) }
+        var keys: Set<JobKey> = []
+        for place in places {
+            let sql = keysSQL(place.column, place.index, filter.and("job.\(place.column) = :place"))
+            keys.formUnion(
+                try db.rows(sql, arguments: filter.arguments(limit: limit, place: place.id), make: JobKey.init))
+        }
+        return try keys.sorted(by: >).prefix(limit).compactMap { key in
+            try JobID(key.id).flatMap { try JobRow.find($0, db) }
+        }
+    }
+
+    static func keysSQL(_ column: String, _ index: String, _ condition: String) -> String {
+        """
+        SELECT job.created_at, job.id FROM provision_jobs AS job INDEXED BY \(index) \(condition)
+        ORDER BY job.created_at DESC, job.id DESC LIMIT :limit
+        """
+    }
+
+    /// A condition on a row of `job`, with the three values of ``VisibleVines``.
+    static func visibleJob(_ isAll: String, _ vineyards: String, _ vines: String) -> String {
+        """
+        (\(isAll) OR job.vineyard_id IN (SELECT value FROM json_each(\(vineyards)))
+            OR job.vine_id IN (SELECT value FROM json_each(\(vines))))
+        """
     }
 }
 
@@ -37,6 +77,10 @@ private struct JobFilter: Sendable {
         add(query.type?.rawValue, as: "type", "job.job_type = :type")
         add(query.vine?.rawValue, as: "vine", "job.vine_id = :vine")
         add(query.worker?.rawValue, as: "worker", "job.tendril_id = :worker")
+        if !query.visible.isAll, query.vine != nil {
+            add(query.visible.vineyardList, as: "vineyards", SQLiteStore.visibleJob("0", ":vineyards", ":vines"))
+            values["vines"] = query.visible.vineList
+        }
         if let cursor {
             add(cursor.id, as: "id", "(job.created_at, job.id) < (:after, :id)")
             after = cursor.createdAt
@@ -51,8 +95,12 @@ private struct JobFilter: Sendable {
 
     var condition: String { parts.isEmpty ? "" : "WHERE " + parts.joined(separator: " AND ") }
 
-    func arguments(limit: Int) -> StatementArguments {
+    /// The condition together with another one.
+    func and(_ other: String) -> String { "WHERE " + (parts + [other]).joined(separator: " AND ") }
+
+    func arguments(limit: Int, place: String? = nil) -> StatementArguments {
         var all: [String: SQLValue] = values.mapValues { $0 }
+        if let place { all["place"] = place }
         if let after { all["after"] = after.milliseconds }
         all["limit"] = limit
         return StatementArguments(all)
@@ -63,8 +111,12 @@ private struct JobFilter: Sendable {
 struct SQLiteJobIndex: JobIndex {
     let db: Database
 
-    func vines(named text: String, _ tight: String) throws -> [(id: String, isCurrent: Bool)] {
-        try db.rows(Self.vinesSQL, text, tight) { (try $0.text("id"), try $0.flag("is_current")) }
+    func vines(
+        named text: String, _ tight: String
+    ) throws -> [(id: VineID, vineyard: VineyardID, isCurrent: Bool)] {
+        try db.rows(Self.vinesSQL, text, tight) { row in
+            (try row.id("id"), try row.id("vineyard_id"), try row.flag("is_current"))
+        }
     }
 
     func tendrils(named text: String) throws -> [String] {
@@ -89,7 +141,7 @@ struct SQLiteJobIndex: JobIndex {
 
     // SQLite's own LIKE and lower() only fold ASCII, so both sides are folded in advance.
     static let vinesSQL = """
-        SELECT id, (instr(\(SQLiteStore.title), ?1) > 0 OR instr(\(SQLiteStore.tightTitle), ?2) > 0) AS is_current FROM vines
+        SELECT id, vineyard_id, (instr(\(SQLiteStore.title), ?1) > 0 OR instr(\(SQLiteStore.tightTitle), ?2) > 0) AS is_current FROM vines
         WHERE is_current OR EXISTS (SELECT 1 FROM vine_names AS name WHERE name.vine_id = vines.id
             AND (instr(name.title_folded, ?1) > 0 OR instr(replace(name.title_folded, ' / ', '/'), ?2) > 0))
         """

@@ -15,8 +15,13 @@ extension SQLiteStore {
         let sealed = try vault.encrypt(secrets, for: .jobSecrets(job.id))
         try await write { db, changes in
             var stored = stored
-            try Self.checkReferences(of: stored.record, db)
+            let vine = try Self.checkReferences(of: stored.record, db)
+            stored.record.vineyard = vine.vineyard
             if let plan = stored.record.plan { try Self.take(plan, into: &stored.record, db) }
+            if vine.needsTwoPeople {
+                let planner = try stored.record.plan.flatMap { try JobRow.find($0, db) }?.createdBy
+                try RightsRules.checkTwoPeople(job.type, by: job.createdBy, planner: planner)
+            }
             try stored.insert(db, secrets: sealed)
             let title = JobTitle(stored.record.projectName, stored.record.environmentStage)
             try JobTitle.record(title, of: stored.record.vine.rawValue, db)
@@ -25,15 +30,17 @@ extension SQLiteStore {
         }
     }
 
-    private static func checkReferences(of job: JobRow, _ db: Database) throws {
+    /// - Returns: the job's vine.
+    private static func checkReferences(of job: JobRow, _ db: Database) throws -> VineRow {
         guard try !db.exists("SELECT 1 FROM provision_jobs WHERE id = ?", job.id.rawValue) else {
             throw Refusal(.conflict, "Job \(job.id) already exists.")
         }
-        try VineRow.require(job.vine, db)
-        if let worker = job.assignedWorker { try TendrilRow.require(worker, db) }
+        let vine = try VineRow.require(job.vine, db)
+        if let worker = job.assignedWorker { try TendrilRow.require(worker, serving: vine.vineyard, db) }
         if let first = job.rerunOf, try !db.exists("SELECT 1 FROM provision_jobs WHERE id = ?", first.rawValue) {
             throw Refusal.noJob(first)
         }
+        return vine
     }
 
     /// Links `job` to its plan. Refused if the plan has a DEPLOY. Copies the plan's engine requirements.
@@ -73,12 +80,14 @@ extension SQLiteStore {
         }
     }
 
-    public func jobIDs(startingWith prefix: String, limit: Int) async throws -> [JobID] {
+    public func jobIDs(startingWith prefix: String, visible: VisibleVines, limit: Int) async throws -> [JobID] {
         try await read { db in
             // "g" comes after every digit of an id, so the primary key finds the range.
             try db.rows(
-                "SELECT id FROM provision_jobs WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY created_at DESC LIMIT ?2",
-                prefix, limit
+                """
+                SELECT id FROM provision_jobs AS job WHERE id >= ?1 AND id < ?1 || 'g' AND \(Self.visibleJob("?3", "?4", "?5"))
+                ORDER BY created_at DESC LIMIT ?2
+                """, prefix, limit, visible.isAll, visible.vineyardList, visible.vineList
             ) { try $0.id("id") }
         }
     }
@@ -107,7 +116,7 @@ extension SQLiteStore {
             let before = try JobRow.require(id, db)
             var revision = JobUpdate(of: before)
             try revision.apply([.assign], artifactStored: false, at: now)
-            if let worker { try TendrilRow.require(worker, db) }
+            if let worker { try TendrilRow.require(worker, serving: before.vineyard, db) }
             guard before.assignedWorker != worker else { return }
             var record = revision.record
             record.assignedWorker = worker

@@ -23,6 +23,7 @@ extension JobRow {
             tail: try LogTail(row))
         outcome = row.optionalText("outcome").map(StoredField.init(text:))
         changes = row.optionalText("changes").map(StoredField.init(text:))
+        vineyard = try row.id("vineyard_id")
         if let text = row.optionalText("phases") { phases = StoredField(text: text) }
         if let text = row.optionalText("truncated") { truncated = StoredField(text: text) }
     }
@@ -136,6 +137,7 @@ extension JobRow {
         get throws {
             [
                 ("id", id.rawValue), ("job_type", type.rawValue), ("vine_id", vine.rawValue),
+                ("vineyard_id", vineyard.rawValue),
                 ("plan_job_id", plan?.rawValue), ("rerun_of", rerunOf?.rawValue),
                 ("snapshot_revision", snapshotRevision), ("snapshot_digest", snapshotDigest),
                 ("project_name", projectName), ("environment_stage", environmentStage),

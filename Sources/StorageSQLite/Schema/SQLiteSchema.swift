@@ -30,6 +30,7 @@ enum SQLiteSchema {
         migrator.registerMigration("16 last changes of resources") { db in
             for script in [resourceTouches, earlierTouches] { try db.execute(sql: script) }
         }
+        migrator.registerMigration("17 rights") { db in try db.execute(sql: rights) }
         migrator.registerMigration("19 audit events") { db in try db.execute(sql: audit) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator

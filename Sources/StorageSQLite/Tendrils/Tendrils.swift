@@ -60,6 +60,14 @@ extension SQLiteStore {
         }
     }
 
+    public func setVineyards(_ vineyards: Set<VineyardID>, of id: TendrilID) async throws {
+        try await write { db, changes in
+            guard try TendrilRow.require(id, db).revokedAt == nil else { throw Refusal.noTendril(id) }
+            try TendrilRow.bind(id, to: vineyards, db)
+            changes += [.tendril(id), .queue]
+        }
+    }
+
     public func setTendrilTokenHash(_ id: TendrilID, _ hash: Data) async throws {
         try await write { db, changes in
             try TendrilRow.require(id, db)
@@ -114,6 +122,13 @@ extension TendrilRow {
                 "SELECT * FROM worker_engines WHERE worker_id = ? ORDER BY position", id.rawValue
             ) { row in
                 Engine(name: try row.name("name"), version: try row.text("version"), platform: try row.text("platform"))
+            }, vineyards: try vineyards(db))
+    }
+
+    private func vineyards(_ db: Database) throws -> Set<VineyardID> {
+        Set(
+            try db.rows("SELECT vineyard_id FROM worker_vineyards WHERE worker_id = ?", id.rawValue) {
+                try $0.id("vineyard_id")
             })
     }
 
@@ -125,6 +140,22 @@ extension TendrilRow {
     static func require(_ id: TendrilID, _ db: Database) throws -> TendrilRow {
         guard let record = try find(id, db) else { throw Refusal.noTendril(id) }
         return record
+    }
+
+    /// - Throws: ``Refusal`` `.notFound`; `.conflict` if it does not run jobs of this vineyard.
+    static func require(_ id: TendrilID, serving vineyard: VineyardID, _ db: Database) throws {
+        let found = try require(id, db)
+        try RightsRules.checkTendril(found.name, serves: found.vineyards(db), vineyard)
+    }
+
+    /// Replaces the vineyards that it is bound to.
+    static func bind(_ id: TendrilID, to vineyards: Set<VineyardID>, _ db: Database) throws {
+        try db.run("DELETE FROM worker_vineyards WHERE worker_id = ?", id.rawValue)
+        for vineyard in vineyards.sorted(by: { $0.rawValue < $1.rawValue }) {
+            try Vineyard.require(vineyard, db)
+            try db.run(
+                "INSERT INTO worker_vineyards (worker_id, vineyard_id) VALUES (?, ?)", id.rawValue, vineyard.rawValue)
+        }
     }
 
     /// All Tendrils that were not revoked, by name.
@@ -144,6 +175,7 @@ extension TendrilRow {
             tendril.createdAt.milliseconds, tendril.lastSeenAt?.milliseconds, tendril.draining,
             tendril.offer.version, tendril.offer.slots, tendril.offer.runRoot)
         try replaceEngines(of: tendril.id, with: tendril.offer.engines, db)
+        try bind(tendril.id, to: tendril.vineyards, db)
     }
 
     static func recordHeartbeat(

@@ -10,7 +10,8 @@ extension VineRow {
             stageFolded: try row.text("stage_folded"), secrets: try row.blob("secrets"),
             createdBy: try row.text("created_by"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"), revision: try row.int("revision"),
-            deletedAt: row.optionalTime("deleted_at"))
+            deletedAt: row.optionalTime("deleted_at"), vineyard: try row.id("vineyard_id"),
+            needsTwoPeople: try row.flag("two_people"))
     }
 
     /// The vine; nil if there is none, or it was deleted.
@@ -24,14 +25,14 @@ extension VineRow {
         return record
     }
 
-    /// - Throws: ``Refusal`` `.conflict` if another vine has this project and stage. Writes are serial, so nobody can
+    /// - Throws: ``Refusal`` `.conflict` if another vine of the vineyard has this project and stage. Writes are serial, so nobody can
     ///   take the name between this check and the write.
     func requireOwnName(_ db: Database) throws {
         let other = try db.row(
             """
             SELECT id FROM vines
-            WHERE project_folded = ? AND stage_folded = ? AND id <> ? AND deleted_at IS NULL LIMIT 1
-            """, projectFolded, stageFolded, id.rawValue)
+            WHERE project_folded = ? AND stage_folded = ? AND vineyard_id = ? AND id <> ? AND deleted_at IS NULL LIMIT 1
+            """, projectFolded, stageFolded, vineyard.rawValue, id.rawValue)
         guard let other else { return }
         let taken: VineID = try other.id("id")
         throw Refusal(
@@ -42,17 +43,23 @@ extension VineRow {
         try db.run(
             """
             INSERT INTO vines (id, settings, project_folded, stage_folded, secrets, created_by, created_at,
-                updated_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                updated_at, revision, vineyard_id, two_people) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, id.rawValue, settings, projectFolded, stageFolded, secrets, createdBy, createdAt.milliseconds,
-            updatedAt.milliseconds, revision)
+            updatedAt.milliseconds, revision, vineyard.rawValue, needsTwoPeople)
     }
 
     func update(_ db: Database) throws {
         try db.run(
             """
             UPDATE vines SET settings = ?, project_folded = ?, stage_folded = ?, secrets = ?, updated_at = ?,
-                revision = ? WHERE id = ?
-            """, settings, projectFolded, stageFolded, secrets, updatedAt.milliseconds, revision, id.rawValue)
+                revision = ?, vineyard_id = ?, two_people = ? WHERE id = ?
+            """, settings, projectFolded, stageFolded, secrets, updatedAt.milliseconds, revision, vineyard.rawValue,
+            needsTwoPeople, id.rawValue)
+    }
+
+    /// Takes the vine's jobs along to its vineyard.
+    func moveJobs(_ db: Database) throws {
+        try db.run("UPDATE provision_jobs SET vineyard_id = ? WHERE vine_id = ?", vineyard.rawValue, id.rawValue)
     }
 }
 

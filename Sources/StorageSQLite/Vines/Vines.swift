@@ -10,6 +10,7 @@ extension SQLiteStore {
             guard try !db.exists("SELECT 1 FROM vines WHERE id = ?", vine.id.rawValue) else {
                 throw Refusal(.conflict, "Vine \(vine.id) already exists.")
             }
+            try Vineyard.require(vine.vineyard, db)
             try record.requireOwnName(db)
             try record.insert(db)
             changes.append(.vine(vine.id, isNew: true))
@@ -48,7 +49,9 @@ extension SQLiteStore {
         return warnings
     }
 
-    public func vines(text: String?, limit: Int, cursor: String?) async throws -> Page<Vine> {
+    public func vines(
+        text: String?, visible: VisibleVines, limit: Int, cursor: String?
+    ) async throws -> Page<Vine> {
         let limit = PageLimit.clamped(limit)
         let cursor = try cursor.map { try PageCursor($0) }
         let text = text?.lowercased() ?? ""
@@ -58,29 +61,38 @@ extension SQLiteStore {
                 """
                 SELECT * FROM vines WHERE deleted_at IS NULL
                 AND (?1 = '' OR instr(\(Self.title), ?1) > 0 OR instr(\(Self.tightTitle), ?2) > 0)
-                AND (created_at, id) < (?3, ?4)
+                AND (created_at, id) < (?3, ?4) AND \(Self.visibleVine("?6", "?7", "?8"))
                 ORDER BY created_at DESC, id DESC LIMIT ?5
                 """, text, tight, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1,
-                make: VineRow.init)
+                visible.isAll, visible.vineyardList, visible.vineList, make: VineRow.init)
         }
         return Page(try found.map { try $0.vine() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
         }
     }
 
+    /// A condition on a row of `vines`, with the three values of ``VisibleVines``.
+    private static func visibleVine(_ isAll: String, _ vineyards: String, _ vines: String) -> String {
+        """
+        (\(isAll) OR vineyard_id IN (SELECT value FROM json_each(\(vineyards)))
+            OR id IN (SELECT value FROM json_each(\(vines))))
+        """
+    }
+
     /// What people see of a vine, folded; and without the spaces around slashes, as people may type it (``JobTitle/tight(_:)``).
     static let title = "project_folded || ' / ' || stage_folded"
     static let tightTitle = "replace(project_folded || '/' || stage_folded, ' / ', '/')"
 
-    public func deletedVines(limit: Int, cursor: String?) async throws -> Page<Vine> {
+    public func deletedVines(visible: VisibleVines, limit: Int, cursor: String?) async throws -> Page<Vine> {
         let limit = PageLimit.clamped(limit)
         let cursor = try cursor.map { try PageCursor($0) }
         let found = try await read { db in
             try db.rows(
                 """
-                SELECT * FROM vines WHERE deleted_at IS NOT NULL AND (created_at, id) < (?, ?)
-                ORDER BY created_at DESC, id DESC LIMIT ?
-                """, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1, make: VineRow.init)
+                SELECT * FROM vines WHERE deleted_at IS NOT NULL AND (created_at, id) < (?1, ?2)
+                AND \(Self.visibleVine("?4", "?5", "?6")) ORDER BY created_at DESC, id DESC LIMIT ?3
+                """, cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1, visible.isAll,
+                visible.vineyardList, visible.vineList, make: VineRow.init)
         }
         return Page(try found.map { try $0.vine() }, limit: limit) {
             PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue)
@@ -116,6 +128,10 @@ extension SQLiteStore {
             if !changed.hasName(of: stored) { try changed.requireOwnName(db) }
             changed.createdBy = stored.createdBy
             changed.createdAt = stored.createdAt
+            if changed.vineyard != stored.vineyard {
+                try Vineyard.require(changed.vineyard, db)
+                try changed.moveJobs(db)
+            }
             try changed.update(db)
             changes.append(.vine(vine.id))
             return changed

@@ -10,6 +10,7 @@ internal import Wire
 /// No response shows a secret, except the one that creates it. Only hashes are stored.
 struct AccessRoutes: Sendable {
     var access: any AccessStore & AuditStore
+    var rights: any RightsStore & AuditStore
     var credentials: Credentials
     var folder: DataFolder
     /// Ends the connections that were opened with a revoked credential.
@@ -52,6 +53,9 @@ struct AccessRoutes: Sendable {
         let entry = AccessEntry(kind: .token, hash: hash, name: name)
         let event = call.audit.event(.createToken, on: AuditResource(entry), credentials.ambient)
         try await access.recording(event).setToken(hash: hash, name: name, at: now)
+        let admission = call.audit.event(
+            .createGrant, on: .firstAdministrator(name), reason: "Nobody has granted a role yet.", credentials.ambient)
+        try await rights.recording(admission).admit(name, id: credentials.ambient.makeID(), at: now)
         call.context.logger.notice("a token was created", metadata: ["name": "\(name)", "by": "\(user)"])
         return CreateTokenResponse(id: entry.id, name: name, token: secret)
     }
@@ -124,6 +128,11 @@ struct AccessRoutes: Sendable {
 }
 
 extension AuditResource {
+    /// The role of somebody who is made an administrator because no roles are used yet.
+    static func firstAdministrator(_ name: String) -> AuditResource {
+        AuditResource("grant", GrantPrincipal(.user, name).description, name: "admin for \(name) on installation")
+    }
+
     init(_ entry: AccessEntry) { self.init(entry.kind.rawValue, entry.id, name: entry.name) }
 }
 

@@ -8,14 +8,14 @@ internal import Synchronization
 ///
 /// A stream that is open when its credential is revoked is cut, also one whose reader takes nothing.
 final class OpenStreams: Sendable {
-    /// The credential of a stream.
+    /// The credential of a stream, and what it was allowed by.
     enum Holder: Hashable, Sendable {
-        case user(Credential)
+        case user(Credential, StreamUse?)
         case tendril(TendrilID)
 
-        init(_ principal: Principal) {
+        init(_ principal: Principal, _ use: StreamUse?) {
             switch principal {
-            case .user(let user): self = .user(user.credential)
+            case .user(let user): self = .user(user.credential, use)
             case .tendril(let id): self = .tendril(id)
             }
         }
@@ -44,14 +44,24 @@ final class OpenStreams: Sendable {
     }
 
     /// Cuts the streams that stand on `credential`.
-    func end(_ credential: Credential) { cut { $0 == .user(credential) } }
+    func end(_ credential: Credential) {
+        cut { holder in
+            if case .user(credential, _) = holder { true } else { false }
+        }
+    }
 
-    /// Cuts the streams whose credential is no longer good; asks once for each, however many use it.
-    func sweep(_ access: AccessCheck, _ tendrils: any TendrilStore) async throws {
+    /// Cuts the streams whose credential is no longer good, or which its account may no longer read; asks once for
+    /// each, however many use it.
+    func sweep(_ access: AccessCheck, _ rights: RightsCheck, _ tendrils: any TendrilStore) async throws {
         for holder in Set(state.withLock { $0.streams.values.map(\.holder) }) {
             let isGood =
                 switch holder {
-                case .user(let credential): try await access.user(of: credential) != nil
+                case .user(let credential, let use):
+                    if let account = try await access.user(of: credential) {
+                        if let use { try await rights.allows(use, account) } else { true }
+                    } else {
+                        false
+                    }
                 case .tendril(let id): try await tendrils.tendrilTokenHash(id) != nil
                 }
             if !isGood { cut { $0 == holder } }
@@ -76,9 +86,9 @@ struct StreamRegistration: RouterMiddleware {
     ) async throws -> Response {
         var response = try await next(request, context)
         guard let principal = context.principal, response.body.contentLength == nil else { return response }
-        let (body, channel) = (response.body, context.channel)
+        let (body, channel, use) = (response.body, context.channel, context.use.value)
         response.body = ResponseBody { [streams] writer in
-            let number = streams.add(.init(principal)) { channel.close(promise: nil) }
+            let number = streams.add(.init(principal, use)) { channel.close(promise: nil) }
             defer { streams.remove(number) }
             try await body.write(writer)
         }

@@ -12,6 +12,7 @@ struct SignIn: Sendable {
     static let sessionLifetime: Int64 = 12 * 3_600_000
 
     var access: any AccessStore & AuditStore
+    var rights: any RightsStore & AuditStore
     var credentials: Credentials
     var origins: AllowedOrigins
     /// The server's public URL: `http://127.0.0.1:8080`.
@@ -57,6 +58,11 @@ struct SignIn: Sendable {
         var user: String?
         if let link = body.link {
             user = try await access.redeemSignInLink(hash: Credentials.hash(link), at: now)
+            if let user {
+                let event = AuditContext.system.event(
+                    .createGrant, on: .firstAdministrator(user), reason: "The first who signs in.", credentials.ambient)
+                try await rights.recording(event).admit(user, id: credentials.ambient.makeID(), at: now)
+            }
         } else if let token = body.token {
             user = try await access.tokenName(hash: Credentials.hash(token))
         }

@@ -74,9 +74,7 @@ public struct TrellisApplication: Service {
             ResourceCount(store: store, logger: logger),
             parts.audit.sealing(on: nodes, logger: logger), parts.audit.checking(logger: logger),
             parts.denials.periodic(logger: logger),
-            CredentialSweep(
-                connections: parts.connections, streams: parts.streams, tendrils: store, access: parts.access
-            ).periodic(logger: logger))
+            parts.sweep.periodic(logger: logger))
         self.application = application
         self.store = store
         self.feeds = feeds

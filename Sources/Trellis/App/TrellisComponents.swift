@@ -53,6 +53,12 @@ struct TrellisComponents {
     }
 
     var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
+    var rights: RightsCheck { RightsCheck(store: store) }
+
+    /// Asks what is open again.
+    var sweep: CredentialSweep {
+        CredentialSweep(connections: connections, streams: streams, tendrils: store, access: access, rights: rights)
+    }
 
     private var realtimeAuthorization: RealtimeAuthorization {
         RealtimeAuthorization(
@@ -62,7 +68,8 @@ struct TrellisComponents {
 
     private var realtimeDependencies: RealtimeDependencies {
         RealtimeDependencies(
-            feeds: feeds, access: access, connections: connections, limits: configuration.limits.realtime,
+            feeds: feeds, access: access, rights: rights, connections: connections,
+            limits: configuration.limits.realtime,
             ambient: ambient)
     }
 
@@ -107,7 +114,8 @@ struct TrellisComponents {
             store: store, vines: vines, vault: vault, ambient: ambient)
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
         PageRoutes(
-            renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store)
+            renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
+            check: rights
         ).add(to: router)
         router.refuseOtherMethods()
         return router
@@ -116,16 +124,20 @@ struct TrellisComponents {
     private func addAPI(
         to router: RouteTable, vines: VineService, jobs: JobService, records: JobResponses
     ) throws {
-        let api = APIRouter(table: router)
+        let api = APIRouter(table: router, check: rights)
         ContractRoutes().add(to: api)
         SignIn(
-            access: store, credentials: credentials, origins: origins, publicURL: publicURL, cookie: cookie,
+            access: store, rights: store, credentials: credentials, origins: origins, publicURL: publicURL,
+            cookie: cookie,
             onSignOut: onRevoked
         ).add(to: api)
         RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         AccessRoutes(
-            access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
+            access: store, rights: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
             onRevoked: onRevoked
+        ).add(to: api)
+        RightsRoutes(
+            store: store, check: rights, ambient: ambient, onChange: { [sweep] in await sweep.run() }
         ).add(to: api)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
         VineStateRoutes(states: VineStates(store: store), ambient: ambient).add(to: api)

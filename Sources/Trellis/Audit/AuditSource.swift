@@ -15,11 +15,18 @@ extension TrellisContext {
 
 extension APICall {
     /// Who makes the call. A Tendril has its ID as its name; see ``audit(_:)``.
-    var audit: AuditContext { context.audit }
+    var audit: AuditContext {
+        var audit = context.audit
+        audit.actor.roles = rights.held.prefix(Self.maximumRoles).map { "\($0.role.rawValue) on \($0.scope)" }
+        return audit
+    }
+
+    /// Roles in one event.
+    private static var maximumRoles: Int { 20 }
 
     /// Who makes the call, a Tendril with its name.
     func audit(_ tendrils: any TendrilStore) async throws -> AuditContext {
-        var audit = context.audit
+        var audit = self.audit
         if case .tendril(let id) = context.principal, let name = try await tendrils.tendril(id)?.name {
             audit.actor.name = name
         }

@@ -27,6 +27,11 @@ enum AuditedCalls {
         "getWork": [.readSecrets], "reportStatus": [.reportJob], "saveArtifact": [.writeArtifact],
         "readArtifact": [.readArtifact],
 
+        "updateTendril": [.updateTendril], "createGrant": [.createGrant], "revokeGrant": [.revokeGrant],
+        "createTeam": [.createTeam], "updateTeam": [.updateTeam], "deleteTeam": [.deleteTeam],
+        "createVineyard": [.createVineyard], "renameVineyard": [.renameVineyard],
+        "deleteVineyard": [.deleteVineyard],
+
         "listAuditEvents": [.exportAudit], "exportAuditChain": [.exportAudit], "getEvidence": [.readEvidence],
     ]
 

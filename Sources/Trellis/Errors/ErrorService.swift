@@ -8,12 +8,17 @@ struct ErrorService: Sendable {
     var ambient: SystemDependencies
 
     /// The vines whose errors a request counts and shows; nil is all. Every read of errors goes through here.
-    private func scope(_ vine: VineID?) -> Set<VineID>? { vine.map { [$0] } }
+    private func scope(_ vine: VineID?, _ visible: VisibleVines) async throws -> Set<VineID>? {
+        if visible.isAll { return vine.map { [$0] } }
+        let vines = try await store.vines(in: visible)
+        return vine.map { vines.intersection([$0]) } ?? vines
+    }
 
     func list(
-        vine: VineID?, since: Timestamp?, text: String?, isOpen: Bool?, limit: Int, cursor: String?
+        vine: VineID?, since: Timestamp?, text: String?, isOpen: Bool?, limit: Int, cursor: String?,
+        visible: VisibleVines
     ) async throws -> ListResponse<ErrorCauseResponse> {
-        let vines = scope(vine)
+        let vines = try await scope(vine, visible)
         let query = ErrorQuery(vines: vines, since: since, text: text, isOpen: isOpen)
         let page = try await store.errorCauses(query, limit: limit, cursor: cursor)
         let now = ambient.now()
@@ -27,9 +32,9 @@ struct ErrorService: Sendable {
     }
 
     func show(
-        _ fingerprint: ErrorFingerprint, vine: VineID?, limit: Int, cursor: String?
+        _ fingerprint: ErrorFingerprint, vine: VineID?, limit: Int, cursor: String?, visible: VisibleVines
     ) async throws -> ErrorDetailResponse {
-        let vines = scope(vine)
+        let vines = try await scope(vine, visible)
         guard let cause = try await store.errorCauses([fingerprint], in: vines)[fingerprint] else {
             throw Refusal.notFound("error")
         }
@@ -41,9 +46,9 @@ struct ErrorService: Sendable {
             jobs: jobs.items.map(ErrorSightingResponse.init), nextCursor: jobs.next)
     }
 
-    func errors(of job: JobID) async throws -> JobErrorsResponse {
+    func errors(of job: JobID, visible: VisibleVines) async throws -> JobErrorsResponse {
         guard try await store.status(of: job) != nil else { throw Refusal.notFound("job") }
-        let vines = scope(nil)
+        let vines = try await scope(nil, visible)
         let errors = try await store.errors(of: job)
         let causes = try await store.errorCauses(errors.map(\.fingerprint), in: vines)
         let now = ambient.now()
@@ -72,14 +77,16 @@ struct ErrorRoutes: Sendable {
             try await service.list(
                 vine: call.query(Query.vine), since: call.query(Query.since), text: call.query(Query.text),
                 isOpen: call.query(Query.isOpen), limit: call.query(Query.limit) ?? 50,
-                cursor: call.query(Query.cursor))
+                cursor: call.query(Query.cursor), visible: call.rights.visible(.logsRead))
         }
         api.on(ErrorEndpoints.show) { call in
             try await service.show(
                 call.path.fingerprint, vine: call.query(Query.vine), limit: call.query(Query.limit) ?? 20,
-                cursor: call.query(Query.cursor))
+                cursor: call.query(Query.cursor), visible: call.rights.visible(.logsRead))
         }
-        api.on(ErrorEndpoints.ofJob) { call in try await service.errors(of: call.path) }
+        api.on(ErrorEndpoints.ofJob) { call in
+            try await service.errors(of: call.path, visible: call.rights.visible(.logsRead))
+        }
     }
 }
 

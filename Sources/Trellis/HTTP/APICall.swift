@@ -11,9 +11,26 @@ struct APICall<Path: PathParameters>: Sendable {
     var endpoint: EndpointDescription
     /// The values in the request's path.
     var path: Path
+    /// What the signed-in user may do; nothing for a Tendril.
+    var rights: Rights
+    fileprivate var check: RightsCheck
 
     /// The signed-in user. - Throws: 401 or 403 without one.
     var user: String { get throws { try context.requireUser() } }
+
+    /// The account of the signed-in user. - Throws: 401 or 403 without one.
+    var account: Account { get throws { try context.requireAccount() } }
+
+    /// For what only the request's body or query names; the path was asked about before.
+    ///
+    /// - Throws: 404 for what the user may not know of, 403 with the missing permission.
+    func require(_ permission: Permission, on resource: PathResource) async throws {
+        try await check.require(permission, on: resource, rights)
+    }
+
+    func require(_ permission: Permission, at place: AccessPlace, noun: String = "page") async throws {
+        try await check.require(permission, at: place, noun: noun, rights)
+    }
 
     /// The calling Tendril. - Throws: 401 or 403 without one.
     var tendril: TendrilID { get throws { try context.requireTendril() } }
@@ -32,11 +49,12 @@ struct APICall<Path: PathParameters>: Sendable {
 
 /// The API: a table of ``Endpoint`` values and what answers them.
 ///
-/// The caller is checked first, then the query, the path and the body. An unknown query parameter or field of a user's
+/// The caller is checked first, then the query, the path, the permission, and the body. An unknown query parameter or field of a user's
 /// request is refused by name: a misspelled filter must not pass for one that matches everything. A Tendril's request
 /// may have more than this server knows, because the Tendril may be newer.
 struct APIRouter {
     let table: RouteTable
+    let check: RightsCheck
 
     /// Bytes of a message, unless the route says otherwise.
     static let bodyLimit = 64 << 10
@@ -108,12 +126,21 @@ struct APIRouter {
         use handler: @escaping @Sendable (APICall<Path>) async throws -> Response
     ) {
         let description = endpoint.description
-        table.add(description) { request, context in
+        table.add(description) { [check] request, context in
             try context.require(description.caller)
             if case .user = context.principal { try request.checkQuery(description.query) }
             let texts = Path.names.map { context.parameters.get($0) ?? "" }
             guard let path = Path(texts: texts) else { throw Refusal.notFound(Path.noun) }
-            return try await handler(APICall(request: request, context: context, endpoint: description, path: path))
+            var rights = Rights()
+            if case .user(let user) = context.principal, let permission = description.caller.permission {
+                rights = try await check.rights(of: user.account)
+                try await check.require(permission, on: path.resource, rights)
+                context.use.value = StreamUse(permission: permission, resource: path.resource)
+            }
+            return try await handler(
+                APICall(
+                    request: request, context: context, endpoint: description, path: path, rights: rights,
+                    check: check))
         }
     }
 }

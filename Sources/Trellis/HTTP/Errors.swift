@@ -51,6 +51,7 @@ extension Refusal.Kind {
     var status: HTTPResponse.Status {
         switch self {
         case .invalid: .badRequest
+        case .forbidden: .forbidden
         case .notFound: .notFound
         case .conflict: .conflict
         case .leaseLost: .gone

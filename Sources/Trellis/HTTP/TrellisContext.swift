@@ -11,6 +11,8 @@ struct TrellisContext: RequestContext {
     let sender = RequestSender()
     /// The sender's IP address, as the proxy in front says; nil without one.
     var forwardedAddress: String?
+    /// What the request was allowed by.
+    let use = RequestUse()
     /// The connection that the request came on.
     let channel: any Channel
 
@@ -20,9 +22,12 @@ struct TrellisContext: RequestContext {
     }
 
     /// The signed-in user. - Throws: 401 or 403 without one.
-    func requireUser() throws -> String {
+    func requireUser() throws -> String { try requireAccount().name }
+
+    /// The account of the signed-in user. - Throws: 401 or 403 without one.
+    func requireAccount() throws -> Account {
         switch principal {
-        case .user(let user): return user.name
+        case .user(let user): return user.account
         case .tendril: throw HTTPError(.forbidden, message: "Tendrils can't make this request.")
         case nil:
             throw HTTPError(.unauthorized, message: "Sign in, or send an API token as \"Authorization: Bearer …\".")

@@ -9,13 +9,20 @@ struct JobRoutes: Sendable {
 
     func add(to api: APIRouter) {
         api.on(JobEndpoints.create) { call, message in
-            try await records.record(service.create(message, by: call.audit))
+            try await call.require(message.jobType == .plan ? .jobsPlan : .jobsApply, on: .vine(message.vineId))
+            if message.jobType == .deploy, let plan = message.planJobId {
+                try await call.require(.jobsRead, on: .job(plan))
+            }
+            return try await records.record(service.create(message, by: call.audit))
         }
         api.on(JobEndpoints.list, use: list)
         api.on(JobEndpoints.show) { call in try await records.record(service.find(call.path)) }
         // nil means any Tendril.
         api.on(JobEndpoints.assign) { call, message in
-            try await records.record(service.assign(call.path, to: message.assignedWorkerId, by: call.audit))
+            if try await service.find(call.path).type != .plan {
+                try await call.require(.jobsApply, on: .job(call.path))
+            }
+            return try await records.record(service.assign(call.path, to: message.assignedWorkerId, by: call.audit))
         }
         api.on(JobEndpoints.status) { call in
             guard let found = try await service.store.status(of: call.path) else { throw Refusal.notFound("job") }
@@ -40,7 +47,10 @@ struct JobRoutes: Sendable {
             try await records.record(service.apply(call.path, to: message.assignedWorkerId, by: call.audit))
         }
         api.on(JobEndpoints.rerun) { call in
-            try await records.record(service.rerun(call.path, by: call.audit))
+            if try await service.rerunPolicy(of: service.find(call.path)).type != .plan {
+                try await call.require(.jobsApply, on: .job(call.path))
+            }
+            return try await records.record(service.rerun(call.path, by: call.audit))
         }
         api.on(JobEndpoints.forecasts) { call in
             let vine = try call.query(JobEndpoints.List.vine)
@@ -58,6 +68,7 @@ struct JobRoutes: Sendable {
         query.type = try call.query(JobEndpoints.List.type)
         query.text = try call.query(JobEndpoints.List.text)
         query.vine = try call.query(JobEndpoints.List.vine)
+        query.visible = call.rights.visible(.jobsRead)
         let page = try await service.store.jobs(
             query, limit: call.query(JobEndpoints.List.limit) ?? 50, cursor: call.query(JobEndpoints.List.cursor))
         let tendrils = try await service.store.tendrils()

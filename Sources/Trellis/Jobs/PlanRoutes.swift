@@ -96,6 +96,7 @@ struct PlanRoutes: Sendable {
         guard let with = try call.query(JobEndpoints.with) else {
             throw Refusal(.invalid, JobEndpoints.with.description.expectation)
         }
+        try await call.require(.jobsRead, on: .job(with))
         let (job, base) = (try await planner(of: call.path), try await planner(of: with))
         guard try await store.outline(of: job)?.vine == store.outline(of: base)?.vine else {
             throw Refusal(.invalid, "Both jobs must be of one vine.")

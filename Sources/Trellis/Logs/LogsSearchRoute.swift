@@ -39,7 +39,7 @@ struct LogsSearchRoute: Sendable {
             streams: try call.query(LogEndpoints.streams) ?? Set(LogStream.allCases), from: 1)
         let jobs = JobQuery(
             status: try call.query(Parameters.status), type: try call.query(Parameters.type),
-            vine: try call.query(Parameters.vine))
+            vine: try call.query(Parameters.vine), visible: call.rights.visible(.logsRead))
         guard let slot = slots.take("searches", limit: limits.manyAtOnce) else {
             throw Refusal(.tooMany, "Too many concurrent searches. Try again shortly.")
         }

@@ -23,6 +23,24 @@ struct JobPage: Encodable {
     var apply: ApplyCheckResponse
     /// The log's last lines, so that the page shows them without asking.
     var log: LineWindowResponse
+    var access: Access
+
+    /// What the reader may do with the job, and why not with the rest.
+    struct Access: Encodable {
+        var rights: [String]
+        /// A sentence for each permission that a button of the page needs, and that is missing.
+        var missing: [String: String] = [:]
+
+        private static let buttons: [Permission] = [.jobsPlan, .jobsApply, .jobsCancel, .jobsForce, .locksBreak]
+
+        init(_ rights: Rights, on place: AccessPlace, _ check: RightsCheck) async throws {
+            self.rights = rights.names(on: place)
+            for permission in Self.buttons {
+                guard case .denied(let denial) = rights.decide(permission, on: place) else { continue }
+                missing[permission.rawValue] = try await check.sentence(denial, at: place)
+            }
+        }
+    }
 }
 
 extension JobPage {

@@ -12,6 +12,7 @@ struct PageRoutes: Sendable {
     var vines: VineService
     var records: JobResponses
     var lines: LineWindowReader
+    var check: RightsCheck
 
     func add(to router: some RouterMethods<TrellisContext>) {
         router.get("/") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
@@ -21,6 +22,7 @@ struct PageRoutes: Sendable {
         pages.get("jobs", use: list)
         pages.get("jobs/:id", use: job)
         pages.get("vines") { _, context in try list("vines", title: "Vines", tab: "active_vines", context) }
+        pages.get("access") { _, context in try list("access", title: "Access", tab: "active_access", context) }
         pages.get("vines/:id", use: vine)
         pages.get("errors") { _, context in try list("errors", title: "Errors", tab: "active_errors", context) }
         pages.get("search") { _, context in try list("search", title: "Search logs", tab: "active_search", context) }
@@ -48,8 +50,11 @@ struct PageRoutes: Sendable {
     private func vine(_ request: Request, context: TrellisContext) async throws -> Response {
         var model = try frame(context, title: "Vine", tab: "active_vines")
         guard let id = VineID(context.parameters.get("id") ?? "") else { throw Refusal.notFound(Vine.noun) }
+        let rights = try await check.rights(of: context.requireAccount())
+        try await check.require(.vinesRead, on: .vine(id), rights)
         let vine = try await vines.find(id)
-        model["json"] = PageRenderer.dataBlock(try WireJSON.encode(try await vines.record(vine)))
+        let record = try await vines.record(vine).showing(rights)
+        model["json"] = PageRenderer.dataBlock(try WireJSON.encode(record))
         model["title"] = vine.title
         model["vine_id"] = id.rawValue
         model["project_name"] = vine.settings.projectName
@@ -60,11 +65,15 @@ struct PageRoutes: Sendable {
     private func job(_ request: Request, context: TrellisContext) async throws -> Response {
         var model = try frame(context, title: "Job", tab: "active_jobs")
         let text = context.parameters.get("id") ?? ""
-        guard let id = JobID(text) else { return try await jobByPrefix(text.lowercased(), request, context) }
+        let rights = try await check.rights(of: context.requireAccount())
+        guard let id = JobID(text) else { return try await jobByPrefix(text.lowercased(), rights, request, context) }
+        try await check.require(.jobsRead, on: .job(id), rights)
         let job = try await jobs.find(id)
+        try await check.require(.logsRead, on: .job(id), rights)
         let page = JobPage(
             job: try await records.record(job), vine: .init(job), apply: try await jobs.applyCheck(job),
-            log: try await lines.window(Self.logEnd, of: job))
+            log: try await lines.window(Self.logEnd, of: job),
+            access: try await JobPage.Access(rights, on: .vine(job.vine, in: job.vineyard), check))
         let data = try WireJSON.encode(page)
         model["json"] = PageRenderer.dataBlock(data)
         model.merge(page.fields) { _, field in field }
@@ -72,12 +81,15 @@ struct PageRoutes: Sendable {
     }
 
     /// Redirects from the start of a job's ID, as pages and logs show it, to the job.
-    private func jobByPrefix(_ prefix: String, _ request: Request, _ context: TrellisContext) async throws -> Response {
+    private func jobByPrefix(
+        _ prefix: String, _ rights: Rights, _ request: Request, _ context: TrellisContext
+    ) async throws -> Response {
         guard (4...36).contains(prefix.utf8.count), prefix.allSatisfy({ $0.isHexDigit || $0 == "-" }) else {
             let shown = String(prefix).shortened(toBytes: 40)
             throw Refusal(.notFound, "Not a job ID: \"\(shown)\". Give the ID or its first 4+ characters.")
         }
-        let found = try await jobs.store.jobIDs(startingWith: prefix, limit: Self.candidates + 1)
+        let found = try await jobs.store.jobIDs(
+            startingWith: prefix, visible: rights.visible(.jobsRead), limit: Self.candidates + 1)
         guard let first = found.first else {
             throw Refusal(.notFound, "No job's ID starts with \"\(prefix)\".")
         }

@@ -12,6 +12,7 @@ final class RealtimeChannel: Sendable {
     private struct State {
         var deliveries: [RowSender] = []
         var hasEnded = false
+        var jobs: Set<JobID> = []
         var onEnd: @Sendable () -> Void = {}
     }
 
@@ -21,11 +22,12 @@ final class RealtimeChannel: Sendable {
     private let feeds: Feeds
     private let filters: FilterQueue
     private let burst: Int
+    private let isVisible: @Sendable (FeedRow) -> Bool
     private let state = Mutex(State())
 
     init(
         _ join: RealtimeMessage, version: RealtimeVersion, connection: WebSocketConnection, feeds: Feeds,
-        filters: FilterQueue, burst: Int
+        filters: FilterQueue, burst: Int, isVisible: @escaping @Sendable (FeedRow) -> Bool
     ) {
         self.join = join
         self.version = version
@@ -33,7 +35,11 @@ final class RealtimeChannel: Sendable {
         self.feeds = feeds
         self.filters = filters
         self.burst = burst
+        self.isVisible = isVisible
     }
+
+    /// The jobs whose logs it follows.
+    var jobs: Set<JobID> { state.withLock(\.jobs) }
 
     /// Called once, when the channel ends by itself.
     func onEnd(_ body: @escaping @Sendable () -> Void) {
@@ -41,12 +47,17 @@ final class RealtimeChannel: Sendable {
     }
 
     /// Creates the cursors, replies to the join, confirms it, and starts delivery.
-    func start(_ requests: [BindingRequest]) async {
+    ///
+    /// - Parameter requireLog: throws if the log of a job may not be read.
+    func start(_ requests: [BindingRequest], requireLog: (JobID) async throws -> Void) async {
         var ends: [JobID: Int64] = [:]
         var problem: String?
         var bindings: [ChangeBinding] = []
         do {
             bindings = try ChangeBinding.all(requests)
+            let followed = Set(bindings.flatMap(\.jobs))
+            for job in followed { try await requireLog(job) }
+            state.withLock { $0.jobs = followed }
             ends = try await place(bindings)
         } catch let error as BindingError {
             problem = error.message
@@ -87,7 +98,8 @@ final class RealtimeChannel: Sendable {
         if !ofRows.isEmpty {
             let delivery = rowSender()
             let reader = feeds.rows.follow { delivery.wake() }
-            let selection = SubscriptionFilter(topic: topic, version: version, bindings: ofRows.map { ($0, 0) })
+            let selection = SubscriptionFilter(
+                topic: topic, version: version, bindings: ofRows.map { ($0, 0) }, isVisible: isVisible)
             delivery.follow(
                 RowDeliverySource(reader: reader, selection: selection) { [weak self] in self?.fail() })
             keep(delivery)

@@ -25,30 +25,43 @@ final class RealtimeConnections: Sendable {
         }
     }
 
-    /// Ends the sessions whose credential is no longer valid. Checks each credential once, however many sessions use it.
-    func sweep(_ access: AccessCheck) async throws {
+    /// Ends the sessions whose credential is no longer valid, and what the others may no longer follow. Checks each
+    /// credential once, however many sessions use it.
+    func sweep(_ access: AccessCheck, _ check: RightsCheck) async throws {
         let byCredential = Dictionary(grouping: sessions.withLock { Array($0.values) }, by: \.credential)
-        for (credential, sessions) in byCredential where try await access.user(of: credential) == nil {
-            for session in sessions { session.expire() }
+        for (credential, sessions) in byCredential {
+            guard let account = try await access.user(of: credential) else {
+                for session in sessions { session.expire() }
+                continue
+            }
+            let rights = try await check.rights(of: account)
+            for session in sessions { try await session.restrict(to: rights, check) }
         }
     }
 }
 
-/// Checks the credentials of open sessions and streams periodically, so that a revoked credential ends them.
+/// Checks the credentials and rights of open sessions and streams periodically, so that what was revoked ends them.
 struct CredentialSweep: Sendable {
     var connections: RealtimeConnections
     var streams: OpenStreams
     var tendrils: any TendrilStore
     var access: AccessCheck
+    var rights: RightsCheck
 
-    /// Time between two checks. Nothing outlives its credential by more than 15 seconds, including the check itself.
+    /// Time between two checks. Nothing outlives its credential or right by more than 15 seconds, including the check itself.
     static let interval = Duration.seconds(10)
+
+    /// Checks now; for a change of rights. What fails is checked again soon.
+    func run() async {
+        try? await connections.sweep(access, rights)
+        try? await streams.sweep(access, rights, tendrils)
+    }
 
     /// The duty that runs it, on every node for its own connections.
     func periodic(logger: Logger) -> Periodic {
         Periodic(name: "credential checks", interval: Self.interval, exclusive: nil, logger: logger) { _ in
-            try await connections.sweep(access)
-            try await streams.sweep(access, tendrils)
+            try await connections.sweep(access, rights)
+            try await streams.sweep(access, rights, tendrils)
         }
     }
 }

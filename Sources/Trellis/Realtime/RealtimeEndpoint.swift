@@ -23,6 +23,7 @@ struct RealtimeEndpoint: WebSocketEndpoint {
 struct RealtimeDependencies: Sendable {
     var feeds: Feeds
     var access: AccessCheck
+    var rights: RightsCheck
     var connections: RealtimeConnections
     var limits: RealtimeLimits
     var ambient: SystemDependencies

@@ -4,6 +4,7 @@ internal import NIOCore
 internal import NIOWebSocket
 internal import Synchronization
 internal import WebSocket
+internal import Wire
 
 /// One Realtime connection: its channels and message handling.
 final class RealtimeSession: WebSocketSession {
@@ -12,6 +13,7 @@ final class RealtimeSession: WebSocketSession {
         var credential: Credential
         var connection: WebSocketConnection?
         var joins: TokenBucket
+        var rights = Rights()
     }
 
     private let version: RealtimeVersion
@@ -61,6 +63,37 @@ final class RealtimeSession: WebSocketSession {
     func expire() {
         for channel in channels { channel.close("Token has expired") }
         state.withLock(\.connection)?.close(.policyViolation, reason: "the credential is no longer valid")
+    }
+
+    /// Delivers from now on only what `rights` allow.
+    func restrict(to rights: Rights, _ check: RightsCheck) async throws {
+        state.withLock { $0.rights = rights }
+        for channel in channels {
+            for job in channel.jobs where try await !Self.mayRead(job, rights, check) {
+                channel.close("You may no longer read the log of job \(job.short).")
+                break
+            }
+        }
+    }
+
+    private static func mayRead(_ job: JobID, _ rights: Rights, _ check: RightsCheck) async throws -> Bool {
+        guard let place = try await check.place(of: .job(job)) else { return false }
+        return rights.allows(.logsRead, on: place)
+    }
+
+    /// Whether the session's account may see this row of a table other than logs.
+    private func sees(_ row: FeedRow) -> Bool {
+        let rights = state.withLock(\.rights)
+        switch (row.table, row.audience) {
+        case (.logs, _): return true
+        case (.jobs, .vine(let vine, in: let vineyard)): return rights.visible(.jobsRead).contains(vine, in: vineyard)
+        case (.vines, .vine(let vine, in: let vineyard)): return rights.visible(.vinesRead).contains(vine, in: vineyard)
+        case (.workers, .everybody): return rights.allows(.tendrilsRead, on: .anywhere)
+        case (.workers, .vineyards(let bound)):
+            let visible = rights.visible(.tendrilsRead)
+            return visible.isAll || !visible.vineyards.isDisjoint(with: bound)
+        default: return false
+        }
     }
 
     private var channels: [RealtimeChannel] { state.withLock { Array($0.channels.values) } }
@@ -124,12 +157,25 @@ final class RealtimeSession: WebSocketSession {
         guard await accepts(request.accessToken) else {
             return refuse("Unauthorized: The access token is not valid")
         }
+        guard let rights = await currentRights() else {
+            return refuse("Unauthorized: The access token is not valid")
+        }
+        state.withLock { $0.rights = rights }
         let channel = RealtimeChannel(
             message, version: version, connection: connection, feeds: dependencies.feeds,
-            filters: filters, burst: dependencies.limits.burstBytes)
+            filters: filters, burst: dependencies.limits.burstBytes,
+            isVisible: { [weak self] row in self?.sees(row) ?? false })
         channel.onEnd { [weak self] in self?.forget(channel) }
         state.withLock { $0.channels[channel.topic] = channel }
-        await channel.start(request.bindings)
+        await channel.start(request.bindings) { [check = dependencies.rights] job in
+            try await check.require(.logsRead, on: .job(job), rights)
+        }
+    }
+
+    /// Every join asks again.
+    private func currentRights() async -> Rights? {
+        guard let account = try? await dependencies.access.user(of: credential) else { return nil }
+        return try? await dependencies.rights.rights(of: account)
     }
 
     private func forget(_ channel: RealtimeChannel) {

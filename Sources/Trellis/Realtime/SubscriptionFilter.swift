@@ -9,6 +9,8 @@ struct SubscriptionFilter: Sendable {
     var version: RealtimeVersion
     /// Each with the position after which it asks.
     var bindings: [(binding: ChangeBinding, after: Int64)]
+    /// Whether the reader may see a row, at this moment.
+    var isVisible: @Sendable (FeedRow) -> Bool = { _ in true }
 
     /// Whether finding frames takes more than an event loop has time for.
     var isFiltered: Bool { bindings.contains { $0.binding.isFiltered } }
@@ -29,7 +31,7 @@ struct SubscriptionFilter: Sendable {
             // Columns that one of them asks for, or all.
             columns = binding.columns.flatMap { more in columns.map { $0 + more } }
         }
-        guard !ids.isEmpty else { return nil }
+        guard !ids.isEmpty, isVisible(row) else { return nil }
         return row.frame(.realtime(RealtimeEnvelope(version: version, topic: topic, ids: ids, columns: columns)))
     }
 }

@@ -11,9 +11,12 @@ struct VineChanges: Sendable {
     static let maximumNames = 200
 
     func between(
-        _ old: VineSettings, _ oldSecrets: VineSecrets, _ new: VineSettings, _ newSecrets: VineSecrets
+        _ oldVine: Vine, _ oldSecrets: VineSecrets, _ newVine: Vine, _ newSecrets: VineSecrets
     ) -> [String: JSONValue] {
+        let (old, new) = (oldVine.settings, newVine.settings)
         var fields: [String] = []
+        if oldVine.vineyard != newVine.vineyard { fields.append("vineyard") }
+        if oldVine.needsTwoPeople != newVine.needsTwoPeople { fields.append("two_people") }
         if old.projectName != new.projectName { fields.append("project_name") }
         if old.environmentStage != new.environmentStage { fields.append("environment_stage") }
         if old.region != new.region { fields.append("region") }

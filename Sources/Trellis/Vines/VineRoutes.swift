@@ -13,13 +13,17 @@ struct VineRoutes: Sendable {
 
     func add(to api: APIRouter) {
         api.on(VineEndpoints.create, bodyLimit: bodyLimit) { call, message in
-            try await service.record(service.create(message, by: call.audit))
+            let vineyard = message.vineyardId ?? Vineyard.defaultID
+            try await call.require(.vinesWrite, on: .vineyard(vineyard))
+            return try await show(service.create(message, by: call.audit), call)
         }
         api.on(VineEndpoints.list, use: list)
-        api.on(VineEndpoints.show) { call in try await service.record(service.find(call.path)) }
+        api.on(VineEndpoints.show) { call in try await show(service.find(call.path), call) }
         api.on(VineEndpoints.update, bodyLimit: bodyLimit) { call, patch in
-            try await service.record(
-                service.update(call.path, with: patch, ifRevision: call.matchedRevision(), by: call.audit))
+            if !patch.isOfVariablesOnly { try await call.require(.vinesWrite, on: .vine(call.path)) }
+            if let vineyard = patch.vineyardId { try await call.require(.vinesWrite, on: .vineyard(vineyard)) }
+            return try await show(
+                service.update(call.path, with: patch, ifRevision: call.matchedRevision(), by: call.audit), call)
         }
         api.on(VineEndpoints.delete) { call in
             try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm), by: call.audit)
@@ -38,11 +42,26 @@ struct VineRoutes: Sendable {
         let limit = try call.query(VineEndpoints.List.limit) ?? 50
         let cursor = try call.query(VineEndpoints.List.cursor)
         let text = try call.query(VineEndpoints.List.text)
+        let visible = call.rights.visible(.vinesRead)
         let page =
             try call.query(VineEndpoints.List.deleted) == true
-            ? try await service.store.deletedVines(limit: limit, cursor: cursor)
-            : try await service.store.vines(text: text, limit: limit, cursor: cursor)
-        return ListResponse(items: try await service.records(page.items), nextCursor: page.next)
+            ? try await service.store.deletedVines(visible: visible, limit: limit, cursor: cursor)
+            : try await service.store.vines(text: text, visible: visible, limit: limit, cursor: cursor)
+        let items = try await service.records(page.items).map { $0.showing(call.rights) }
+        return ListResponse(items: items, nextCursor: page.next)
+    }
+
+    private func show<Path>(_ vine: Vine, _ call: APICall<Path>) async throws -> VineResponse {
+        try await service.record(vine).showing(call.rights)
+    }
+}
+
+extension VineResponse {
+    /// With what the caller may do.
+    func showing(_ rights: Rights) -> VineResponse {
+        var response = self
+        response.rights = rights.names(on: .vine(id, in: vineyardId))
+        return response
     }
 }
 

@@ -21,7 +21,8 @@ struct VineService: Sendable {
         try rules.check(settings, secrets: secrets)
         let now = ambient.now()
         let vine = Vine(
-            id: ambient.makeID(), settings: settings, createdBy: caller.name, createdAt: now, updatedAt: now)
+            id: ambient.makeID(), settings: settings, createdBy: caller.name, createdAt: now, updatedAt: now,
+            vineyard: request.vineyardId ?? Vineyard.defaultID, needsTwoPeople: request.twoPeople ?? false)
         try await store.recording(caller.event(.createVine, on: vine, ambient)).createVine(vine, secrets: secrets)
         return vine
     }
@@ -34,7 +35,7 @@ struct VineService: Sendable {
         var vine = try await find(id)
         try Self.check(vine, has: revision)
         var secrets = try await store.vineSecrets(id)
-        let (oldSettings, oldSecrets) = (vine.settings, secrets)
+        let (old, oldSecrets) = (vine, secrets)
         patch.sensitiveVariables?.forEach { secrets.variables[$0] = $1 }
         patch.sensitiveEnvironment?.forEach { secrets.environment[$0] = $1 }
         var settings = vine.settings
@@ -51,8 +52,10 @@ struct VineService: Sendable {
         settings.sensitiveEnvironment = secrets.environment.keys.sorted()
         try rules.check(settings, secrets: secrets)
         vine.settings = settings
+        vine.vineyard = patch.vineyardId ?? vine.vineyard
+        vine.needsTwoPeople = patch.twoPeople ?? vine.needsTwoPeople
         vine.updatedAt = ambient.now()
-        let changes = VineChanges(vault: vault).between(oldSettings, oldSecrets, settings, secrets)
+        let changes = VineChanges(vault: vault).between(old, oldSecrets, vine, secrets)
         let event = caller.event(.updateVine, on: vine, changes: changes, ambient)
         do {
             return try await store.recording(event).updateVine(vine, secrets: secrets)

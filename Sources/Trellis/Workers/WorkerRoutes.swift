@@ -25,8 +25,9 @@ struct WorkerRoutes: Sendable {
     func add(to api: APIRouter) {
         api.on(TendrilEndpoints.list, use: list)
         api.on(TendrilEndpoints.register) { call, message in
-            try await service.register(message.name, by: call.audit)
+            try await service.register(message.name, vineyards: Set(message.vineyards ?? []), by: call.audit)
         }
+        api.on(TendrilEndpoints.update, use: update)
         api.on(TendrilEndpoints.revoke, use: revoke)
         api.on(TendrilEndpoints.heartbeat, bodyLimit: 256 << 10) { call, beat in
             try await service.heartbeat(beat, from: call.tendril)
@@ -58,8 +59,13 @@ struct WorkerRoutes: Sendable {
     private func list(_ call: APICall<NoParameters>) async throws -> ListResponse<WorkerResponse> {
         let now = service.ambient.now()
         let requirement = try await requirement(of: call)
-        let active = Dictionary(grouping: try await service.store.activeJobs()) { $0.state.worker }
-        let items = try await service.store.tendrils().map { tendril in
+        let (jobs, visible) = (call.rights.visible(.jobsRead), call.rights.visible(.tendrilsRead))
+        let seen = try await service.store.activeJobs().filter { jobs.contains($0.vine, in: $0.vineyard) }
+        let active = Dictionary(grouping: seen) { $0.state.worker }
+        let tendrils = try await service.store.tendrils().filter { tendril in
+            visible.isAll || tendril.vineyards.isEmpty || !visible.vineyards.isDisjoint(with: tendril.vineyards)
+        }
+        let items = tendrils.map { tendril in
             WorkerResponse(
                 tendril, activeJobs: (active[tendril.id] ?? []).map(\.id), requirement: requirement, now: now)
         }
@@ -69,16 +75,35 @@ struct WorkerRoutes: Sendable {
     /// What a DEPLOY of `plan_job_id`, or a PLAN or DESTROY of `vine_id`, requires of a Tendril.
     private func requirement(of call: APICall<NoParameters>) async throws -> EngineRequirement? {
         if let plan = try call.query(TendrilEndpoints.List.plan) {
-            guard let id = JobID(plan), let requirement = try await service.store.deployRequirement(of: id) else {
+            guard let id = JobID(plan) else { throw Refusal.notFound("job") }
+            try await call.require(.jobsRead, on: .job(id))
+            guard let requirement = try await service.store.deployRequirement(of: id) else {
                 throw Refusal.notFound("job")
             }
             return requirement
         }
         guard let vine = try call.query(TendrilEndpoints.List.vine) else { return nil }
-        guard let id = VineID(vine), let found = try await service.store.vine(id) else {
+        guard let id = VineID(vine) else { throw Refusal.notFound("vine") }
+        try await call.require(.vinesRead, on: .vine(id))
+        guard let found = try await service.store.vine(id) else {
             throw Refusal.notFound("vine")
         }
         return EngineRequirement(name: found.settings.engine)
+    }
+
+    private func update(_ call: APICall<TendrilID>, _ request: PatchWorkerRequest) async throws -> WorkerResponse {
+        guard request.vineyards.count <= RightsLimits.vineyards else {
+            throw Refusal(.invalid, "A Tendril is bound to at most \(RightsLimits.vineyards) vineyards.")
+        }
+        let name = try await service.store.tendril(call.path)?.name
+        let bound = request.vineyards.map(\.rawValue).sorted().map(JSONValue.string)
+        let event = call.audit.event(
+            .updateTendril, on: .tendril(call.path, name: name), changes: ["vineyards": .array(bound)],
+            service.ambient)
+        try await service.store.recording(event).setVineyards(Set(request.vineyards), of: call.path)
+        guard let tendril = try await service.store.tendril(call.path) else { throw Refusal.notFound(Tendril.noun) }
+        let active = try await service.store.activeJobs(of: call.path).map(\.id)
+        return WorkerResponse(tendril, activeJobs: active, now: service.ambient.now())
     }
 
     private func revoke(_ call: APICall<TendrilID>) async throws -> NoContent {
@@ -103,7 +128,12 @@ struct WorkerRoutes: Sendable {
         let writer = AppendRateLimit.Writer(job: id, worker: worker)
         return try await meter.one(of: writer) {
             try meter.check(append.chunks.count, of: writer, at: service.ambient.now())
-            let receipt = try await service.store.append(append, at: service.ambient.now())
+            let receipt: LogReceipt
+            do {
+                receipt = try await service.store.append(append, at: service.ambient.now())
+            } catch let refusal as Refusal where [.notFound, .leaseLost].contains(refusal.kind) {
+                throw Refusal(.leaseLost, WorkerService.notHeld)
+            }
             return LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq, lines: receipt.lines)
         }
     }

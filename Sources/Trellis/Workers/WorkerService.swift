@@ -20,12 +20,14 @@ struct WorkerService: Sendable {
     /// Room for what Trellis itself adds to the metadata.
     static let ownMetadataBytes = 4 << 10
 
-    func register(_ name: String, by caller: AuditContext) async throws -> RegisterWorkerResponse {
+    func register(
+        _ name: String, vineyards: Set<VineyardID>, by caller: AuditContext
+    ) async throws -> RegisterWorkerResponse {
         guard !name.isEmpty, name.count <= 64, PlainName.isPlain(name) else {
             throw Refusal(.invalid, "\"name\" has 1 to 64 characters, none of them a control or bidirectional one.")
         }
         let token = credentials.make(.tendrilToken)
-        let tendril = Tendril(id: ambient.makeID(), name: name, createdAt: ambient.now())
+        let tendril = Tendril(id: ambient.makeID(), name: name, createdAt: ambient.now(), vineyards: vineyards)
         let event = caller.event(.registerTendril, on: .tendril(tendril.id, name: name), ambient)
         try await store.recording(event).createTendril(tendril, tokenHash: Credentials.hash(token))
         return RegisterWorkerResponse(
@@ -225,11 +227,16 @@ struct WorkerService: Sendable {
             changes: plan.changes)
     }
 
+    static let notHeld = "This Tendril does not hold the job's lease."
+
     /// The job without its documents, if `worker` had its last lease. - Throws: ``Refusal`` `.leaseLost` otherwise.
     func requireLatestLease(_ id: JobID, epoch: Int, worker: TendrilID) async throws -> Job {
-        guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
-        guard job.state.worker == worker, job.state.epoch == epoch else {
-            throw Refusal(.leaseLost, "This Tendril does not hold the job's lease (the job is \(job.status.rawValue)).")
+        // A job that does not exist is refused like one that somebody else has: a Tendril learns nothing about those.
+        guard let job = try await store.outline(of: id), job.state.worker == worker else {
+            throw Refusal(.leaseLost, Self.notHeld)
+        }
+        guard job.state.epoch == epoch else {
+            throw Refusal(.leaseLost, "\(Self.notHeld) The job is \(job.status.rawValue).")
         }
         return job
     }

@@ -45,7 +45,8 @@ public enum OpenAPIContent {}
 /// Every call of the API.
 public enum Endpoints {
     public static let all =
-        ContractEndpoints.all + AccessEndpoints.all + VineEndpoints.all + StateEndpoints.all + VineStateEndpoints.all
+        ContractEndpoints.all + AccessEndpoints.all + RightsEndpoints.all + VineEndpoints.all
+        + StateEndpoints.all + VineStateEndpoints.all
         + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
         + AuditEndpoints.all
 }

@@ -30,19 +30,19 @@ public enum ErrorEndpoints {
 
     /// The most frequent errors.
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<ErrorCauseResponse>>(
-        .get, "/api/errors", "listErrors", for: .user,
+        .get, "/api/errors", "listErrors", for: .user(.logsRead),
         query: [
             List.vine.description, List.since.description, List.text.description, List.isOpen.description,
             List.limit.description, List.cursor.description,
         ])
     public static let show = Endpoint<ErrorPath, NoFields, ErrorDetailResponse>(
-        .get, "/api/errors/{fingerprint}", "getError", for: .user,
+        .get, "/api/errors/{fingerprint}", "getError", for: .user(.logsRead),
         query: [List.vine.description, List.limit.description, List.cursor.description])
     public static let ofJob = Endpoint<JobID, NoFields, JobErrorsResponse>(
-        .get, "/api/jobs/{id}/errors", "listJobErrors", for: .user)
+        .get, "/api/jobs/{id}/errors", "listJobErrors", for: .user(.logsRead))
     /// One JSON object per line.
     public static let search = Endpoint<NoParameters, NoFields, StreamBody<LogsSearchMessage>>(
-        .get, "/api/search", "searchLogs", for: .user,
+        .get, "/api/search", "searchLogs", for: .user(.logsRead),
         query: [
             Search.text.description, Search.isRegex.description, Search.matchesCase.description,
             Search.vine.description, Search.status.description, Search.type.description,

@@ -9,11 +9,34 @@ public protocol PathParameters: Sendable {
     /// What the path names, for messages such as "Job not found."
     static var noun: String { get }
 
+    /// What the path names, where rights are granted on it or on what it belongs to.
+    var resource: PathResource? { get }
+
     /// nil if the texts, in the order of ``names``, are not valid: such a path names nothing.
     init?(texts: [String])
 
     /// Their texts, in the order of ``names``.
     var values: [String] { get }
+}
+
+extension PathParameters {
+    public var resource: PathResource? { nil }
+}
+
+/// Something in a path that is in a vineyard.
+public enum PathResource: Hashable, Sendable {
+    case job(JobID)
+    case vine(VineID)
+    case vineyard(VineyardID)
+
+    /// For messages such as "Job not found."
+    public var noun: String {
+        switch self {
+        case .job: Job.noun
+        case .vine: Vine.noun
+        case .vineyard: Vineyard.noun
+        }
+    }
 }
 
 /// A path without parameters.
@@ -31,16 +54,28 @@ public struct NoParameters: PathParameters {
 /// Something whose ID can be in a path.
 public protocol PathNoun: SendableMetatype {
     static var noun: String { get }
+    static func resource(_ id: Identifier<Self>) -> PathResource?
 }
 
-extension Job: PathNoun { public static let noun = "job" }
-extension Vine: PathNoun { public static let noun = "vine" }
+extension PathNoun {
+    public static func resource(_ id: Identifier<Self>) -> PathResource? { nil }
+}
+
+extension Job: PathNoun {
+    public static let noun = "job"
+    public static func resource(_ id: JobID) -> PathResource? { .job(id) }
+}
+extension Vine: PathNoun {
+    public static let noun = "vine"
+    public static func resource(_ id: VineID) -> PathResource? { .vine(id) }
+}
 extension Tendril: PathNoun { public static let noun = "Tendril" }
 
 extension Identifier: PathParameters where Noun: PathNoun {
     public static var names: [String] { ["id"] }
     public static var kinds: [ParameterKind] { [.id(Noun.noun)] }
     public static var noun: String { Noun.noun }
+    public var resource: PathResource? { Noun.resource(self) }
 
     public init?(texts: [String]) { self.init(texts[0]) }
 
@@ -52,6 +87,7 @@ public struct StateVersionPath: PathParameters {
     public static let names = ["id", "number"]
     public static let kinds: [ParameterKind] = [.id(Vine.noun), .number(1...Int64.max)]
     public static let noun = "version of the state"
+    public var resource: PathResource? { .vine(vine) }
 
     public var vine: VineID
     public var number: Int
@@ -74,6 +110,7 @@ public struct PlanResourcePath: PathParameters {
     public static let names = ["id", "n"]
     public static let kinds: [ParameterKind] = [.id(Job.noun), .number(1...Int64.max)]
     public static let noun = "resource of the plan"
+    public var resource: PathResource? { .job(job) }
 
     public var job: JobID
     public var n: Int

@@ -22,6 +22,9 @@ public enum TendrilEndpoints {
         query: [List.plan.description, List.vine.description, List.limit.description, List.cursor.description])
     public static let register = Endpoint<NoParameters, RegisterWorkerRequest, RegisterWorkerResponse>(
         .post, "/api/workers", "registerTendril", for: .user(.tendrilsManage), success: 201)
+    /// Binds it to vineyards.
+    public static let update = Endpoint<TendrilID, PatchWorkerRequest, WorkerResponse>(
+        .patch, "/api/workers/{id}", "updateTendril", for: .user(.tendrilsManage))
     public static let revoke = Endpoint<TendrilID, NoFields, NoContent>(
         .delete, "/api/workers/{id}", "revokeTendril", for: .user(.tendrilsManage), success: 204)
 
@@ -59,7 +62,8 @@ public enum TendrilEndpoints {
     public static let artifactDigest = "X-Content-SHA256"
 
     static let all = [
-        list.description, register.description, revoke.description, heartbeat.description, stream.description,
+        list.description, register.description, update.description, revoke.description, heartbeat.description,
+        stream.description,
         claim.description, work.description, report.description, append.description, cursor.description,
         reportResources.description, saveArtifact.description, readArtifact.description, savePlan.description,
     ]

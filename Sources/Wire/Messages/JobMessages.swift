@@ -174,6 +174,7 @@ public struct JobResponse: Codable, ResponseMessage {
     /// nil where nothing of the job runs that could be given up.
     public var giveUp: GiveUpResponse?
     public var vineId: VineID
+    public var vineyardId: VineyardID
     public var assignedWorkerId: TendrilID?
     public var workerId: TendrilID?
     /// The name of `worker_id`, else of `assigned_worker_id`.
@@ -222,6 +223,7 @@ public struct JobResponse: Codable, ResponseMessage {
         outcome = job.outcome.map(OutcomeResponse.init)
         phases = job.phases
         vineId = job.vine
+        vineyardId = job.vineyard
         assignedWorkerId = job.assignedWorker
         workerId = job.state.worker
         planJobId = job.plan

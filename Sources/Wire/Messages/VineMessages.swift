@@ -15,13 +15,19 @@ public struct CreateVineRequest: Codable, RequestMessage {
     public var source: VineSource
     /// The folder that the command line plans the vine from (``VineSettings/origin``).
     public var origin: String?
+    /// The default vineyard if absent.
+    public var vineyardId: VineyardID?
+    /// Whoever applies a plan must not be whoever made it; false if absent.
+    public var twoPeople: Bool?
 
     public init(
         projectName: String, environmentStage: String, region: String? = nil, variables: [String: JSONValue]? = nil,
         sensitiveVariables: [String: JSONValue]? = nil, environment: [String: String]? = nil,
         sensitiveEnvironment: [String: String]? = nil, engine: Engine.Name? = nil, source: VineSource,
-        origin: String? = nil
+        origin: String? = nil, vineyardId: VineyardID? = nil, twoPeople: Bool? = nil
     ) {
+        self.vineyardId = vineyardId
+        self.twoPeople = twoPeople
         self.projectName = projectName
         self.environmentStage = environmentStage
         self.region = region
@@ -42,6 +48,8 @@ public enum PatchField<Value: Codable & Sendable>: Sendable {
     /// The field is null.
     case cleared
     case value(Value)
+
+    public var isUnchanged: Bool { if case .unchanged = self { true } else { false } }
 
     /// What the field holds after the PATCH.
     public func applied(to stored: Value?) -> Value? {
@@ -98,8 +106,17 @@ public struct PatchVineRequest: Codable, RequestMessage {
     public var engine: PatchField<Engine.Name> = .unchanged
     public var source: VineSource?
     public var origin: String?
+    public var vineyardId: VineyardID?
+    public var twoPeople: Bool?
 
     public init() {}
+
+    /// Whether it changes variables, and nothing else.
+    public var isOfVariablesOnly: Bool {
+        projectName == nil && environmentStage == nil && region.isUnchanged && environment == nil
+            && sensitiveEnvironment == nil && engine.isUnchanged && source == nil && origin == nil && vineyardId == nil
+            && twoPeople == nil
+    }
 }
 
 /// A vine as the API shows it. Sensitive entries appear by name only.
@@ -119,6 +136,11 @@ public struct VineResponse: Codable, ResponseMessage {
     public var createdBy: String
     public var createdAt: Timestamp
     public var updatedAt: Timestamp
+    public var vineyardId: VineyardID
+    /// Whoever applies a plan must not be whoever made it.
+    public var twoPeople: Bool
+    /// What the caller may do with the vine and its jobs, as permissions; absent where nobody asks.
+    public var rights: [String]?
     /// Present while the vine's state is locked.
     public var lock: LockResponse?
     /// The newest job; absent if there is none.
@@ -149,6 +171,8 @@ public struct VineResponse: Codable, ResponseMessage {
         createdBy = vine.createdBy
         createdAt = vine.createdAt
         updatedAt = vine.updatedAt
+        vineyardId = vine.vineyard
+        twoPeople = vine.needsTwoPeople
         deletedAt = vine.deletedAt
     }
 }

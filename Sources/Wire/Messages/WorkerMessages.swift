@@ -3,8 +3,21 @@ public import Domain
 /// `POST /api/workers`.
 public struct RegisterWorkerRequest: Codable, RequestMessage {
     public var name: String
+    /// The vineyards whose jobs it runs; all if absent or empty.
+    public var vineyards: [VineyardID]?
 
-    public init(name: String) { self.name = name }
+    public init(name: String, vineyards: [VineyardID]? = nil) {
+        self.name = name
+        self.vineyards = vineyards
+    }
+}
+
+/// `PATCH /api/workers/{id}`.
+public struct PatchWorkerRequest: Codable, RequestMessage {
+    /// The vineyards whose jobs it runs; empty for all. A job that it runs goes on.
+    public var vineyards: [VineyardID]
+
+    public init(vineyards: [VineyardID]) { self.vineyards = vineyards }
 }
 
 /// The response; the token is shown only once.
@@ -37,6 +50,8 @@ public struct WorkerResponse: Codable, ResponseMessage {
     public var activeJobs: [JobID]
     public var lastSeenAt: Timestamp?
     public var createdAt: Timestamp
+    /// The vineyards that it is bound to; empty for all.
+    public var vineyards: [VineyardID]
     /// For a list that was requested for a job: what the Tendril lacks, as a predicate (`has no tofu`).
     public var shortfall: String?
 
@@ -55,6 +70,7 @@ public struct WorkerResponse: Codable, ResponseMessage {
         self.activeJobs = activeJobs
         lastSeenAt = agent.lastSeenAt
         createdAt = agent.createdAt
+        vineyards = agent.vineyards.sorted { $0.rawValue < $1.rawValue }
         shortfall = requirement.flatMap(agent.offer.missingCapability)
     }
 }

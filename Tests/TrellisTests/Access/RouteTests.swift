@@ -31,6 +31,7 @@ import Wire
             #expect(routes.count > 50)
             for (method, template) in routes {
                 let path = template.replacing("{id}", with: AuthorizationTests.id).replacing("{number}", with: "1")
+                    .replacing("{name}", with: "x")
                 let body = method == "GET" ? nil : "{}"
                 let reply = try await api.stranger.call(try #require(.init(rawValue: method)), path, body)
                 let (name, status) = ("\(method) \(template)", reply.status)

@@ -54,6 +54,7 @@ import Wire
 
             let registered = try await api.post("/api/workers", #"{"name": "t-1"}"#)
             try await expect("registerTendril", registered, recorded: .registerTendril)
+            let worker = try registered.decode(RegisterWorkerResponse.self).workerId
             let tendril = try api.tendril(registered.decode(RegisterWorkerResponse.self))
             #expect(try await tendril.beat().status == 200)
 
@@ -124,6 +125,26 @@ import Wire
             let other = try await api.post("/api/workers", #"{"name": "t-2"}"#).decode(RegisterWorkerResponse.self)
             try await expect(
                 "revokeTendril", api.call(.delete, "/api/workers/\(other.workerId)", nil), recorded: .revokeTendril)
+
+            try await expect(
+                "updateTendril", api.call(.patch, "/api/workers/\(worker)", #"{"vineyards": []}"#),
+                recorded: .updateTendril)
+            let grant = try await api.post(
+                "/api/grants", #"{"principal": "user:ben", "role": "viewer", "scope": "installation"}"#)
+            try await expect("createGrant", grant, recorded: .createGrant)
+            let granted = try grant.decode(GrantResponse.self).id
+            try await expect(
+                "revokeGrant", api.call(.delete, "/api/grants/\(granted)", nil), recorded: .revokeGrant)
+            try await expect("createTeam", api.post("/api/teams", #"{"name": "web"}"#), recorded: .createTeam)
+            try await expect(
+                "updateTeam", api.call(.patch, "/api/teams/web", #"{"members": ["ben"]}"#), recorded: .updateTeam)
+            try await expect("deleteTeam", api.call(.delete, "/api/teams/web", nil), recorded: .deleteTeam)
+            let vineyard = try await api.post("/api/vineyards", #"{"name": "east"}"#)
+            try await expect("createVineyard", vineyard, recorded: .createVineyard)
+            let place = "/api/vineyards/\(try vineyard.decode(VineyardResponse.self).id)"
+            try await expect(
+                "renameVineyard", api.call(.patch, place, #"{"name": "west"}"#), recorded: .renameVineyard)
+            try await expect("deleteVineyard", api.call(.delete, place, nil), recorded: .deleteVineyard)
 
             let token = try await api.post("/api/tokens", #"{"name": "ci"}"#)
             try await expect("createToken", token, recorded: .createToken)

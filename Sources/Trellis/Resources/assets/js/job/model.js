@@ -11,12 +11,14 @@ const TERMINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
 export class JobModel {
   #listeners = new Set();
 
-  /** @param {{job: any, vine: any, apply: Apply|null}} data */
-  constructor({ job, vine, apply }) {
+  /** @param {{job: any, vine: any, apply: Apply|null, access?: {missing?: Record<string, string>}}} data */
+  constructor({ job, vine, apply, access }) {
     this.job = job.forecast ? { ...job, forecast_at: Date.parse(job.server_now) } : job;
     this.vine = vine;
     /** @type {Apply|null} */
     this.apply = apply ?? null;
+    /** What the reader may do, and why not the rest. */
+    this.access = access ?? null;
     /** The Tendril that has the job, as the list of Tendrils shows it. @type {any} */
     this.worker = null;
   }

@@ -6,7 +6,7 @@ import { badge, h, icon, isField, one, pageData, setText } from "../lib/dom.js";
 import { agoTime, counted, shortId, startTimes } from "../lib/format.js";
 import { pollWhileVisible } from "../lib/timing.js";
 import { announce, showError } from "../lib/toast.js";
-import { breakLock, deleteVine, destroy, isLeftOver, leftBehind, plan, sourceOf } from "../vines/actions.js";
+import { breakLock, deleteVine, destroy, guarded, isLeftOver, leftBehind, missing, plan, sourceOf } from "../vines/actions.js";
 import { JobsCard } from "./jobs.js";
 import { OutputsCard } from "./outputs.js";
 import { ResourcesCard } from "./resources.js";
@@ -30,10 +30,10 @@ function lockFact() {
   if (!lock) return fact("unlock", "not locked");
   const holder = lock.job_id ? h("a", { class: "mono", href: `/dashboard/jobs/${lock.job_id}` }, shortId(lock.job_id)) : h("b", { text: lock.holder });
   return h("span", { class: "locked" }, icon("lock", "s"), h("span", {}, "locked by ", holder, " ", agoTime(lock.since)),
-    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "data-action": "break-lock", on: { click: () => breakLock(vine, async () => {
+    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "data-action": "break-lock", on: { click: () => guarded(vine, "locks:break", () => breakLock(vine, async () => {
       await refresh();
       announce("Lock broken", { urgent: true });
-    }) } }, "Break lock") : null);
+    })) } }, "Break lock") : null);
 }
 
 // The head is made again only where it differs, so that the focus stays.
@@ -43,6 +43,14 @@ function draw() {
   const key = JSON.stringify([vine, vine.lock && isLeftOver(vine.lock), states.newest?.number]);
   if (key === drawn) return;
   drawn = key;
+  for (const [name, right] of [["plan", "jobs:plan"], ["destroy", "jobs:apply"], ["delete", "vines:write"]]) {
+    const why = missing(vine, right);
+    const button = one(`[data-action="${name}"]`);
+    button.toggleAttribute("data-missing", Boolean(why));
+    if (!why) continue;
+    button.title = why;
+    button.setAttribute("aria-disabled", "true");
+  }
   const { last_job: job, engine } = vine;
   const state = job ? badge(job.status) : h("span", { class: "badge" }, icon("QUEUED"), "NO JOBS YET");
   if (job) state.dataset.jobStatus = job.status;
@@ -92,12 +100,12 @@ async function refresh() {
   }
 }
 
-one('[data-action="plan"]').addEventListener("click", (event) => plan(vine, event.currentTarget));
-one('[data-action="destroy"]').addEventListener("click", () => destroy(vine));
-one('[data-action="delete"]').addEventListener("click", () => deleteVine(vine, {
+one('[data-action="plan"]').addEventListener("click", ({ currentTarget: button }) => guarded(vine, "jobs:plan", () => plan(vine, button)));
+one('[data-action="destroy"]').addEventListener("click", () => guarded(vine, "jobs:apply", () => destroy(vine)));
+one('[data-action="delete"]').addEventListener("click", () => guarded(vine, "vines:write", () => deleteVine(vine, {
   refused: refresh,
   done: async () => { location.assign("/dashboard/vines"); },
-}));
+})));
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isField(event.target)) return;
   event.preventDefault();

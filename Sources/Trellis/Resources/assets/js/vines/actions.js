@@ -6,6 +6,7 @@ import { h, icon } from "../lib/dom.js";
 import { count, counted, exact } from "../lib/format.js";
 import { TendrilPopover } from "../lib/tendril-popover.js";
 import { now } from "../lib/timing.js";
+import { toast } from "../lib/toast.js";
 
 // After this long, a lock of a user's own Terraform may have been left behind.
 const LONG_LOCK = 3_600_000;
@@ -18,6 +19,20 @@ const tendrilsFor = (vine) => `/api/workers?vine_id=${vine.id}`;
 async function start(type, vine, worker) {
   const job = await post("/api/jobs", { job_type: type, vine_id: vine.id, ...(worker ? { assigned_worker_id: worker } : {}) });
   location.assign(`/dashboard/jobs/${job.id}`);
+}
+
+// The least role that gives a right.
+const GIVERS = { "jobs:plan": "planner", "jobs:apply": "operator", "variables:write": "operator", "vines:write": "maintainer", "locks:break": "maintainer" };
+
+/** Which right the reader lacks for something, in a sentence; empty if none. @param {any} vine @param {string} right */
+export const missing = (vine, right) => (!vine.rights || vine.rights.includes(right) ? ""
+  : `You need the right ${right} on this vine. The role ${GIVERS[right]} gives it.`);
+
+/** Runs something, or says which right is missing. @param {any} vine @param {string} right @param {() => void} run */
+export function guarded(vine, right, run) {
+  const why = missing(vine, right);
+  if (why) toast(why, { tone: "warn", key: "missing" });
+  else run();
 }
 
 let popover;

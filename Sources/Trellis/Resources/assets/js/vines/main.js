@@ -6,7 +6,7 @@ import { agoTime, count, counted, shortId, startTimes } from "../lib/format.js";
 import { drawNothing, drawRows, filterSoon, keepPlace, LiveList, setFilters } from "../lib/list.js";
 import { sharedMenu } from "../lib/menu.js";
 import { announce } from "../lib/toast.js";
-import { breakLock, deleteVine, destroy, isLeftOver, plan, sourceOf, titleOf } from "./actions.js";
+import { breakLock, deleteVine, destroy, guarded, isLeftOver, missing, plan, sourceOf, titleOf } from "./actions.js";
 import { VineForm } from "./form.js";
 
 const form = new VineForm();
@@ -34,7 +34,7 @@ function lockOf(vine, id) {
   const { lock } = vine;
   if (!lock) return null;
   return h("span", { class: "lock", title: `Locked by ${lock.holder}` }, icon("lock", "s"), lock.job_id ? h("a", { class: "mono", href: `/dashboard/jobs/${lock.job_id}` }, shortId(lock.job_id)) : lock.holder,
-    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "aria-describedby": id, on: { click: () => breakLockOf(vine) } }, "Break lock") : null);
+    isLeftOver(lock) ? h("button", { class: "link-btn", type: "button", "aria-describedby": id, on: { click: () => guarded(vine, "locks:break", () => breakLockOf(vine)) } }, "Break lock") : null);
 }
 
 function lastJobOf({ last_job: job }) {
@@ -58,13 +58,14 @@ function warningsOf({ warnings }) {
 
 function makeRow(vine) {
   const id = `vine-${vine.id}`;
-  const action = (name, text, run, kind = "") => {
-    const button = h("button", { class: `btn small ${kind}`, type: "button", "aria-describedby": id, on: { click: () => run(vine, button) } }, name ? icon(name, "s") : null, text);
+  const action = (name, text, right, run, kind = "") => {
+    const why = missing(vine, right);
+    const button = h("button", { class: `btn small ${kind}`, type: "button", "aria-describedby": id, "aria-disabled": why ? "true" : null, title: why || null, on: { click: () => guarded(vine, right, () => run(vine, button)) } }, name ? icon(name, "s") : null, text);
     return button;
   };
   const more = h("button", { class: "icon-btn", type: "button", "aria-label": "More actions", title: "More actions", "aria-describedby": id, "aria-haspopup": "menu", "aria-expanded": "false", on: { click: () => openMenu(more, [
-    { text: "Destroy", icon: "DESTROY", isDanger: true, run: () => destroy(vine) },
-    { text: "Delete", icon: "x", isDanger: true, run: () => removeVine(vine) },
+    { text: "Destroy", icon: "DESTROY", isDanger: true, run: () => guarded(vine, "jobs:apply", () => destroy(vine)) },
+    { text: "Delete", icon: "x", isDanger: true, run: () => guarded(vine, "vines:write", () => removeVine(vine)) },
   ]) } }, icon("dots"));
   return h("tr", { "data-vine": vine.id },
     h("td", { class: "c-vine" }, h("a", { class: "vine-name", id, href: `/dashboard/vines/${vine.id}` }, vine.project_name, h("span", { class: "slash" }, " / "), vine.environment_stage), lockOf(vine, id), warningsOf(vine)),
@@ -73,7 +74,7 @@ function makeRow(vine) {
     h("td", { class: "c-region", "data-label": "Region" }, vine.region || h("span", { class: "dim" }, "–")),
     h("td", { class: "c-source" }, sourceOf(vine)),
     h("td", { class: "c-changed", "data-label": "Changed" }, agoTime(vine.updated_at), h("span", { class: "dim" }, ` revision ${vine.revision}`)),
-    h("td", { class: "c-actions" }, h("div", { class: "row" }, action("PLAN", "Plan", plan), action("", "Edit", (item, button) => form.open(item, button)), more)));
+    h("td", { class: "c-actions" }, h("div", { class: "row" }, action("PLAN", "Plan", "jobs:plan", plan), action("", "Edit", "variables:write", (item, button) => form.open(item, button)), more)));
 }
 
 function draw() {

@@ -88,6 +88,22 @@ export function startActions(model, watch) {
     });
   }));
 
+  /** A button for which a right is missing says which one, and does nothing. */
+  const restrict = (button, right) => {
+    const missing = model.access?.missing?.[right];
+    button.toggleAttribute("data-missing", Boolean(missing));
+    if (!missing) return;
+    button.setAttribute("aria-disabled", "true");
+    button.title = missing;
+  };
+  for (const button of [apply, cancel, rerun]) {
+    button.addEventListener("click", (event) => {
+      if (!button.hasAttribute("data-missing")) return;
+      event.stopImmediatePropagation();
+      toast(button.title, { tone: "warn", key: "missing" });
+    }, { capture: true });
+  }
+
   const draw = () => {
     const { job } = model;
     const focused = document.activeElement;
@@ -99,6 +115,9 @@ export function startActions(model, watch) {
     apply.classList.toggle("primary", model.apply?.valid !== false);
     apply.title = model.apply?.valid === false ? model.apply.reason : "";
     rerun.title = model.apply?.rerun_note ?? "";
+    restrict(apply, "jobs:apply");
+    restrict(cancel, "jobs:cancel");
+    restrict(rerun, model.apply?.rerun && model.apply.rerun !== "PLAN" ? "jobs:apply" : "jobs:plan");
     if (apply.hidden) popover.close();
     // Move the focus if a button disappears.
     if (focused instanceof HTMLElement && focused.hidden) [apply, rerun, cancel].find((button) => !button.hidden)?.focus();
