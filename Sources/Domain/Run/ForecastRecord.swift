@@ -60,6 +60,9 @@ public struct ForecastResult: Hashable, Sendable {
         self.endedAt = endedAt
     }
 
+    /// How many of the newest results are looked through for those of some vines.
+    public static let searched = 5000
+
     /// nil for a job that did not succeed (its end says nothing about its forecast), and without a forecast in time.
     public init?(_ job: Job, record: ForecastRecord) {
         guard job.status == .success, let start = job.startedAt, let end = job.completedAt, end > start,

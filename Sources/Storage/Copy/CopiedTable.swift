@@ -77,6 +77,7 @@ extension CopiedTable {
         CopiedTable("error_causes", key: ["fingerprint"]),
         CopiedTable("error_vines", key: ["fingerprint", "vine_id"]),
         CopiedTable("error_days", key: ["fingerprint", "day", "vine_id"]),
+        CopiedTable("users", key: ["id"]),
         CopiedTable("api_tokens", key: ["hash"]),
         CopiedTable("sign_in_links", key: ["hash"]),
         CopiedTable("sessions", key: ["hash"]),

@@ -48,6 +48,7 @@ package enum EncryptionPurpose {
     case artifact(JobID, sha256: String)
     case planSummary(JobID)
     case planChange(JobID, n: Int)
+    case refreshToken(session: String)
 
     var text: String {
         switch self {
@@ -57,6 +58,7 @@ package enum EncryptionPurpose {
         case .state(let vine, let sha256): "state:\(vine):\(sha256)"
         case .planSummary(let job): "plan-summary:\(job)"
         case .planChange(let job, let n): "plan-change:\(job):\(n)"
+        case .refreshToken(let session): "refresh-token:\(session)"
         case .artifact(let job, let sha256): "artifact:\(job):\(sha256)"
         }
     }

@@ -3,30 +3,64 @@ public import Foundation
 
 /// Credentials of users. Only hashes are stored; the secrets themselves are shown once.
 public protocol AccessStore: Sendable {
-    /// Stores an API token's hash, replacing every earlier token of the same name.
+    // MARK: - Tokens
+
+    /// Stores the administrator's API token of this name, replacing the one that had it.
     func setToken(hash: Data, name: String, at now: Timestamp) async throws
 
-    /// The name of the API token; nil for an unknown one.
-    func tokenName(hash: Data) async throws -> String?
+    /// Stores an API token. - Throws: ``Refusal`` `.conflict` if its owner has one of that name.
+    func createToken(_ token: NewToken, at now: Timestamp) async throws
 
-    /// Stores a one-use sign-in link.
-    func createSignInLink(hash: Data, user: String, expiresAt: Timestamp) async throws
+    /// Whom a token stands for; nil if it is unknown or has expired, or its owner was disabled.
+    func account(ofToken hash: Data, at now: Timestamp) async throws -> Account?
 
-    /// Uses a sign-in link up: returns its user once, before it expires; then nil.
-    func redeemSignInLink(hash: Data, at now: Timestamp) async throws -> String?
+    /// All API tokens, or those of one owner, by name.
+    func tokens(of owner: String?) async throws -> [AccessEntry]
 
-    func createSession(hash: Data, user: String, expiresAt: Timestamp) async throws
+    // MARK: - Links
 
-    /// The user of a session that has not expired.
-    func sessionUser(hash: Data, at now: Timestamp) async throws -> String?
+    /// Stores what works once, until it expires.
+    func createLink(_ link: NewLink) async throws
+
+    /// Uses a sign-in link up: returns its user once, before it expires; then nil. A user who has no account gets one.
+    func redeemSignInLink(hash: Data, newID: UserID, at now: Timestamp) async throws -> String?
+
+    /// An invitation that can still be used; it stays.
+    func invitation(hash: Data, at now: Timestamp) async throws -> AccessEntry?
+
+    /// Uses an invitation up and sets its user's password. Returns the user once, then nil.
+    func redeemInvitation(hash: Data, password: String, at now: Timestamp) async throws -> String?
+
+    /// Uses the code of a `vintner login` up, if it was made for `detail`, and stores the token.
+    func redeemLoginCode(hash: Data, detail: String, token: Data, at now: Timestamp) async throws -> AccessEntry?
+
+    // MARK: - Sessions
+
+    func createSession(_ session: NewSession) async throws
+
+    /// Whom a session stands for; nil if it is unknown or has expired, or its user was disabled.
+    func account(ofSession hash: Data, at now: Timestamp) async throws -> Account?
 
     func deleteSession(hash: Data) async throws
 
-    /// All API tokens, by name.
-    func tokens() async throws -> [AccessEntry]
-
-    /// Sessions, then sign-in links, that have not expired; the oldest first.
+    /// Sessions, then links, that have not expired; the oldest first.
     func sessions(at now: Timestamp) async throws -> [AccessEntry]
+
+    /// Sessions with a refresh token that was used before `time`, the longest ago first.
+    func sessionsToRefresh(before time: Timestamp, limit: Int) async throws -> [RefreshableSession]
+
+    /// Stores what a refresh brought: the next refresh token, and the groups of the session's user.
+    func recordRefresh(
+        ofSession hash: Data, refreshToken: String, groups: [String], at now: Timestamp
+    ) async throws
+
+    /// Ends a session that the identity provider has ended. The groups of its user no longer count.
+    func endRefusedSession(hash: Data) async throws
+
+    /// Records when credentials were last used, in one commit. An older time than the stored one is ignored.
+    func recordUse(tokens: [Data: Timestamp], sessions: [Data: Timestamp]) async throws
+
+    // MARK: - Revocation
 
     /// Deletes the token, session or link with this ``AccessEntry/id``. Returns what it was; nil if there is none.
     func revokeAccess(_ id: String) async throws -> AccessEntry?
@@ -39,10 +73,109 @@ public protocol AccessStore: Sendable {
     func deleteExpiredAccess(at now: Timestamp) async throws
 }
 
+extension AccessStore {
+    public func createSignInLink(hash: Data, user: String, expiresAt: Timestamp) async throws {
+        try await createLink(NewLink(kind: .link, hash: hash, user: user, expiresAt: expiresAt))
+    }
+}
+
+/// An API token to be stored.
+public struct NewToken: Hashable, Sendable {
+    public var hash: Data
+    public var name: String
+    /// The name of the user it stands for.
+    public var owner: String
+    /// nil for all that the owner may do.
+    public var scopes: Set<Permission>?
+    public var expiresAt: Timestamp?
+
+    public init(
+        hash: Data, name: String, owner: String, scopes: Set<Permission>? = nil, expiresAt: Timestamp? = nil
+    ) {
+        self.hash = hash
+        self.name = name
+        self.owner = owner
+        self.scopes = scopes
+        self.expiresAt = expiresAt
+    }
+}
+
+/// A link or a code to be stored.
+public struct NewLink: Hashable, Sendable {
+    /// `link`, `invitation` or `login`.
+    public var kind: AccessEntry.Kind
+    public var hash: Data
+    public var user: String
+    /// What a code is tied to.
+    public var detail: String?
+    public var createdBy: String?
+    public var expiresAt: Timestamp
+
+    public init(
+        kind: AccessEntry.Kind, hash: Data, user: String, detail: String? = nil, createdBy: String? = nil,
+        expiresAt: Timestamp
+    ) {
+        self.kind = kind
+        self.hash = hash
+        self.user = user
+        self.detail = detail
+        self.createdBy = createdBy
+        self.expiresAt = expiresAt
+    }
+}
+
+/// A session to be stored.
+public struct NewSession: Hashable, Sendable {
+    public var hash: Data
+    public var user: String
+    public var method: SignInMethod
+    /// The client's address.
+    public var address: String
+    /// The browser, as it names itself.
+    public var agent: String
+    public var createdAt: Timestamp
+    public var expiresAt: Timestamp
+    /// Gets the groups of now from the identity provider; encrypted when it is stored.
+    public var refreshToken: String?
+
+    public init(
+        hash: Data, user: String, method: SignInMethod, address: String = "", agent: String = "",
+        createdAt: Timestamp, expiresAt: Timestamp, refreshToken: String? = nil
+    ) {
+        self.hash = hash
+        self.user = user
+        self.method = method
+        self.address = address
+        self.agent = agent
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+        self.refreshToken = refreshToken
+    }
+}
+
+/// A session whose groups are read again.
+public struct RefreshableSession: Hashable, Sendable {
+    public var hash: Data
+    public var user: String
+    public var identity: ExternalIdentity
+    public var refreshToken: String
+    public var refreshedAt: Timestamp
+
+    public init(
+        hash: Data, user: String, identity: ExternalIdentity, refreshToken: String, refreshedAt: Timestamp
+    ) {
+        self.hash = hash
+        self.user = user
+        self.identity = identity
+        self.refreshToken = refreshToken
+        self.refreshedAt = refreshedAt
+    }
+}
+
 /// A credential, without what it is: the secret is not even known here.
 public struct AccessEntry: Hashable, Sendable {
     public enum Kind: String, Codable, CaseIterable, Sendable {
-        case token, session, link
+        case token, session, link, invitation, login
     }
 
     public var kind: Kind
@@ -50,18 +183,41 @@ public struct AccessEntry: Hashable, Sendable {
     public var hash: Data
     /// The token's name, or who is (or will be) signed in.
     public var name: String
-    /// nil for sessions and links, of which only the end is stored.
+    /// The user that it stands for.
+    public var owner: String
+    /// nil for links, and for sessions from before it was stored.
     public var createdAt: Timestamp?
+    public var createdBy: String?
     public var expiresAt: Timestamp?
+    public var lastUsedAt: Timestamp?
+    /// Of a token; nil for all that its owner may do.
+    public var scopes: Set<Permission>?
+    /// Of a session.
+    public var method: SignInMethod?
+    public var address: String?
+    public var agent: String?
 
-    public init(kind: Kind, hash: Data, name: String, createdAt: Timestamp? = nil, expiresAt: Timestamp? = nil) {
+    public init(
+        kind: Kind, hash: Data, name: String, owner: String? = nil, createdAt: Timestamp? = nil,
+        createdBy: String? = nil, expiresAt: Timestamp? = nil, lastUsedAt: Timestamp? = nil,
+        scopes: Set<Permission>? = nil, method: SignInMethod? = nil, address: String? = nil, agent: String? = nil
+    ) {
         self.kind = kind
         self.hash = hash
         self.name = name
+        self.owner = owner ?? name
         self.createdAt = createdAt
+        self.createdBy = createdBy
         self.expiresAt = expiresAt
+        self.lastUsedAt = lastUsedAt
+        self.scopes = scopes
+        self.method = method
+        self.address = address
+        self.agent = agent
     }
 
     /// The first half of the hash, in hexadecimal digits: names the credential, and is no help in finding it.
-    public var id: String { hash.prefix(16).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
+    public var id: String { Self.id(of: hash) }
+
+    public static func id(of hash: Data) -> String { hash.prefix(16).hexadecimal }
 }

@@ -211,3 +211,27 @@ package struct AuditCompletion<Value: Sendable>: Sendable {
     /// Every change that does not throw is recorded.
     package static var always: AuditCompletion { AuditCompletion { _, _ in true } }
 }
+
+extension AuditCompletion<String?> {
+    /// Somebody without a credential turned out to be this user.
+    package static var signedIn: AuditCompletion {
+        AuditCompletion { user, event in
+            guard let user else { return false }
+            event.actor = AuditActor(kind: .user, id: user, name: user, source: "invitation")
+            event.resource = AuditResource("user", user, name: user)
+            return true
+        }
+    }
+}
+
+extension AuditCompletion<AccessEntry?> {
+    /// A command got a token of the user who allowed it.
+    package static var tokenMade: AuditCompletion {
+        AuditCompletion { entry, event in
+            guard let entry else { return false }
+            event.actor = AuditActor(kind: .user, id: entry.owner, name: entry.owner, source: "login")
+            event.resource = AuditResource("token", entry.id, name: entry.name)
+            return true
+        }
+    }
+}

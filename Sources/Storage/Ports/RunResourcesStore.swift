@@ -38,8 +38,9 @@ public protocol RunResourcesStore: Sendable {
     /// Stores how good a job's forecast was, once. - Throws: ``Refusal`` `.notFound` without the job.
     func saveForecastResult(_ result: ForecastResult) async throws
 
-    /// The results of the jobs that ended last, of one vine or of all.
-    func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult]
+    /// The results of the jobs that ended last, of some vines (among the last ``ForecastResult/searched`` of all) or of
+    /// all.
+    func forecastResults(of vines: Set<VineID>?, limit: Int) async throws -> [ForecastResult]
 
     /// Stores how far the job is, over what was stored before. - Throws: ``Refusal`` `.notFound` without the job.
     func saveProgress(_ progress: RunProgress, of job: JobID) async throws

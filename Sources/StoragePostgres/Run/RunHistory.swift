@@ -63,13 +63,14 @@ extension PostgresStore {
         }
     }
 
-    public func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult] {
+    public func forecastResults(of vines: Set<VineID>?, limit: Int) async throws -> [ForecastResult] {
         try await readOnce { db in
             try db.rows(
                 """
-                SELECT * FROM forecast_results WHERE $1::uuid IS NULL OR vine_id = $1
-                ORDER BY ended_at DESC, job_id LIMIT $2
-                """, vine, limit
+                SELECT * FROM (SELECT * FROM forecast_results ORDER BY ended_at DESC, job_id LIMIT $4) AS result
+                WHERE $1 OR vine_id = ANY($2)
+                ORDER BY ended_at DESC, job_id LIMIT $3
+                """, vines == nil, PostgresValue.uuids((vines ?? []).map(\.rawValue)), limit, ForecastResult.searched
             ) { row in
                 ForecastResult(
                     job: try row.id("job_id"), vine: try row.id("vine_id"), startedAt: try row.time("started_at"),

@@ -20,6 +20,7 @@ enum PostgresSchema {
         Migration(number: 2, name: "errors of jobs", script: errors),
         Migration(number: 3, name: "last changes of resources", script: resourceTouches),
         Migration(number: 4, name: "rights", script: rights),
+        Migration(number: 5, name: "people", script: people),
         Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]
@@ -303,7 +304,6 @@ extension PostgresSchema {
         )
         """,
         "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
-        "CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id)",
     ]
 
     private static let access = [

@@ -176,13 +176,15 @@ extension SQLiteStore {
         }
     }
 
-    public func forecastResults(of vine: VineID?, limit: Int) async throws -> [ForecastResult] {
-        let condition = vine == nil ? "?1 IS NULL" : "vine_id = ?1"
+    public func forecastResults(of vines: Set<VineID>?, limit: Int) async throws -> [ForecastResult] {
+        let list = try vines.map { try StoredJSON.encode($0.map(\.rawValue)) }
         return try await read { db in
             try db.rows(
                 """
-                SELECT * FROM forecast_results WHERE \(condition) ORDER BY ended_at DESC, job_id LIMIT ?2
-                """, vine?.rawValue, limit
+                SELECT * FROM (SELECT * FROM forecast_results ORDER BY ended_at DESC, job_id LIMIT ?3)
+                WHERE ?1 IS NULL OR vine_id IN (SELECT value FROM json_each(?1))
+                ORDER BY ended_at DESC, job_id LIMIT ?2
+                """, list, limit, ForecastResult.searched
             ) { row in
                 ForecastResult(
                     job: try row.id("job_id"), vine: try row.id("vine_id"), startedAt: try row.time("started_at"),

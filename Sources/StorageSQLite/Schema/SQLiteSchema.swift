@@ -31,6 +31,7 @@ enum SQLiteSchema {
             for script in [resourceTouches, earlierTouches] { try db.execute(sql: script) }
         }
         migrator.registerMigration("17 rights") { db in try db.execute(sql: rights) }
+        migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
         migrator.registerMigration("19 audit events") { db in try db.execute(sql: audit) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator
@@ -149,7 +150,6 @@ enum SQLiteSchema {
             ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
-        CREATE INDEX forecast_results_of_vine ON forecast_results (vine_id, ended_at DESC, job_id);
         """
 
     private static let store = """

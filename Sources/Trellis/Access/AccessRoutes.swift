@@ -9,10 +9,11 @@ internal import Wire
 ///
 /// No response shows a secret, except the one that creates it. Only hashes are stored.
 struct AccessRoutes: Sendable {
-    var access: any AccessStore & AuditStore
-    var rights: any RightsStore & AuditStore
+    var access: any AccessStore & UserStore & AuditStore
     var credentials: Credentials
     var folder: DataFolder
+    /// Whether somebody may see and end the access of others.
+    var mayManageUsers: @Sendable (Account) async throws -> Bool
     /// Ends the connections that were opened with a revoked credential.
     var onRevoked: @Sendable (Credential) -> Void
 
@@ -31,8 +32,13 @@ struct AccessRoutes: Sendable {
     // MARK: - Tokens
 
     private func tokens(_ call: APICall<NoParameters>) async throws -> ListResponse<TokenResponse> {
-        let items = try await access.tokens().map { entry in
-            TokenResponse(id: entry.id, name: entry.name, createdAt: entry.createdAt ?? Timestamp(milliseconds: 0))
+        let owner = try await isOwnOnly(call) ? call.user : nil
+        let items = try await access.tokens(of: owner).map { entry in
+            TokenResponse(
+                id: entry.id, name: entry.name, user: entry.owner,
+                createdAt: entry.createdAt ?? Timestamp(milliseconds: 0),
+                scopes: entry.scopes?.sorted { $0.rawValue < $1.rawValue }, expiresAt: entry.expiresAt,
+                lastUsedAt: entry.lastUsedAt)
         }
         return ListResponse(items: items, nextCursor: nil)
     }
@@ -40,30 +46,82 @@ struct AccessRoutes: Sendable {
     private func createToken(
         _ call: APICall<NoParameters>, _ request: CreateTokenRequest
     ) async throws -> CreateTokenResponse {
-        let (user, name) = (try call.user, request.name)
-        guard !name.isEmpty, name.count <= 64,
-            name.unicodeScalars.allSatisfy({ ![.control, .format].contains($0.properties.generalCategory) })
-        else { throw Refusal(.invalid, "\"name\" has 1 to 64 visible characters.") }
-        guard try await !access.tokens().contains(where: { $0.name == name }) else {
-            throw Refusal(.conflict, "A token named \"\(name)\" exists already. Revoke it first.")
+        let principal = try call.context.requirePrincipal()
+        try TokenName.check(request.name)
+        let owner = try await owner(of: request, principal)
+        let now = credentials.ambient.now()
+        if let expiry = request.expiresAt, expiry <= now {
+            throw Refusal(.invalid, "\"expires_at\" is in the past.")
+        }
+        guard owner != User.administrator || request.name != Self.admin else {
+            throw Refusal(.conflict, "A token named \"\(request.name)\" exists already. Replace it.")
+        }
+        guard try await access.tokens(of: owner).count < Self.tokenLimit else {
+            throw Refusal(.tooMany, "\(owner) has \(Self.tokenLimit) tokens. Revoke one first.")
         }
         let secret = credentials.make(.apiToken)
-        let hash = Credentials.hash(secret)
-        let now = credentials.ambient.now()
-        let entry = AccessEntry(kind: .token, hash: hash, name: name)
-        let event = call.audit.event(.createToken, on: AuditResource(entry), credentials.ambient)
-        try await access.recording(event).setToken(hash: hash, name: name, at: now)
-        let admission = call.audit.event(
-            .createGrant, on: .firstAdministrator(name), reason: "Nobody has granted a role yet.", credentials.ambient)
-        try await rights.recording(admission).admit(name, id: credentials.ambient.makeID(), at: now)
-        call.context.logger.notice("a token was created", metadata: ["name": "\(name)", "by": "\(user)"])
-        return CreateTokenResponse(id: entry.id, name: name, token: secret)
+        let token = NewToken(
+            hash: Credentials.hash(secret), name: request.name, owner: owner, scopes: request.scopes.map(Set.init),
+            expiresAt: request.expiresAt)
+        var facts: [String: JSONValue] = ["user": .string(owner)]
+        if let scopes = request.scopes {
+            facts["scopes"] = .array(scopes.map(\.rawValue).sorted().map(JSONValue.string))
+        }
+        if let expiry = request.expiresAt { facts["expires_at"] = .string(expiry.description) }
+        let event = call.audit.event(
+            .createToken, on: AuditResource("token", AccessEntry.id(of: token.hash), name: request.name),
+            changes: facts,
+            credentials.ambient)
+        try await access.recording(event).createToken(token, at: now)
+        call.context.logger.notice(
+            "a token was created", metadata: ["name": "\(request.name)", "by": "\(principal.name)"])
+        return CreateTokenResponse(
+            id: AccessEntry.id(of: token.hash), name: request.name, token: secret, expiresAt: request.expiresAt)
+    }
+
+    /// How many tokens one user may have.
+    static let tokenLimit = 100
+
+    /// Whom a new token stands for. - Throws: 403 if the caller must not make it.
+    private func owner(of request: CreateTokenRequest, _ principal: Principal.User) async throws -> String {
+        if let limit = principal.account.scopes {
+            // Otherwise a token could make one that may do more than it.
+            guard let scopes = request.scopes, limit.isSuperset(of: scopes) else {
+                throw HTTPError(
+                    .forbidden, message: "A token with scopes can make only tokens with scopes that it has itself.")
+            }
+        }
+        guard let name = request.user, name != principal.name else { return principal.name }
+        guard try await mayManageUsers(principal.account) else {
+            throw HTTPError(.forbidden, message: "Only who manages people makes tokens for others.")
+        }
+        guard let user = try await access.user(named: name), user.kind == .service else {
+            throw Refusal(.invalid, "\"user\" is not a service account. People make their tokens themselves.")
+        }
+        return user.name
+    }
+
+    /// Whether a list shows only what is the caller's own.
+    private func isOwnOnly(_ call: APICall<NoParameters>) async throws -> Bool {
+        if try call.query(AccessEndpoints.mine) == true { return true }
+        return try await !mayManageUsers(try call.context.requirePrincipal().account)
+    }
+
+    /// - Throws: 404 for a credential that the caller neither owns nor may manage.
+    private func require(
+        _ entry: AccessEntry?, _ noun: String, _ call: APICall<AccessID>
+    ) async throws -> AccessEntry {
+        let principal = try call.context.requirePrincipal()
+        guard let entry else { throw Refusal.notFound(noun) }
+        if entry.owner == principal.name { return entry }
+        guard try await mayManageUsers(principal.account) else { throw Refusal.notFound(noun) }
+        return entry
     }
 
     private func revokeToken(_ call: APICall<AccessID>) async throws -> NoContent {
-        let entry = try await access.tokens().first { $0.id == call.path.id }
-        guard let entry else { throw Refusal.notFound("token") }
-        guard entry.name != Self.admin else {
+        let found = try await access.tokens(of: nil).first { $0.id == call.path.id }
+        let entry = try await require(found, "token", call)
+        guard entry.name != Self.admin || entry.owner != User.administrator else {
             throw Refusal(
                 .conflict, "The admin token can't be revoked, only replaced: \"vintner tokens replace-admin\".")
         }
@@ -85,7 +143,7 @@ struct AccessRoutes: Sendable {
             .replaceToken, on: AuditResource(entry), changes: ["keep_tokens": .bool(request.keepTokens == true)],
             credentials.ambient)
         try await access.recording(event).setToken(hash: hash, name: Self.admin, at: credentials.ambient.now())
-        let kept = request.keepTokens == true ? Set(try await access.tokens().map(\.id)) : []
+        let kept = request.keepTokens == true ? Set(try await access.tokens(of: nil).map(\.id)) : []
         var counts: [AccessEntry.Kind: Int] = [:]
         for entry in try await access.revokeAllAccess(exceptToken: Self.admin, keeping: kept) {
             counts[entry.kind, default: 0] += 1
@@ -101,18 +159,23 @@ struct AccessRoutes: Sendable {
     // MARK: - Sessions and links
 
     private func sessions(_ call: APICall<NoParameters>) async throws -> ListResponse<SessionResponse> {
-        let items = try await access.sessions(at: credentials.ambient.now()).map { entry in
-            SessionResponse(
-                id: entry.id, kind: entry.kind.rawValue, user: entry.name,
-                expiresAt: entry.expiresAt ?? Timestamp(milliseconds: 0))
-        }
+        let principal = try call.context.requirePrincipal()
+        let owner = try await isOwnOnly(call) ? principal.name : nil
+        let items = try await access.sessions(at: credentials.ambient.now())
+            .filter { owner == nil || $0.owner == owner }
+            .map { entry in
+                SessionResponse(
+                    id: entry.id, kind: entry.kind.rawValue, user: entry.name,
+                    expiresAt: entry.expiresAt ?? Timestamp(milliseconds: 0), method: entry.method,
+                    address: entry.address, agent: entry.agent, createdAt: entry.createdAt,
+                    lastUsedAt: entry.lastUsedAt, isCurrent: entry.hash == principal.credential.sessionHash)
+            }
         return ListResponse(items: items, nextCursor: nil)
     }
 
     private func revokeSession(_ call: APICall<AccessID>) async throws -> NoContent {
-        let known = try await access.sessions(at: credentials.ambient.now()).first { $0.id == call.path.id }
-        guard let known else { throw Refusal.notFound("session or link") }
-        try await revoke(known, call)
+        let found = try await access.sessions(at: credentials.ambient.now()).first { $0.id == call.path.id }
+        try await revoke(try await require(found, "session or link", call), call)
         return NoContent()
     }
 
@@ -128,15 +191,16 @@ struct AccessRoutes: Sendable {
 }
 
 extension AuditResource {
-    /// The role of somebody who is made an administrator because no roles are used yet.
-    static func firstAdministrator(_ name: String) -> AuditResource {
-        AuditResource("grant", GrantPrincipal(.user, name).description, name: "admin for \(name) on installation")
+    init(_ entry: AccessEntry) { self.init(entry.kind.rawValue, entry.id, name: entry.name) }
+
+    init(_ link: NewLink) {
+        self.init(link.kind.rawValue, AccessEntry.id(of: link.hash), name: link.user)
     }
 
-    init(_ entry: AccessEntry) { self.init(entry.kind.rawValue, entry.id, name: entry.name) }
+    init(_ user: User) { self.init("user", user.id.rawValue, name: user.name) }
 }
 
 extension AccessEntry {
     /// The credential of connections that it opened. (A link opens none.)
-    fileprivate var credential: Credential { kind == .token ? .tokenHash(hash) : .sessionHash(hash) }
+    var credential: Credential { kind == .token ? .tokenHash(hash) : .sessionHash(hash) }
 }

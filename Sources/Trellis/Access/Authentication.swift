@@ -7,8 +7,12 @@ internal import Wire
 
 /// Authenticates requests. Rejects nothing: each route states its own requirement.
 struct Authentication: RouterMiddleware {
-    /// The one call that replaces a session instead of using it; ``SignIn`` checks where it comes from.
-    static let signInPath = AccessEndpoints.signIn.description.path
+    /// The calls that don't use a session; ``SignIn`` checks where they come from.
+    static let signInPaths = Set(
+        [
+            AccessEndpoints.signIn.description, AccessEndpoints.readInvitation.description,
+            AccessEndpoints.redeemLoginCode.description,
+        ].map(\.path))
     static let csrfHeader = headerName("X-CSRF-Token")
     static let workerID = headerName(WorkerHeader.id)
     private static let workerToken = headerName(WorkerHeader.token)
@@ -18,12 +22,14 @@ struct Authentication: RouterMiddleware {
     var tendrils: any TendrilStore
     var origins: AllowedOrigins
     var cookie: SessionCookie
+    var lastUse: LastUse
 
     func handle(
         _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
     ) async throws -> Response {
         var context = context
         context.principal = try await principal(of: request)
+        if case .user(let user) = context.principal { lastUse.note(user.credential, at: access.ambient.now()) }
         return try await next(request, context)
     }
 
@@ -34,7 +40,7 @@ struct Authentication: RouterMiddleware {
         if let authorization = request.headers[.authorization] {
             return try await tokenUser(authorization)
         }
-        let isSigningIn = request.method == .post && request.uri.path == Self.signInPath
+        let isSigningIn = request.method == .post && Self.signInPaths.contains(request.uri.path)
         if !isSigningIn, let secret = cookie.secret(in: request) {
             return try await sessionUser(secret, request: request)
         }

@@ -18,6 +18,8 @@ struct Credentials: Sendable {
         case tendrilToken = "vnw_"
         case signInLink = "vnl_"
         case session = "vns_"
+        case invitation = "vni_"
+        case loginCode = "vnc_"
     }
 
     /// What is stored of a secret.
@@ -41,5 +43,11 @@ extension Data {
     /// base64url without padding (RFC 4648, section 5).
     var base64URL: String {
         base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    /// nil for a text that is not base64url.
+    init?(base64URL text: String) {
+        let standard = text.replacing("-", with: "+").replacing("_", with: "/")
+        self.init(base64Encoded: standard + String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4))
     }
 }

@@ -26,9 +26,8 @@ struct AccessCheck: Sendable {
     /// Whose credential it is; nil where it is unknown, revoked or has expired.
     func user(of credential: Credential) async throws -> Account? {
         switch credential {
-        case .tokenHash(let hash): try await access.tokenName(hash: hash).map { Account(name: $0) }
-        case .sessionHash(let hash):
-            try await access.sessionUser(hash: hash, at: ambient.now()).map { Account(name: $0) }
+        case .tokenHash(let hash): try await access.account(ofToken: hash, at: ambient.now())
+        case .sessionHash(let hash): try await access.account(ofSession: hash, at: ambient.now())
         }
     }
 }

@@ -71,9 +71,9 @@ public struct TrellisApplication: Service {
             Housekeeping(store: store, ambient: ambient, logger: logger, limits: configuration.limits.leases)
                 .periodic(on: nodes), compactor.periodic(on: nodes),
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
-            ResourceCount(store: store, logger: logger),
+            ResourceCount(store: store, logger: logger), parts.sessionRefresh(logger: logger).periodic(on: nodes),
             parts.audit.sealing(on: nodes, logger: logger), parts.audit.checking(logger: logger),
-            parts.denials.periodic(logger: logger),
+            parts.denials.periodic(logger: logger), parts.lastUse.periodic(logger: logger),
             parts.sweep.periodic(logger: logger))
         self.application = application
         self.store = store
@@ -120,6 +120,7 @@ public enum TrellisStartError: Error, CustomStringConvertible {
     case passwordInDatabase
     case sameDatabase
     case noDatabase(String)
+    case badProvider(String)
 
     public var description: String {
         switch self {
@@ -133,6 +134,7 @@ public enum TrellisStartError: Error, CustomStringConvertible {
             "the database address must not contain a password, because every user of this machine can read it: "
                 + "put it into a password file (~/.pgpass, or ?passfile=PATH) or into PGPASSWORD"
         case .sameDatabase: "the two databases must differ"
+        case .badProvider(let reason): reason
         case .noDatabase(let path): "there is no database \(path)"
         }
     }

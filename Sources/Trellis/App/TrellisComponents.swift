@@ -30,6 +30,19 @@ struct TrellisComponents {
     /// The responses that are being sent.
     let streams = OpenStreams()
 
+    /// Ends what was opened with a credential that is no longer good.
+    private var onRevoked: @Sendable (Credential) -> Void {
+        { [connections, streams] credential in
+            connections.end(credential)
+            streams.end(credential)
+        }
+    }
+
+    let providers: IdentityProviders
+    let passwords: Passwords
+    let attempts: AttemptLimit
+    let lastUse: LastUse
+
     init(
         configuration: TrellisConfiguration, store: any Store, vault: Vault, feeds: Feeds, ambient: SystemDependencies,
         credentials: Credentials
@@ -40,16 +53,25 @@ struct TrellisComponents {
         self.feeds = feeds
         self.ambient = ambient
         self.credentials = credentials
+        providers = IdentityProviders(configuration.providers, transport: OpenIDHTTP(), ambient: ambient)
+        passwords = Passwords(cost: configuration.passwordCost, ambient: ambient)
+        attempts = AttemptLimit(ambient: ambient)
+        lastUse = LastUse(store: store)
         denials = DenialLog(store: store, ambient: ambient)
         audit = AuditKeeper(store: store, ambient: ambient, days: configuration.auditDays)
     }
 
-    /// Ends what was opened with a credential that is no longer good.
-    private var onRevoked: @Sendable (Credential) -> Void {
-        { [connections, streams] credential in
-            connections.end(credential)
-            streams.end(credential)
-        }
+    /// Reads the groups of people who are signed in again.
+    func sessionRefresh(logger: Logger) -> SessionRefresh {
+        SessionRefresh(
+            store: store, providers: providers, ambient: ambient, logger: logger,
+            interval: configuration.groupsInterval, onEnded: onRevoked)
+    }
+
+    private var address: ClientAddress { ClientAddress(isBehindProxy: configuration.publicURL != nil) }
+
+    private var sessions: Sessions {
+        Sessions(access: store, credentials: credentials, cookie: cookie, address: address, onEnded: onRevoked)
     }
 
     var access: AccessCheck { AccessCheck(access: store, ambient: ambient) }
@@ -102,7 +124,7 @@ struct TrellisComponents {
             CanonicalPaths()
             assets.routes
             AuditTrail(denials: denials, ambient: ambient, isBehindProxy: configuration.publicURL != nil)
-            Authentication(access: access, tendrils: store, origins: origins, cookie: cookie)
+            Authentication(access: access, tendrils: store, origins: origins, cookie: cookie, lastUse: lastUse)
             ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
             StreamLimit(limits: configuration.limits.streams)
             StreamRegistration(streams: streams)
@@ -113,9 +135,13 @@ struct TrellisComponents {
         let jobs = JobService(
             store: store, vines: vines, vault: vault, ambient: ambient)
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
-        PageRoutes(
+        let pages = PageRoutes(
             renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
-            check: rights
+            check: rights, providers: configuration.providers)
+        pages.add(to: router)
+        ProviderSignIn(
+            providers: providers, store: store, sessions: sessions, vault: vault, ambient: ambient, origins: origins,
+            publicURL: publicURL, refuse: pages.signInProblem
         ).add(to: router)
         router.refuseOtherMethods()
         return router
@@ -127,14 +153,22 @@ struct TrellisComponents {
         let api = APIRouter(table: router, check: rights)
         ContractRoutes().add(to: api)
         SignIn(
-            access: store, rights: store, credentials: credentials, origins: origins, publicURL: publicURL,
-            cookie: cookie,
-            onSignOut: onRevoked
+            store: store, credentials: credentials, origins: origins, publicURL: publicURL, sessions: sessions,
+            passwords: passwords, attempts: attempts
+        ).add(to: api)
+        AccountRoutes(
+            store: store, credentials: credentials, passwords: passwords, attempts: attempts, address: address,
+            providers: providers, onRevoked: onRevoked
+        ).add(to: api)
+        UserRoutes(
+            store: store, credentials: credentials, publicURL: publicURL, providers: providers, onRevoked: onRevoked
         ).add(to: api)
         RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         AccessRoutes(
-            access: store, rights: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
-            onRevoked: onRevoked
+            access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
+            mayManageUsers: { [store] account in
+                try await store.rights(of: account).allows(.usersManage, on: .installation)
+            }, onRevoked: onRevoked
         ).add(to: api)
         RightsRoutes(
             store: store, check: rights, ambient: ambient, onChange: { [sweep] in await sweep.run() }

@@ -1,5 +1,6 @@
 public import Domain
 public import LiveFeed
+public import OpenID
 public import WebSocket
 
 /// Trellis' configuration.
@@ -18,6 +19,12 @@ public struct TrellisConfiguration: Sendable {
     public var dataFolder: String
     public var limits: TrellisLimits
     public var rules: VineRules
+    /// Where people sign in, besides here.
+    public var providers: [OpenIDProvider] = []
+    /// How often the groups of a person who is signed in are read again, in milliseconds.
+    public var groupsInterval: Int64 = 60_000
+    /// What computing a password costs.
+    var passwordCost = PasswordHash.Cost()
     /// Days that audit events are kept; nil for all.
     public var auditDays: Int?
 

@@ -46,7 +46,7 @@ struct AuditTrail: RouterMiddleware {
     /// Whether a request without a valid credential tried one.
     private func isAttempt(_ request: Request) -> Bool {
         request.headers[.authorization] != nil || request.headers[Authentication.workerID] != nil
-            || request.method == .post && request.uri.path == Authentication.signInPath
+            || request.method == .post && Authentication.signInPaths.contains(request.uri.path)
     }
 
     private func record(

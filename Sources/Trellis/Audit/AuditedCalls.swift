@@ -27,6 +27,10 @@ enum AuditedCalls {
         "getWork": [.readSecrets], "reportStatus": [.reportJob], "saveArtifact": [.writeArtifact],
         "readArtifact": [.readArtifact],
 
+        "createUser": [.createUser, .inviteUser], "inviteUser": [.inviteUser], "disableUser": [.disableUser],
+        "enableUser": [.enableUser], "removeUser": [.removeUser], "signOutUser": [.revokeSession],
+        "setPassword": [.setPassword], "endOtherSessions": [.revokeSession], "createLoginCode": [.createLink],
+        "redeemLoginCode": [.createToken],
         "updateTendril": [.updateTendril], "createGrant": [.createGrant], "revokeGrant": [.revokeGrant],
         "createTeam": [.createTeam], "updateTeam": [.updateTeam], "deleteTeam": [.deleteTeam],
         "createVineyard": [.createVineyard], "renameVineyard": [.renameVineyard],
@@ -39,6 +43,7 @@ enum AuditedCalls {
     static let unrecorded: [String: String] = [
         "sendHeartbeat": "Says only that the Tendril is there; what comes of it, a lost lease, is recorded.",
         "appendLog": "The log is its own record, with digests.",
+        "readInvitation": "Shows whom an invitation is for; using it is recorded.",
         "reportResources": "Repeats what the log says.",
         "savePlanChanges": "Repeats what the stored plan says.",
     ]

@@ -53,9 +53,14 @@ struct JobRoutes: Sendable {
             return try await records.record(service.rerun(call.path, by: call.audit))
         }
         api.on(JobEndpoints.forecasts) { call in
-            let vine = try call.query(JobEndpoints.List.vine)
+            let (asked, visible) = (try call.query(JobEndpoints.List.vine), call.rights.visible(.jobsRead))
+            var vines = asked.map { Set([$0]) }
+            if !visible.isAll {
+                let seen = try await service.store.vines(in: visible)
+                vines = vines?.intersection(seen) ?? seen
+            }
             return try await ForecastAccuracyResponse(
-                service.store.forecastResults(of: vine, limit: ForecastAccuracy.jobs))
+                service.store.forecastResults(of: vines, limit: ForecastAccuracy.jobs))
         }
         api.on(JobEndpoints.resources) { call in
             try await service.resources(of: call.path, since: call.query(JobEndpoints.Resources.since) ?? 0)

@@ -1,11 +1,13 @@
 internal import Foundation
 internal import NIOPosix
 
-/// Threads for work that users can make long: searches and filters. Neither the event loops nor the threads of Swift's
+/// Threads for work that users can make long: searches, filters and passwords. Neither the event loops nor the threads of Swift's
 /// tasks, which every request needs, ever do it; and it runs behind everything else.
 struct WorkPool: Sendable {
     /// Searches in logs, and compiling their patterns.
     static let searches = WorkPool(threads: 2)
+    /// Passwords.
+    static let passwords = WorkPool(threads: 2)
     /// Filters of Realtime bindings.
     static let filters = WorkPool(threads: 2)
 

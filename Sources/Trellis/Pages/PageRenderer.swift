@@ -10,7 +10,9 @@ struct PageRenderer: Sendable {
     /// Where the pages find their scripts and styles.
     private let assets: String
 
-    static let templates = ["job", "jobs", "vines", "vine", "tendrils", "audit", "sign-in", "error"]
+    static let templates = [
+        "job", "jobs", "vines", "vine", "tendrils", "audit", "people", "account", "login", "sign-in", "error",
+    ]
 
     init(folder: String, assets: String) async throws {
         self.assets = assets

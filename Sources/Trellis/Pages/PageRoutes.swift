@@ -2,6 +2,7 @@ internal import Domain
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import OpenID
 internal import Storage
 internal import Wire
 
@@ -13,6 +14,8 @@ struct PageRoutes: Sendable {
     var records: JobResponses
     var lines: LineWindowReader
     var check: RightsCheck
+    /// Where people sign in, besides here.
+    var providers: [OpenIDProvider]
 
     func add(to router: some RouterMethods<TrellisContext>) {
         router.get("/") { _, _ in Response.redirect(to: "/dashboard/jobs", type: .found) }
@@ -26,15 +29,33 @@ struct PageRoutes: Sendable {
         pages.get("vines/:id", use: vine)
         pages.get("errors") { _, context in try list("errors", title: "Errors", tab: "active_errors", context) }
         pages.get("search") { _, context in try list("search", title: "Search logs", tab: "active_search", context) }
+        pages.get("people") { _, context in try list("people", title: "People", tab: "active_people", context) }
+        pages.get("account") { _, context in try list("account", title: "Account", tab: "active_account", context) }
+        pages.get("account/login") { _, context in
+            try list("login", title: "Sign in a command line", tab: "active_account", context)
+        }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
         pages.get("audit") { _, context in try list("audit", title: "Audit", tab: "active_audit", context) }
     }
 
     /// Shows who is already signed in: a link or a token then switches users only on request.
     private func signIn(_ request: Request, context: TrellisContext) async throws -> Response {
-        var model: [String: Any] = ["title": "Sign in", "version": VintnerVersion.current]
+        signInPage(nil, context)
+    }
+
+    /// The sign-in page with what went wrong.
+    @Sendable func signInProblem(_ problem: SignInProblem, _ context: TrellisContext) -> Response {
+        signInPage(problem, context)
+    }
+
+    private func signInPage(_ problem: SignInProblem?, _ context: TrellisContext) -> Response {
+        var model: [String: Any] = [
+            "title": "Sign in", "version": VintnerVersion.current,
+            "providers": providers.map { ["id": $0.id, "name": $0.name] }, "has_providers": !providers.isEmpty,
+        ]
         if case .user(let user) = context.principal { model["user"] = user.name }
-        return renderer.page("sign-in", model)
+        if let problem { model["problem"] = ["heading": problem.heading, "message": problem.message] }
+        return renderer.page("sign-in", model, status: problem?.status ?? .ok)
     }
 
     private func list(_ request: Request, context: TrellisContext) async throws -> Response {

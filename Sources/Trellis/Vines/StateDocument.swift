@@ -156,7 +156,7 @@ struct StateDocument: Sendable {
     }
 
     private func sensitivity(of instance: Instance, _ value: JSONValue) -> Sensitivity {
-        marks(of: instance).adding(SecretNames.sensitivity(of: value, type: instance.type))
+        marks(of: instance).fitted(to: value).adding(SecretNames.sensitivity(of: value, type: instance.type))
     }
 
     /// What the engine marks; all of it where the marks can't be read.
@@ -195,7 +195,7 @@ struct StateDocument: Sendable {
             guard let range = instance.attributes, instance.marks != nil else { continue }
             let marks = marks(of: instance)
             guard marks.isAny, let value = value(in: range) else { continue }
-            texts.add(value.value, marks)
+            texts.add(value.value, marks.fitted(to: value.value))
         }
         for output in outputs where output.isSensitive { texts.add(value(of: output)?.value, .whole) }
     }

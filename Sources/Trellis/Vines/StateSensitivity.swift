@@ -24,6 +24,39 @@ extension Sensitivity {
         self.init(root.tree)
     }
 
+    /// The same marks in the form in which a state writes `value`: a value of a dynamic type stands in an object,
+    /// `{"value": …, "type": …}`, which paths do not name. A mark that fits nowhere hides what it is in.
+    func fitted(to value: JSONValue) -> Sensitivity {
+        guard isAny, !isWhole else { return self }
+        switch (tree, value) {
+        case (.object(let marks), .object(let members)):
+            let typed = Self.typedValue(in: members)
+            var found: [String: JSONValue] = [:]
+            for (name, mark) in marks where Sensitivity(mark).isAny {
+                if let member = members[name] {
+                    found[name] = Sensitivity(mark).fitted(to: member).tree ?? .bool(true)
+                } else if typed == nil {
+                    return .whole
+                }
+            }
+            if let typed { found["value"] = Sensitivity(found["value"]).adding(fitted(to: typed)).tree ?? .bool(true) }
+            return Sensitivity(.object(found))
+        case (_, .object(let members)):
+            guard let typed = Self.typedValue(in: members) else { return .whole }
+            return Sensitivity(.object(["value": fitted(to: typed).tree ?? .bool(true)]))
+        case (.array(let marks), .array(let items)):
+            guard marks.count <= items.count else { return .whole }
+            return Sensitivity(
+                .array(zip(marks, items).map { Sensitivity($0).fitted(to: $1).tree ?? .bool(false) }))
+        default: return .whole
+        }
+    }
+
+    /// What an object of a value and its type holds; nil for any other object.
+    private static func typedValue(in members: [String: JSONValue]) -> JSONValue? {
+        members.count == 2 && members["type"] != nil ? members["value"] : nil
+    }
+
     /// Sensitive where either is.
     func adding(_ other: Sensitivity) -> Sensitivity {
         if !other.isAny { return self }

@@ -4,27 +4,50 @@ internal import Domain
 public enum AccessEndpoints {
     public static let signIn = Endpoint<NoParameters, SignInRequest, SignInResponse>(
         .post, "/sign-in", "signIn", for: .anyone)
+    /// Whom an invitation is for. It stays.
+    public static let readInvitation = Endpoint<NoParameters, InvitationRequest, InvitationResponse>(
+        .post, "/sign-in/invitation", "readInvitation", for: .anyone)
+    /// The token of a `vintner login`, for the code that its page gave out.
+    public static let redeemLoginCode = Endpoint<NoParameters, RedeemLoginCodeRequest, CreateTokenResponse>(
+        .post, "/sign-in/code", "redeemLoginCode", for: .anyone)
     public static let signOut = Endpoint<NoParameters, NoFields, SignOutResponse>(
         .post, "/sign-out", "signOut", for: .user(.accountRead))
     public static let createLink = Endpoint<NoParameters, SignInLinkRequest, SignInLinkResponse>(
         .post, "/api/sign-in-links", "createSignInLink", for: .user(.usersManage), success: 201)
 
+    /// Only what is the caller's own; for everybody who may not manage people, that is all there is.
+    public static let mine = QueryParameter<Bool>.flag("mine")
+
     public static let tokens = Endpoint<NoParameters, NoFields, ListResponse<TokenResponse>>(
-        .get, "/api/tokens", "listTokens", for: .user(.usersManage))
+        .get, "/api/tokens", "listTokens", for: .user(.accountRead), query: [mine.description])
     public static let createToken = Endpoint<NoParameters, CreateTokenRequest, CreateTokenResponse>(
-        .post, "/api/tokens", "createToken", for: .user(.usersManage), success: 201)
+        .post, "/api/tokens", "createToken", for: .user(.accountWrite), success: 201)
     public static let replaceAdminToken = Endpoint<NoParameters, ReplaceAdminTokenRequest, ReplaceAdminTokenResponse>(
         .post, "/api/tokens/replace-admin", "replaceAdminToken", for: .user(.usersManage))
     public static let revokeToken = Endpoint<AccessID, NoFields, NoContent>(
-        .delete, "/api/tokens/{id}", "revokeToken", for: .user(.usersManage), success: 204)
+        .delete, "/api/tokens/{id}", "revokeToken", for: .user(.accountWrite), success: 204)
 
     public static let sessions = Endpoint<NoParameters, NoFields, ListResponse<SessionResponse>>(
-        .get, "/api/sessions", "listSessions", for: .user(.usersManage))
+        .get, "/api/sessions", "listSessions", for: .user(.accountRead), query: [mine.description])
     public static let revokeSession = Endpoint<AccessID, NoFields, NoContent>(
-        .delete, "/api/sessions/{id}", "revokeSession", for: .user(.usersManage), success: 204)
+        .delete, "/api/sessions/{id}", "revokeSession", for: .user(.accountWrite), success: 204)
+
+    public static let account = Endpoint<NoParameters, NoFields, AccountResponse>(
+        .get, "/api/account", "getAccount", for: .user(.accountRead))
+    /// Sets the caller's password. All other sessions end.
+    public static let setPassword = Endpoint<NoParameters, SetPasswordRequest, NoContent>(
+        .put, "/api/account/password", "setPassword", for: .user(.accountWrite), success: 204)
+    /// Ends all sessions of the caller but the one that asks.
+    public static let endOtherSessions = Endpoint<NoParameters, NoFields, EndedSessionsResponse>(
+        .post, "/api/account/sign-out-others", "endOtherSessions", for: .user(.accountWrite))
+    /// A code with which a `vintner login` gets a token of the caller.
+    public static let createLoginCode = Endpoint<NoParameters, CreateLoginCodeRequest, LoginCodeResponse>(
+        .post, "/api/account/login-codes", "createLoginCode", for: .user(.accountWrite), success: 201)
 
     static let all = [
-        signIn.description, signOut.description, createLink.description, tokens.description,
+        signIn.description, readInvitation.description, redeemLoginCode.description, account.description,
+        setPassword.description, endOtherSessions.description, createLoginCode.description,
+        signOut.description, createLink.description, tokens.description,
         createToken.description, replaceAdminToken.description, revokeToken.description, sessions.description,
         revokeSession.description,
     ]
@@ -45,7 +68,7 @@ public enum OpenAPIContent {}
 /// Every call of the API.
 public enum Endpoints {
     public static let all =
-        ContractEndpoints.all + AccessEndpoints.all + RightsEndpoints.all + VineEndpoints.all
+        ContractEndpoints.all + AccessEndpoints.all + UserEndpoints.all + RightsEndpoints.all + VineEndpoints.all
         + StateEndpoints.all + VineStateEndpoints.all
         + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
         + AuditEndpoints.all

@@ -1,7 +1,8 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// The server's address and credentials: `VINTNER_URL` and `VINTNER_TOKEN`, else the folder of a local `vintner up`.
+/// The server's address and credentials: `VINTNER_URL` and `VINTNER_TOKEN`, else the folder of a local
+/// `vintner up`, else what `vintner login` stored.
 struct ClientOptions: ParsableArguments {
     @Option(help: "Folder of a local \"vintner up\", for its address and admin token.")
     var data = "data"
@@ -22,9 +23,13 @@ struct ClientOptions: ParsableArguments {
         guard let url = environment["VINTNER_URL"] ?? folder.read("address"),
             let token = environment["VINTNER_TOKEN"] ?? folder.read("admin.token")
         else {
+            // The folder of a local server goes first: its commands stay the same after a `vintner login`.
+            if environment["VINTNER_URL"] == nil, let login = try StoredLogin.read() {
+                return try VintnerClient(url: login.url, token: environment["VINTNER_TOKEN"] ?? login.token)
+            }
             throw CommandFailure(
-                "No server: \"\(data)\" is not the folder of a \"vintner up\". Set VINTNER_URL and VINTNER_TOKEN, or pass "
-                    + "--data.")
+                "No server: \"\(data)\" is not the folder of a \"vintner up\". Run \"vintner login\", set VINTNER_URL "
+                    + "and VINTNER_TOKEN, or pass --data.")
         }
         return try VintnerClient(url: url, token: token)
     }

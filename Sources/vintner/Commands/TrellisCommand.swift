@@ -28,6 +28,7 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Public URL of the proxy in front, such as https://vintner.example.com.") var behindProxy: String?
     @Option(help: "Days that audit events are kept; all are kept if it is not given.") var auditDays: Int?
     @Flag(help: AllowFileGit.help) var allowFileGit = false
+    @OptionGroup var providers: ProviderOptions
 
     mutating func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("Give both --tls-cert and --tls-key.") }
@@ -37,13 +38,16 @@ struct ServerOptions: ParsableArguments {
         }
     }
 
-    func configuration(database: String?, port: Int) -> TrellisConfiguration {
+    func configuration(database: String?, port: Int) throws -> TrellisConfiguration {
         var tls: TrellisConfiguration.TLSFiles?
         if let tlsCert, let tlsKey { tls = .init(certificate: tlsCert, key: tlsKey) }
-        return TrellisConfiguration(
+        var configuration = TrellisConfiguration(
             host: host, port: port, tls: tls, publicURL: behindProxy,
             database: database ?? "sqlite:\(data)/vintner.sqlite", dataFolder: data,
             rules: VineRules(allowsFileURLs: allowFileGit), auditDays: auditDays)
+        configuration.providers = try providers.read()
+        configuration.groupsInterval = Int64(providers.oidcRefresh) * 1000
+        return configuration
     }
 
     /// How this machine reaches the server.
@@ -76,7 +80,7 @@ struct TrellisCommand: AsyncParsableCommand {
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
         let (folder, url) = (LocalFolder(server.data), server.localURL(port: port))
         let trellis = try await TrellisApplication(
-            server.configuration(database: database, port: port), logger: logger,
+            try server.configuration(database: database, port: port), logger: logger,
             onListening: { _ in
                 // For the command line on this machine.
                 try? folder.write(url, to: "address")

@@ -89,7 +89,7 @@ import Testing
             }
             let again = try await engine.open(folder, vault) { _ in }
             for index in 0..<64 {
-                let stored = try await again.tokenName(hash: Data([UInt8(index)]))
+                let stored = try await again.account(ofToken: Data([UInt8(index)]), at: StoreFixture.at(1))?.name
                 #expect((stored != nil) == names.contains("token \(index)"))
             }
             try await again.close()

@@ -179,7 +179,9 @@ import Testing
             try await bench.store.saveForecastResult(result(early, expected: 99, ended: 98))
             #expect(try await bench.store.forecastResults(of: nil, limit: 50) == [second, first])
             #expect(try await bench.store.forecastResults(of: nil, limit: 1) == [second])
-            #expect(try await bench.store.forecastResults(of: early.vine, limit: 50) == [first])
+            #expect(try await bench.store.forecastResults(of: [early.vine], limit: 50) == [first])
+            #expect(try await bench.store.forecastResults(of: [early.vine, late.vine], limit: 50) == [second, first])
+            #expect(try await bench.store.forecastResults(of: [], limit: 50) == [])
             var unknown = second
             unknown.job = StoreFixture.newID()
             await expectRefusal(.notFound) { [unknown] in try await bench.store.saveForecastResult(unknown) }

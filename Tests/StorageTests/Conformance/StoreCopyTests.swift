@@ -102,7 +102,16 @@ import Testing
             tendril.id, offer: tendril.offer, draining: true,
             leases: [Lease(job: deploy.id, worker: tendril.id, epoch: 1)], at: StoreFixture.at(86_401))
         try await bench.store.setToken(hash: Data([1]), name: "admin", at: StoreFixture.at(1))
-        try await bench.store.createSession(hash: Data([2]), user: "ana", expiresAt: StoreFixture.at(99))
+        let identity = ExternalIdentity(issuer: "https://id.example.com", subject: "42")
+        _ = try await bench.store.signIn(
+            identity, names: ["ana"], groups: ["ops"], newID: StoreFixture.newID(), at: StoreFixture.at(1))
+        try await bench.store.createToken(
+            NewToken(
+                hash: Data([4]), name: "ci", owner: "ana", scopes: [.jobsRead], expiresAt: StoreFixture.at(99)),
+            at: StoreFixture.at(1))
+        var session = NewSession.of("ana", hash: Data([2]), until: StoreFixture.at(99))
+        session.refreshToken = "refresh"
+        try await bench.store.createSession(session)
         try await bench.store.createSignInLink(hash: Data([3]), user: "ana", expiresAt: StoreFixture.at(99))
     }
 

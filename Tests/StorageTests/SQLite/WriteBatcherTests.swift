@@ -58,7 +58,7 @@ import Testing
     /// Adds a token and tells a change that the test can recognize.
     private func add(_ name: String, to store: SQLiteStore, then fault: (any Error)? = nil) async throws -> String {
         try await store.write { db, changes in
-            try db.run("INSERT INTO api_tokens VALUES (?, ?, 0)", Data(name.utf8), name)
+            try db.run("INSERT INTO api_tokens (hash, name, created_at) VALUES (?, ?, 0)", Data(name.utf8), name)
             changes.append(Self.change(name))
             if let fault { throw fault }
             return name
@@ -203,7 +203,7 @@ import Testing
             async let a = Result { try await add("a", to: held.store) }
             async let b = Result {
                 try await held.store.write { db, _ in
-                    try db.run("INSERT INTO sessions VALUES (?, 'x', 0)", big)
+                    try db.run("INSERT INTO sessions (hash, user_name, expires_at) VALUES (?, 'x', 0)", big)
                     return "b"
                 }
             }
@@ -216,7 +216,9 @@ import Testing
             let isStored = try await stored(held.store).contains("a")
             #expect(isStored == ((try? small.get()) != nil))
             try await held.store.write { db, _ in _ = try db.row("PRAGMA max_page_count = 1000000") }
-            try await held.store.write { db, _ in try db.run("INSERT INTO sessions VALUES (?, 'x', 0)", big) }
+            try await held.store.write { db, _ in
+                try db.run("INSERT INTO sessions (hash, user_name, expires_at) VALUES (?, 'x', 0)", big)
+            }
         }
     }
 

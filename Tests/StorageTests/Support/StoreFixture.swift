@@ -170,3 +170,10 @@ extension LogStore {
         return lines
     }
 }
+
+extension NewSession {
+    /// A session that began with the test.
+    static func of(_ user: String, hash: Data, until expiresAt: Timestamp) -> NewSession {
+        NewSession(hash: hash, user: user, method: .link, createdAt: StoreFixture.at(0), expiresAt: expiresAt)
+    }
+}

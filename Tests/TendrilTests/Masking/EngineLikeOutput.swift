@@ -1,5 +1,7 @@
+import Domain
 import Foundation
 
+@testable import Domain
 @testable import Tendril
 
 /// Makes secrets, and output that shows them the way an engine and its helpers do.

@@ -11,7 +11,11 @@ import Wire
 /// The table of routes: the API is endpoints and nothing else, and every route needs a credential but for a short list.
 @Suite struct RouteTests {
     /// docs/threat-model.md names these.
-    private static let open: Set<String> = ["GET /healthz", "GET /readyz", "GET /sign-in", "POST /sign-in"]
+    private static let open = [
+        "GET /healthz": 200, "GET /readyz": 200, "GET /sign-in": 200, "POST /sign-in": 401,
+        "POST /sign-in/invitation": 400, "POST /sign-in/code": 400, "GET /sign-in/oidc/start": 404,
+        "GET /sign-in/oidc/callback": 400,
+    ]
 
     @Test func theAPIIsItsEndpoints() async throws {
         let harness = try await TrellisHarness.make()
@@ -39,8 +43,8 @@ import Wire
                     #expect(status == 302 && reply.headers[.location] == "/dashboard/jobs", "\(name)")
                 } else if template.hasPrefix("/dashboard") {
                     #expect(status == 302 && reply.headers[.location]?.hasPrefix("/sign-in?") == true, "\(name)")
-                } else if Self.open.contains(name) {
-                    #expect(status == (name == "POST /sign-in" ? 401 : 200), "\(name)")
+                } else if let expected = Self.open[name] {
+                    #expect(status == expected, "\(name)")
                 } else {
                     #expect(status == 401 && reply.error != nil, "\(name): \(status)")
                 }

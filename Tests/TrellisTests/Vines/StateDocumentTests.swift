@@ -100,6 +100,31 @@ import Wire
         if wanted.isAny { #expect(found == wanted) }
     }
 
+    /// Terraform writes a value of a dynamic type with its type around it, and its paths leave that out.
+    @Test(arguments: [
+        (
+            #"{"input": {"hidden": true}}"#, #"{"input": {"value": {"hidden": "x", "p": 1}, "type": ["object", {}]}}"#,
+            #"{"input": {"value": {"hidden": true}}}"#
+        ),
+        (
+            #"{"input": [false, true]}"#, #"{"input": {"value": ["a", "b"], "type": ["tuple", []]}}"#,
+            #"{"input": {"value": [false, true]}}"#
+        ),
+        (
+            #"{"input": {"type": true}}"#, #"{"input": {"value": {"type": "x"}, "type": "t"}}"#,
+            #"{"input": {"type": true, "value": {"type": true}}}"#
+        ),
+        (#"{"a": {"b": true}}"#, #"{"a": {"b": "x"}}"#, #"{"a": {"b": true}}"#),
+        (#"{"l": [true]}"#, #"{"l": ["x", "y"]}"#, #"{"l": [true]}"#),
+        // A mark that fits nowhere.
+        (#"{"a": {"b": true}}"#, #"{"a": {"c": "x"}}"#, #"{"a": true}"#),
+        (#"{"a": {"b": true}}"#, #"{"a": "x"}"#, #"{"a": true}"#), (#"{"a": true}"#, #"{"c": "x"}"#, "true"),
+        (#"{"l": [false, true]}"#, #"{"l": ["x"]}"#, #"{"l": true}"#),
+    ]) func marksFitTheFormOfTheState(_ marks: String, _ value: String, _ wanted: String) throws {
+        let fitted = Sensitivity(try JSONValue(parsing: marks.utf8)).fitted(to: try JSONValue(parsing: value.utf8))
+        #expect(fitted.tree == (try JSONValue(parsing: wanted.utf8)))
+    }
+
     @Test func namesTellWhereNothingIsMarked() {
         for name in ["password", "db_password", "Secret", "private_key_pem", "client_secret", "auth_token"] {
             #expect(SecretNames.isTelling(name), "\(name)")
@@ -130,6 +155,11 @@ import Wire
                     marks: "[" + StateFixture.mark("password") + "]"),
                 Instance(
                     address: ("random_password", "r"), attributes: #"{"result": "\#(secret)-3", "length": 16}"#),
+                Instance(
+                    address: ("terraform_data", "d"),
+                    attributes:
+                        #"{"input": {"value": {"h": "\#(secret)-5"}, "type": ["object", {"h": "string"}]}, "output": {"value": {"h": "\#(secret)-5"}, "type": ["object", {"h": "string"}]}}"#,
+                    marks: "[" + StateFixture.mark("input", "h") + "]"),
                 Instance(address: ("x", "b"), attributes: #"{"auth": [{"admin_password": "\#(secret)-4"}]}"#),
                 Instance(address: ("x", "c"), attributes: #"{"v": "vine-secret-9\#(secret)"}"#),
             ],
@@ -139,7 +169,7 @@ import Wire
         let secrets = VineSecrets(variables: ["v": .string("vine-secret-9\(secret)")])
         let comparison = StateComparison(try StateDocument(before), try StateDocument(after), secrets: secrets)
         let summary = comparison.summary()
-        #expect(summary.counts == ["create": 3, "update": 1, "delete": 0, "no-op": 0])
+        #expect(summary.counts == ["create": 4, "update": 1, "delete": 0, "no-op": 0])
         var shown = "\(summary)"
         for item in summary.resources {
             let detail = try #require(comparison.resource(item.address, deposed: nil))

@@ -35,7 +35,7 @@ export function vineTable(vines) {
   return h("table", { class: "mini" },
     h("thead", {}, h("tr", {}, ...["Vine", "Jobs", "First", "Last", "Now", "Job"].map((name) => h("th", { scope: "col", class: name === "Jobs" ? "num" : null }, name)))),
     h("tbody", {}, ...vines.map((vine) => h("tr", {},
-      h("td", {}, h("a", { href: `/dashboard/jobs?q=${encodeURIComponent(vine.vine_title)}` }, vine.vine_title)),
+      h("td", {}, h("a", { href: `/dashboard/vines/${vine.vine_id}` }, vine.vine_title)),
       h("td", { class: "num", "data-label": "Jobs" }, String(vine.jobs)),
       h("td", { "data-label": "First" }, agoTime(vine.first.at)),
       h("td", { "data-label": "Last" }, agoTime(vine.last.at)),
