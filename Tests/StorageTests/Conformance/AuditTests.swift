@@ -51,7 +51,6 @@ import Testing
         try await engine.run { bench in
             let recording = bench.store.recording(Self.event())
             let now = StoreFixture.at(5)
-            #expect(try await recording.redeemSignInLink(hash: Data([1]), at: now) == nil)
             #expect(try await recording.revokeAccess("0000") == nil)
             #expect(try await recording.claim(by: bench.tendril().id, at: now) == nil)
             #expect(try await recording.deleteArtifacts(before: now) == 0)

@@ -130,7 +130,7 @@ import Wire
             known = try await status()
             #expect(known.verifiedNumber == 700 && known.verifiedAt != nil)
             // Behind the server's back.
-            if let store = harness.store as? SQLiteStoreForTests {
+            if let store = harness.store as? any SQLiteStoreForTests {
                 try await store.execute("UPDATE audit_events SET ip = '6.6.6.6' WHERE number = 300")
                 for _ in 0..<3 { try await keeper.check() }
                 let problem = try #require(await status().problem)
