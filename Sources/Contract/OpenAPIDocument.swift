@@ -195,7 +195,7 @@ extension RawBody: DescribedBody {
 
 extension StreamBody: DescribedBody {
     fileprivate static func content(_ schemas: SchemaCollection) -> [String: JSONValue] {
-        Item.self is SearchMessage.Type || Item.self is LogsSearchMessage.Type
+        Item.self is SearchMessage.Type || Item.self is LogsSearchMessage.Type || Item.self is AuditEventResponse.Type
             ? ["application/x-ndjson": [:]] : ["text/event-stream": [:]]
     }
     fileprivate static var mayBeAbsent: Bool { false }
@@ -204,6 +204,13 @@ extension StreamBody: DescribedBody {
 extension MessageOrText: DescribedBody {
     fileprivate static func content(_ schemas: SchemaCollection) -> [String: JSONValue] {
         ["application/json": ["schema": schemas.schema(of: Message.self) ?? [:]], "text/plain": [:]]
+    }
+    fileprivate static var mayBeAbsent: Bool { false }
+}
+
+extension MessageOrLines: DescribedBody {
+    fileprivate static func content(_ schemas: SchemaCollection) -> [String: JSONValue] {
+        ["application/json": ["schema": schemas.schema(of: Message.self) ?? [:]], "application/x-ndjson": [:]]
     }
     fileprivate static var mayBeAbsent: Bool { false }
 }

@@ -1,3 +1,4 @@
+internal import Domain
 internal import Foundation
 public import Postgres
 public import Storage
@@ -13,6 +14,8 @@ public final class PostgresStore: Store {
     let appender: LogAppender
     private let reporter: ChangeReporter
     private let hold: PostgresHold?
+    /// What each change also records.
+    private let event: AuditEvent?
 
     /// Connects, and creates or migrates the database if needed: one node at a time, the others wait.
     ///
@@ -59,6 +62,17 @@ public final class PostgresStore: Store {
         self.vault = vault
         reporter = ChangeReporter(onChange)
         appender = LogAppender(pool: pool, reporter: reporter)
+        event = nil
+    }
+
+    /// The same store; see ``AuditStore/recording(_:)``.
+    init(_ store: PostgresStore, recording event: AuditEvent) {
+        pool = store.pool
+        hold = store.hold
+        vault = store.vault
+        reporter = store.reporter
+        appender = store.appender
+        self.event = event
     }
 
     public func check() async throws {
@@ -81,14 +95,17 @@ public final class PostgresStore: Store {
     ///
     /// `body` appends what it changed, for the observer. It blocks a thread of the pool: no waiting in it but for the
     /// database.
+    /// - Parameter completing: completes the event that is recorded with it (``AuditStore/recording(_:)``).
     func write<Value: Sendable>(
+        completing completion: AuditCompletion<Value> = .always,
         _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
     ) async throws -> Value {
         let number = ChangeNumber(reporter)
         do {
-            let (value, changes) = try await pool.write { db in
+            let (value, changes) = try await pool.write { [event, vault] db in
                 var changes: [StoreChange] = []
                 let value = try body(db, &changes)
+                if var event, completion.complete(value, &event) { try event.insert(vault, db) }
                 number.take()
                 return (value, changes)
             }

@@ -1,3 +1,4 @@
+internal import Domain
 internal import GRDB
 public import Storage
 
@@ -8,6 +9,8 @@ public final class SQLiteStore: Store {
     let pool: DatabasePool
     let batcher: WriteBatcher
     let vault: Vault
+    /// What each change also records.
+    private let event: AuditEvent?
 
     /// Opens the database at `path`; creates or migrates it if needed.
     ///
@@ -29,10 +32,15 @@ public final class SQLiteStore: Store {
         return store
     }
 
-    init(pool: DatabasePool, vault: Vault, onChange: @escaping ChangeObserver) {
+    convenience init(pool: DatabasePool, vault: Vault, onChange: @escaping ChangeObserver) {
+        self.init(pool: pool, vault: vault, batcher: WriteBatcher(pool: pool, onChange: onChange), event: nil)
+    }
+
+    init(pool: DatabasePool, vault: Vault, batcher: WriteBatcher, event: AuditEvent?) {
         self.pool = pool
         self.vault = vault
-        batcher = WriteBatcher(pool: pool, onChange: onChange)
+        self.batcher = batcher
+        self.event = event
     }
 
     public func check() async throws {
@@ -52,12 +60,19 @@ public final class SQLiteStore: Store {
     /// Makes `body` part of the next commit. Returns once that is durable; cancelling the caller changes nothing.
     ///
     /// `body` appends what it changed, for the observer. It runs on the writer's queue: it must not block.
-    /// - Parameter cost: about how many bytes it writes, if that is many.
+    /// - Parameters:
+    ///   - cost: about how many bytes it writes, if that is many.
+    ///   - completing: completes the event that is recorded with it (``AuditStore/recording(_:)``).
     func write<Value: Sendable>(
-        cost: Int = 0, _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
+        cost: Int = 0, completing completion: AuditCompletion<Value> = .always,
+        _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
     ) async throws -> Value {
         do {
-            return try await batcher.write(cost: cost, body)
+            return try await batcher.write(cost: cost) { [event, vault] db, changes in
+                let value = try body(db, &changes)
+                if var event, completion.complete(value, &event) { try event.insert(vault, db) }
+                return value
+            }
         } catch {
             throw StorageError.mapped(error)
         }

@@ -84,6 +84,8 @@ extension CopiedTable {
         CopiedTable("teams", key: ["name"]),
         CopiedTable("team_members", key: ["team", "user_name"]),
         CopiedTable("grants", key: ["id"]),
+        CopiedTable("audit_events", key: ["position"], continuesAfterLastKey: true),
+        CopiedTable("audit_chain", key: ["id"]),
     ]
 
     static let jobs = "provision_jobs"

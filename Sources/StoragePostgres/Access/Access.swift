@@ -93,7 +93,7 @@ extension PostgresStore {
     }
 
     public func redeemInvitation(hash: Data, password: String, at now: Timestamp) async throws -> String? {
-        try await write { db, _ in
+        try await write(completing: .signedIn) { db, _ in
             guard let link = try Self.takeLink(.invitation, hash: hash, at: now, db),
                 let row = try UserRow.find(named: link.name, db), row.isActive
             else { return nil }
@@ -105,7 +105,7 @@ extension PostgresStore {
     public func redeemLoginCode(
         hash: Data, detail: String, token: Data, at now: Timestamp
     ) async throws -> AccessEntry? {
-        try await write { db, _ in
+        try await write(completing: .tokenMade) { db, _ in
             guard let link = try Self.takeLink(.login, hash: hash, detail: detail, at: now, db) else { return nil }
             let held = try db.rows("SELECT name FROM api_tokens WHERE owner = $1", link.owner) { try $0.text("name") }
             let name = UserNames.free(LoginDetail.tokenName(detail), taken: held)
@@ -254,7 +254,7 @@ extension PostgresStore {
 
 extension PostgresStore {
     public func revokeAccess(_ id: String) async throws -> AccessEntry? {
-        try await write { db, _ in
+        try await write(completing: AuditCompletion { entry, _ in entry != nil }) { db, _ in
             guard let entry = try Self.allEntries(db).first(where: { $0.id == id }) else { return nil }
             try Self.delete(entry, db)
             return entry

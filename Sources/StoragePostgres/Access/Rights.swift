@@ -141,7 +141,7 @@ extension PostgresStore {
     @discardableResult
     public func admit(_ name: String, id: GrantID, at now: Timestamp) async throws -> Bool {
         let principal = GrantPrincipal(.user, name)
-        return try await write { db, _ in
+        return try await write(completing: AuditCompletion { isMade, _ in isMade }) { db, _ in
             Self.lockRights(db)
             let isUsed = try db.exists(
                 "SELECT 1 FROM grants WHERE NOT automatic AND principal <> $1", Grant.admin.description)

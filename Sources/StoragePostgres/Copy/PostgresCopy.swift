@@ -120,11 +120,20 @@ extension PostgresStore: CopyableStore {
             }
         }
         let insert = PostgresInsert(table.name, names, values)
+        // Events that come later get positions after these.
+        let isAudit = table.name == "audit_events"
         let heads = table.name == "provision_jobs" ? try Self.heads(of: rows, in: table) : nil
         try await write { db, _ in
             for statement in [insert, heads].compactMap({ $0 }) {
                 _ = try db.queryUnprepared(statement.sql, statement.values)
             }
+            guard isAudit else { return }
+            db.run(
+                """
+                SELECT setval(
+                    pg_get_serial_sequence('audit_events', 'position')::regclass,
+                    (SELECT max(position) FROM audit_events))
+                """)
         }
     }
 

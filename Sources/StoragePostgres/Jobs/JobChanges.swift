@@ -30,7 +30,8 @@ extension PostgresStore {
         _ id: JobID, _ events: [JobEvent], _ facts: JobFields, _ metadata: MergedMetadata?, _ verdict: LogVerdict?,
         at now: Timestamp
     ) async throws -> (JobWithDocuments, JobUpdate)? {
-        try await write { db, changes in
+        // An attempt that changed nothing is none.
+        try await write(completing: AuditCompletion { changed, _ in changed?.1.isChange == true }) { db, changes in
             if facts.metadata?["state_kept_by"]?.stringValue != nil {
                 // The vine's row changes with the job's, and is locked before it.
                 let vine: VineID? = try db.row("SELECT vine_id FROM provision_jobs WHERE id = $1", id)?.id("vine_id")

@@ -14,7 +14,7 @@ extension PostgresStore {
     }
 
     private func claimOldest(for worker: TendrilID, at now: Timestamp) async throws -> Job? {
-        try await write { db, changes -> JobWithDocuments? in
+        try await write(completing: .claim) { db, changes -> JobWithDocuments? in
             // Two claims of one Tendril must not take one slot.
             TendrilRow.lock(worker, db)
             guard let tendril = try Self.claimant(worker, at: now, db),
@@ -107,6 +107,19 @@ extension PostgresStore {
             return WaitReasons.evaluate(
                 assigned: job.assignedWorker, requirement: job.requirement, vineyard: job.vineyard, holder: holder,
                 lock: try StateLock.find(job.vine, db), tendrils: candidates, at: now)
+        }
+    }
+}
+
+extension AuditCompletion<JobWithDocuments?> {
+    /// Which job was claimed, if any was.
+    fileprivate static var claim: Self {
+        AuditCompletion { stored, event in
+            guard let row = stored?.record else { return false }
+            event.resource = AuditResource("job", row.id.rawValue)
+            event.job = row.id
+            event.vine = row.vine
+            return true
         }
     }
 }

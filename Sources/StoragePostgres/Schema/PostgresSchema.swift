@@ -21,6 +21,7 @@ enum PostgresSchema {
         Migration(number: 3, name: "last changes of resources", script: resourceTouches),
         Migration(number: 4, name: "rights", script: rights),
         Migration(number: 5, name: "people", script: people),
+        Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
     ]
 

@@ -138,7 +138,7 @@ extension PostgresStore {
     }
 
     public func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources? {
-        try await write { db, changes in
+        try await write(completing: AuditCompletion { held, _ in held == nil }) { db, changes in
             VineRow.lock(id, db)
             try VineRow.require(id, db)
             let unfinished = try db.row(

@@ -138,7 +138,7 @@ extension SQLiteStore {
     @discardableResult
     public func admit(_ name: String, id: GrantID, at now: Timestamp) async throws -> Bool {
         let principal = GrantPrincipal(.user, name)
-        return try await write { db, _ in
+        return try await write(completing: AuditCompletion { isMade, _ in isMade }) { db, _ in
             let isUsed = try db.exists(
                 "SELECT 1 FROM grants WHERE automatic = 0 AND principal <> ?", Grant.admin.description)
             let isKnown = try db.exists("SELECT 1 FROM grants WHERE principal = ?", principal.description)

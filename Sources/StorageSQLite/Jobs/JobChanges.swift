@@ -10,7 +10,10 @@ extension SQLiteStore {
             // Documents are decoded out here: the one writer must not wait for that.
             let metadata = try await merged(facts.metadata, of: id)
             let verdict = try await logVerdict(on: facts.closing, of: id)
-            let changed = try await write { db, changes -> (JobWithDocuments, JobUpdate)? in
+            let changed = try await write(
+                // An attempt that changed nothing is none.
+                completing: AuditCompletion { changed, _ in changed?.1.isChange == true }
+            ) { db, changes -> (JobWithDocuments, JobUpdate)? in
                 guard var stored = try JobWithDocuments.find(id, db) else { throw Refusal.noJob(id) }
                 if let metadata, !metadata.isBased(on: stored) { return nil }
                 if let verdict, try !verdict.isCurrent(id, db) { return nil }

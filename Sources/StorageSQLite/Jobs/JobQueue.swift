@@ -4,7 +4,7 @@ internal import Storage
 
 extension SQLiteStore {
     public func claim(by worker: TendrilID, at now: Timestamp) async throws -> Job? {
-        try await write { db, changes -> JobWithDocuments? in
+        try await write(completing: .claim) { db, changes -> JobWithDocuments? in
             guard let tendril = try Self.claimant(worker, at: now, db),
                 let id = try Self.oldestEligible(for: tendril, db), var stored = try JobWithDocuments.find(id, db)
             else { return nil }
@@ -79,6 +79,19 @@ extension SQLiteStore {
             return WaitReasons.evaluate(
                 assigned: job.assignedWorker, requirement: job.requirement, vineyard: job.vineyard, holder: holder,
                 lock: try StateLock.find(job.vine, db), tendrils: candidates, at: now)
+        }
+    }
+}
+
+extension AuditCompletion<JobWithDocuments?> {
+    /// Which job was claimed, if any was.
+    fileprivate static var claim: Self {
+        AuditCompletion { stored, event in
+            guard let row = stored?.record else { return false }
+            event.resource = AuditResource("job", row.id.rawValue)
+            event.job = row.id
+            event.vine = row.vine
+            return true
         }
     }
 }

@@ -32,6 +32,7 @@ enum SQLiteSchema {
         }
         migrator.registerMigration("17 rights") { db in try db.execute(sql: rights) }
         migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
+        migrator.registerMigration("19 audit events") { db in try db.execute(sql: audit) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
         return migrator
     }

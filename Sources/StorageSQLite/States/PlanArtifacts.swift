@@ -38,7 +38,12 @@ extension SQLiteStore {
     }
 
     public func deleteArtifacts(before moment: Timestamp) async throws -> Int {
-        try await write { db, changes in
+        try await write(
+            completing: AuditCompletion { count, event in
+                event.changes["count"] = .integer(Int64(count))
+                return count > 0
+            }
+        ) { db, changes in
             let jobs: [JobID] = try db.rows(
                 "DELETE FROM plan_artifacts WHERE created_at < ? RETURNING job_id", moment.milliseconds
             ) { try $0.id("job_id") }

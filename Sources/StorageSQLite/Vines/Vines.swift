@@ -139,7 +139,7 @@ extension SQLiteStore {
     }
 
     public func deleteVine(_ id: VineID, isConfirmed: Bool, at now: Timestamp) async throws -> VineResources? {
-        try await write { db, changes in
+        try await write(completing: AuditCompletion { held, _ in held == nil }) { db, changes in
             try VineRow.require(id, db)
             let unfinished = try db.row(
                 "SELECT id FROM provision_jobs WHERE vine_id = ? AND (status = 'QUEUED' OR holds_vine = 1) LIMIT 1",

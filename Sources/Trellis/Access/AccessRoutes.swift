@@ -9,7 +9,7 @@ internal import Wire
 ///
 /// No response shows a secret, except the one that creates it. Only hashes are stored.
 struct AccessRoutes: Sendable {
-    var access: any AccessStore & UserStore
+    var access: any AccessStore & UserStore & AuditStore
     var credentials: Credentials
     var folder: DataFolder
     /// Whether somebody may see and end the access of others.
@@ -63,7 +63,16 @@ struct AccessRoutes: Sendable {
         let token = NewToken(
             hash: Credentials.hash(secret), name: request.name, owner: owner, scopes: request.scopes.map(Set.init),
             expiresAt: request.expiresAt)
-        try await access.createToken(token, at: now)
+        var facts: [String: JSONValue] = ["user": .string(owner)]
+        if let scopes = request.scopes {
+            facts["scopes"] = .array(scopes.map(\.rawValue).sorted().map(JSONValue.string))
+        }
+        if let expiry = request.expiresAt { facts["expires_at"] = .string(expiry.description) }
+        let event = call.audit.event(
+            .createToken, on: AuditResource("token", AccessEntry.id(of: token.hash), name: request.name),
+            changes: facts,
+            credentials.ambient)
+        try await access.recording(event).createToken(token, at: now)
         call.context.logger.notice(
             "a token was created", metadata: ["name": "\(request.name)", "by": "\(principal.name)"])
         return CreateTokenResponse(
@@ -116,7 +125,7 @@ struct AccessRoutes: Sendable {
             throw Refusal(
                 .conflict, "The admin token can't be revoked, only replaced: \"vintner tokens replace-admin\".")
         }
-        try await revoke(call.path.id, by: call.user, call.context)
+        try await revoke(entry, call)
         return NoContent()
     }
 
@@ -129,7 +138,11 @@ struct AccessRoutes: Sendable {
         let hash = Credentials.hash(secret)
         // First the file: if this process ends now, the next start makes the file's token the valid one.
         try folder.writeSecret(secret, to: "admin.token")
-        try await access.setToken(hash: hash, name: Self.admin, at: credentials.ambient.now())
+        let entry = AccessEntry(kind: .token, hash: hash, name: Self.admin)
+        let event = call.audit.event(
+            .replaceToken, on: AuditResource(entry), changes: ["keep_tokens": .bool(request.keepTokens == true)],
+            credentials.ambient)
+        try await access.recording(event).setToken(hash: hash, name: Self.admin, at: credentials.ambient.now())
         let kept = request.keepTokens == true ? Set(try await access.tokens(of: nil).map(\.id)) : []
         var counts: [AccessEntry.Kind: Int] = [:]
         for entry in try await access.revokeAllAccess(exceptToken: Self.admin, keeping: kept) {
@@ -162,17 +175,29 @@ struct AccessRoutes: Sendable {
 
     private func revokeSession(_ call: APICall<AccessID>) async throws -> NoContent {
         let found = try await access.sessions(at: credentials.ambient.now()).first { $0.id == call.path.id }
-        _ = try await require(found, "session or link", call)
-        try await revoke(call.path.id, by: call.user, call.context)
+        try await revoke(try await require(found, "session or link", call), call)
         return NoContent()
     }
 
-    private func revoke(_ id: String, by user: String, _ context: TrellisContext) async throws {
-        guard let entry = try await access.revokeAccess(id) else { return }
+    private func revoke(_ known: AccessEntry, _ call: APICall<AccessID>) async throws {
+        let user = try call.user
+        let action: AuditAction = known.kind == .token ? .revokeToken : .revokeSession
+        let event = call.audit.event(action, on: AuditResource(known), credentials.ambient)
+        guard let entry = try await access.recording(event).revokeAccess(known.id) else { return }
         onRevoked(entry.credential)
-        context.logger.notice(
+        call.context.logger.notice(
             "access was revoked", metadata: ["kind": "\(entry.kind)", "name": "\(entry.name)", "by": "\(user)"])
     }
+}
+
+extension AuditResource {
+    init(_ entry: AccessEntry) { self.init(entry.kind.rawValue, entry.id, name: entry.name) }
+
+    init(_ link: NewLink) {
+        self.init(link.kind.rawValue, AccessEntry.id(of: link.hash), name: link.user)
+    }
+
+    init(_ user: User) { self.init("user", user.id.rawValue, name: user.name) }
 }
 
 extension AccessEntry {

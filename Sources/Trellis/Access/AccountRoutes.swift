@@ -57,7 +57,9 @@ struct AccountRoutes: Sendable {
                     id: credentials.ambient.makeID(), name: name, createdBy: name,
                     createdAt: credentials.ambient.now()))
         }
-        let ended = try await store.setPassword(
+        let event = call.audit.event(
+            .setPassword, on: AuditResource("user", name, name: name), credentials.ambient)
+        let ended = try await store.recording(event).setPassword(
             try await passwords.encode(body.password), ofUser: name, keepingSession: principal.credential.sessionHash)
         for entry in ended { onRevoked(entry.credential) }
         call.context.logger.notice("a password was set", metadata: ["user": "\(name)"])
@@ -71,7 +73,8 @@ struct AccountRoutes: Sendable {
         }
         var count = 0
         for session in others {
-            guard let entry = try await store.revokeAccess(session.id) else { continue }
+            let event = call.audit.event(.revokeSession, on: AuditResource(session), credentials.ambient)
+            guard let entry = try await store.recording(event).revokeAccess(session.id) else { continue }
             onRevoked(entry.credential)
             count += 1
         }
@@ -89,11 +92,12 @@ struct AccountRoutes: Sendable {
         }
         let code = credentials.make(.loginCode)
         let expiry = credentials.ambient.now().advanced(by: LoginCode.lifetime)
-        try await store.createLink(
-            NewLink(
-                kind: .login, hash: Credentials.hash(code), user: principal.name,
-                detail: LoginCode.detail(challenge: body.challenge, name: body.name), createdBy: principal.name,
-                expiresAt: expiry))
+        let link = NewLink(
+            kind: .login, hash: Credentials.hash(code), user: principal.name,
+            detail: LoginCode.detail(challenge: body.challenge, name: body.name), createdBy: principal.name,
+            expiresAt: expiry)
+        let event = call.audit.event(.createLink, on: AuditResource(link), credentials.ambient)
+        try await store.recording(event).createLink(link)
         return LoginCodeResponse(code: code, expiresAt: expiry)
     }
 }

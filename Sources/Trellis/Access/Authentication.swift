@@ -8,13 +8,13 @@ internal import Wire
 /// Authenticates requests. Rejects nothing: each route states its own requirement.
 struct Authentication: RouterMiddleware {
     /// The calls that don't use a session; ``SignIn`` checks where they come from.
-    private static let signInPaths = Set(
+    static let signInPaths = Set(
         [
             AccessEndpoints.signIn.description, AccessEndpoints.readInvitation.description,
             AccessEndpoints.redeemLoginCode.description,
         ].map(\.path))
     static let csrfHeader = headerName("X-CSRF-Token")
-    private static let workerID = headerName(WorkerHeader.id)
+    static let workerID = headerName(WorkerHeader.id)
     private static let workerToken = headerName(WorkerHeader.token)
     static let fetchSite = headerName("Sec-Fetch-Site")
 

@@ -81,10 +81,10 @@ struct RightsRoutes: Sendable {
         let principal = try Self.principal(request.principal)
         let scope = try await scope(request.scope, call)
         try await requireManagement(of: scope, call)
-        let grant = try await store.createGrant(
-            Grant(
-                id: ambient.makeID(), principal: principal, role: role, scope: scope, createdBy: call.user,
-                createdAt: ambient.now()))
+        let asked = Grant(
+            id: ambient.makeID(), principal: principal, role: role, scope: scope, createdBy: try call.user,
+            createdAt: ambient.now())
+        let grant = try await store.recording(event(.createGrant, asked, call)).createGrant(asked)
         try note("a role was granted", ["role": "\(role)", "to": "\(principal)", "on": "\(scope)"], call)
         await onChange()
         return GrantResponse(grant)
@@ -95,11 +95,29 @@ struct RightsRoutes: Sendable {
             throw Refusal.notFound(Grant.noun)
         }
         try await requireManagement(of: grant.scope, call)
-        try await store.revokeGrant(grant.id)
+        try await store.recording(event(.revokeGrant, grant, call)).revokeGrant(grant.id)
         try note(
             "a role was revoked", ["role": "\(grant.role)", "from": "\(grant.principal)", "on": "\(grant.scope)"], call)
         await onChange()
         return NoContent()
+    }
+
+    private func event<Path>(_ action: AuditAction, _ grant: Grant, _ call: APICall<Path>) -> AuditEvent {
+        call.audit.event(
+            action,
+            on: AuditResource(
+                "grant", grant.id.rawValue, name: "\(grant.role.rawValue) for \(grant.principal) on \(grant.scope)"),
+            changes: [
+                "principal": .string(grant.principal.description), "role": .string(grant.role.rawValue),
+                "scope": .string(grant.scope.description),
+            ], ambient)
+    }
+
+    private func event<Path>(_ action: AuditAction, _ team: Team, _ call: APICall<Path>) -> AuditEvent {
+        var changes: [String: JSONValue] = ["members": .array(team.members.sorted().prefix(100).map(JSONValue.string))]
+        if let group = team.group { changes["group"] = .string(group) }
+        return call.audit.event(
+            action, on: AuditResource("team", team.name, name: team.name), changes: changes, ambient)
     }
 
     private static func principal(_ text: String) throws -> GrantPrincipal {
@@ -148,7 +166,7 @@ struct RightsRoutes: Sendable {
         let team = Team(
             name: try Self.name(request.name), group: try Self.group(request.group),
             members: try Self.members(request.members ?? []), createdBy: try call.user, createdAt: ambient.now())
-        try await store.createTeam(team)
+        try await store.recording(event(.createTeam, team, call)).createTeam(team)
         try note("a team was created", ["name": "\(team.name)"], call)
         return TeamResponse(team)
     }
@@ -157,16 +175,20 @@ struct RightsRoutes: Sendable {
         guard let before = try await store.teams().first(where: { $0.name == call.path.name }) else {
             throw Refusal.notFound(TeamName.noun)
         }
-        let team = try await store.updateTeam(
-            before.name, group: Self.group(request.group.applied(to: before.group)),
-            members: request.members.map { try Self.members($0) } ?? before.members)
+        var asked = before
+        asked.group = try Self.group(request.group.applied(to: before.group))
+        asked.members = try request.members.map { try Self.members($0) } ?? before.members
+        let team = try await store.recording(event(.updateTeam, asked, call)).updateTeam(
+            before.name, group: asked.group, members: asked.members)
         try note("a team was changed", ["name": "\(team.name)"], call)
         await onChange()
         return TeamResponse(team)
     }
 
     private func deleteTeam(_ call: APICall<TeamName>) async throws -> NoContent {
-        try await store.deleteTeam(call.path.name)
+        let event = call.audit.event(
+            .deleteTeam, on: AuditResource("team", call.path.name, name: call.path.name), ambient)
+        try await store.recording(event).deleteTeam(call.path.name)
         try note("a team was deleted", ["name": "\(call.path.name)"], call)
         await onChange()
         return NoContent()
@@ -210,7 +232,9 @@ struct RightsRoutes: Sendable {
     ) async throws -> VineyardResponse {
         let vineyard = Vineyard(
             id: ambient.makeID(), name: try Self.name(request.name), createdBy: try call.user, createdAt: ambient.now())
-        try await store.createVineyard(vineyard)
+        let event = call.audit.event(
+            .createVineyard, on: AuditResource("vineyard", vineyard.id.rawValue, name: vineyard.name), ambient)
+        try await store.recording(event).createVineyard(vineyard)
         try note("a vineyard was created", ["name": "\(vineyard.name)"], call)
         return VineyardResponse(vineyard)
     }
@@ -221,11 +245,16 @@ struct RightsRoutes: Sendable {
         guard call.path != Vineyard.defaultID else {
             throw Refusal(.conflict, "The default vineyard keeps its name.")
         }
-        return VineyardResponse(try await store.renameVineyard(call.path, to: Self.name(request.name)))
+        let name = try Self.name(request.name)
+        let event = call.audit.event(
+            .renameVineyard, on: AuditResource("vineyard", call.path.rawValue, name: name), ambient)
+        return VineyardResponse(try await store.recording(event).renameVineyard(call.path, to: name))
     }
 
     private func deleteVineyard(_ call: APICall<VineyardID>) async throws -> NoContent {
-        try await store.deleteVineyard(call.path)
+        let event = call.audit.event(
+            .deleteVineyard, on: AuditResource("vineyard", call.path.rawValue), ambient)
+        try await store.recording(event).deleteVineyard(call.path)
         try note("a vineyard was deleted", ["vineyard": "\(call.path)"], call)
         return NoContent()
     }

@@ -39,10 +39,11 @@ struct SignIn: Sendable {
             throw Refusal(.invalid, "\"user\" has 1 to 64 characters, none of them a control or bidirectional one.")
         }
         let secret = credentials.make(.signInLink)
-        try await store.createLink(
-            NewLink(
-                kind: .link, hash: Credentials.hash(secret), user: user, createdBy: try call.user,
-                expiresAt: credentials.ambient.now().advanced(by: Self.linkLifetime)))
+        let link = NewLink(
+            kind: .link, hash: Credentials.hash(secret), user: user, createdBy: try call.user,
+            expiresAt: credentials.ambient.now().advanced(by: Self.linkLifetime))
+        let event = call.audit.event(.createLink, on: AuditResource(link), credentials.ambient)
+        try await store.recording(event).createLink(link)
         return SignInLinkResponse(url: "\(publicURL)/sign-in#token=\(secret)")
     }
 
@@ -76,12 +77,18 @@ struct SignIn: Sendable {
                     message: "This sign-in link was used before or has expired. "
                         + "Print a new one with \"vintner sign-in-url\".")
             }
-            try await store.admit(user, id: credentials.ambient.makeID(), at: now)
+            let admission = AuditContext.system.event(
+                .createGrant,
+                on: AuditResource(
+                    "grant", GrantPrincipal(.user, user).description, name: "admin for \(user) on installation"),
+                reason: "Nobody has granted a role yet.", credentials.ambient)
+            try await store.recording(admission).admit(user, id: credentials.ambient.makeID(), at: now)
             return (user, .link)
         }
         if let invitation = body.invitation {
             let encoded = try await passwords.encode(body.password ?? "")
-            let user = try await store.redeemInvitation(
+            let event = call.audit.event(.setPassword, credentials.ambient)
+            let user = try await store.recording(event).redeemInvitation(
                 hash: Credentials.hash(invitation), password: encoded, at: now)
             guard let user else { throw Self.usedInvitation }
             return (user, .password)
@@ -132,7 +139,8 @@ struct SignIn: Sendable {
     ) async throws -> CreateTokenResponse {
         let challenge = Data(SHA256.hash(data: Data(body.verifier.utf8))).base64URL
         let secret = credentials.make(.apiToken)
-        let found = try await store.redeemLoginCode(
+        let event = call.audit.event(.createToken, credentials.ambient)
+        let found = try await store.recording(event).redeemLoginCode(
             hash: Credentials.hash(body.code), detail: LoginCode.detail(challenge: challenge, name: body.name),
             token: Credentials.hash(secret), at: credentials.ambient.now())
         guard let found else {
@@ -145,7 +153,7 @@ struct SignIn: Sendable {
 
     /// Ends the session.
     private func signOut(_ call: APICall<NoParameters>, _: NoFields) async throws -> (SignOutResponse, Cookie) {
-        if let secret = sessions.cookie.secret(in: call.request) { try await sessions.end(secret) }
+        if let secret = sessions.cookie.secret(in: call.request) { try await sessions.end(secret, call.context) }
         return (SignOutResponse(signedOut: true), sessions.cookie.cookie("", maxAge: 0))
     }
 }

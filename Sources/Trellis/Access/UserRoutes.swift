@@ -47,12 +47,14 @@ struct UserRoutes: Sendable {
         let user = User(
             id: credentials.ambient.makeID(), name: body.name, kind: body.kind ?? .user, createdBy: try call.user,
             createdAt: credentials.ambient.now())
-        try await store.createUser(user)
+        let event = call.audit.event(
+            .createUser, on: AuditResource(user), changes: ["kind": .string(user.kind.rawValue)], credentials.ambient)
+        try await store.recording(event).createUser(user)
         call.context.logger.notice("a user was created", metadata: ["user": "\(user.name)", "by": "\(user.createdBy)"])
         guard user.kind == .user else {
             return CreateUserResponse(user: try await response(user.id), url: nil, expiresAt: nil)
         }
-        return try await makeInvitation(user, by: try call.user)
+        return try await makeInvitation(user, call.audit)
     }
 
     private func invite(_ call: APICall<UserID>) async throws -> CreateUserResponse {
@@ -63,24 +65,31 @@ struct UserRoutes: Sendable {
         guard user.disabledAt == nil else { throw Refusal(.conflict, "\(user.name) is disabled. Enable it first.") }
         let now = credentials.ambient.now()
         for link in try await store.sessions(at: now) where link.kind == .invitation && link.owner == user.name {
-            _ = try await store.revokeAccess(link.id)
+            let event = call.audit.event(.revokeSession, on: AuditResource(link), credentials.ambient)
+            _ = try await store.recording(event).revokeAccess(link.id)
         }
-        return try await makeInvitation(user, by: try call.user)
+        return try await makeInvitation(user, call.audit)
     }
 
-    private func makeInvitation(_ user: User, by inviter: String) async throws -> CreateUserResponse {
+    private func makeInvitation(_ user: User, _ inviter: AuditContext) async throws -> CreateUserResponse {
         let secret = credentials.make(.invitation)
         let expiry = credentials.ambient.now().advanced(by: SignIn.invitationLifetime)
-        try await store.createLink(
+        let event = inviter.event(.inviteUser, on: AuditResource(user), credentials.ambient)
+        try await store.recording(event).createLink(
             NewLink(
-                kind: .invitation, hash: Credentials.hash(secret), user: user.name, createdBy: inviter,
+                kind: .invitation, hash: Credentials.hash(secret), user: user.name, createdBy: inviter.name,
                 expiresAt: expiry))
         return CreateUserResponse(
             user: try await response(user.id), url: "\(publicURL)/sign-in#invitation=\(secret)", expiresAt: expiry)
     }
 
     private func setDisabled(_ isDisabled: Bool, _ call: APICall<UserID>) async throws -> UserResponse {
-        let ended = try await store.setDisabled(isDisabled, user: call.path, at: credentials.ambient.now())
+        let name = try await store.user(call.path)?.name
+        let event = call.audit.event(
+            isDisabled ? .disableUser : .enableUser, on: AuditResource("user", call.path.rawValue, name: name),
+            credentials.ambient)
+        let ended = try await store.recording(event).setDisabled(
+            isDisabled, user: call.path, at: credentials.ambient.now())
         for entry in ended { onRevoked(entry.credential) }
         let user = try await response(call.path)
         if isDisabled {
@@ -99,7 +108,8 @@ struct UserRoutes: Sendable {
         var count = 0
         for session in try await store.sessions(at: credentials.ambient.now())
         where session.kind == .session && session.owner == user.name {
-            guard let entry = try await store.revokeAccess(session.id) else { continue }
+            let event = call.audit.event(.revokeSession, on: AuditResource(session), credentials.ambient)
+            guard let entry = try await store.recording(event).revokeAccess(session.id) else { continue }
             onRevoked(entry.credential)
             count += 1
         }
@@ -108,7 +118,8 @@ struct UserRoutes: Sendable {
 
     private func remove(_ call: APICall<UserID>) async throws -> NoContent {
         guard let user = try await store.user(call.path) else { throw Refusal.notFound("user") }
-        let ended = try await store.removeUser(call.path, at: credentials.ambient.now())
+        let event = call.audit.event(.removeUser, on: AuditResource(user), credentials.ambient)
+        let ended = try await store.recording(event).removeUser(call.path, at: credentials.ambient.now())
         try await store.removeRights(of: GrantPrincipal(Account(name: user.name, kind: user.kind)))
         for entry in ended { onRevoked(entry.credential) }
         let actor = try call.user

@@ -18,6 +18,7 @@ public struct TrellisApplication: Service {
     private let application: any ApplicationProtocol
     private let store: any Store
     private let feeds: Feeds
+    private let denials: DenialLog
     private let holds: [FileHold]
 
     /// Opens everything that can fail, so that errors come before the first request.
@@ -44,8 +45,13 @@ public struct TrellisApplication: Service {
         bus.subscribe(compactor.changed)
         let credentials = Credentials(ambient: ambient)
         let isReplaced = !folder.hasAdminToken
-        try await store.setToken(
-            hash: Credentials.hash(folder.adminToken(credentials)), name: AccessRoutes.admin, at: ambient.now())
+        let adminHash = Credentials.hash(try folder.adminToken(credentials))
+        // At every start, for a database that was put in place of another. It is a deed where the token is new.
+        let replaced = AuditContext.system.event(
+            .replaceToken, on: AuditResource(AccessEntry(kind: .token, hash: adminHash, name: AccessRoutes.admin)),
+            reason: "There was no admin token in the data folder.", ambient)
+        let access: any AccessStore = isReplaced ? store.recording(replaced) : store
+        try await access.setToken(hash: adminHash, name: AccessRoutes.admin, at: ambient.now())
         // Somebody removed the old one: what came of it goes, too.
         if isReplaced { _ = try await store.revokeAllAccess(exceptToken: AccessRoutes.admin, keeping: []) }
         let parts = TrellisComponents(
@@ -66,10 +72,13 @@ public struct TrellisApplication: Service {
                 .periodic(on: nodes), compactor.periodic(on: nodes),
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
             ResourceCount(store: store, logger: logger), parts.sessionRefresh(logger: logger).periodic(on: nodes),
-            parts.lastUse.periodic(logger: logger), parts.sweep.periodic(logger: logger))
+            parts.audit.sealing(on: nodes, logger: logger), parts.audit.checking(logger: logger),
+            parts.denials.periodic(logger: logger), parts.lastUse.periodic(logger: logger),
+            parts.sweep.periodic(logger: logger))
         self.application = application
         self.store = store
         self.feeds = feeds
+        denials = parts.denials
     }
 
     /// Serves until the service group is asked to stop; open streams end at once.
@@ -85,6 +94,7 @@ public struct TrellisApplication: Service {
         } catch { result = .failure(error) }
         // Also after a failure: another Trellis may start in this process.
         defer { for hold in holds { hold.release() } }
+        try? await denials.flush(isLast: true)
         try await store.close()
         try result.get()
     }

@@ -17,6 +17,9 @@ struct TrellisComponents {
     var feeds: Feeds
     var ambient: SystemDependencies
     var credentials: Credentials
+    /// Records denials, seals the audit log and checks it.
+    let denials: DenialLog
+    let audit: AuditKeeper
 
     /// True where browsers reach us over TLS.
     var isSecure: Bool { configuration.tls != nil || configuration.publicURL?.hasPrefix("https://") == true }
@@ -54,6 +57,8 @@ struct TrellisComponents {
         passwords = Passwords(cost: configuration.passwordCost, ambient: ambient)
         attempts = AttemptLimit(ambient: ambient)
         lastUse = LastUse(store: store)
+        denials = DenialLog(store: store, ambient: ambient)
+        audit = AuditKeeper(store: store, ambient: ambient, days: configuration.auditDays)
     }
 
     /// Reads the groups of people who are signed in again.
@@ -118,6 +123,7 @@ struct TrellisComponents {
             HostCheck(origins: origins)
             CanonicalPaths()
             assets.routes
+            AuditTrail(denials: denials, ambient: ambient, isBehindProxy: configuration.publicURL != nil)
             Authentication(access: access, tendrils: store, origins: origins, cookie: cookie, lastUse: lastUse)
             ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
             StreamLimit(limits: configuration.limits.streams)
@@ -125,7 +131,7 @@ struct TrellisComponents {
         }
         HealthRoutes(store: store).add(to: router)
         let records = JobResponses(store: store, ambient: ambient)
-        let vines = VineService(store: store, ambient: ambient, rules: configuration.rules)
+        let vines = VineService(store: store, ambient: ambient, rules: configuration.rules, vault: vault)
         let jobs = JobService(
             store: store, vines: vines, vault: vault, ambient: ambient)
         try addAPI(to: router, vines: vines, jobs: jobs, records: records)
@@ -168,7 +174,7 @@ struct TrellisComponents {
             store: store, check: rights, ambient: ambient, onChange: { [sweep] in await sweep.run() }
         ).add(to: api)
         VineRoutes(service: vines, bodyLimit: configuration.limits.vineBytes).add(to: api)
-        VineStateRoutes(states: VineStates(store: store)).add(to: api)
+        VineStateRoutes(states: VineStates(store: store), ambient: ambient).add(to: api)
         StateRoutes(store: store, ambient: ambient, stateLimit: configuration.limits.stateBytes).add(to: api)
         JobRoutes(service: jobs, records: records).add(to: api)
         LogRoutes(
@@ -183,6 +189,8 @@ struct TrellisComponents {
             metadataBytes: configuration.limits.metadataBytes)
         WorkerRoutes(service: workers, bell: feeds.bell, limits: configuration.limits).add(to: api)
         PlanRoutes(jobs: jobs, workers: workers).add(to: api)
+        AuditRoutes(store: store, keeper: audit, ambient: ambient).add(to: api)
+        try EvidenceRoutes(store: store, vault: vault, ambient: ambient).add(to: api)
     }
 
     /// The configured limits, lowered to what the limit on open files allows.

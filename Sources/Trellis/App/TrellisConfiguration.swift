@@ -25,6 +25,8 @@ public struct TrellisConfiguration: Sendable {
     public var groupsInterval: Int64 = 60_000
     /// What computing a password costs.
     var passwordCost = PasswordHash.Cost()
+    /// Days that audit events are kept; nil for all.
+    public var auditDays: Int?
 
     public struct TLSFiles: Sendable {
         public var certificate: String
@@ -38,7 +40,8 @@ public struct TrellisConfiguration: Sendable {
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, tls: TLSFiles? = nil, publicURL: String? = nil,
-        database: String, dataFolder: String, limits: TrellisLimits = TrellisLimits(), rules: VineRules = VineRules()
+        database: String, dataFolder: String, limits: TrellisLimits = TrellisLimits(), rules: VineRules = VineRules(),
+        auditDays: Int? = nil
     ) {
         self.host = host
         self.port = port
@@ -48,6 +51,7 @@ public struct TrellisConfiguration: Sendable {
         self.dataFolder = dataFolder
         self.limits = limits
         self.rules = rules
+        self.auditDays = auditDays
     }
 
     /// True for an address that only this machine reaches.

@@ -91,6 +91,7 @@ struct ErrorMiddleware: RouterMiddleware {
             } else {
                 response = .json(try WireJSON.encode(ErrorResponse(error: report.message)), status: report.status)
             }
+            response.headers[AuditTrail.requestID] = context.id
             if let allow = report.allow { response.headers[.allow] = allow }
             return response
         }

@@ -6,7 +6,11 @@ internal import NIOCore
 /// What is known about a request besides the request itself: who sent it.
 struct TrellisContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    var principal: Principal?
+    var principal: Principal? { didSet { sender.principal = principal } }
+    /// The same, for what runs outside of the authentication.
+    let sender = RequestSender()
+    /// The sender's IP address, as the proxy in front says; nil without one.
+    var forwardedAddress: String?
     /// What the request was allowed by.
     let use = RequestUse()
     /// The connection that the request came on.

@@ -13,7 +13,7 @@ struct JobRoutes: Sendable {
             if message.jobType == .deploy, let plan = message.planJobId {
                 try await call.require(.jobsRead, on: .job(plan))
             }
-            return try await records.record(service.create(message, by: call.user))
+            return try await records.record(service.create(message, by: call.audit))
         }
         api.on(JobEndpoints.list, use: list)
         api.on(JobEndpoints.show) { call in try await records.record(service.find(call.path)) }
@@ -22,7 +22,7 @@ struct JobRoutes: Sendable {
             if try await service.find(call.path).type != .plan {
                 try await call.require(.jobsApply, on: .job(call.path))
             }
-            return try await records.record(service.assign(call.path, to: message.assignedWorkerId, by: call.user))
+            return try await records.record(service.assign(call.path, to: message.assignedWorkerId, by: call.audit))
         }
         api.on(JobEndpoints.status) { call in
             guard let found = try await service.store.status(of: call.path) else { throw Refusal.notFound("job") }
@@ -35,22 +35,22 @@ struct JobRoutes: Sendable {
         }
         api.on(JobEndpoints.applyCheck) { call in try await service.applyCheck(service.find(call.path)) }
         api.on(JobEndpoints.cancel) { call in
-            try await records.record(service.cancel(call.path, by: call.user))
+            try await records.record(service.cancel(call.path, by: call.audit))
         }
         api.on(JobEndpoints.forceCancel) { call in
-            try await records.record(service.forceCancel(call.path, by: call.user))
+            try await records.record(service.forceCancel(call.path, by: call.audit))
         }
         api.on(JobEndpoints.giveUp) { call in
-            try await records.record(service.giveUp(call.path, by: call.user))
+            try await records.record(service.giveUp(call.path, by: call.audit))
         }
         api.on(JobEndpoints.apply) { call, message in
-            try await records.record(service.apply(call.path, to: message.assignedWorkerId, by: call.user))
+            try await records.record(service.apply(call.path, to: message.assignedWorkerId, by: call.audit))
         }
         api.on(JobEndpoints.rerun) { call in
             if try await service.rerunPolicy(of: service.find(call.path)).type != .plan {
                 try await call.require(.jobsApply, on: .job(call.path))
             }
-            return try await records.record(service.rerun(call.path, by: call.user))
+            return try await records.record(service.rerun(call.path, by: call.audit))
         }
         api.on(JobEndpoints.forecasts) { call in
             let (asked, visible) = (try call.query(JobEndpoints.List.vine), call.rights.visible(.jobsRead))

@@ -14,7 +14,7 @@ struct JobService: Sendable {
         return job
     }
 
-    func create(_ request: CreateJobRequest, by user: String) async throws -> Job {
+    func create(_ request: CreateJobRequest, by caller: AuditContext) async throws -> Job {
         try request.options.check(for: request.jobType)
         if request.jobType == .deploy {
             guard let plan = request.planJobId else {
@@ -22,7 +22,7 @@ struct JobService: Sendable {
             }
             let job = try await find(plan)
             guard job.vine == request.vineId else { throw Refusal(.invalid, "The plan belongs to another vine.") }
-            return try await apply(plan, to: request.assignedWorkerId, by: user)
+            return try await apply(plan, to: request.assignedWorkerId, by: caller)
         }
         guard request.planJobId == nil else {
             throw Refusal(.invalid, "Only a DEPLOY accepts \"plan_job_id\".")
@@ -35,26 +35,29 @@ struct JobService: Sendable {
         let job = Job(
             id: ambient.makeID(), type: request.jobType, vine: vine.id, assignedWorker: request.assignedWorkerId,
             snapshot: snapshot, requirement: EngineRequirement(name: vine.settings.engine),
-            options: request.options, createdBy: user, createdAt: ambient.now(), vineyard: vine.vineyard)
-        return try await insert(job, secrets: secrets, note: "\(job.type.rawValue) queued by \(user)")
+            options: request.options, createdBy: caller.name, createdAt: ambient.now(),
+            vineyard: vine.vineyard)
+        return try await insert(
+            job, secrets: secrets, note: "\(job.type.rawValue) queued by \(caller.name)", by: caller)
     }
 
     /// Creates the DEPLOY that applies exactly the saved plan `id`.
     func apply(
-        _ id: JobID, to worker: TendrilID?, by user: String, rerunOf: JobID? = nil
+        _ id: JobID, to worker: TendrilID?, by caller: AuditContext, rerunOf: JobID? = nil
     ) async throws -> Job {
         let plan = try await find(id)
         if let reason = try await validity(of: id).reason { throw Refusal(.conflict, reason) }
         let job = Job(
             id: ambient.makeID(), type: .deploy, vine: plan.vine, assignedWorker: worker, plan: plan.id,
-            rerunOf: rerunOf, snapshot: plan.snapshot, options: plan.options, createdBy: user, createdAt: ambient.now(),
-            vineyard: plan.vineyard)
+            rerunOf: rerunOf, snapshot: plan.snapshot, options: plan.options, createdBy: caller.name,
+            createdAt: ambient.now(), vineyard: plan.vineyard)
         let secrets = try await store.secrets(of: plan.id)
-        return try await insert(job, secrets: secrets, note: "DEPLOY of plan \(plan.id.short) queued by \(user)")
+        return try await insert(
+            job, secrets: secrets, note: "DEPLOY of plan \(plan.id.short) queued by \(caller.name)", by: caller)
     }
 
     /// Creates a new job with the same configuration. ``RerunPolicy`` decides its type.
-    func rerun(_ id: JobID, by user: String) async throws -> Job {
+    func rerun(_ id: JobID, by caller: AuditContext) async throws -> Job {
         let old = try await find(id)
         guard old.status.isTerminal else {
             throw Refusal(.conflict, "The job is \(old.status.rawValue); only ended jobs can be re-run.")
@@ -62,50 +65,56 @@ struct JobService: Sendable {
         guard try await store.vine(old.vine) != nil else { throw Refusal(.conflict, Self.deletedVine) }
         let policy = try await rerunPolicy(of: old)
         if case .deploy(let plan) = policy {
-            return try await apply(plan, to: old.assignedWorker, by: user, rerunOf: old.id)
+            return try await apply(plan, to: old.assignedWorker, by: caller, rerunOf: old.id)
         }
         let type: JobType = policy == .destroy ? .destroy : .plan
         let job = Job(
             id: ambient.makeID(), type: type, vine: old.vine, assignedWorker: old.assignedWorker, rerunOf: old.id,
             snapshot: old.snapshot, requirement: EngineRequirement(name: old.snapshot.settings.engine),
-            options: old.options, createdBy: user, createdAt: ambient.now(), vineyard: old.vineyard)
+            options: old.options, createdBy: caller.name, createdAt: ambient.now(), vineyard: old.vineyard)
         let secrets = try await store.secrets(of: old.id)
         return try await insert(
-            job, secrets: secrets, note: "\(type.rawValue) queued by \(user), a re-run of \(old.id.short)")
+            job, secrets: secrets, note: "\(type.rawValue) queued by \(caller.name), a re-run of \(old.id.short)",
+            by: caller)
     }
 
     /// Why a job can't be applied or re-run.
     static let deletedVine = "The vine was deleted. Its jobs and states can only be read."
 
     /// Cancels the job. A second call changes nothing.
-    func cancel(_ id: JobID, by user: String) async throws -> Job {
+    func cancel(_ id: JobID, by caller: AuditContext) async throws -> Job {
         let before = try await find(id)
         if before.status == .cancelled { return before }
-        let change = try await store.change(
-            id, [.cancel], facts: JobFields(cancelledBy: user, systemLines: ["Cancelled by \(user)"]), at: ambient.now()
-        )
+        let change = try await store.recording(caller.event(.cancelJob, on: before, ambient)).change(
+            id, [.cancel],
+            facts: JobFields(cancelledBy: caller.name, systemLines: ["Cancelled by \(caller.name)"]),
+            at: ambient.now())
         return change.job
     }
 
     /// Changes which Tendril a QUEUED job is for; nil for any.
-    func assign(_ id: JobID, to worker: TendrilID?, by user: String) async throws -> Job {
+    func assign(_ id: JobID, to worker: TendrilID?, by caller: AuditContext) async throws -> Job {
         var name = "any available Tendril"
         if let worker, let tendril = try await store.tendril(worker) { name = tendril.name }
-        try await store.assign(id, to: worker, systemLine: "Changed to \(name) by \(user)", at: ambient.now())
+        let event = caller.event(
+            .assignJob, on: try await outline(of: id), changes: ["tendril": .string(name)], ambient)
+        try await store.recording(event).assign(
+            id, to: worker, systemLine: "Changed to \(name) by \(caller.name)", at: ambient.now())
         return try await find(id)
     }
 
     /// Kills the engine of a canceled job at once. A second call changes nothing.
-    func forceCancel(_ id: JobID, by user: String) async throws -> Job {
-        let note = "Forced by \(user): Terraform is killed, without time to write its state"
-        let change = try await store.change(
+    func forceCancel(_ id: JobID, by caller: AuditContext) async throws -> Job {
+        let note = "Forced by \(caller.name): Terraform is killed, without time to write its state"
+        let event = caller.event(.forceCancelJob, on: try await outline(of: id), ambient)
+        let change = try await store.recording(event).change(
             id, [.forceCancel], facts: JobFields(systemLines: [note]), at: ambient.now())
         return change.job
     }
 
     /// Gives up a job whose Tendril can't be reached.
-    func giveUp(_ id: JobID, by user: String) async throws -> Job {
-        try await LeaseRevocation(store: store, ambient: ambient).job(id, by: user)
+    func giveUp(_ id: JobID, by caller: AuditContext) async throws -> Job {
+        try await LeaseRevocation(store: store, ambient: ambient).job(id, by: caller)
     }
 
     func planFacts(of plan: JobID) async throws -> PlanValidity.Facts {
@@ -125,8 +134,27 @@ struct JobService: Sendable {
         return validity == .valid ? .deploy(plan) : .plan(insteadOfApplying: validity.staleness)
     }
 
-    private func insert(_ job: Job, secrets: VineSecrets, note: String) async throws -> Job {
-        try await store.createJob(job, secrets: secrets, systemLines: [note])
+    private func insert(
+        _ job: Job, secrets: VineSecrets, note: String, by caller: AuditContext
+    ) async throws -> Job {
+        var facts: [String: JSONValue] = [
+            "snapshot_digest": .string(job.snapshot.digest), "vine_revision": .integer(Int64(job.snapshot.revision)),
+        ]
+        if let plan = job.plan { facts["plan_job_id"] = .string(plan.rawValue) }
+        if let old = job.rerunOf { facts["rerun_of"] = .string(old.rawValue) }
+        let action: AuditAction =
+            switch job.type {
+            case .plan: .createJob
+            case .deploy: .applyPlan
+            case .destroy: .destroy
+            }
+        try await store.recording(caller.event(action, on: job, changes: facts, ambient))
+            .createJob(job, secrets: secrets, systemLines: [note])
+        return job
+    }
+
+    private func outline(of id: JobID) async throws -> Job {
+        guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         return job
     }
 }

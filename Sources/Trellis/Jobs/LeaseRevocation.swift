@@ -9,7 +9,7 @@ struct LeaseRevocation: Sendable {
     var ambient: SystemDependencies
 
     /// A user gives up the job. - Throws: ``Refusal`` `.conflict` if ``GiveUpRule`` does not allow it.
-    func job(_ id: JobID, by user: String) async throws -> Job {
+    func job(_ id: JobID, by caller: AuditContext) async throws -> Job {
         guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
         let now = ambient.now()
         let tendril = try await tendril(of: job)
@@ -31,7 +31,7 @@ struct LeaseRevocation: Sendable {
         case .refused(let reason): throw Refusal(.conflict, reason)
         }
         guard let lease = job.lease else { throw Refusal(.conflict, "Nobody holds the job.") }
-        return try await take(lease, status: job.status, reason: "Given up by \(user): \(ground).")
+        return try await take(lease, of: job, reason: "Given up by \(caller.name): \(ground).", by: caller)
     }
 
     /// What the API tells about it; nil where nothing runs that could be given up.
@@ -65,10 +65,13 @@ struct LeaseRevocation: Sendable {
             case .noHeartbeat(let minutes): "Given up: no contact with \(name) for \(minutes) minutes."
             case .notReported: "Given up: \(name) no longer knows this job; its folder is missing or unreadable."
             }
-        _ = try await take(lease, status: job.status, reason: reason)
+        _ = try await take(lease, of: job, reason: reason, by: .system)
     }
 
-    private func take(_ lease: Lease, status: JobStatus, reason: String) async throws -> Job {
+    private func take(
+        _ lease: Lease, of job: Job, reason: String, by caller: AuditContext
+    ) async throws -> Job {
+        let status = job.status
         // The error message stays; the outcome is replaced when the Tendril comes back and reports the real one. So
         // only the outcome says what is not known yet. A cancelled job has no error message.
         let unknown = "It isn't known what Terraform did after that. If it held the state lock, it still does."
@@ -82,6 +85,7 @@ struct LeaseRevocation: Sendable {
             .closeLog(
                 epoch: lease.epoch, .incomplete(reason: "The Tendril was given up; what it had not sent is missing.")),
         ]
-        return try await store.change(lease.job, events, facts: facts, at: ambient.now()).job
+        let event = caller.event(.giveUpJob, on: job, reason: reason, ambient)
+        return try await store.recording(event).change(lease.job, events, facts: facts, at: ambient.now()).job
     }
 }

@@ -47,9 +47,14 @@ struct Housekeeping: Sendable {
         for job in try await store.activeJobs() where job.status == .claimed {
             guard let worker = job.state.worker, status[worker] == .offline else { continue }
             // Refused if the Tendril has started the job meanwhile: then it is not lost.
-            _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
+            let event = AuditContext.system.event(
+                .loseLease, on: job, reason: "The Tendril that claimed it is offline.", ambient)
+            _ = try? await store.recording(event).change(
+                job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
         try await store.deleteExpiredAccess(at: now)
-        _ = try await store.deleteArtifacts(before: now.advanced(by: -Self.artifactLifetime))
+        let event = AuditContext.system.event(
+            .deleteArtifacts, reason: "Plan files are deleted after a week.", ambient)
+        _ = try await store.recording(event).deleteArtifacts(before: now.advanced(by: -Self.artifactLifetime))
     }
 }

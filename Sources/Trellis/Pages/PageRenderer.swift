@@ -11,7 +11,7 @@ struct PageRenderer: Sendable {
     private let assets: String
 
     static let templates = [
-        "job", "jobs", "vines", "vine", "tendrils", "people", "account", "login", "sign-in", "error",
+        "job", "jobs", "vines", "vine", "tendrils", "audit", "people", "account", "login", "sign-in", "error",
     ]
 
     init(folder: String, assets: String) async throws {

@@ -35,6 +35,7 @@ struct PageRoutes: Sendable {
             try list("login", title: "Sign in a command line", tab: "active_account", context)
         }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
+        pages.get("audit") { _, context in try list("audit", title: "Audit", tab: "active_audit", context) }
     }
 
     /// Shows who is already signed in: a link or a token then switches users only on request.

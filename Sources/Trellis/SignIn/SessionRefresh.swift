@@ -65,7 +65,10 @@ struct SessionRefresh: Sendable {
     }
 
     private func end(_ session: RefreshableSession, _ reason: String) async throws {
-        try await store.endRefusedSession(hash: session.hash)
+        let event = AuditContext.system.event(
+            .revokeSession, on: AuditResource("session", AccessEntry.id(of: session.hash), name: session.user),
+            reason: reason, ambient)
+        try await store.recording(event).endRefusedSession(hash: session.hash)
         onEnded(.sessionHash(session.hash))
         logger.notice("a session ended", metadata: ["user": "\(session.user)", "reason": "\(reason)"])
     }

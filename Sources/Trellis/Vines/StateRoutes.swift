@@ -33,6 +33,7 @@ struct StateRoutes: Sendable {
             try await store.currentState(of: call.path)
         }
         guard let state = stored else { return Response(status: .noContent) }
+        try await record(.readState, of: call.path, state.version.facts, call)
         return .bytes(state.bytes, contentType: "application/json")
     }
 
@@ -41,9 +42,14 @@ struct StateRoutes: Sendable {
         let job = try await requireAccess(to: id, context: call.context)
         let bytes = try await call.request.bytes(upTo: stateLimit)
         let position = try StateHeader.position(of: bytes)
-        let version = try await store.saveState(
+        let digest = SHA256.hash(data: bytes).hexadecimal
+        let audit = try await call.audit(store)
+        let event = audit.event(
+            .writeState, on: try await resource(of: id), vine: id, job: job,
+            changes: ["serial": .integer(position.serial), "sha256": .string(digest)], ambient)
+        let version = try await store.recording(event).saveState(
             bytes, of: id, position: position, resources: StateHeader.resources(in: bytes),
-            sha256: SHA256.hash(data: bytes).hexadecimal, job: job,
+            sha256: digest, job: job,
             lockID: call.query(StateEndpoints.lockID), at: ambient.now())
         return StateWriteResponse(version: version.number)
     }
@@ -62,7 +68,11 @@ struct StateRoutes: Sendable {
             info: String(decoding: body, as: UTF8.self),
             createdAt: ambient.now())
         do {
-            try await store.lockState(lock, lease: lease)
+            let audit = try await call.audit(store)
+            let event = audit.event(
+                .takeLock, on: try await resource(of: id), vine: id, job: lease?.job,
+                changes: ["lock_id": .string(lock.id)], ambient)
+            try await store.recording(event).lockState(lock, lease: lease)
         } catch let refusal as Refusal where refusal.kind == .locked {
             // Terraform reads the holder from the body.
             guard let held = try await store.stateLock(of: id) else { throw refusal }
@@ -77,7 +87,10 @@ struct StateRoutes: Sendable {
         let info = try LockInfo.decoded(from: try await call.request.bytes(upTo: 64 << 10))
         let lease = try lease(in: info.ID, context: call.context)
         try await requireAccess(to: call.path, context: call.context, lease: lease)
-        try await store.unlockState(of: call.path, id: info.ID)
+        let event = try await call.audit(store).event(
+            .releaseLock, on: try await resource(of: call.path), vine: call.path, job: lease?.job,
+            changes: ["lock_id": .string(info.ID.shortened(toBytes: 200))], ambient)
+        try await store.recording(event).unlockState(of: call.path, id: info.ID)
         return NoContent()
     }
 
@@ -93,7 +106,21 @@ struct StateRoutes: Sendable {
         guard let state = try await store.stateBytes(of: vine, number: number) else {
             throw Refusal.notFound(StateVersionPath.noun)
         }
+        let sha256 = JSONValue.string(SHA256.hash(data: state).hexadecimal)
+        try await record(.readState, of: vine, ["version": .integer(Int64(number)), "sha256": sha256], call)
         return .bytes(state, contentType: "application/json")
+    }
+
+    /// Records a read before its response is sent.
+    private func record<Path>(
+        _ action: AuditAction, of vine: VineID, _ changes: [String: JSONValue], _ call: APICall<Path>
+    ) async throws {
+        try await store.record(
+            call.audit(store).event(action, on: try await resource(of: vine), vine: vine, changes: changes, ambient))
+    }
+
+    private func resource(of vine: VineID) async throws -> AuditResource {
+        AuditResource("vine", vine.rawValue, name: try await store.anyVine(vine)?.settings.title)
     }
 
     /// The ID of a Tendril's lock is its lease, `JOB:EPOCH`. A user's lock has any other ID.
@@ -137,5 +164,12 @@ struct StateRoutes: Sendable {
             throw Refusal(.leaseLost, "This Tendril has no job for this vine.")
         }
         return job.id
+    }
+}
+
+extension StateVersion {
+    /// What is recorded of a version.
+    fileprivate var facts: [String: JSONValue] {
+        ["version": .integer(Int64(number)), "serial": .integer(position.serial), "sha256": .string(sha256)]
     }
 }

@@ -15,22 +15,23 @@ struct VineRoutes: Sendable {
         api.on(VineEndpoints.create, bodyLimit: bodyLimit) { call, message in
             let vineyard = message.vineyardId ?? Vineyard.defaultID
             try await call.require(.vinesWrite, on: .vineyard(vineyard))
-            return try await show(service.create(message, by: call.user), call)
+            return try await show(service.create(message, by: call.audit), call)
         }
         api.on(VineEndpoints.list, use: list)
         api.on(VineEndpoints.show) { call in try await show(service.find(call.path), call) }
         api.on(VineEndpoints.update, bodyLimit: bodyLimit) { call, patch in
             if !patch.isOfVariablesOnly { try await call.require(.vinesWrite, on: .vine(call.path)) }
             if let vineyard = patch.vineyardId { try await call.require(.vinesWrite, on: .vineyard(vineyard)) }
-            return try await show(service.update(call.path, with: patch, ifRevision: call.matchedRevision()), call)
+            return try await show(
+                service.update(call.path, with: patch, ifRevision: call.matchedRevision(), by: call.audit), call)
         }
         api.on(VineEndpoints.delete) { call in
-            try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm))
+            try await service.delete(call.path, confirm: call.query(VineEndpoints.confirm), by: call.audit)
             return NoContent()
         }
         api.on(VineEndpoints.breakLock) { call, message in
             let user = try call.user
-            let vine = try await service.breakLock(of: call.path, message, by: user)
+            let vine = try await service.breakLock(of: call.path, message, by: call.audit)
             call.context.logger.notice(
                 "a state lock was broken", metadata: ["vine": "\(call.path)", "by": "\(user)"])
             return vine

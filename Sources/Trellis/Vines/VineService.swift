@@ -7,8 +7,10 @@ struct VineService: Sendable {
     var store: any Store
     var ambient: SystemDependencies
     var rules: VineRules
+    /// Makes the fingerprints of secrets.
+    var vault: Vault
 
-    func create(_ request: CreateVineRequest, by user: String) async throws -> Vine {
+    func create(_ request: CreateVineRequest, by caller: AuditContext) async throws -> Vine {
         let secrets = VineSecrets(
             variables: request.sensitiveVariables ?? [:], environment: request.sensitiveEnvironment ?? [:])
         let settings = VineSettings(
@@ -19,18 +21,21 @@ struct VineService: Sendable {
         try rules.check(settings, secrets: secrets)
         let now = ambient.now()
         let vine = Vine(
-            id: ambient.makeID(), settings: settings, createdBy: user, createdAt: now, updatedAt: now,
+            id: ambient.makeID(), settings: settings, createdBy: caller.name, createdAt: now, updatedAt: now,
             vineyard: request.vineyardId ?? Vineyard.defaultID, needsTwoPeople: request.twoPeople ?? false)
-        try await store.createVine(vine, secrets: secrets)
+        try await store.recording(caller.event(.createVine, on: vine, ambient)).createVine(vine, secrets: secrets)
         return vine
     }
 
     /// - Parameter revision: what the caller has seen.
     /// - Throws: ``Refusal`` `.outdated` if the vine has another revision.
-    func update(_ id: VineID, with patch: PatchVineRequest, ifRevision revision: Int? = nil) async throws -> Vine {
+    func update(
+        _ id: VineID, with patch: PatchVineRequest, ifRevision revision: Int? = nil, by caller: AuditContext
+    ) async throws -> Vine {
         var vine = try await find(id)
         try Self.check(vine, has: revision)
         var secrets = try await store.vineSecrets(id)
+        let (old, oldSecrets) = (vine, secrets)
         patch.sensitiveVariables?.forEach { secrets.variables[$0] = $1 }
         patch.sensitiveEnvironment?.forEach { secrets.environment[$0] = $1 }
         var settings = vine.settings
@@ -50,8 +55,10 @@ struct VineService: Sendable {
         vine.vineyard = patch.vineyardId ?? vine.vineyard
         vine.needsTwoPeople = patch.twoPeople ?? vine.needsTwoPeople
         vine.updatedAt = ambient.now()
+        let changes = VineChanges(vault: vault).between(old, oldSecrets, vine, secrets)
+        let event = caller.event(.updateVine, on: vine, changes: changes, ambient)
         do {
-            return try await store.updateVine(vine, secrets: secrets)
+            return try await store.recording(event).updateVine(vine, secrets: secrets)
         } catch let refusal as Refusal where refusal.kind == .conflict && revision != nil {
             // Somebody else was faster.
             try Self.check(try await find(id), has: revision)
@@ -68,7 +75,7 @@ struct VineService: Sendable {
     }
 
     /// Deletes the vine. One whose state has, or may have, resources needs its name as `confirm`.
-    func delete(_ id: VineID, confirm: String?) async throws {
+    func delete(_ id: VineID, confirm: String?, by caller: AuditContext) async throws {
         let vine = try await find(id)
         if let confirm, !vine.isCalled(confirm) {
             throw Refusal(.invalid, "\"confirm\" must be the vine's name, \"\(vine.confirmation)\".")
@@ -78,7 +85,9 @@ struct VineService: Sendable {
                 try await ResourceCount(store: store).count(id)
             }
         }
-        if let held = try await store.deleteVine(id, isConfirmed: confirm != nil, at: ambient.now()) {
+        let event = caller.event(.deleteVine, on: vine, ambient)
+        let held = try await store.recording(event).deleteVine(id, isConfirmed: confirm != nil, at: ambient.now())
+        if let held {
             throw Refusal(
                 .conflict,
                 "\(held.sentence) Destroy what is there first, or pass \"confirm=\(vine.confirmation)\" to leave it behind."
@@ -87,7 +96,7 @@ struct VineService: Sendable {
     }
 
     /// Takes the state lock from its holder. Only the lock that the user saw is broken, and only with the vine's name.
-    func breakLock(of id: VineID, _ request: BreakLockRequest, by user: String) async throws -> VineResponse {
+    func breakLock(of id: VineID, _ request: BreakLockRequest, by caller: AuditContext) async throws -> VineResponse {
         let vine = try await find(id)
         guard request.confirm == vine.settings.projectName else {
             throw Refusal(
@@ -96,9 +105,12 @@ struct VineService: Sendable {
                     + "changing real infrastructure.")
         }
         let lock = try await store.stateLock(of: id)
-        try await store.breakStateLock(of: id, id: request.lockId)
+        let holder = (lock?.holder).map { ["holder": JSONValue.string($0.shortened(toBytes: 200))] }
+        let event = caller.event(.breakLock, on: vine, changes: holder ?? [:], ambient)
+        try await store.recording(event).breakStateLock(of: id, id: request.lockId)
         if let job = lock?.job {
-            try await store.appendSystemLines(["\(user) broke the state lock of this job"], to: job, at: ambient.now())
+            try await store.appendSystemLines(
+                ["\(caller.name) broke the state lock of this job"], to: job, at: ambient.now())
         }
         return try await VineResponse(vine, facts: store.vineFacts([id])[id])
     }

@@ -7,6 +7,7 @@ internal import Wire
 /// What vines' states hold: `/api/vines/{id}/outputs`, `/resources` and `/states`.
 struct VineStateRoutes: Sendable {
     var states: VineStates
+    var ambient: SystemDependencies
 
     private typealias Calls = VineStateEndpoints
 
@@ -55,6 +56,11 @@ struct VineStateRoutes: Sendable {
             try await states.store.stateBytes(of: id, number: number)
         }
         guard let bytes else { throw Refusal.notFound(StateVersionPath.noun) }
+        let facts: [String: JSONValue] = [
+            "version": .integer(Int64(number)), "serial": .integer(version.position.serial),
+            "sha256": .string(version.sha256),
+        ]
+        try await states.store.record(call.audit.event(.readState, on: vine, changes: facts, ambient))
         var response = Response.bytes(bytes, contentType: "application/json")
         let name = "\(vine.settings.projectName)-\(vine.settings.environmentStage)-\(version.position.serial)"
         response.headers[.contentDisposition] = "attachment; filename=\"\(Self.fileName(name)).tfstate\""

@@ -24,8 +24,8 @@ struct WorkerRoutes: Sendable {
 
     func add(to api: APIRouter) {
         api.on(TendrilEndpoints.list, use: list)
-        api.on(TendrilEndpoints.register) { _, message in
-            try await service.register(message.name, vineyards: Set(message.vineyards ?? []))
+        api.on(TendrilEndpoints.register) { call, message in
+            try await service.register(message.name, vineyards: Set(message.vineyards ?? []), by: call.audit)
         }
         api.on(TendrilEndpoints.update, use: update)
         api.on(TendrilEndpoints.revoke, use: revoke)
@@ -33,12 +33,15 @@ struct WorkerRoutes: Sendable {
             try await service.heartbeat(beat, from: call.tendril)
         }
         api.on(TendrilEndpoints.stream, use: stream)
-        api.on(TendrilEndpoints.claim) { call in try await service.claim(by: call.tendril) }
+        api.on(TendrilEndpoints.claim) { call in
+            try await service.claim(by: call.tendril, call.audit(service.store))
+        }
         api.on(TendrilEndpoints.work) { call in
-            try await service.order(of: call.path, epoch: Self.epoch(of: call), for: call.tendril)
+            try await service.order(
+                of: call.path, epoch: Self.epoch(of: call), for: call.tendril, call.audit(service.store))
         }
         api.on(TendrilEndpoints.report, bodyLimit: limits.reportBytes) { call, report in
-            try await service.report(report, on: call.path, from: call.tendril)
+            try await service.report(report, on: call.path, from: call.tendril, call.audit(service.store))
         }
         // Escaping may double the text, plus the times.
         api.on(TendrilEndpoints.append, bodyLimit: 4 * limits.log.appendBytes, use: append)
@@ -92,7 +95,12 @@ struct WorkerRoutes: Sendable {
         guard request.vineyards.count <= RightsLimits.vineyards else {
             throw Refusal(.invalid, "A Tendril is bound to at most \(RightsLimits.vineyards) vineyards.")
         }
-        try await service.store.setVineyards(Set(request.vineyards), of: call.path)
+        let name = try await service.store.tendril(call.path)?.name
+        let bound = request.vineyards.map(\.rawValue).sorted().map(JSONValue.string)
+        let event = call.audit.event(
+            .updateTendril, on: .tendril(call.path, name: name), changes: ["vineyards": .array(bound)],
+            service.ambient)
+        try await service.store.recording(event).setVineyards(Set(request.vineyards), of: call.path)
         guard let tendril = try await service.store.tendril(call.path) else { throw Refusal.notFound(Tendril.noun) }
         let active = try await service.store.activeJobs(of: call.path).map(\.id)
         return WorkerResponse(tendril, activeJobs: active, now: service.ambient.now())
@@ -100,7 +108,10 @@ struct WorkerRoutes: Sendable {
 
     private func revoke(_ call: APICall<TendrilID>) async throws -> NoContent {
         let user = try call.user
-        try await service.store.revokeTendril(call.path, at: service.ambient.now())
+        let name = try await service.store.tendril(call.path)?.name
+        let event = call.audit.event(
+            .revokeTendril, on: .tendril(call.path, name: name), service.ambient)
+        try await service.store.recording(event).revokeTendril(call.path, at: service.ambient.now())
         call.context.logger.notice(
             "a Tendril was revoked", metadata: ["tendril": "\(call.path)", "by": "\(user)"])
         return NoContent()
@@ -137,13 +148,15 @@ struct WorkerRoutes: Sendable {
 
     private func saveArtifact(_ call: APICall<JobID>) async throws -> NoContent {
         let epoch = try Self.epoch(of: call)
-        _ = try await service.requireLatestLease(call.path, epoch: epoch, worker: call.tendril)
+        let job = try await service.requireLatestLease(call.path, epoch: epoch, worker: call.tendril)
         let bytes = try await call.request.bytes(upTo: limits.artifactBytes)
         let digest = SHA256.hash(data: bytes).hexadecimal
         guard call.request.headers[Self.contentDigest] == digest else {
             throw Refusal(.invalid, "The artifact does not match \(TendrilEndpoints.artifactDigest).")
         }
-        try await service.store.saveArtifact(
+        let event = try await call.audit(service.store).event(
+            .writeArtifact, on: job, changes: ["sha256": .string(digest)], service.ambient)
+        try await service.store.recording(event).saveArtifact(
             bytes, sha256: digest, of: call.path, epoch: epoch, at: service.ambient.now())
         return NoContent()
     }
@@ -163,6 +176,10 @@ struct WorkerRoutes: Sendable {
             try await service.store.artifact(of: plan)
         }
         guard let artifact = stored else { throw Refusal(.notFound, "The plan file no longer exists.") }
+        try await service.store.record(
+            call.audit(service.store).event(
+                .readArtifact, on: job,
+                changes: ["plan_job_id": .string(plan.rawValue), "sha256": .string(artifact.sha256)], service.ambient))
         var response = Response.bytes(artifact.bytes)
         response.headers[Self.contentDigest] = artifact.sha256
         return response

@@ -20,13 +20,16 @@ struct WorkerService: Sendable {
     /// Room for what Trellis itself adds to the metadata.
     static let ownMetadataBytes = 4 << 10
 
-    func register(_ name: String, vineyards: Set<VineyardID>) async throws -> RegisterWorkerResponse {
+    func register(
+        _ name: String, vineyards: Set<VineyardID>, by caller: AuditContext
+    ) async throws -> RegisterWorkerResponse {
         guard !name.isEmpty, name.count <= 64, PlainName.isPlain(name) else {
             throw Refusal(.invalid, "\"name\" has 1 to 64 characters, none of them a control or bidirectional one.")
         }
         let token = credentials.make(.tendrilToken)
         let tendril = Tendril(id: ambient.makeID(), name: name, createdAt: ambient.now(), vineyards: vineyards)
-        try await store.createTendril(tendril, tokenHash: Credentials.hash(token))
+        let event = caller.event(.registerTendril, on: .tendril(tendril.id, name: name), ambient)
+        try await store.recording(event).createTendril(tendril, tokenHash: Credentials.hash(token))
         return RegisterWorkerResponse(
             workerId: tendril.id, workerToken: token, runRoots: try await runRoots(besides: tendril.id))
     }
@@ -57,7 +60,10 @@ struct WorkerService: Sendable {
         where job.status == .claimed && !named.contains(LeaseMessage(jobId: job.id, epoch: job.state.epoch)) {
             // The claim's response was lost: no Tendril runs this job.
             guard let claimedAt = job.claimedAt, now.milliseconds(since: claimedAt) > Self.claimGrace else { continue }
-            _ = try? await store.change(job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
+            let event = AuditContext.system.event(
+                .loseLease, on: job, reason: "The Tendril does not know of its claim.", ambient)
+            _ = try? await store.recording(event).change(
+                job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
         var lost: [LeaseMessage] = []
         for lease in beat.leases where try await !isKnown(lease, to: id) { lost.append(lease) }
@@ -78,13 +84,16 @@ struct WorkerService: Sendable {
         return job.state.leaseHeld || job.status == .cancelled
     }
 
-    func claim(by id: TendrilID) async throws -> ClaimResponse? {
-        guard let job = try await store.claim(by: id, at: ambient.now()) else { return nil }
+    func claim(by id: TendrilID, _ caller: AuditContext) async throws -> ClaimResponse? {
+        let event = caller.event(.claimJob, ambient)
+        guard let job = try await store.recording(event).claim(by: id, at: ambient.now()) else { return nil }
         return try await order(for: job)
     }
 
     /// The order of a lease that is held already, for a Tendril that came back.
-    func order(of id: JobID, epoch: Int, for worker: TendrilID) async throws -> ClaimResponse {
+    func order(
+        of id: JobID, epoch: Int, for worker: TendrilID, _ caller: AuditContext
+    ) async throws -> ClaimResponse {
         let held = try await requireLatestLease(id, epoch: epoch, worker: worker)
         guard held.state.leaseHeld || held.state.engine.holdsVine else {
             throw Refusal(
@@ -92,13 +101,14 @@ struct WorkerService: Sendable {
                 "The job is \(held.status.rawValue) and its engine is gone. Its secrets can't be read anymore.")
         }
         guard let job = try await store.job(id) else { throw Refusal.notFound("job") }
+        try await store.record(caller.event(.readSecrets, on: job, ambient))
         return try await order(for: job)
     }
 
     /// Processes a report. See ``ReportStatusRequest``.
-    func report(_ report: ReportStatusRequest, on id: JobID, from worker: TendrilID) async throws
-        -> ReportStatusResponse
-    {
+    func report(
+        _ report: ReportStatusRequest, on id: JobID, from worker: TendrilID, _ caller: AuditContext
+    ) async throws -> ReportStatusResponse {
         let job = try await requireLatestLease(id, epoch: report.epoch, worker: worker)
         var events: [JobEvent] = []
         switch report.status {
@@ -114,7 +124,8 @@ struct WorkerService: Sendable {
         }
         var facts = facts(of: report, on: job)
         facts.closing = report.log.map { Self.closing($0, epoch: report.epoch) }
-        let change = try await store.change(id, events, facts: facts, at: ambient.now())
+        let event = caller.event(.reportJob, on: job, changes: report.auditFacts, ambient)
+        let change = try await store.recording(event).change(id, events, facts: facts, at: ambient.now())
         if !events.isEmpty { await forecasts.update(change.job) }
         let state = change.job.state
         return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
@@ -228,5 +239,16 @@ struct WorkerService: Sendable {
             throw Refusal(.leaseLost, "\(Self.notHeld) The job is \(job.status.rawValue).")
         }
         return job
+    }
+}
+
+extension ReportStatusRequest {
+    /// What is recorded of a report.
+    fileprivate var auditFacts: [String: JSONValue] {
+        var facts: [String: JSONValue] = ["epoch": .integer(Int64(epoch))]
+        if let status { facts["status"] = .string(status.rawValue) }
+        if let engineState { facts["engine_state"] = .string(engineState.rawValue) }
+        if let result = outcome?.result { facts["result"] = .string(result.rawValue) }
+        return facts
     }
 }

@@ -157,5 +157,8 @@ public enum RawBody<Content>: WrittenBody {}
 /// A response that is written while it is made. `Item` is one event or line of it.
 public enum StreamBody<Item>: WrittenBody {}
 
+/// A response that is JSON, or one document per line (`application/x-ndjson`) for a client that prefers it.
+public enum MessageOrLines<Message>: WrittenBody {}
+
 /// A response that is JSON, or text for a client that prefers it.
 public enum MessageOrText<Message>: WrittenBody {}

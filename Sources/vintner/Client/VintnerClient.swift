@@ -80,6 +80,15 @@ struct VintnerClient: Sendable {
         for try await buffer in response.body { receive(String(buffer: buffer)) }
     }
 
+    /// Receives the bytes of a response, piece by piece.
+    func bytes<Path, Content: WrittenBody>(
+        _ endpoint: Endpoint<Path, NoFields, Content>, _ path: Path, query: [QueryItem?] = [],
+        _ receive: (Data) throws -> Void
+    ) async throws {
+        let response = try await perform(request(endpoint, path, query), timeout: .hours(1))
+        for try await buffer in response.body { try receive(Data(buffer: buffer)) }
+    }
+
     /// Receives Server-Sent Events until the server ends them or the connection is cut.
     func events<Path, Event>(
         _ endpoint: Endpoint<Path, NoFields, StreamBody<Event>>, _ path: Path, query: [QueryItem?] = [],

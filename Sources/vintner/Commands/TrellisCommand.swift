@@ -26,12 +26,16 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "PEM file with the certificate chain.") var tlsCert: String?
     @Option(help: "PEM file with the certificate's key.") var tlsKey: String?
     @Option(help: "Public URL of the proxy in front, such as https://vintner.example.com.") var behindProxy: String?
+    @Option(help: "Days that audit events are kept; all are kept if it is not given.") var auditDays: Int?
     @Flag(help: AllowFileGit.help) var allowFileGit = false
     @OptionGroup var providers: ProviderOptions
 
     mutating func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("Give both --tls-cert and --tls-key.") }
         guard (0...65535).contains(port) else { throw ValidationError("--port is 0 to 65535.") }
+        guard auditDays.map({ (1...36_500).contains($0) }) ?? true else {
+            throw ValidationError("--audit-days is 1 to 36500.")
+        }
     }
 
     func configuration(database: String?, port: Int) throws -> TrellisConfiguration {
@@ -40,7 +44,7 @@ struct ServerOptions: ParsableArguments {
         var configuration = TrellisConfiguration(
             host: host, port: port, tls: tls, publicURL: behindProxy,
             database: database ?? "sqlite:\(data)/vintner.sqlite", dataFolder: data,
-            rules: VineRules(allowsFileURLs: allowFileGit))
+            rules: VineRules(allowsFileURLs: allowFileGit), auditDays: auditDays)
         configuration.providers = try providers.read()
         configuration.groupsInterval = Int64(providers.oidcRefresh) * 1000
         return configuration

@@ -124,6 +124,7 @@ struct UpService: Service {
         ]
         if let cert = options.tlsCert, let key = options.tlsKey { arguments += ["--tls-cert", cert, "--tls-key", key] }
         if let proxy = options.behindProxy { arguments += ["--behind-proxy", proxy] }
+        if let days = options.auditDays { arguments += ["--audit-days", String(days)] }
         if options.allowFileGit { arguments.append("--allow-file-git") }
         arguments += options.providers.arguments
         return try ServerProcess(

@@ -50,6 +50,9 @@ import Testing
         renamed.settings.projectName = "Glasshouse"
         renamed = try await bench.store.updateVine(renamed, secrets: Self.secrets)
         _ = try await bench.store.deleteVine(bench.vine(project: "gone").id, isConfirmed: true, at: StoreFixture.at(3))
+        try await bench.store.record(AuditTests.event(vine: vine.id, job: StoreFixture.newID()))
+        _ = try await bench.store.sealAuditEvents(limit: 10)
+        try await bench.store.record(AuditTests.event())
         let planned = try await bench.vine()
         let plan = try await bench.plan(of: planned)
         // The plan's DEPLOY is in its order before the plan, as if a clock had been set back.
@@ -157,6 +160,11 @@ import Testing
             #expect(receipt.seq == (chunks.last?.seq ?? 0) + 1)
             let more = try await store.chunks(of: deploy.id, after: receipt.seq - 1, maxBytes: 1, maxRows: 1)
             #expect(try #require(more.first).id > (chunks.map(\.id).max() ?? 0))
+            // So does the audit log.
+            try await store.record(AuditTests.event())
+            #expect(try await store.sealAuditEvents(limit: 10) == 2)
+            var chain = AuditChain()
+            #expect(try await store.checkAuditEvents(&chain, limit: 10))
             try await store.close()
         }
     }

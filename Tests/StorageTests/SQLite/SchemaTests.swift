@@ -249,6 +249,19 @@ import Testing
             ["provision_jobs_by_tendril (tendril_id=?)"]
         ),
         (JobWithDocuments.select + "ORDER BY job.created_at DESC, job.id DESC LIMIT 9", ["provision_jobs_newest"]),
+        (SQLiteStore.auditSQL(.all), ["audit_events_newest (at>?"]),
+        (SQLiteStore.auditSQL(.actor("a")), ["audit_events_actor (actor_name=? AND "]),
+        (SQLiteStore.auditSQL(.request("a")), ["audit_events_request (request_id=? AND "]),
+        (SQLiteStore.auditSQL(.resource("a")), ["audit_events_resource (resource_id=? AND "]),
+        (SQLiteStore.auditSQL(.outcome(.denied)), ["audit_events_outcome (outcome=? AND "]),
+        (
+            "SELECT * FROM audit_events WHERE number IS NULL ORDER BY position LIMIT ?",
+            ["autoindex_audit_events_2 (number=?)"]
+        ),
+        (
+            "SELECT * FROM audit_events WHERE number > ? ORDER BY number LIMIT ?",
+            ["autoindex_audit_events_2 (number>?)"]
+        ),
     ]) func usesIndex(_ sql: String, _ steps: [String]) async throws {
         try await run { store, _ in
             let plan = try await store.read { db in

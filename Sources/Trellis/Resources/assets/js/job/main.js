@@ -16,6 +16,7 @@ import { StatusPoll } from "./feed/status-poll.js";
 import { LineStore } from "./feed/store.js";
 import { startActions } from "./head/actions.js";
 import { startDetails } from "./head/details.js";
+import { startEvidence } from "./head/evidence.js";
 import { startForceActions } from "./head/force-actions.js";
 import { startHeader } from "./head/header.js";
 import { startSeen } from "./head/seen.js";
@@ -54,6 +55,7 @@ const feed = new Feed({
 
 startHeader(model);
 const actions = startActions(model, poll);
+startEvidence(model);
 startForceActions(model, poll);
 startDetails(model);
 const statusBar = new StatusBar(model);
