@@ -239,7 +239,7 @@ def test_a_regular_expression_between_slashes(page: Page, api: Api, watcher: Wat
     expect(page.locator("[data-said]")).to_have_text("2 lines in 1 job")
     field.fill("/(/")
     field.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="Invalid pattern")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="Invalid regular expression")).to_be_visible()
     field.fill(f"{made['name']}-nowhere")
     field.press("Enter")
     expect(page.get_by_role("heading", name=re.compile(f"No log has .*{made['name']}-nowhere"))).to_be_visible()

@@ -63,14 +63,14 @@ def test_people_are_searched_by_keyboard(page: Page, api: Api) -> None:
     for number in range(3):
         api.post("/api/users", {"name": f"{prefix}-{number}"})
     page.goto("/dashboard/people")
-    page.get_by_role("searchbox").fill(f"{prefix}-1")
+    page.get_by_role("searchbox", name="Search people").fill(f"{prefix}-1")
     expect(page.locator("[data-user]")).to_have_count(1)
     page.get_by_role("button", name=f"Actions for {prefix}-1").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitem").first).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name=f"Actions for {prefix}-1")).to_be_focused()
-    page.get_by_role("searchbox").fill(unique("nobody"))
+    page.get_by_role("searchbox", name="Search people").fill(unique("nobody"))
     expect(page.get_by_text("Nobody matches.")).to_be_visible()
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from harness import Api, Server
 from harness.identity_provider import PASSWORD, IdentityProvider
 from harness.waiting import wait_until
+from job_page import until
 
 GROUPS = ["ops", "dev"]
 LOST = 60
@@ -107,7 +108,7 @@ def test_a_wrong_state_is_refused_and_the_right_one_works_once(stranger: Page, d
     pattern = re.compile("/sign-in/oidc/callback")
     door.route(pattern, keep)
     sign_in(stranger)
-    wait_until(lambda: callbacks, lambda: "the callback", 30)
+    until(stranger, lambda: bool(callbacks), "the callback did not come")
     door.unroute(pattern)
     parts = urlsplit(callbacks[0])
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -127,7 +128,7 @@ def test_another_browser_can_not_finish_a_sign_in(stranger: Page, door: BrowserC
     pattern = re.compile("/sign-in/oidc/callback")
     door.route(pattern, lambda route, request: (callbacks.append(request.url), route.abort()))
     sign_in(stranger)
-    wait_until(lambda: callbacks, lambda: "the callback", 30)
+    until(stranger, lambda: bool(callbacks), "the callback did not come")
     victim = browser.new_context()
     page = victim.new_page()
     answer = page.goto(callbacks[0])

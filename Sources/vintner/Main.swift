@@ -27,6 +27,7 @@ struct Vintner: AsyncParsableCommand {
             DestroyCommand.self, JobsCommand.self, ErrorsCommand.self, SearchCommand.self, VinesCommand.self,
             TendrilsCommand.self, TokensCommand.self,
             SessionsCommand.self,
-            LoginCommand.self, SignInURLCommand.self, AuditCommand.self, EvidenceCommand.self, OpenAPICommand.self, MigrateCommand.self,
+            LoginCommand.self, SignInURLCommand.self, AuditCommand.self, EvidenceCommand.self, OpenAPICommand.self,
+            MigrateCommand.self,
         ])
 }

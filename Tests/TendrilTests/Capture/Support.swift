@@ -85,7 +85,8 @@ struct Captured: Sendable {
     /// What Terraform printed in a recorded run, read by read.
     static func recorded(_ name: String) throws -> Captured {
         struct Read: Decodable { var t: Double; var s: String; var d: String }
-        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/\(name)")
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        let path = folder.appendingPathComponent("Fixtures/\(name)")
         var captured = Captured()
         for line in try String(contentsOf: path, encoding: .utf8).split(separator: "\n") {
             let read = try JSONDecoder().decode(Read.self, from: Data(line.utf8))
