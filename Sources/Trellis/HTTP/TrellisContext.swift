@@ -15,6 +15,9 @@ struct TrellisContext: RequestContext {
     let use = RequestUse()
     /// The connection that the request came on.
     let channel: any Channel
+    /// Names the request in logs, in the audit and in its response. Not every logger keeps Hummingbird's.
+    var id: String { logger[metadataKey: "hb.request.id"]?.description ?? ownID }
+    private let ownID = RequestID().description
 
     init(source: Source) {
         channel = source.channel
