@@ -230,6 +230,8 @@ def test_sign_out_from_the_menu_ends_the_session(browser: Browser, server: Serve
     account = page.get_by_role("button", name="Account: ana")
     account.focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem").first).to_be_focused()
+    page.keyboard.press("End")
     expect(page.get_by_role("menuitem", name="Sign out")).to_be_focused()
     page.keyboard.press("Escape")
     expect(account).to_be_focused()
