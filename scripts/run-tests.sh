@@ -33,27 +33,10 @@ parallel() {
   unstable+=("${failures[@]}")
 }
 
-# The program that `make run` builds: the optimizer refuses what a debug build accepts. Begins in the background, with
-# what the other suites leave of the processors, and is waited for in its turn.
-start_release() {
-  release_log=$(mktemp)
-  nice -n 19 make --no-print-directory release-build >"$release_log" 2>&1 &
-  release=$!
-}
-
-finish_release() {
-  local status
-  [ -n "${release:-}" ] || start_release
-  wait "$release"
-  status=$?
-  [ $status = 0 ] || grep -E 'error|crash' "$release_log" || tail -n 20 "$release_log"
-  rm -f "$release_log"
-  return $status
-}
-
 run() {
   case $1 in
-    release) finish_release ;;
+    # The program that `make run` builds: the optimizer refuses what a debug build accepts.
+    release) make --no-print-directory release-build ;;
     lint | build) make --no-print-directory "$1" ;;
     Swift) scripts/test-swift.sh ;;
     # These wait more than they compute. A file's tests share fixtures, so one worker runs all of them.
@@ -67,17 +50,15 @@ run() {
 
 # A function, because bash reads a script while it runs, and this one may be edited meanwhile.
 main() {
-  local lines=() unstable=() failed=0 is_built=1 release='' release_log='' suite needs_build start result took
+  local lines=() unstable=() failed=0 is_built=1 suite needs_build start result took
   for suite in "${suites[@]}"; do
-    case $suite in Swift | Protocol | Doors | Browser | Chaos | release) needs_build=1 ;; *) needs_build=0 ;; esac
+    case $suite in Swift | Protocol | Doors | Browser | Chaos) needs_build=1 ;; *) needs_build=0 ;; esac
     if [ $needs_build = 1 ] && [ $is_built = 0 ]; then
       lines+=("$(printf '%-9s not run: the build failed' "$suite")")
       continue
     fi
     printf '\n== %s\n' "$suite"
     start=$SECONDS
-    # The suites before measure, or build.
-    [ "$suite" != Browser ] || [ "${suites[-1]}" != release ] || start_release
     if run "$suite"; then
       result=passed
     else
