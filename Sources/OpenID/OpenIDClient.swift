@@ -74,7 +74,7 @@ public actor OpenIDClient {
             if metadata.sendsSecretInBody {
                 request.form? += [.init("client_id", provider.clientID), .init("client_secret", secret)]
             } else {
-                let pair = "\(FormEncoding.encode(provider.clientID)):\(FormEncoding.encode(secret))"
+                let pair = "\(PercentEncoding.encode(provider.clientID)):\(PercentEncoding.encode(secret))"
                 request.authorization = "Basic " + Data(pair.utf8).base64EncodedString()
             }
         } else {

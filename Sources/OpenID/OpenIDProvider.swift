@@ -1,3 +1,5 @@
+internal import Domain
+
 /// An identity provider, as it is configured.
 public struct OpenIDProvider: Hashable, Sendable {
     /// Names the provider in addresses: letters, digits and dashes.
@@ -104,22 +106,6 @@ public struct OpenIDAnswer: Sendable {
 extension [OpenIDFormField] {
     /// `application/x-www-form-urlencoded`.
     public var encoded: String {
-        map { "\(FormEncoding.encode($0.name))=\(FormEncoding.encode($0.value))" }.joined(separator: "&")
-    }
-}
-
-enum FormEncoding {
-    /// `text` with everything but unreserved characters percent-encoded.
-    static func encode(_ text: String) -> String {
-        text.utf8.reduce(into: "") { encoded, byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                encoded += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
+        map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
     }
 }

@@ -79,41 +79,5 @@ public struct ReportedError: Hashable, Codable, Sendable {
     }
 
     /// The type in ``address``: `aws_instance`.
-    public var resourceType: String? { address.flatMap(ResourceType.init(of:))?.name }
-}
-
-/// The type of a resource, from its address: `module.a["x"].data.aws_ami.b[0]` has `aws_ami`.
-struct ResourceType {
-    var name: String
-
-    init?(of address: String) {
-        var plain = ""
-        var depth = 0
-        var isQuoted = false
-        var isEscaped = false
-        for character in address {
-            if isQuoted {
-                if isEscaped {
-                    isEscaped = false
-                } else if character == "\\" {
-                    isEscaped = true
-                } else if character == "\"" {
-                    isQuoted = false
-                }
-            } else if character == "\"" {
-                isQuoted = true
-            } else if character == "[" {
-                depth += 1
-            } else if character == "]" {
-                depth -= 1
-            } else if depth == 0 {
-                plain.append(character)
-            }
-        }
-        var parts = plain.split(separator: ".", omittingEmptySubsequences: false)[...]
-        while parts.first == "module", parts.count >= 2 { parts = parts.dropFirst(2) }
-        if parts.first == "data" || parts.first == "ephemeral" { parts = parts.dropFirst() }
-        guard parts.count >= 2, let type = parts.first, !type.isEmpty else { return nil }
-        name = String(type)
-    }
+    public var resourceType: String? { address.flatMap(RunGraph.resourceType) }
 }

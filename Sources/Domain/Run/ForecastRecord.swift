@@ -89,11 +89,18 @@ public struct ForecastAccuracy: Hashable, Sendable {
     public var p90: Double?
 
     public init(_ errors: [Double]) {
-        let sorted = errors.sorted()
-        count = sorted.count
-        guard !sorted.isEmpty else { return }
-        median = sorted[(sorted.count - 1) / 2]
-        p90 = sorted[(sorted.count * 9 + 9) / 10 - 1]
+        count = errors.count
+        guard let found = errors.medianAndP90 else { return }
+        (median, p90) = found
+    }
+}
+
+extension Array where Element: Comparable {
+    /// The middle one of all, and the least that 9 of 10 do not exceed; nil for none.
+    var medianAndP90: (median: Element, p90: Element)? {
+        guard !isEmpty else { return nil }
+        let sorted = sorted()
+        return (sorted[(count - 1) / 2], sorted[(count * 9 + 9) / 10 - 1])
     }
 }
 

@@ -18,10 +18,10 @@ public struct RunHistory: Sendable {
         public var median: Int64
         public var p90: Int64
 
-        init(_ samples: [Int64]) {
-            let sorted = samples.sorted()
-            median = sorted[(sorted.count - 1) / 2]
-            p90 = sorted[(sorted.count * 9 + 9) / 10 - 1]
+        /// nil without samples.
+        public init?(_ samples: [Int64]) {
+            guard let found = samples.medianAndP90 else { return nil }
+            (median, p90) = found
         }
     }
 
@@ -43,7 +43,7 @@ public struct RunHistory: Sendable {
     public init(_ samples: [Sample]) {
         func grouped(_ name: (Sample) -> String) -> [Key: Usual] {
             Dictionary(grouping: samples) { Key(name: name($0), action: $0.action) }
-                .mapValues { Usual($0.map { max(0, $0.milliseconds) }) }
+                .compactMapValues { Usual($0.map { max(0, $0.milliseconds) }) }
         }
         byAddress = grouped(\.address)
         byType = grouped { RunGraph.type(of: $0.address) }
@@ -91,8 +91,7 @@ public struct RunProgress: Hashable, Codable, Sendable {
     /// - Parameters:
     ///   - earlier: milliseconds of earlier PLANs of the vine.
     public init?(planStartedAt start: Timestamp, earlier: [Int64], at now: Timestamp) {
-        guard !earlier.isEmpty else { return nil }
-        let usual = RunHistory.Usual(earlier.map { max(0, $0) })
+        guard let usual = RunHistory.Usual(earlier.map { max(0, $0) }) else { return nil }
         let elapsed = max(0, now.milliseconds(since: start))
         left = 0
         total = 0
@@ -116,8 +115,7 @@ public struct RunProgress: Hashable, Codable, Sendable {
         let usual = open.map { history.usual(items[$0].address, items[$0].action) }
         let known = usual.compactMap(\.self)
         // Where most is unknown, a number would be a guess.
-        guard !known.isEmpty, known.count * 2 >= open.count else { return }
-        let fallback = RunHistory.Usual(known.map(\.median))
+        guard known.count * 2 >= open.count, let fallback = RunHistory.Usual(known.map(\.median)) else { return }
         let durations = Dictionary(uniqueKeysWithValues: zip(open, usual.map { $0 ?? fallback }))
         let order = RunOrder(graph, items)
         let likely = RunSimulation(items, order, slots: slots, at: now) { durations[$0]?.median ?? 0 }

@@ -82,10 +82,19 @@ public struct RunGraph: Hashable, Codable, Sendable {
     }
 
     /// The type in the address of a resource: `aws_instance` of `module.a.data.aws_instance.b[0]`.
-    public static func type(of address: String) -> String {
+    public static func type(of address: String) -> String { partsBelowModules(of: address).first ?? "" }
+
+    /// The same; nil for an address that names no resource, such as a module's.
+    public static func resourceType(of address: String) -> String? {
+        let parts = partsBelowModules(of: address)
+        return parts.count >= 2 && parts[0] != "module" ? parts[0] : nil
+    }
+
+    /// Type and name, if the address has them.
+    private static func partsBelowModules(of address: String) -> [String] {
         var parts = block(of: address).split(separator: ".")[...]
         while parts.first == "module", parts.count > 2 { parts = parts.dropFirst(2) }
         if let mode = parts.first, mode == "data" || mode == "ephemeral" { parts = parts.dropFirst() }
-        return parts.first.map(String.init) ?? ""
+        return parts.map(String.init)
     }
 }

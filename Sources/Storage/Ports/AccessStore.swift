@@ -11,7 +11,7 @@ public protocol AccessStore: Sendable {
     /// Stores an API token. - Throws: ``Refusal`` `.conflict` if its owner has one of that name.
     func createToken(_ token: NewToken, at now: Timestamp) async throws
 
-    /// Whom a token stands for; nil if it is unknown or has expired, or its owner was disabled.
+    /// The owner of a token; nil if it is unknown or has expired, or its owner was disabled.
     func account(ofToken hash: Data, at now: Timestamp) async throws -> Account?
 
     /// All API tokens, or those of one owner, by name.
@@ -38,7 +38,7 @@ public protocol AccessStore: Sendable {
 
     func createSession(_ session: NewSession) async throws
 
-    /// Whom a session stands for; nil if it is unknown or has expired, or its user was disabled.
+    /// The user of a session; nil if it is unknown or has expired, or its user was disabled.
     func account(ofSession hash: Data, at now: Timestamp) async throws -> Account?
 
     func deleteSession(hash: Data) async throws
@@ -83,7 +83,7 @@ extension AccessStore {
 public struct NewToken: Hashable, Sendable {
     public var hash: Data
     public var name: String
-    /// The name of the user it stands for.
+    /// The name of the user whose rights it has.
     public var owner: String
     /// nil for all that the owner may do.
     public var scopes: Set<Permission>?
@@ -183,7 +183,7 @@ public struct AccessEntry: Hashable, Sendable {
     public var hash: Data
     /// The token's name, or who is (or will be) signed in.
     public var name: String
-    /// The user that it stands for.
+    /// The user whose rights it has.
     public var owner: String
     /// nil for links, and for sessions from before it was stored.
     public var createdAt: Timestamp?

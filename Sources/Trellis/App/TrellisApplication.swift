@@ -46,7 +46,7 @@ public struct TrellisApplication: Service {
         let credentials = Credentials(ambient: ambient)
         let isReplaced = !folder.hasAdminToken
         let adminHash = Credentials.hash(try folder.adminToken(credentials))
-        // At every start, for a database that was put in place of another. It is a deed where the token is new.
+        // At every start, because the database may have been replaced. Only a new token is recorded in the audit.
         let replaced = AuditContext.system.event(
             .replaceToken, on: AuditResource(AccessEntry(kind: .token, hash: adminHash, name: AccessRoutes.admin)),
             reason: "There was no admin token in the data folder.", ambient)

@@ -50,7 +50,7 @@ struct AuditRoutes: Sendable {
     private func export(
         _ query: AuditQuery, from cursor: String?, _ call: APICall<NoParameters>
     ) async throws -> Response {
-        // A cursor that is none is refused before the response begins.
+        // An invalid cursor is refused before the response begins.
         let first = try await store.auditEvents(query, limit: Self.page, cursor: cursor)
         try await record(call)
         let store = store

@@ -128,8 +128,8 @@ struct StartForecasts: Sendable {
         let progress = try await store.progress(of: running)
         var ahead: [Int64?] = []
         for queued in queue {
-            let durations = try await store.jobDurations(of: queued.vine, type: queued.type).sorted()
-            ahead.append(durations.isEmpty ? nil : durations[(durations.count - 1) / 2])
+            let durations = try await store.jobDurations(of: queued.vine, type: queued.type)
+            ahead.append(RunHistory.Usual(durations)?.median)
         }
         return StartForecast.start(
             free: running.map { progress[$0]?.forecast?.endsAt }, ahead: ahead, at: ambient.now())

@@ -28,15 +28,7 @@ struct LogsSearchRoute: Sendable {
 
     private func response(to call: APICall<NoParameters>) async throws -> Response {
         typealias Parameters = ErrorEndpoints.Search
-        guard let text = try call.query(Parameters.text) else { throw Refusal(.invalid, "\"q\" is required.") }
-        guard text.utf8.count <= limits.queryBytes else {
-            throw Refusal(.invalid, "\"q\" has at most \(limits.queryBytes) bytes.")
-        }
-        let query = SearchQuery(
-            pattern: Pattern.Query(
-                text: text, isRegex: try call.query(Parameters.isRegex) ?? false,
-                matchesCase: try call.query(Parameters.matchesCase) ?? false),
-            streams: try call.query(LogEndpoints.streams) ?? Set(LogStream.allCases), from: 1)
+        let query = try call.searchQuery(limits, from: 1)
         let jobs = JobQuery(
             status: try call.query(Parameters.status), type: try call.query(Parameters.type),
             vine: try call.query(Parameters.vine), visible: call.rights.visible(.logsRead))

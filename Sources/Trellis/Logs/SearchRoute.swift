@@ -25,16 +25,7 @@ struct SearchRoute: Sendable {
 
     func response(to call: APICall<JobID>, _ job: Job) async throws -> Response {
         typealias Parameters = LogEndpoints.Search
-        guard let text = try call.query(Parameters.text) else { throw Refusal(.invalid, "\"q\" is required.") }
-        guard text.utf8.count <= limits.queryBytes else {
-            throw Refusal(.invalid, "\"q\" has at most \(limits.queryBytes) bytes.")
-        }
-        let query = SearchQuery(
-            pattern: Pattern.Query(
-                text: text, isRegex: try call.query(Parameters.isRegex) ?? false,
-                matchesCase: try call.query(Parameters.matchesCase) ?? false),
-            streams: try call.query(LogEndpoints.streams) ?? Set(LogStream.allCases),
-            from: try call.query(LogEndpoints.from) ?? 1)
+        let query = try call.searchQuery(limits, from: call.query(LogEndpoints.from) ?? 1)
         let reportsProgress = try call.query(Parameters.progress) ?? false
         guard let slot = slots.take("searches", limit: limits.atOnce) else {
             throw Refusal(.tooMany, "Too many concurrent searches. Try again shortly.")
@@ -105,4 +96,20 @@ public struct SearchLimits: Hashable, Sendable {
 
     var tooLong: String { "The search stopped after \(milliseconds / 1000) s." }
     var tooMany: String { "There are more than \(hits) hits." }
+}
+
+extension APICall {
+    /// What a search is to find, in one log or in many.
+    func searchQuery(_ limits: SearchLimits, from line: Int64) throws -> SearchQuery {
+        typealias Parameters = LogEndpoints.Search
+        guard let text = try query(Parameters.text) else { throw Refusal(.invalid, "\"q\" is required.") }
+        guard text.utf8.count <= limits.queryBytes else {
+            throw Refusal(.invalid, "\"q\" has at most \(limits.queryBytes) bytes.")
+        }
+        return SearchQuery(
+            pattern: Pattern.Query(
+                text: text, isRegex: try query(Parameters.isRegex) ?? false,
+                matchesCase: try query(Parameters.matchesCase) ?? false),
+            streams: try query(LogEndpoints.streams) ?? Set(LogStream.allCases), from: line)
+    }
 }

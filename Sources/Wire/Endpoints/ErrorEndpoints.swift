@@ -17,9 +17,9 @@ public enum ErrorEndpoints {
 
     /// The query of ``search``.
     public enum Search {
-        public static let text = QueryParameter<String>.text("q", upTo: 1000)
-        public static let isRegex = QueryParameter<Bool>.flag("regex")
-        public static let matchesCase = QueryParameter<Bool>.flag("case")
+        public static let text = LogEndpoints.Search.text
+        public static let isRegex = LogEndpoints.Search.isRegex
+        public static let matchesCase = LogEndpoints.Search.matchesCase
         public static let vine = QueryParameter<VineID>.id("vine")
         public static let status = QueryParameter<JobStatus>.choice("status")
         public static let type = QueryParameter<JobType>.choice("type")

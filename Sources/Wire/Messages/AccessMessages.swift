@@ -36,7 +36,7 @@ public struct CreateTokenResponse: Codable, ResponseMessage {
 public struct TokenResponse: Codable, Hashable, ResponseMessage {
     public var id: String
     public var name: String
-    /// Whom it stands for.
+    /// Who is signed in.
     public var user: String
     public var createdAt: Timestamp
     /// Absent if it may do all that its owner may.
