@@ -105,7 +105,10 @@ public final class PostgresStore: Store {
             let (value, changes) = try await pool.write { [event, vault] db in
                 var changes: [StoreChange] = []
                 let value = try body(db, &changes)
-                if var event, completion.complete(value, &event) { try event.insert(vault, db) }
+                if var event, completion.complete(value, &event) {
+                    try event.insert(vault, db)
+                    try event.onceOnly?.insert(db)
+                }
                 number.take()
                 return (value, changes)
             }

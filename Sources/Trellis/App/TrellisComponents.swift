@@ -134,7 +134,10 @@ struct TrellisComponents {
         let vines = VineService(store: store, ambient: ambient, rules: configuration.rules, vault: vault)
         let jobs = JobService(
             store: store, vines: vines, vault: vault, ambient: ambient)
-        try addAPI(to: router, vines: vines, jobs: jobs, records: records)
+        let api = APIRouter(
+            table: router, check: rights, repeats: RepeatedCalls(store: store, ambient: ambient))
+        try addAPI(to: api, vines: vines, jobs: jobs, records: records)
+        RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         let pages = PageRoutes(
             renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
             check: rights, providers: configuration.providers)
@@ -148,9 +151,8 @@ struct TrellisComponents {
     }
 
     private func addAPI(
-        to router: RouteTable, vines: VineService, jobs: JobService, records: JobResponses
+        to api: APIRouter, vines: VineService, jobs: JobService, records: JobResponses
     ) throws {
-        let api = APIRouter(table: router, check: rights)
         ContractRoutes().add(to: api)
         SignIn(
             store: store, credentials: credentials, origins: origins, publicURL: publicURL, sessions: sessions,
@@ -163,7 +165,6 @@ struct TrellisComponents {
         UserRoutes(
             store: store, credentials: credentials, publicURL: publicURL, providers: providers, onRevoked: onRevoked
         ).add(to: api)
-        RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         AccessRoutes(
             access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
             mayManageUsers: { [store] account in

@@ -53,6 +53,7 @@ struct Housekeeping: Sendable {
                 job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
         }
         try await store.deleteExpiredAccess(at: now)
+        _ = try await store.deleteRepeatableRequests(before: now.advanced(by: -RepeatableRequest.lifetime), limit: 1000)
         let event = AuditContext.system.event(
             .deleteArtifacts, reason: "Plan files are deleted after a week.", ambient)
         _ = try await store.recording(event).deleteArtifacts(before: now.advanced(by: -Self.artifactLifetime))
