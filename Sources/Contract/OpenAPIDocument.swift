@@ -191,7 +191,7 @@ public enum OpenAPIDocument {
 
     private static func tag(of path: String) -> String {
         let parts = path.split(separator: "/")
-        return parts.count > 1 && parts[0] == "api" ? String(parts[1]) : "sign-in"
+        return parts.count > 1 && parts[0] == "api" ? String(parts[1]) : path == "/metrics" ? "metrics" : "sign-in"
     }
 }
 
@@ -208,6 +208,7 @@ extension RawBody: DescribedBody {
         switch Content.self {
         case is LockInfo.Type: ["application/json": ["schema": lockInfo]]
         case is StateFileContent.Type, is OpenAPIContent.Type: ["application/json": ["schema": ["type": "object"]]]
+        case is MetricsContent.Type: ["text/plain": ["schema": ["type": "string"]]]
         default: ["application/octet-stream": [:]]
         }
     }

@@ -101,6 +101,7 @@ public final class PostgresStore: Store {
         _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
     ) async throws -> Value {
         let number = ChangeNumber(reporter)
+        let begun = ContinuousClock.now
         do {
             let (value, changes) = try await pool.write { [event, vault] db in
                 var changes: [StoreChange] = []
@@ -112,6 +113,7 @@ public final class PostgresStore: Store {
                 number.take()
                 return (value, changes)
             }
+            CommitTimer.record(since: begun)
             await number.report(changes)
             return value
         } catch {

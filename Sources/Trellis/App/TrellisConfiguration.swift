@@ -1,6 +1,7 @@
 public import Domain
 public import LiveFeed
 public import OpenID
+public import Prometheus
 public import WebSocket
 
 /// Trellis' configuration.
@@ -27,6 +28,8 @@ public struct TrellisConfiguration: Sendable {
     var passwordCost = PasswordHash.Cost()
     /// Days that audit events are kept; nil for all.
     public var auditDays: Int?
+    /// What `/metrics` shows; nil for no such path.
+    public var metrics: PrometheusRegistry?
 
     public struct TLSFiles: Sendable {
         public var certificate: String

@@ -165,11 +165,15 @@ final class RouteTable: RouterMethods {
     }
 
     let router: Router<TrellisContext>
+    private let metrics: ServerMetrics
     private(set) var endpoints: [EndpointDescription] = []
     /// Pages, probes and what answers at the Realtime path.
     private(set) var others: [Route] = []
 
-    init(router: Router<TrellisContext>) { self.router = router }
+    init(router: Router<TrellisContext>, metrics: ServerMetrics = ServerMetrics()) {
+        self.router = router
+        self.metrics = metrics
+    }
 
     @discardableResult func on<Responder: HTTPResponder>(
         _ path: RouterPath, method: HTTPRequest.Method, responder: Responder
@@ -213,11 +217,16 @@ final class RouteTable: RouterMethods {
         use handler: @escaping @Sendable (Request, TrellisContext) async throws -> Response
     ) {
         endpoints.append(endpoint)
+        let metrics = metrics
         router.on(RouterPath(endpoint.path), method: HTTPRequest.Method(endpoint.method)) { request, context in
+            let begun = ContinuousClock.now
             do {
-                return try await handler(request, context)
+                let response = try await handler(request, context)
+                metrics.answered(endpoint.operation, status: response.status.code, after: .now - begun)
+                return response
             } catch {
                 let status = ErrorReport(error).status.code
+                metrics.answered(endpoint.operation, status: status, after: .now - begun)
                 if (400..<500).contains(status), !endpoint.errors.contains(where: { $0.rawValue == status }) {
                     context.logger.error(
                         "an error that its endpoint does not list",

@@ -67,6 +67,18 @@ public enum ContractEndpoints {
 /// An OpenAPI document.
 public enum OpenAPIContent {}
 
+/// What monitoring reads.
+public enum MetricsEndpoints {
+    public static let read = Endpoint<NoParameters, NoFields, RawBody<MetricsContent>>(
+        .get, "/metrics", "getMetrics", for: .user(.metricsRead),
+        "Counters and durations of this node, in the text format of Prometheus.")
+
+    static let all = [read.description]
+}
+
+/// Metrics in the text format of Prometheus.
+public enum MetricsContent {}
+
 /// Every call of the API.
 public enum Endpoints {
     /// Every call that creates something takes it.
@@ -77,7 +89,7 @@ public enum Endpoints {
     )
 
     public static let all =
-        ContractEndpoints.all + AccessEndpoints.all + UserEndpoints.all + RightsEndpoints.all
+        ContractEndpoints.all + MetricsEndpoints.all + AccessEndpoints.all + UserEndpoints.all + RightsEndpoints.all
         + VineEndpoints.all
         + StateEndpoints.all + VineStateEndpoints.all
         + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all

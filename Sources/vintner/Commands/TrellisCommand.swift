@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import CoreMetrics
 internal import Domain
 internal import Foundation
 internal import Logging
+internal import Prometheus
 internal import ServiceLifecycle
 internal import SystemCalls
 internal import Tendril
@@ -79,8 +81,12 @@ struct TrellisCommand: AsyncParsableCommand {
         let logger = logging.makeLogger("trellis")
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
         let (folder, url) = (LocalFolder(server.data), server.localURL(port: port))
+        var configuration = try server.configuration(database: database, port: port)
+        let metrics = PrometheusRegistry(ServerMetrics.families)
+        MetricsSystem.bootstrap(metrics)
+        configuration.metrics = metrics
         let trellis = try await TrellisApplication(
-            try server.configuration(database: database, port: port), logger: logger,
+            configuration, logger: logger,
             onListening: { _ in
                 // For the command line on this machine.
                 try? folder.write(url, to: "address")
