@@ -27,6 +27,10 @@ public struct TrellisConfiguration: Sendable {
     var passwordCost = PasswordHash.Cost()
     /// Days that audit events are kept; nil for all.
     public var auditDays: Int?
+    /// The file with the key that several nodes share; nil for the one in the data folder, and a node that is alone.
+    public var secretKeyFile: String?
+    /// How long the server goes on after it was asked to stop, while `/readyz` says that it stops.
+    public var drain = Duration.zero
 
     public struct TLSFiles: Sendable {
         public var certificate: String
