@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import requests
+from harness import Api, RemoteServer
 from harness.program import ManagedProcess
 from harness.waiting import wait_until
 from system import HOST, SECOND_HOST, TestSystem
@@ -79,6 +80,8 @@ class BalancedSystem(TestSystem):
                  is_pooled: bool = False) -> None:
         self.with_standby, self.drain, self.is_pooled = with_standby, drain, is_pooled
         super().__init__(folder, binary, engine="postgres")
+        # One node may be gone for good.
+        self.api = Api(RemoteServer(self.proxy.url, (self.data / "admin.token").read_text().strip()), patience=60)
 
     def make_proxy(self, *targets: tuple[str, int]) -> Balancer:
         # A socket's path has at most 107 characters.

@@ -124,7 +124,8 @@ class TestSystem:
         address = self.postgres.url()
         if self.with_standby:
             self.standby = PostgresServer().follow(self.postgres)
-            address = address.replace("/vintner", f",127.0.0.1:{self.standby.port}/vintner")
+            server, name = address.rsplit("/", 1)
+            address = f"{server},127.0.0.1:{self.standby.port}/{name}"
         else:
             port = self.start_pooler() if self.is_pooled else self.postgres.port
             self.database_proxy = FaultProxy(("127.0.0.1", port))

@@ -105,8 +105,10 @@ class Audience:
 
     def stop(self) -> None:
         async def cancel() -> None:
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
+            await asyncio.wait(tasks, timeout=20)
 
         asyncio.run_coroutine_threadsafe(cancel(), self.loop).result(30)
         self.loop.call_soon_threadsafe(self.loop.stop)
