@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import checks
 import pytest
@@ -96,12 +96,13 @@ class Audience:
         for follower in self.followers:
             asyncio.run_coroutine_threadsafe(follower.run(), self.loop)
 
-    def wait(self, seq: int, limit: float = LIMIT) -> None:
-        """Waits until everybody has the log up to this row."""
+    def wait(self, seq: int, unless: Callable[[], bool] = lambda: False, limit: float = LIMIT) -> None:
+        """Waits until everybody has the log up to this row. `unless`: the log may have ended before it."""
         def late() -> list[int]:
             return [follower.last for follower in self.followers if follower.last < seq]
 
-        wait_until(lambda: not late(), lambda: f"row {seq}: {len(late())} have less: {sorted(late())[:10]}", limit, 0.2)
+        wait_until(lambda: not late() or unless(),
+                   lambda: f"row {seq}: {len(late())} have less: {sorted(late())[:10]}", limit, 0.2)
 
     def stop(self) -> None:
         async def cancel() -> None:
@@ -150,7 +151,8 @@ def test_followers_miss_nothing_while_a_node_and_the_database_are_killed(system:
         assert min(spread) > FOLLOWERS / 4, f"the followers are not spread over both nodes: {spread}"
         system.trellis.kill()
         killed = max(follower.last for follower in audience.followers)
-        audience.wait(killed + 10)
+        # On a slow machine, the apply may be over by now.
+        audience.wait(killed + 10, lambda: system.api.get(f"/api/jobs/{job}")["log_state"] != "OPEN")
         assert system.postgres
         system.postgres.kill()
         time.sleep(0.5)
@@ -202,7 +204,7 @@ def test_nodes_behind_pgbouncer_in_transaction_mode(program: Path, tmp_path: Pat
 
 def test_a_node_drains_before_it_stops(program: Path, tmp_path: Path) -> None:
     """The load balancer learns first; then streams end with a code that makes clients come back, at the other node."""
-    system = BalancedSystem(tmp_path / "system", program, drain=4)
+    system = BalancedSystem(tmp_path / "system", program, drain=6)
     try:
         _, job = start_apply(system, SECONDS)
         audience = Audience(system, job, 20)
@@ -214,9 +216,9 @@ def test_a_node_drains_before_it_stops(program: Path, tmp_path: Path) -> None:
             # It goes on meanwhile.
             assert requests.get(f"{system.url}/healthz", timeout=10).status_code == 200
             wait_until(lambda: not system.trellis.is_running, "its end", 30)
-            assert time.monotonic() - began >= 4 and system.trellis.exit_status == 0
+            assert time.monotonic() - began >= 6 and system.trellis.exit_status == 0
             expect_all(system, audience, job)
-            codes = {code for follower in audience.followers for code in follower.closes}
+            codes = {follower.closes[0] for follower in audience.followers if follower.closes}
             assert codes == {1012}, codes
         finally:
             audience.stop()
