@@ -43,6 +43,9 @@ public final class SQLiteStore: Store {
         self.event = event
     }
 
+    /// One process has the file, so it has every duty.
+    public func bound(to term: DutyTerm) -> SQLiteStore { self }
+
     public func check() async throws {
         try await write { db, _ in
             try db.run("UPDATE store SET checks = checks + 1 WHERE id = 1")

@@ -23,6 +23,7 @@ enum PostgresSchema {
         Migration(number: 5, name: "people", script: people),
         Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
+        Migration(number: 8, name: "nodes", script: nodes),
         Migration(number: 12, name: "idempotency keys", script: idempotencyKeys),
     ]
 

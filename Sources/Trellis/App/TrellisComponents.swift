@@ -27,6 +27,8 @@ struct TrellisComponents {
     /// The open Realtime connections.
     let connections = RealtimeConnections()
 
+    let drain = Drain()
+
     /// The responses that are being sent.
     let streams = OpenStreams()
 
@@ -132,7 +134,7 @@ struct TrellisComponents {
             streamLimit
             StreamRegistration(streams: streams)
         }
-        HealthRoutes(store: store).add(to: router)
+        HealthRoutes(store: store, drain: drain).add(to: router)
         let records = JobResponses(store: store, ambient: ambient)
         let vines = VineService(store: store, ambient: ambient, rules: configuration.rules, vault: vault)
         let jobs = JobService(

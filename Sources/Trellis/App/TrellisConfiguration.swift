@@ -30,6 +30,10 @@ public struct TrellisConfiguration: Sendable {
     public var auditDays: Int?
     /// What `/metrics` shows; nil for no such path.
     public var metrics: PrometheusRegistry?
+    /// The file with the key that several nodes share; nil for the one in the data folder, and a node that is alone.
+    public var secretKeyFile: String?
+    /// How long the server goes on after it was asked to stop, while `/readyz` says that it stops.
+    public var drain = Duration.zero
 
     public struct TLSFiles: Sendable {
         public var certificate: String

@@ -44,9 +44,10 @@ final class AuditKeeper: Sendable {
 
     /// The duty that seals and deletes, on one node at a time.
     func sealing(on nodes: any ExclusiveDuty, logger: Logger) -> Periodic {
-        Periodic(name: "audit sealing", interval: Self.sealInterval, exclusive: nodes, logger: logger) { [self] _ in
-            try await seal()
-            try await deleteOld()
+        Periodic(name: "audit sealing", interval: Self.sealInterval, exclusive: nodes, logger: logger) { [self] round in
+            let store = store.bound(to: round.term)
+            try await seal(store)
+            try await deleteOld(store)
         }
     }
 
@@ -61,7 +62,9 @@ final class AuditKeeper: Sendable {
     }
 
     /// Seals everything that waits.
-    func seal() async throws {
+    func seal() async throws { try await seal(store) }
+
+    private func seal(_ store: any Store) async throws {
         while true {
             let count = try await store.sealAuditEvents(limit: Self.batch)
             metrics.sealedEvents(count)
@@ -70,7 +73,9 @@ final class AuditKeeper: Sendable {
         }
     }
 
-    func deleteOld() async throws {
+    func deleteOld() async throws { try await deleteOld(store) }
+
+    private func deleteOld(_ store: any Store) async throws {
         guard let days else { return }
         let moment = ambient.now().advanced(by: -Int64(days) * Self.day)
         let event = AuditContext.system.event(

@@ -19,11 +19,18 @@ struct Housekeeping: Sendable {
     func periodic(on nodes: any ExclusiveDuty) -> Periodic {
         let watch = Mutex(LeaseWatch(limits: limits))
         return Periodic(name: "housekeeping", interval: Self.interval, exclusive: nodes, logger: logger) { round in
-            try await runOnce()
+            let bound = self.bound(to: round.term)
+            try await bound.runOnce()
             var current = round.isFirst ? LeaseWatch(limits: limits) : watch.withLock { $0 }
-            try await giveUp(&current, elapsed: round.elapsed / .milliseconds(1))
+            try await bound.giveUp(&current, elapsed: round.elapsed / .milliseconds(1))
             watch.withLock { [current] in $0 = current }
         }
+    }
+
+    private func bound(to term: DutyTerm) -> Housekeeping {
+        var bound = self
+        bound.store = store.bound(to: term)
+        return bound
     }
 
     /// Revokes the leases of Tendrils that are lost, after `elapsed` more milliseconds.

@@ -8,9 +8,12 @@ final class LogCompactor: Sendable {
     private let store: any Store
     private let logger: Logger
     private let grown = Mutex<Set<JobID>>([])
+    private let rounds = Mutex(0)
 
     /// The part of a log that has arrived since the last round is read row by row.
     static let interval = Duration.seconds(1)
+    /// Rounds after which all logs are looked at: what other nodes stored may not have been heard.
+    private static let wholeRound = 30
 
     init(store: any Store, logger: Logger) {
         self.store = store
@@ -23,7 +26,7 @@ final class LogCompactor: Sendable {
             changes.compactMap { change in
                 switch change {
                 case .log(let job, _), .job(let job, _): job
-                case .tendril, .vine, .queue, .stop: nil
+                case .tendril, .vine, .queue, .stop, .everything: nil
                 }
             })
     }
@@ -31,12 +34,16 @@ final class LogCompactor: Sendable {
     /// The duty that runs it, on one node at a time.
     func periodic(on nodes: any ExclusiveDuty) -> Periodic {
         Periodic(name: "log compaction", interval: Self.interval, exclusive: nodes, logger: logger) { [self] round in
-            if round.isFirst { grow(try await store.jobsToCompact()) }
-            try await runOnce()
+            let isWhole = rounds.withLock { rounds in
+                rounds = round.isFirst ? 0 : rounds + 1
+                return rounds % Self.wholeRound == 0
+            }
+            if isWhole { grow(try await store.jobsToCompact()) }
+            try await runOnce(store.bound(to: round.term))
         }
     }
 
-    private func runOnce() async throws {
+    private func runOnce(_ store: any Store) async throws {
         let jobs = grown.withLock { jobs in
             defer { jobs = [] }
             return jobs

@@ -28,7 +28,11 @@ struct SessionRefresh: Sendable {
         Periodic(
             name: "session-refresh", interval: .milliseconds(min(15_000, interval / 2)), exclusive: nodes,
             logger: logger
-        ) { _ in try await runOnce() }
+        ) { round in
+            var bound = self
+            bound.store = store.bound(to: round.term)
+            try await bound.runOnce()
+        }
     }
 
     func runOnce() async throws {

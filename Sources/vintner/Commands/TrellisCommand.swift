@@ -72,7 +72,23 @@ struct TrellisCommand: AsyncParsableCommand {
                 from PGPASSWORD and its other environment variables. It must not contain a password.
                 """))
     var database: String?
+    @Option(
+        help: ArgumentHelp(
+            "File with the key that all nodes of a PostgreSQL database share; allows several nodes.",
+            discussion: """
+                Make it once with "openssl rand -base64 32", or use the secret.key of the first node's data folder.
+                """))
+    var secretKeyFile: String?
+    @Option(
+        help: ArgumentHelp(
+            "Seconds to go on after SIGTERM while /readyz says no, so that a load balancer stops sending.",
+            discussion: "Set it above the time that the load balancer needs to notice. Streams end after it."))
+    var drain = 0
     @OptionGroup var logging: LoggingOptions
+
+    mutating func validate() throws {
+        guard (0...3600).contains(drain) else { throw ValidationError("--drain is 0 to 3600 seconds.") }
+    }
 
     func run() async throws {
         Posix.becomePrivate()
@@ -85,6 +101,8 @@ struct TrellisCommand: AsyncParsableCommand {
         let metrics = PrometheusRegistry(ServerMetrics.families)
         MetricsSystem.bootstrap(metrics)
         configuration.metrics = metrics
+        configuration.secretKeyFile = secretKeyFile
+        configuration.drain = .seconds(drain)
         let trellis = try await TrellisApplication(
             configuration, logger: logger,
             onListening: { _ in
@@ -93,7 +111,7 @@ struct TrellisCommand: AsyncParsableCommand {
             })
         var group = ServiceGroupConfiguration(
             services: [.init(service: trellis)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        group.maximumGracefulShutdownDuration = .seconds(5)
+        group.maximumGracefulShutdownDuration = .seconds(drain + 5)
         try await ServiceGroup(configuration: group).run()
     }
 }
