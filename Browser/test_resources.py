@@ -149,7 +149,7 @@ def test_a_replacement_has_a_bar_for_each_part(page: Page, api: Api) -> None:
     # What lies between the parts does not count.
     expect(row(page, "x_web.first").locator(".took")).to_have_text("25 s")
     row(page, "x_web.first").locator(".name").click()
-    expect(page.locator(".peek")).to_contain_text("Replaced. Created in 20 s. Destroyed in 5 s.")
+    expect(page.locator(".peek")).to_contain_text("Replaced. Created in 20 s. Destroyed in 5.0 s.")
     row(page, "x_web.first").locator(".bar-s").last.click()
     expect(page).to_have_url(re.compile("#L20$"))
 
