@@ -24,6 +24,7 @@ enum PostgresSchema {
         Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
         Migration(number: 8, name: "nodes", script: nodes),
+        Migration(number: 9, name: "parts of replacements, errors by vine", script: replacementParts),
         Migration(number: 12, name: "idempotency keys", script: idempotencyKeys),
     ]
 
@@ -292,6 +293,14 @@ extension PostgresSchema {
             ORDER BY job.vine_id, resource.address, job.created_at DESC, job.id DESC
         ) AS last WHERE NOT (action = 'delete' AND NOT failed)
         """
+
+    /// When a replacement destroyed and when it created (JSON), and how long the engine worked on a resource; each vine's
+    /// errors in the order of their list.
+    private static let replacementParts = [
+        "ALTER TABLE run_resources ADD COLUMN parts text",
+        "ALTER TABLE run_resources ADD COLUMN worked_ms bigint CHECK (worked_ms >= 0)",
+        "CREATE INDEX error_vines_order ON error_vines (vine_id, is_open, jobs, last_at, fingerprint)",
+    ]
 
     /// What each job's forecast at half of its time said, and when the job ended.
     private static let forecastResults = [

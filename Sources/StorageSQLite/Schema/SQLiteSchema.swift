@@ -34,9 +34,20 @@ enum SQLiteSchema {
         migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
         migrator.registerMigration("19 audit events") { db in try db.execute(sql: audit) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
+        migrator.registerMigration("22 parts of replacements, errors by vine") { db in
+            try db.execute(sql: replacementParts)
+        }
         migrator.registerMigration("25 idempotency keys") { db in try db.execute(sql: idempotencyKeys) }
         return migrator
     }
+
+    /// When a replacement destroyed and when it created (JSON), and how long the engine worked on a resource; each vine's
+    /// errors in the order of their list.
+    private static let replacementParts = """
+        ALTER TABLE run_resources ADD COLUMN parts TEXT;
+        ALTER TABLE run_resources ADD COLUMN worked_ms INTEGER CHECK (worked_ms >= 0);
+        CREATE INDEX error_vines_order ON error_vines (vine_id, is_open, jobs, last_at, fingerprint);
+        """
 
     /// When a cancel was forced, when a Tendril was revoked, and which states are compressed.
     private static let revocation = """

@@ -204,7 +204,7 @@ extension JobRunner {
         report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "couldn't open the log")
         if verdict.status == .failed, let failed {
             let found = await services?.log.errors(of: "\(engineName) \(failed.phase.displayName)") ?? []
-            report.errors = found.isEmpty ? nil : found.map { $0.mapTexts(relative).fitted }
+            report.errors = found.isEmpty ? nil : found.map { $0.mapTexts(relative).fitted() }
         }
         guard let reply = try await deliver(report) else { return try preserveCapture(nil) }
         guard reply.logState != "COMPLETE", let log = services?.log else { return try preserveCapture(reply) }

@@ -49,14 +49,14 @@ protocol JobLogging: Sendable {
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics
 
     /// The errors that the shipped log shows of the last command called `title`; masked.
-    func errors(of title: String) async -> [ReportedError]
+    func errors(of title: String) async -> [Diagnostic]
 }
 
 extension JobLogging {
     func resend() async -> LogClosingMessage? { nil }
     func unfinished() async -> [String] { [] }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
-    func errors(of title: String) async -> [ReportedError] { [] }
+    func errors(of title: String) async -> [Diagnostic] { [] }
     func detach() async {}
 }
 

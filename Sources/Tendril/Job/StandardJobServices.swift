@@ -91,5 +91,5 @@ struct ShippedLog: JobLogging {
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         await log.diagnostics(errorsFrom: start)
     }
-    func errors(of title: String) async -> [ReportedError] { await log.errors(of: title) }
+    func errors(of title: String) async -> [Diagnostic] { await log.errors(of: title) }
 }

@@ -139,7 +139,7 @@ final class JobLog: Sendable {
 
     /// The errors that the log shows of the last command called `title`, masked. To be called after ``finish()``; what
     /// was not shipped is missing.
-    func errors(of title: String) async -> [ReportedError] {
+    func errors(of title: String) async -> [Diagnostic] {
         await errors.errors(of: title).map { $0.mapTexts(masker.mask) }
     }
 

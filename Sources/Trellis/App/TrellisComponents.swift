@@ -150,7 +150,7 @@ struct TrellisComponents {
         }
         let pages = PageRoutes(
             renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
-            check: rights, providers: configuration.providers)
+            plans: PlanReader(store: store), check: rights, providers: configuration.providers)
         pages.add(to: router)
         ProviderSignIn(
             providers: providers, store: store, sessions: sessions, vault: vault, ambient: ambient, origins: origins,

@@ -199,15 +199,9 @@ struct WorkerService: Sendable {
     private static func errors(of report: ReportStatusRequest) -> [StoredError] {
         let found = StoredError.list(report.errors ?? [])
         guard found.isEmpty else { return found }
-        if let first = report.outcome?.diagnostic {
-            return StoredError.list([
-                ReportedError(
-                    summary: first.summary, detail: first.detail.split(separator: "\n").first.map(String.init),
-                    address: first.address, file: first.file, line: first.line)
-            ])
-        }
+        if let first = report.outcome?.diagnostic { return StoredError.list([first]) }
         let message = report.errorMessage?.split(separator: "\n").first.map(String.init)
-        return StoredError.list(message.map { [ReportedError(summary: $0)] } ?? [])
+        return StoredError.list(message.map { [Diagnostic(summary: $0)] } ?? [])
     }
 
     private func order(for job: Job) async throws -> ClaimResponse {

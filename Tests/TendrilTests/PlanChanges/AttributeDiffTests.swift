@@ -105,6 +105,18 @@ import Wire
             ], "\(leaves)")
     }
 
+    @Test func yamlInStringsIsComparedByStructure() throws {
+        let before = #"{"y": "a: 1\nb:\n- x\n- y\n"}"#
+        #expect(
+            try update(before, ##"{"y": "# new\nb: [x, z]\na: 1\n"}"##) == [
+                "y.a no-op 1 1", #"y.b[0] no-op "x" "x""#, #"y.b[1] delete "y" -"#, #"y.b[1] create - "z""#,
+            ])
+        // Only the layout, or no YAML: as texts.
+        #expect(try update(before, #"{"y": "a: 1\nb: [x, y]\n"}"#).count == 1)
+        #expect(try update(before, #"{"y": "a: &b 1\nc: *b\n"}"#).count == 1)
+        #expect(try update(#"{"y": "one\ntwo\n"}"#, #"{"y": "one\n2\n"}"#).count == 1)
+    }
+
     @Test func jsonInStringsIsComparedByStructure() throws {
         #expect(
             try update(

@@ -6,6 +6,7 @@ import { exact, shortId, span } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
 import { jsonText, jsonView } from "../../lib/json-view.js";
 import { pref, setPref } from "../../lib/prefs.js";
+import { afterPaint } from "../../lib/timing.js";
 import { configView } from "./config-view.js";
 
 const WIDE = matchMedia("(min-width: 100em)");
@@ -34,7 +35,7 @@ export function startDetails(model) {
     }
   };
   model.onChange(draw);
-  draw();
+  afterPaint(draw);
   for (const button of all("[data-copy-json]")) {
     button.addEventListener("click", () => {
       const { config_snapshot: config, execution_metadata: found } = model.job;
