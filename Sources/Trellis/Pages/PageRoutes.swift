@@ -35,7 +35,7 @@ struct PageRoutes: Sendable {
             try list("login", title: "Sign in a command line", tab: "active_account", context)
         }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
-        pages.get("audit") { _, context in try list("audit", title: "Audit", tab: "active_audit", context) }
+        pages.get("audit", use: audit)
     }
 
     /// Shows who is already signed in: a link or a token then switches users only on request.
@@ -65,6 +65,14 @@ struct PageRoutes: Sendable {
     /// The lists fetch their rows themselves; the page is the frame.
     private func list(_ name: String, title: String, tab: String, _ context: TrellisContext) throws -> Response {
         renderer.page(name, try frame(context, title: title, tab: tab))
+    }
+
+    private func audit(_ request: Request, context: TrellisContext) async throws -> Response {
+        var model = try frame(context, title: "Audit", tab: "active_audit")
+        model["action_groups"] = AuditAction.groups.map { group in
+            ["name": group.name, "actions": group.actions.map(\.rawValue)] as [String: Any]
+        }
+        return renderer.page("audit", model)
     }
 
     /// The page fetches what the state holds itself; the head is in the page.
