@@ -56,7 +56,7 @@ async function everything(path, values = {}) {
 
 const search = /** @type {HTMLFormElement} */ (one("[data-place-search]"));
 const sought = () => search.elements.q.value.trim();
-const vines = new Pager("/api/vines", { every: 60_000, filter: () => ({ q: sought() }) });
+const vines = new Pager("/api/vines", { size: 20, every: 60_000, filter: () => ({ q: sought() }) });
 const drawVinePager = bindPager(one("[data-place-pager]"), vines);
 const grants = new LocalPager(100);
 const drawGrantPager = bindPager(one("[data-grant-pager]"), grants);
