@@ -181,7 +181,11 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "CommandTests", dependencies: ["vintner", "Domain", "Wire"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["vintner", "Domain", "Wire", .product(name: "NIOHTTP1", package: "swift-nio")],
+            swiftSettings: strict
+        ),
         .testTarget(name: "ContractTests", dependencies: ["Contract", "Domain", "Wire"], swiftSettings: strict),
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Domain"], swiftSettings: strict),

@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from harness import Api, Server
+from harness.chromium import sign_in_by_link
+from test_accessibility import check
 
 
 class Team:
@@ -103,3 +105,51 @@ def test_who_loses_a_team_loses_open_pages(team: Team) -> None:
     assert page.goto(f"/dashboard/jobs/{plan['id']}").status == 404
     page.goto("/dashboard/jobs")
     expect(page.get_by_text("you need the right jobs:read").first).to_be_visible()
+
+
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}], ids=["light-1280", "dark-390"])
+def test_every_vine_is_found_however_many_there_are(page: Page, other_server: Server) -> None:
+    api = Api(other_server)
+    shop = api.post("/api/vineyards", {"name": "shop"})["id"]
+    last = api.vine(project="needle", vineyard_id=shop)
+    for n in range(220):
+        api.vine(project=f"hay-{n:03}")
+    api.post("/api/grants", {"principal": "user:ben", "role": "operator", "scope": f"vine:{last['id']}"})
+    assert other_server.link
+    page = sign_in_by_link(page.context, other_server.link)
+    page.goto(f"{other_server.url}/dashboard/access")
+    places = page.locator("[data-scope]")
+    vines = page.locator('[data-scope^="vine:"]')
+    expect(vines).to_have_count(20)
+    expect(page.locator("[data-place-pager]")).to_contain_text("1 to 20")
+    expect(page.get_by_role("button", name="shop", exact=True)).to_be_visible()
+    # The oldest vine is on none of the first pages.
+    expect(places.filter(has_text="needle")).to_have_count(0)
+    page.locator("[data-place-pager]").get_by_role("button", name="Next").click()
+    expect(page.locator("[data-place-pager]")).to_contain_text("21 to 40")
+    page.get_by_role("searchbox", name="Search vineyards and vines").fill("needle")
+    expect(vines).to_have_count(1)
+    page.keyboard.press("Tab")
+    vines.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-rows] tr", has_text="ben")).to_contain_text("operator")
+    expect(vines.first).to_have_attribute("aria-current", "true")
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # The address leads there, whatever is on the first page.
+    page.reload()
+    expect(page.locator("[data-place-name]")).to_have_text(re.compile("needle"))
+    expect(page.locator(f'[data-scope="vine:{last["id"]}"]')).to_have_attribute("aria-current", "true")
+    assert page.locator("*").count() < 3000
+
+
+@pytest.mark.parametrize("options", [
+    {"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}},
+], ids=["light", "dark", "390"])
+def test_the_access_page_is_accessible_and_fits(page: Page, api: Api) -> None:
+    api.vine()
+    page.goto("/dashboard/access")
+    expect(page.locator("[data-rows] tr").first).to_be_visible()
+    expect(page.locator('[data-scope^="vine:"]').first).to_be_visible()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

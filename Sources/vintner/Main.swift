@@ -26,7 +26,7 @@ struct Vintner: AsyncParsableCommand {
             UpCommand.self, TrellisCommand.self, TendrilCommand.self, PlanCommand.self, ApplyCommand.self,
             DestroyCommand.self, JobsCommand.self, ErrorsCommand.self, SearchCommand.self, VinesCommand.self,
             TendrilsCommand.self, TokensCommand.self,
-            SessionsCommand.self,
+            UsersCommand.self, SessionsCommand.self,
             LoginCommand.self, SignInURLCommand.self, AuditCommand.self, EvidenceCommand.self, OpenAPICommand.self,
             MigrateCommand.self,
         ])

@@ -61,6 +61,8 @@ extension AuditAction {
     public static let enableUser = AuditAction("user.enable")
     public static let removeUser = AuditAction("user.remove")
     public static let setPassword = AuditAction("user.set_password")
+    /// An identity provider sent other groups of a person than before.
+    public static let changeGroups = AuditAction("user.groups")
 
     public static let createGrant = AuditAction("grant.create")
     public static let revokeGrant = AuditAction("grant.revoke")
@@ -77,4 +79,45 @@ extension AuditAction {
     public static let readEvidence = AuditAction("evidence.read")
     /// A request that was denied and has no action of its own, such as a page.
     public static let request = AuditAction("request")
+}
+
+extension AuditAction {
+    /// Actions that belong together, for people.
+    public struct Group: Hashable, Sendable {
+        public var name: String
+        public var actions: [AuditAction]
+    }
+
+    /// All actions, in the order of the audit page's filter.
+    public static let groups = [
+        Group(
+            name: "Jobs",
+            actions: [
+                .createJob, .applyPlan, .destroy, .rerunJob, .cancelJob, .forceCancelJob, .giveUpJob, .assignJob,
+                .claimJob, .reportJob, .loseLease,
+            ]),
+        Group(
+            name: "Vines and states",
+            actions: [
+                .createVine, .updateVine, .deleteVine, .takeLock, .releaseLock, .breakLock, .readState, .writeState,
+            ]),
+        Group(
+            name: "Plan files and secrets", actions: [.readArtifact, .writeArtifact, .deleteArtifacts, .readSecrets]),
+        Group(
+            name: "Sign-in and credentials",
+            actions: [
+                .createSession, .endSession, .revokeSession, .createLink, .createToken, .replaceToken, .revokeToken,
+            ]),
+        Group(
+            name: "People and teams",
+            actions: [
+                .createUser, .inviteUser, .disableUser, .enableUser, .removeUser, .setPassword, .changeGroups,
+                .createTeam, .updateTeam, .deleteTeam,
+            ]),
+        Group(
+            name: "Rights",
+            actions: [.createGrant, .revokeGrant, .createVineyard, .renameVineyard, .deleteVineyard, .request]),
+        Group(name: "Tendrils", actions: [.registerTendril, .revokeTendril, .updateTendril]),
+        Group(name: "Audit", actions: [.exportAudit, .deleteEvents, .readEvidence]),
+    ]
 }

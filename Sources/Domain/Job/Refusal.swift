@@ -25,6 +25,9 @@ public struct Refusal: Error, Hashable, Sendable {
     public var kind: Kind
     /// A full sentence: the reason and, if possible, what to do.
     public var reason: String
+    /// The right that is missing to see something that exists. For the audit log only: the caller is answered as if it
+    /// did not exist.
+    public var hidden: Permission?
 
     public init(_ kind: Kind, _ reason: String) {
         self.kind = kind
@@ -34,5 +37,12 @@ public struct Refusal: Error, Hashable, Sendable {
     /// A request that names something that does not exist: "Job not found."
     public static func notFound(_ noun: String) -> Refusal {
         Refusal(.notFound, "\(noun.prefix(1).uppercased())\(noun.dropFirst()) not found.")
+    }
+
+    /// The same words for something that the caller may not know of.
+    public static func hidden(_ noun: String, missing permission: Permission) -> Refusal {
+        var refusal = notFound(noun)
+        refusal.hidden = permission
+        return refusal
     }
 }

@@ -49,10 +49,24 @@ public protocol AccessStore: Sendable {
     /// Sessions with a refresh token that was used before `time`, the longest ago first.
     func sessionsToRefresh(before time: Timestamp, limit: Int) async throws -> [RefreshableSession]
 
-    /// Stores what a refresh brought: the next refresh token, and the groups of the session's user.
-    func recordRefresh(
+    /// The session, if it has a refresh token.
+    func refreshableSession(ofSession hash: Data) async throws -> RefreshableSession?
+
+    /// The session of a token's owner whose refresh token was used last; nil if none has one.
+    func refreshableSession(ofToken hash: Data) async throws -> RefreshableSession?
+
+    /// Lets one node at a time refresh a session, if it was not refreshed since `time`. A claim that is neither recorded
+    /// nor released ends after ``RefreshableSession/claimLifetime``.
+    func claimRefresh(ofSession hash: Data, since time: Timestamp, at now: Timestamp) async throws -> Bool
+
+    /// Ends a claim without a result.
+    func releaseRefresh(ofSession hash: Data) async throws
+
+    /// Stores what a refresh brought: the next refresh token, and the groups of the session's user. An event that is
+    /// being recorded names the groups that changed; without any, it is not stored.
+    @discardableResult func recordRefresh(
         ofSession hash: Data, refreshToken: String, groups: [String], at now: Timestamp
-    ) async throws
+    ) async throws -> GroupsChange
 
     /// Ends a session that the identity provider has ended. The groups of its user no longer count.
     func endRefusedSession(hash: Data) async throws
@@ -61,6 +75,9 @@ public protocol AccessStore: Sendable {
     func recordUse(tokens: [Data: Timestamp], sessions: [Data: Timestamp]) async throws
 
     // MARK: - Revocation
+
+    /// The token, session or link with this ``AccessEntry/id``, also an expired one.
+    func accessEntry(_ id: String) async throws -> AccessEntry?
 
     /// Deletes the token, session or link with this ``AccessEntry/id``. Returns what it was; nil if there is none.
     func revokeAccess(_ id: String) async throws -> AccessEntry?
@@ -153,8 +170,24 @@ public struct NewSession: Hashable, Sendable {
     }
 }
 
+/// What the groups of a user gained and lost.
+public struct GroupsChange: Hashable, Sendable {
+    public var added: [String]
+    public var removed: [String]
+
+    public init(from old: [String] = [], to new: [String] = []) {
+        added = Set(new).subtracting(old).sorted()
+        removed = Set(old).subtracting(new).sorted()
+    }
+
+    public var isEmpty: Bool { added.isEmpty && removed.isEmpty }
+}
+
 /// A session whose groups are read again.
 public struct RefreshableSession: Hashable, Sendable {
+    /// How long a node may take to refresh a session before another one may try, in milliseconds.
+    public static let claimLifetime: Int64 = 45_000
+
     public var hash: Data
     public var user: String
     public var identity: ExternalIdentity

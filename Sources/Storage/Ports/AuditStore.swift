@@ -235,3 +235,16 @@ extension AuditCompletion<AccessEntry?> {
         }
     }
 }
+
+extension AuditCompletion<GroupsChange> {
+    /// The groups of a person are others than before.
+    package static var groupsChanged: AuditCompletion {
+        AuditCompletion { change, event in
+            guard !change.isEmpty else { return false }
+            for (name, groups) in [("added", change.added), ("removed", change.removed)] where !groups.isEmpty {
+                event.changes[name] = .array(groups.prefix(100).map { .string($0.shortened(toBytes: 200)) })
+            }
+            return true
+        }
+    }
+}

@@ -55,6 +55,11 @@ public protocol RightsStore: Sendable {
     /// Changes the group and the members. - Throws: ``Refusal`` `.notFound`.
     func updateTeam(_ name: String, group: String?, members: Set<String>) async throws -> Team
 
+    /// Adds a member, who may be one already.
+    ///
+    /// - Throws: ``Refusal`` `.notFound`; `.conflict` for more than ``RightsLimits/members``.
+    func addMember(_ user: String, toTeam name: String) async throws
+
     /// Deletes the team with its grants. - Throws: ``Refusal`` `.notFound`.
     func deleteTeam(_ name: String) async throws
 

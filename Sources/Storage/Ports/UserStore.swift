@@ -13,6 +13,10 @@ public protocol UserStore: Sendable {
     /// Users whose name contains `text`, without regard to case; by name.
     func users(matching text: String, kind: Account.Kind?, limit: Int, cursor: String?) async throws -> Page<User>
 
+    /// What a list of people shows of each of them besides the account. Its cost depends on how many `users` are, not on
+    /// how many are stored.
+    func overviews(of users: [User], at now: Timestamp) async throws -> [UserID: UserOverview]
+
     /// The user of an identity, with the groups that the provider sent now; created at the first sign-in, with the first
     /// of `names` that is free.
     ///
@@ -34,4 +38,24 @@ public protocol UserStore: Sendable {
 
     /// Removes a user with all tokens, sessions and links, and returns those. The name stays taken.
     func removeUser(_ id: UserID, at now: Timestamp) async throws -> [AccessEntry]
+}
+
+/// The teams, roles and credentials of a user.
+public struct UserOverview: Hashable, Sendable {
+    /// By name; those through a group of the identity provider, too.
+    public var teams: [String]
+    /// The user's own roles first.
+    public var held: [Rights.Held]
+    public var tokens: Int
+    /// Until when the newest invitation works.
+    public var invitedUntil: Timestamp?
+
+    public init(
+        teams: [String] = [], held: [Rights.Held] = [], tokens: Int = 0, invitedUntil: Timestamp? = nil
+    ) {
+        self.teams = teams
+        self.held = held
+        self.tokens = tokens
+        self.invitedUntil = invitedUntil
+    }
 }

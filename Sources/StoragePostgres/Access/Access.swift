@@ -41,24 +41,14 @@ extension PostgresStore {
                 WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > $2)
                 """, hash, now
             ).flatMap { row in
-                try Self.account(
-                    row.text("owner"), scopes: StoredScopes.decode(try row.optionalText("scopes")), row, at: now)
+                try UserRow.account(
+                    row.text("owner"), scopes: StoredScopes.decode(row.optionalText("scopes")), row, at: now)
             }
         }
     }
 
     public func tokens(of owner: String?) async throws -> [AccessEntry] {
-        try await readOnce { db in
-            try Self.entries("api_tokens", db).filter { owner == nil || $0.owner == owner }
-        }
-    }
-
-    /// A user without an account yet, such as the administrator, needs none for a token or session to work.
-    private static func account(
-        _ name: String, scopes: Set<Permission>?, _ row: Row, at now: Timestamp
-    ) throws -> Account? {
-        guard try row.optionalText("id") != nil else { return Account(name: name, scopes: scopes) }
-        return try UserRow(stored: row).account(scopes: scopes, at: now)
+        try await readOnce { db in try Self.entries(.tokens, of: owner, db) }
     }
 }
 
@@ -88,7 +78,7 @@ extension PostgresStore {
             try db.row(
                 "SELECT * FROM sign_in_links WHERE hash = $1 AND kind = 'invitation' AND expires_at > $2", hash,
                 now
-            ).map { try AccessEntry(stored: $0, in: "sign_in_links") }
+            ).map { try AccessEntry(stored: $0, in: .links) }
         }
     }
 
@@ -127,7 +117,7 @@ extension PostgresStore {
             DELETE FROM sign_in_links WHERE hash = $1 AND kind = $2 AND (detail IS NULL OR detail = $3)
             AND expires_at > $4 RETURNING *
             """, hash, kind.rawValue, detail, now
-        ) { try AccessEntry(stored: $0, in: "sign_in_links") }.first
+        ) { try AccessEntry(stored: $0, in: .links) }.first
     }
 }
 
@@ -158,7 +148,7 @@ extension PostgresStore {
                 SELECT s.user_name, u.* FROM sessions AS s LEFT JOIN users AS u ON u.name = s.user_name
                 WHERE s.hash = $1 AND s.expires_at > $2
                 """, hash, now
-            ).flatMap { row in try Self.account(row.text("user_name"), scopes: nil, row, at: now) }
+            ).flatMap { row in try UserRow.account(row.text("user_name"), scopes: nil, row, at: now) }
         }
     }
 
@@ -168,47 +158,83 @@ extension PostgresStore {
 
     public func sessions(at now: Timestamp) async throws -> [AccessEntry] {
         try await read { db in
-            try (Self.entries("sessions", db) + Self.entries("sign_in_links", db))
+            try (Self.entries(.sessions, db) + Self.entries(.links, db))
                 .filter { $0.expiresAt.map { $0 > now } ?? true }
         }
     }
 
+    /// A session with its user's identity, and a refresh token.
+    private static let refreshableSQL = """
+        SELECT s.hash, s.user_name, s.refresh, s.refreshed_at, u.issuer, u.subject FROM sessions AS s
+        JOIN users AS u ON u.name = s.user_name AND u.issuer IS NOT NULL AND s.refresh IS NOT NULL
+        """
+
+    private static func refreshable(_ row: Row, _ vault: Vault) throws -> RefreshableSession {
+        try RefreshableSession(stored: row) { try vault.decrypt($0, for: .refreshToken(session: $1)) }
+    }
+
     public func sessionsToRefresh(before time: Timestamp, limit: Int) async throws -> [RefreshableSession] {
-        let vault = vault
-        return try await readOnce { db in
+        try await readOnce { [vault] db in
             try db.rows(
-                """
-                SELECT s.hash, s.user_name, s.refresh, s.refreshed_at, u.issuer, u.subject FROM sessions AS s
-                JOIN users AS u ON u.name = s.user_name
-                WHERE s.refresh IS NOT NULL AND s.refreshed_at < $1 AND u.issuer IS NOT NULL
-                ORDER BY s.refreshed_at LIMIT $2
-                """, time, limit
-            ) { row in
-                let hash = try row.blob("hash")
-                let token = try vault.decrypt(
-                    row.blob("refresh"), for: .refreshToken(session: AccessEntry.id(of: hash)))
-                return RefreshableSession(
-                    hash: hash, user: try row.text("user_name"),
-                    identity: ExternalIdentity(issuer: try row.text("issuer"), subject: try row.text("subject")),
-                    refreshToken: String(decoding: token, as: UTF8.self), refreshedAt: try row.time("refreshed_at"))
+                Self.refreshableSQL + " WHERE s.refreshed_at < $1 ORDER BY s.refreshed_at LIMIT $2", time, limit
+            ) {
+                try Self.refreshable($0, vault)
             }
         }
     }
 
+    public func refreshableSession(ofSession hash: Data) async throws -> RefreshableSession? {
+        try await readOnce { [vault] db in
+            try db.row(Self.refreshableSQL + " WHERE s.hash = $1", hash).map { try Self.refreshable($0, vault) }
+        }
+    }
+
+    public func refreshableSession(ofToken hash: Data) async throws -> RefreshableSession? {
+        try await readOnce { [vault] db in
+            try db.row(
+                Self.refreshableSQL + " JOIN api_tokens AS t ON t.owner = s.user_name WHERE t.hash = $1 "
+                    + "ORDER BY s.refreshed_at DESC LIMIT 1", hash
+            ).map { try Self.refreshable($0, vault) }
+        }
+    }
+
+    public func claimRefresh(ofSession hash: Data, since time: Timestamp, at now: Timestamp) async throws -> Bool {
+        let lapsed = now.advanced(by: -RefreshableSession.claimLifetime)
+        return try await write { db, _ in
+            try !db.rows(
+                """
+                UPDATE sessions SET refresh_claimed_at = $1 WHERE hash = $2 AND refresh IS NOT NULL
+                AND refreshed_at <= $3 AND coalesce(refresh_claimed_at, 0) <= $4 RETURNING user_name
+                """, now, hash, time, lapsed
+            ) { try $0.text("user_name") }.isEmpty
+        }
+    }
+
+    public func releaseRefresh(ofSession hash: Data) async throws {
+        try await write { db, _ in
+            db.run("UPDATE sessions SET refresh_claimed_at = NULL WHERE hash = $1", hash)
+        }
+    }
+
+    @discardableResult
     public func recordRefresh(
         ofSession hash: Data, refreshToken: String, groups: [String], at now: Timestamp
-    ) async throws {
+    ) async throws -> GroupsChange {
         let refresh = try vault.encrypt(
             Data(refreshToken.utf8), for: .refreshToken(session: AccessEntry.id(of: hash)))
-        let groups = try StoredJSON.encode(groups)
-        try await write { db, _ in
+        let stored = try StoredJSON.encode(groups)
+        return try await write(completing: .groupsChanged) { db, _ in
+            let before = try db.row(
+                "SELECT u.* FROM users AS u JOIN sessions AS s ON s.user_name = u.name WHERE s.hash = $1 FOR UPDATE",
+                hash
+            ).map { try UserRow(stored: $0) }
+            // The session ended meanwhile.
+            guard let before else { return GroupsChange() }
             db.run(
-                "UPDATE sessions SET refresh = $1, refreshed_at = $2 WHERE hash = $3", refresh, now, hash)
-            db.run(
-                """
-                UPDATE users SET groups = $1, groups_at = $2
-                WHERE name = (SELECT user_name FROM sessions WHERE hash = $3)
-                """, groups, now, hash)
+                "UPDATE sessions SET refresh = $1, refreshed_at = $2, refresh_claimed_at = NULL WHERE hash = $3",
+                refresh, now, hash)
+            db.run("UPDATE users SET groups = $1, groups_at = $2 WHERE id = $3", stored, now, before.id)
+            return GroupsChange(from: try before.user().groups, to: groups)
         }
     }
 
@@ -253,21 +279,23 @@ extension PostgresStore {
 // MARK: - Revocation
 
 extension PostgresStore {
+    public func accessEntry(_ id: String) async throws -> AccessEntry? {
+        try await read { db in try Self.entry(id, db) }
+    }
+
     public func revokeAccess(_ id: String) async throws -> AccessEntry? {
         try await write(completing: AuditCompletion { entry, _ in entry != nil }) { db, _ in
-            guard let entry = try Self.allEntries(db).first(where: { $0.id == id }) else { return nil }
-            try Self.delete(entry, db)
+            guard let entry = try Self.entry(id, db) else { return nil }
+            Self.delete(entry, db)
             return entry
         }
     }
 
     public func revokeAllAccess(exceptToken name: String, keeping ids: Set<String>) async throws -> [AccessEntry] {
         try await write { db, _ in
-            let entries = try Self.allEntries(db).filter { entry in
-                entry.kind != .token
-                    || !ids.contains(entry.id) && (entry.name != name || entry.owner != User.administrator)
-            }
-            for entry in entries { try Self.delete(entry, db) }
+            let entries = try AccessTable.allCases.flatMap { try Self.entries($0, db) }
+                .filter { !$0.outlivesRevocation(exceptToken: name, keeping: ids) }
+            for entry in entries { Self.delete(entry, db) }
             return entries
         }
     }
@@ -282,55 +310,35 @@ extension PostgresStore {
     }
 
     /// Deletes what a user can get in with.
-    static func endAccess(
-        of user: String, _ kinds: [AccessEntry.Kind], keeping session: Data?, _ db: Database
-    ) throws -> [AccessEntry] {
-        let entries = try allEntries(db).filter { entry in
-            entry.owner == user && kinds.contains(entry.kind) && (session == nil || entry.hash != session)
-        }
-        for entry in entries { try delete(entry, db) }
+    static func endAccess(of user: String, _ ended: EndedAccess, _ db: Database) throws -> [AccessEntry] {
+        let entries = try AccessTable.allCases.flatMap { try Self.entries($0, of: user, db) }.filter(ended.includes)
+        for entry in entries { delete(entry, db) }
         return entries
     }
 
-    private static func delete(_ entry: AccessEntry, _ db: Database) throws {
-        let table =
-            switch entry.kind {
-            case .token: "api_tokens"
-            case .session: "sessions"
-            case .link, .invitation, .login: "sign_in_links"
-            }
-        db.run("DELETE FROM \(table) WHERE hash = $1", entry.hash)
+    private static func delete(_ entry: AccessEntry, _ db: Database) {
+        db.run("DELETE FROM \(AccessTable(entry.kind).rawValue) WHERE hash = $1", entry.hash)
     }
 
-    private static func allEntries(_ db: Database) throws -> [AccessEntry] {
-        try ["api_tokens", "sessions", "sign_in_links"].flatMap { try entries($0, db) }
-    }
-
-    private static func entries(_ table: String, _ db: Database) throws -> [AccessEntry] {
-        let order = table == "api_tokens" ? "name, owner" : "expires_at, hash"
-        return try db.rows("SELECT * FROM \(table) ORDER BY \(order)") { try AccessEntry(stored: $0, in: table) }
-    }
-}
-
-extension AccessEntry {
-    fileprivate init(stored row: Row, in table: String) throws {
-        switch table {
-        case "api_tokens":
-            self.init(
-                kind: .token, hash: try row.blob("hash"), name: try row.text("name"), owner: try row.text("owner"),
-                createdAt: try row.time("created_at"), expiresAt: try row.optionalTime("expires_at"),
-                lastUsedAt: try row.optionalTime("last_used_at"),
-                scopes: try StoredScopes.decode(try row.optionalText("scopes")))
-        case "sessions":
-            self.init(
-                kind: .session, hash: try row.blob("hash"), name: try row.text("user_name"),
-                createdAt: try row.optionalTime("created_at"), expiresAt: try row.time("expires_at"),
-                lastUsedAt: try row.optionalTime("last_used_at"), method: try row.name("method"),
-                address: try row.text("address"), agent: try row.text("agent"))
-        default:
-            self.init(
-                kind: try row.name("kind"), hash: try row.blob("hash"), name: try row.text("user_name"),
-                createdBy: try row.optionalText("created_by"), expiresAt: try row.time("expires_at"))
+    private static func entry(_ id: String, _ db: Database) throws -> AccessEntry? {
+        guard let hashes = AccessEntry.hashes(ofID: id) else { return nil }
+        for table in AccessTable.allCases {
+            let row = try db.row(
+                "SELECT * FROM \(table.rawValue) WHERE hash BETWEEN $1 AND $2 LIMIT 1", hashes.first, hashes.last)
+            if let row { return try AccessEntry(stored: row, in: table) }
         }
+        return nil
+    }
+
+    /// All credentials of a table, or those of one user.
+    private static func entries(
+        _ table: AccessTable, of user: String? = nil, _ db: Database
+    ) throws -> [AccessEntry] {
+        let make = { (row: Row) in try AccessEntry(stored: row, in: table) }
+        guard let user else {
+            return try db.rows("SELECT * FROM \(table.rawValue) ORDER BY \(table.order)", make: make)
+        }
+        return try db.rows(
+            "SELECT * FROM \(table.rawValue) WHERE \(table.owner) = $1 ORDER BY \(table.order)", user, make: make)
     }
 }

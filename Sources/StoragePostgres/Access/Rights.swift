@@ -7,10 +7,11 @@ extension PostgresStore {
         let own = GrantPrincipal(account)
         let held = try await readOnce { db in
             guard account.kind == .user else {
-                return try db.rows("SELECT * FROM grants WHERE principal = $1", own.description, make: Rights.Held.init)
+                return try db.rows(
+                    "SELECT * FROM grants WHERE principal = $1", own.description, make: Rights.Held.init(stored:))
             }
             let groups = PostgresValue.texts(account.groups.sorted())
-            return try db.rows(Self.heldSQL, own.description, account.name, groups, make: Rights.Held.init)
+            return try db.rows(Self.heldSQL, own.description, account.name, groups, make: Rights.Held.init(stored:))
         }
         return Rights(held, scopes: account.scopes)
     }
@@ -67,7 +68,7 @@ extension PostgresStore {
                 AND ($7 OR scope = ANY($3))
                 AND (created_at, id) < ($4, $5) ORDER BY created_at DESC, id DESC LIMIT $6
                 """, query.principal?.description, query.role?.rawValue, scopes,
-                cursor.time, cursor.uuid, limit + 1, query.scopes == nil, make: Grant.init)
+                cursor.time, cursor.uuid, limit + 1, query.scopes == nil, make: Grant.init(stored:))
         }
         return Page(found, limit: limit) { PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue) }
     }
@@ -83,7 +84,7 @@ extension PostgresStore {
             let same = try db.row(
                 "SELECT * FROM grants WHERE principal = $1 AND role = $2 AND scope = $3", grant.principal.description,
                 grant.role.rawValue, grant.scope.description
-            ).map(Grant.init)
+            ).map(Grant.init(stored:))
             if let same {
                 db.run("UPDATE grants SET automatic = false WHERE id = $1", same.id)
                 var kept = same
@@ -165,7 +166,7 @@ extension PostgresStore {
             let members = Dictionary(grouping: rows, by: \.team).mapValues { Set($0.map(\.name)) }
             return try db.rows("SELECT * FROM teams ORDER BY name") { row in
                 let name = try row.text("name")
-                return try Team(row, members: members[name] ?? [])
+                return try Team(stored: row, members: members[name] ?? [])
             }
         }
     }
@@ -192,7 +193,7 @@ extension PostgresStore {
             guard let row = try db.row("SELECT * FROM teams WHERE name = $1", name) else {
                 throw Refusal.notFound("team")
             }
-            var team = try Team(row, members: members)
+            var team = try Team(stored: row, members: members)
             team.group = group
             db.run("UPDATE teams SET idp_group = $1 WHERE name = $2", group, name)
             Self.setMembers(members, of: name, db)
@@ -204,6 +205,19 @@ extension PostgresStore {
         db.run("DELETE FROM team_members WHERE team = $1", team)
         for name in members.sorted() {
             db.run("INSERT INTO team_members (team, user_name) VALUES ($1, $2)", team, name)
+        }
+    }
+
+    public func addMember(_ user: String, toTeam name: String) async throws {
+        try await write { db, _ in
+            Self.lockRights(db)
+            guard try db.exists("SELECT 1 FROM teams WHERE name = $1", name) else { throw Refusal.notFound("team") }
+            guard try !db.exists("SELECT 1 FROM team_members WHERE team = $1 AND user_name = $2", name, user) else {
+                return
+            }
+            let count = try db.row("SELECT count(*) AS n FROM team_members WHERE team = $1", name)?.int("n") ?? 0
+            guard count < RightsLimits.members else { throw RightsRules.tooMany("members", RightsLimits.members) }
+            db.run("INSERT INTO team_members (team, user_name) VALUES ($1, $2)", name, user)
         }
     }
 
@@ -220,7 +234,9 @@ extension PostgresStore {
     // MARK: - Vineyards
 
     public func vineyards() async throws -> [Vineyard] {
-        try await readOnce { db in try db.rows("SELECT * FROM vineyards ORDER BY name, id", make: Vineyard.init) }
+        try await readOnce { db in
+            try db.rows("SELECT * FROM vineyards ORDER BY name, id", make: Vineyard.init(stored:))
+        }
     }
 
     public func vineyard(_ id: VineyardID) async throws -> Vineyard? {
@@ -277,14 +293,8 @@ extension PostgresStore {
 }
 
 extension Vineyard {
-    fileprivate init(_ row: Row) throws {
-        self.init(
-            id: try row.id("id"), name: try row.text("name"), createdBy: try row.text("created_by"),
-            createdAt: try row.time("created_at"))
-    }
-
     static func find(_ id: VineyardID, _ db: Database) throws -> Vineyard? {
-        try db.row("SELECT * FROM vineyards WHERE id = $1", id).map(Vineyard.init)
+        try db.row("SELECT * FROM vineyards WHERE id = $1", id).map(Vineyard.init(stored:))
     }
 
     /// - Throws: ``Refusal`` `.notFound`.
@@ -293,30 +303,9 @@ extension Vineyard {
     }
 }
 
-extension Team {
-    fileprivate init(_ row: Row, members: Set<String>) throws {
-        self.init(
-            name: try row.text("name"), group: try row.optionalText("idp_group"), members: members,
-            createdBy: try row.text("created_by"), createdAt: try row.time("created_at"))
-    }
-}
-
-extension Rights.Held {
-    fileprivate init(_ row: Row) throws {
-        self.init(role: try row.name("role"), scope: try row.scope(), through: try row.principal())
-    }
-}
-
 extension Grant {
-    fileprivate init(_ row: Row) throws {
-        self.init(
-            id: try row.id("id"), principal: try row.principal(), role: try row.name("role"), scope: try row.scope(),
-            createdBy: try row.text("created_by"), createdAt: try row.time("created_at"),
-            isAutomatic: try row.flag("automatic"))
-    }
-
     fileprivate static func find(_ id: GrantID, _ db: Database) throws -> Grant? {
-        try db.row("SELECT * FROM grants WHERE id = $1", id).map(Grant.init)
+        try db.row("SELECT * FROM grants WHERE id = $1", id).map(Grant.init(stored:))
     }
 
     fileprivate func insert(_ db: Database) {
@@ -326,23 +315,5 @@ extension Grant {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             """, id, principal.description, role.rawValue, scope.description, createdBy,
             createdAt, isAutomatic)
-    }
-}
-
-extension Row {
-    fileprivate func scope() throws -> GrantScope {
-        guard let scope = GrantScope(try text("scope")) else {
-            throw StorageError(.corrupt, "The column scope has an invalid value.")
-        }
-        return scope
-    }
-
-    /// A stored name is not checked again: names of earlier versions had other rules.
-    fileprivate func principal() throws -> GrantPrincipal {
-        let parts = try text("principal").split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let kind = GrantPrincipal.Kind(rawValue: String(parts[0])) else {
-            throw StorageError(.corrupt, "The column principal has an invalid value.")
-        }
-        return GrantPrincipal(kind, String(parts[1]))
     }
 }

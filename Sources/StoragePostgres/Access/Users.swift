@@ -51,6 +51,37 @@ extension PostgresStore {
         return Page(items: items, next: rows.count > limit ? items.last?.id.rawValue : nil)
     }
 
+    public func overviews(of users: [User], at now: Timestamp) async throws -> [UserID: UserOverview] {
+        let names = PostgresValue.texts(users.map(\.name))
+        let groups = PostgresValue.texts(Set(users.flatMap { $0.groups(at: now) }).sorted())
+        return try await read { db in
+            let members = try db.rows("SELECT team, user_name FROM team_members WHERE user_name = ANY($1)", names) {
+                row in
+                (team: try row.text("team"), user: try row.text("user_name"))
+            }
+            let teams = try db.rows("SELECT name, idp_group FROM teams WHERE idp_group = ANY($1)", groups) { row in
+                (team: try row.text("name"), group: try row.text("idp_group"))
+            }
+            let tokens = try db.rows(
+                "SELECT owner, count(*) AS n FROM api_tokens WHERE owner = ANY($1) GROUP BY owner", names
+            ) { row in (try row.text("owner"), try row.int("n")) }
+            let invitations = try db.rows(
+                """
+                SELECT user_name, max(expires_at) AS expires_at FROM sign_in_links
+                WHERE kind = 'invitation' AND user_name = ANY($1) AND expires_at > $2 GROUP BY user_name
+                """, names, now
+            ) { row in (try row.text("user_name"), try row.time("expires_at")) }
+            return try UserOverview.of(
+                users, at: now, members: members, groups: teams, tokens: Dictionary(uniqueKeysWithValues: tokens),
+                invitations: Dictionary(uniqueKeysWithValues: invitations)
+            ) { principals in
+                try db.rows(
+                    "SELECT * FROM grants WHERE principal = ANY($1) ORDER BY created_at, id",
+                    PostgresValue.texts(principals.map(\.description)), make: Rights.Held.init(stored:))
+            }
+        }
+    }
+
     public func signIn(
         _ identity: ExternalIdentity, names: [String], groups: [String], newID: UserID, at now: Timestamp
     ) async throws -> User {
@@ -94,7 +125,7 @@ extension PostgresStore {
                 throw Refusal.noUser()
             }
             db.run("UPDATE users SET password = $1 WHERE id = $2", encoded, row.id)
-            return try Self.endAccess(of: row.name, [.session], keeping: session, db)
+            return try Self.endAccess(of: row.name, .newPassword(keeping: session), db)
         }
     }
 
@@ -106,8 +137,7 @@ extension PostgresStore {
             }
             db.run(
                 "UPDATE users SET disabled_at = $1 WHERE id = $2", isDisabled ? now : Timestamp?.none, id)
-            return isDisabled
-                ? try Self.endAccess(of: row.name, [.session, .link, .invitation, .login], keeping: nil, db) : []
+            return isDisabled ? try Self.endAccess(of: row.name, .disabled, db) : []
         }
     }
 
@@ -118,22 +148,12 @@ extension PostgresStore {
             db.run(
                 "UPDATE users SET removed_at = $1, password = NULL, groups = '[]', groups_at = NULL WHERE id = $2",
                 now, id)
-            return try Self.endAccess(of: row.name, AccessEntry.Kind.allCases, keeping: nil, db)
+            return try Self.endAccess(of: row.name, .removed, db)
         }
     }
 }
 
 extension UserRow {
-    init(stored row: Row) throws {
-        self.init(
-            id: try row.id("id"), name: try row.text("name"), kind: try row.name("kind"),
-            issuer: try row.optionalText("issuer"), subject: try row.optionalText("subject"),
-            password: try row.optionalText("password"), groups: try row.text("groups"),
-            groupsAt: try row.optionalTime("groups_at"), createdBy: try row.text("created_by"),
-            createdAt: try row.time("created_at"), lastSeenAt: try row.optionalTime("last_seen_at"),
-            disabledAt: try row.optionalTime("disabled_at"), removedAt: try row.optionalTime("removed_at"))
-    }
-
     /// nil for an unknown or removed user.
     static func find(_ id: UserID, _ db: Database) throws -> UserRow? {
         try db.row("SELECT * FROM users WHERE id = $1 AND removed_at IS NULL", id).map(UserRow.init(stored:))

@@ -19,7 +19,7 @@ extension PostgresStore {
             var ends = try AuditChainEnds.find(vault, locking: true, db)
             let records = try db.rows(
                 "SELECT * FROM audit_events WHERE number IS NULL ORDER BY position LIMIT $1", limit
-            ) { try AuditRecord($0, vault) }
+            ) { try AuditRecord(stored: $0, vault) }
             for record in records {
                 let (seal, mac) = vault.seal(record, after: ends.head)
                 db.run(
@@ -42,7 +42,7 @@ extension PostgresStore {
             .int(Int64(limit)),
         ]
         return try await readOnce { db in
-            try db.query(Self.auditSQL(key), values + key.values).map { try AuditRecord($0, vault) }
+            try db.query(Self.auditSQL(key), values + key.values).map { try AuditRecord(stored: $0, vault) }
         }
     }
 
@@ -57,7 +57,7 @@ extension PostgresStore {
         let vault = vault
         return try await readOnce { db in
             try db.rows("SELECT * FROM audit_events WHERE number > $1 ORDER BY number LIMIT $2", number, limit) {
-                try AuditRecord($0, vault)
+                try AuditRecord(stored: $0, vault)
             }
         }
     }

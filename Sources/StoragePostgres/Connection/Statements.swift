@@ -1,5 +1,5 @@
 public import Domain
-internal import Foundation
+package import Foundation
 public import Postgres
 internal import Storage
 
@@ -48,29 +48,31 @@ extension Database {
 }
 
 /// Columns as the domain's values; an invalid value is a `.corrupt` error, never a crash.
-extension Row {
-    func text(_ column: String) throws -> String { try required(optionalText(column), column) }
-    func integer(_ column: String) throws -> Int64 { try required(optionalInteger(column), column) }
-    func int(_ column: String) throws -> Int { Int(try integer(column)) }
-    func optionalInt(_ column: String) throws -> Int? { try optionalInteger(column).map { Int($0) } }
-    func flag(_ column: String) throws -> Bool { try required(optionalFlag(column), column) }
-    func blob(_ column: String) throws -> Data { try required(optionalBytes(column), column) }
+extension Row: StoredRow {
+    package func text(_ column: String) throws -> String { try required(optionalText(column), column) }
+    package func integer(_ column: String) throws -> Int64 { try required(optionalInteger(column), column) }
+    package func int(_ column: String) throws -> Int { Int(try integer(column)) }
+    package func optionalInt(_ column: String) throws -> Int? { try optionalInteger(column).map { Int($0) } }
+    package func flag(_ column: String) throws -> Bool { try required(optionalFlag(column), column) }
+    package func blob(_ column: String) throws -> Data { try required(optionalBytes(column), column) }
 
-    func time(_ column: String) throws -> Timestamp { Timestamp(milliseconds: try integer(column)) }
-    func optionalTime(_ column: String) throws -> Timestamp? {
+    package func time(_ column: String) throws -> Timestamp { Timestamp(milliseconds: try integer(column)) }
+    package func optionalTime(_ column: String) throws -> Timestamp? {
         try optionalInteger(column).map { Timestamp(milliseconds: $0) }
     }
 
-    func id<Noun>(_ column: String) throws -> Identifier<Noun> { try required(Identifier(text(column)), column) }
-    func optionalID<Noun>(_ column: String) throws -> Identifier<Noun>? {
+    package func id<Noun>(_ column: String) throws -> Identifier<Noun> {
+        try required(Identifier(text(column)), column)
+    }
+    package func optionalID<Noun>(_ column: String) throws -> Identifier<Noun>? {
         try optionalText(column).map { try required(Identifier($0), column) }
     }
 
     /// One of a fixed set of names.
-    func name<Name: RawRepresentable<String>>(_ column: String) throws -> Name {
+    package func name<Name: RawRepresentable<String>>(_ column: String) throws -> Name {
         try required(Name(rawValue: text(column)), column)
     }
-    func optionalName<Name: RawRepresentable<String>>(_ column: String) throws -> Name? {
+    package func optionalName<Name: RawRepresentable<String>>(_ column: String) throws -> Name? {
         try optionalText(column).map { try required(Name(rawValue: $0), column) }
     }
 

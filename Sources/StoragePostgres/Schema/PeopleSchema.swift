@@ -47,4 +47,7 @@ extension PostgresSchema {
         "CREATE INDEX sessions_user ON sessions (user_name)",
         "CREATE INDEX sessions_refreshed ON sessions (refreshed_at) WHERE refresh IS NOT NULL",
     ]
+
+    /// When a node last began to read the groups of a session again, so that no two do it at once.
+    static let refreshClaims = ["ALTER TABLE sessions ADD COLUMN refresh_claimed_at bigint"]
 }

@@ -39,24 +39,14 @@ extension SQLiteStore {
                 WHERE t.hash = ? AND (t.expires_at IS NULL OR t.expires_at > ?)
                 """, hash, now.milliseconds
             ).flatMap { row in
-                try Self.account(
+                try UserRow.account(
                     row.text("owner"), scopes: StoredScopes.decode(row.optionalText("scopes")), row, at: now)
             }
         }
     }
 
     public func tokens(of owner: String?) async throws -> [AccessEntry] {
-        try await read { db in
-            try Self.entries("api_tokens", db).filter { owner == nil || $0.owner == owner }
-        }
-    }
-
-    /// A user without an account yet, such as the administrator, needs none for a token or session to work.
-    private static func account(
-        _ name: String, scopes: Set<Permission>?, _ row: Row, at now: Timestamp
-    ) throws -> Account? {
-        guard row.optionalText("id") != nil else { return Account(name: name, scopes: scopes) }
-        return try UserRow(stored: row).account(scopes: scopes, at: now)
+        try await read { db in try Self.entries(.tokens, of: owner, db) }
     }
 }
 
@@ -86,7 +76,7 @@ extension SQLiteStore {
             try db.row(
                 "SELECT * FROM sign_in_links WHERE hash = ? AND kind = 'invitation' AND expires_at > ?", hash,
                 now.milliseconds
-            ).map { try AccessEntry(stored: $0, in: "sign_in_links") }
+            ).map { try AccessEntry(stored: $0, in: .links) }
         }
     }
 
@@ -125,7 +115,7 @@ extension SQLiteStore {
             DELETE FROM sign_in_links WHERE hash = ? AND kind = ? AND (detail IS NULL OR detail = ?)
             AND expires_at > ? RETURNING *
             """, hash, kind.rawValue, detail, now.milliseconds
-        ) { try AccessEntry(stored: $0, in: "sign_in_links") }.first
+        ) { try AccessEntry(stored: $0, in: .links) }.first
     }
 }
 
@@ -156,7 +146,7 @@ extension SQLiteStore {
                 SELECT s.user_name, u.* FROM sessions AS s LEFT JOIN users AS u ON u.name = s.user_name
                 WHERE s.hash = ? AND s.expires_at > ?
                 """, hash, now.milliseconds
-            ).flatMap { row in try Self.account(row.text("user_name"), scopes: nil, row, at: now) }
+            ).flatMap { row in try UserRow.account(row.text("user_name"), scopes: nil, row, at: now) }
         }
     }
 
@@ -166,47 +156,84 @@ extension SQLiteStore {
 
     public func sessions(at now: Timestamp) async throws -> [AccessEntry] {
         try await read { db in
-            try (Self.entries("sessions", db) + Self.entries("sign_in_links", db))
+            try (Self.entries(.sessions, db) + Self.entries(.links, db))
                 .filter { $0.expiresAt.map { $0 > now } ?? true }
         }
     }
 
+    /// A session with its user's identity, and a refresh token.
+    private static let refreshableSQL = """
+        SELECT s.hash, s.user_name, s.refresh, s.refreshed_at, u.issuer, u.subject FROM sessions AS s
+        JOIN users AS u ON u.name = s.user_name AND u.issuer IS NOT NULL AND s.refresh IS NOT NULL
+        """
+
+    private static func refreshable(_ row: Row, _ vault: Vault) throws -> RefreshableSession {
+        try RefreshableSession(stored: row) { try vault.decrypt($0, for: .refreshToken(session: $1)) }
+    }
+
     public func sessionsToRefresh(before time: Timestamp, limit: Int) async throws -> [RefreshableSession] {
-        let vault = vault
-        return try await read { db in
+        try await read { [vault] db in
             try db.rows(
-                """
-                SELECT s.hash, s.user_name, s.refresh, s.refreshed_at, u.issuer, u.subject FROM sessions AS s
-                JOIN users AS u ON u.name = s.user_name
-                WHERE s.refresh IS NOT NULL AND s.refreshed_at < ? AND u.issuer IS NOT NULL
-                ORDER BY s.refreshed_at LIMIT ?
-                """, time.milliseconds, limit
-            ) { row in
-                let hash = try row.blob("hash")
-                let token = try vault.decrypt(
-                    row.blob("refresh"), for: .refreshToken(session: AccessEntry.id(of: hash)))
-                return RefreshableSession(
-                    hash: hash, user: try row.text("user_name"),
-                    identity: ExternalIdentity(issuer: try row.text("issuer"), subject: try row.text("subject")),
-                    refreshToken: String(decoding: token, as: UTF8.self), refreshedAt: try row.time("refreshed_at"))
+                Self.refreshableSQL + " WHERE s.refreshed_at < ? ORDER BY s.refreshed_at LIMIT ?", time.milliseconds,
+                limit
+            ) {
+                try Self.refreshable($0, vault)
             }
         }
     }
 
+    public func refreshableSession(ofSession hash: Data) async throws -> RefreshableSession? {
+        try await read { [vault] db in
+            try db.row(Self.refreshableSQL + " WHERE s.hash = ?", hash).map { try Self.refreshable($0, vault) }
+        }
+    }
+
+    public func refreshableSession(ofToken hash: Data) async throws -> RefreshableSession? {
+        try await read { [vault] db in
+            try db.row(
+                Self.refreshableSQL + " JOIN api_tokens AS t ON t.owner = s.user_name WHERE t.hash = ? "
+                    + "ORDER BY s.refreshed_at DESC LIMIT 1", hash
+            ).map { try Self.refreshable($0, vault) }
+        }
+    }
+
+    public func claimRefresh(ofSession hash: Data, since time: Timestamp, at now: Timestamp) async throws -> Bool {
+        let lapsed = now.advanced(by: -RefreshableSession.claimLifetime)
+        return try await write { db, _ in
+            try !db.rows(
+                """
+                UPDATE sessions SET refresh_claimed_at = ? WHERE hash = ? AND refresh IS NOT NULL
+                AND refreshed_at <= ? AND coalesce(refresh_claimed_at, 0) <= ? RETURNING user_name
+                """, now.milliseconds, hash, time.milliseconds, lapsed.milliseconds
+            ) { try $0.text("user_name") }.isEmpty
+        }
+    }
+
+    public func releaseRefresh(ofSession hash: Data) async throws {
+        try await write { db, _ in
+            try db.run("UPDATE sessions SET refresh_claimed_at = NULL WHERE hash = ?", hash)
+        }
+    }
+
+    @discardableResult
     public func recordRefresh(
         ofSession hash: Data, refreshToken: String, groups: [String], at now: Timestamp
-    ) async throws {
+    ) async throws -> GroupsChange {
         let refresh = try vault.encrypt(
             Data(refreshToken.utf8), for: .refreshToken(session: AccessEntry.id(of: hash)))
-        let groups = try StoredJSON.encode(groups)
-        try await write { db, _ in
+        let stored = try StoredJSON.encode(groups)
+        return try await write(completing: .groupsChanged) { db, _ in
+            let before = try db.row(
+                "SELECT u.* FROM users AS u JOIN sessions AS s ON s.user_name = u.name WHERE s.hash = ?", hash
+            ).map { try UserRow(stored: $0) }
+            // The session ended meanwhile.
+            guard let before else { return GroupsChange() }
             try db.run(
-                "UPDATE sessions SET refresh = ?, refreshed_at = ? WHERE hash = ?", refresh, now.milliseconds, hash)
+                "UPDATE sessions SET refresh = ?, refreshed_at = ?, refresh_claimed_at = NULL WHERE hash = ?",
+                refresh, now.milliseconds, hash)
             try db.run(
-                """
-                UPDATE users SET groups = ?, groups_at = ?
-                WHERE name = (SELECT user_name FROM sessions WHERE hash = ?)
-                """, groups, now.milliseconds, hash)
+                "UPDATE users SET groups = ?, groups_at = ? WHERE id = ?", stored, now.milliseconds, before.id.rawValue)
+            return GroupsChange(from: try before.user().groups, to: groups)
         }
     }
 
@@ -250,9 +277,13 @@ extension SQLiteStore {
 // MARK: - Revocation
 
 extension SQLiteStore {
+    public func accessEntry(_ id: String) async throws -> AccessEntry? {
+        try await read { db in try Self.entry(id, db) }
+    }
+
     public func revokeAccess(_ id: String) async throws -> AccessEntry? {
         try await write(completing: AuditCompletion { entry, _ in entry != nil }) { db, _ in
-            guard let entry = try Self.allEntries(db).first(where: { $0.id == id }) else { return nil }
+            guard let entry = try Self.entry(id, db) else { return nil }
             try Self.delete(entry, db)
             return entry
         }
@@ -260,10 +291,8 @@ extension SQLiteStore {
 
     public func revokeAllAccess(exceptToken name: String, keeping ids: Set<String>) async throws -> [AccessEntry] {
         try await write { db, _ in
-            let entries = try Self.allEntries(db).filter { entry in
-                entry.kind != .token
-                    || !ids.contains(entry.id) && (entry.name != name || entry.owner != User.administrator)
-            }
+            let entries = try AccessTable.allCases.flatMap { try Self.entries($0, db) }
+                .filter { !$0.outlivesRevocation(exceptToken: name, keeping: ids) }
             for entry in entries { try Self.delete(entry, db) }
             return entries
         }
@@ -277,55 +306,35 @@ extension SQLiteStore {
     }
 
     /// Deletes what a user can get in with.
-    static func endAccess(
-        of user: String, _ kinds: [AccessEntry.Kind], keeping session: Data?, _ db: Database
-    ) throws -> [AccessEntry] {
-        let entries = try allEntries(db).filter { entry in
-            entry.owner == user && kinds.contains(entry.kind) && (session == nil || entry.hash != session)
-        }
+    static func endAccess(of user: String, _ ended: EndedAccess, _ db: Database) throws -> [AccessEntry] {
+        let entries = try AccessTable.allCases.flatMap { try Self.entries($0, of: user, db) }.filter(ended.includes)
         for entry in entries { try delete(entry, db) }
         return entries
     }
 
     private static func delete(_ entry: AccessEntry, _ db: Database) throws {
-        let table =
-            switch entry.kind {
-            case .token: "api_tokens"
-            case .session: "sessions"
-            case .link, .invitation, .login: "sign_in_links"
-            }
-        try db.run("DELETE FROM \(table) WHERE hash = ?", entry.hash)
+        try db.run("DELETE FROM \(AccessTable(entry.kind).rawValue) WHERE hash = ?", entry.hash)
     }
 
-    private static func allEntries(_ db: Database) throws -> [AccessEntry] {
-        try ["api_tokens", "sessions", "sign_in_links"].flatMap { try entries($0, db) }
-    }
-
-    private static func entries(_ table: String, _ db: Database) throws -> [AccessEntry] {
-        let order = table == "api_tokens" ? "name, owner" : "expires_at, hash"
-        return try db.rows("SELECT * FROM \(table) ORDER BY \(order)") { try AccessEntry(stored: $0, in: table) }
-    }
-}
-
-extension AccessEntry {
-    fileprivate init(stored row: Row, in table: String) throws {
-        switch table {
-        case "api_tokens":
-            self.init(
-                kind: .token, hash: try row.blob("hash"), name: try row.text("name"), owner: try row.text("owner"),
-                createdAt: try row.time("created_at"), expiresAt: row.optionalTime("expires_at"),
-                lastUsedAt: row.optionalTime("last_used_at"),
-                scopes: try StoredScopes.decode(row.optionalText("scopes")))
-        case "sessions":
-            self.init(
-                kind: .session, hash: try row.blob("hash"), name: try row.text("user_name"),
-                createdAt: row.optionalTime("created_at"), expiresAt: try row.time("expires_at"),
-                lastUsedAt: row.optionalTime("last_used_at"), method: try row.name("method"),
-                address: try row.text("address"), agent: try row.text("agent"))
-        default:
-            self.init(
-                kind: try row.name("kind"), hash: try row.blob("hash"), name: try row.text("user_name"),
-                createdBy: row.optionalText("created_by"), expiresAt: try row.time("expires_at"))
+    private static func entry(_ id: String, _ db: Database) throws -> AccessEntry? {
+        guard let hashes = AccessEntry.hashes(ofID: id) else { return nil }
+        for table in AccessTable.allCases {
+            let row = try db.row(
+                "SELECT * FROM \(table.rawValue) WHERE hash BETWEEN ? AND ? LIMIT 1", hashes.first, hashes.last)
+            if let row { return try AccessEntry(stored: row, in: table) }
         }
+        return nil
+    }
+
+    /// All credentials of a table, or those of one user.
+    private static func entries(
+        _ table: AccessTable, of user: String? = nil, _ db: Database
+    ) throws -> [AccessEntry] {
+        let make = { (row: Row) in try AccessEntry(stored: row, in: table) }
+        guard let user else {
+            return try db.rows("SELECT * FROM \(table.rawValue) ORDER BY \(table.order)", make: make)
+        }
+        return try db.rows(
+            "SELECT * FROM \(table.rawValue) WHERE \(table.owner) = ? ORDER BY \(table.order)", user, make: make)
     }
 }

@@ -8,10 +8,11 @@ extension SQLiteStore {
         let own = GrantPrincipal(account)
         let held = try await read { db in
             guard account.kind == .user else {
-                return try db.rows("SELECT * FROM grants WHERE principal = ?", own.description, make: Rights.Held.init)
+                return try db.rows(
+                    "SELECT * FROM grants WHERE principal = ?", own.description, make: Rights.Held.init(stored:))
             }
             let groups = String(decoding: try JSONEncoder().encode(account.groups.sorted()), as: UTF8.self)
-            return try db.rows(Self.heldSQL, own.description, account.name, groups, make: Rights.Held.init)
+            return try db.rows(Self.heldSQL, own.description, account.name, groups, make: Rights.Held.init(stored:))
         }
         return Rights(held, scopes: account.scopes)
     }
@@ -66,7 +67,7 @@ extension SQLiteStore {
                 AND (?3 IS NULL OR scope IN (SELECT value FROM json_each(?3)))
                 AND (created_at, id) < (?4, ?5) ORDER BY created_at DESC, id DESC LIMIT ?6
                 """, query.principal?.description, query.role?.rawValue, scopes,
-                cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1, make: Grant.init)
+                cursor?.createdAt.milliseconds ?? .max, cursor?.id ?? "", limit + 1, make: Grant.init(stored:))
         }
         return Page(found, limit: limit) { PageCursor(createdAt: $0.createdAt, id: $0.id.rawValue) }
     }
@@ -81,7 +82,7 @@ extension SQLiteStore {
             let same = try db.row(
                 "SELECT * FROM grants WHERE principal = ? AND role = ? AND scope = ?", grant.principal.description,
                 grant.role.rawValue, grant.scope.description
-            ).map(Grant.init)
+            ).map(Grant.init(stored:))
             if let same {
                 try db.run("UPDATE grants SET automatic = 0 WHERE id = ?", same.id.rawValue)
                 var kept = same
@@ -161,7 +162,7 @@ extension SQLiteStore {
             let members = Dictionary(grouping: rows, by: \.team).mapValues { Set($0.map(\.name)) }
             return try db.rows("SELECT * FROM teams ORDER BY name") { row in
                 let name = try row.text("name")
-                return try Team(row, members: members[name] ?? [])
+                return try Team(stored: row, members: members[name] ?? [])
             }
         }
     }
@@ -186,7 +187,7 @@ extension SQLiteStore {
             guard let row = try db.row("SELECT * FROM teams WHERE name = ?", name) else {
                 throw Refusal.notFound("team")
             }
-            var team = try Team(row, members: members)
+            var team = try Team(stored: row, members: members)
             team.group = group
             try db.run("UPDATE teams SET idp_group = ? WHERE name = ?", group, name)
             try Self.setMembers(members, of: name, db)
@@ -198,6 +199,18 @@ extension SQLiteStore {
         try db.run("DELETE FROM team_members WHERE team = ?", team)
         for name in members.sorted() {
             try db.run("INSERT INTO team_members (team, user_name) VALUES (?, ?)", team, name)
+        }
+    }
+
+    public func addMember(_ user: String, toTeam name: String) async throws {
+        try await write { db, _ in
+            guard try db.exists("SELECT 1 FROM teams WHERE name = ?", name) else { throw Refusal.notFound("team") }
+            guard try !db.exists("SELECT 1 FROM team_members WHERE team = ? AND user_name = ?", name, user) else {
+                return
+            }
+            let count = try db.row("SELECT count(*) AS n FROM team_members WHERE team = ?", name)?.int("n") ?? 0
+            guard count < RightsLimits.members else { throw RightsRules.tooMany("members", RightsLimits.members) }
+            try db.run("INSERT INTO team_members (team, user_name) VALUES (?, ?)", name, user)
         }
     }
 
@@ -213,7 +226,7 @@ extension SQLiteStore {
     // MARK: - Vineyards
 
     public func vineyards() async throws -> [Vineyard] {
-        try await read { db in try db.rows("SELECT * FROM vineyards ORDER BY name, id", make: Vineyard.init) }
+        try await read { db in try db.rows("SELECT * FROM vineyards ORDER BY name, id", make: Vineyard.init(stored:)) }
     }
 
     public func vineyard(_ id: VineyardID) async throws -> Vineyard? {
@@ -267,14 +280,8 @@ extension SQLiteStore {
 }
 
 extension Vineyard {
-    fileprivate init(_ row: Row) throws {
-        self.init(
-            id: try row.id("id"), name: try row.text("name"), createdBy: try row.text("created_by"),
-            createdAt: try row.time("created_at"))
-    }
-
     static func find(_ id: VineyardID, _ db: Database) throws -> Vineyard? {
-        try db.row("SELECT * FROM vineyards WHERE id = ?", id.rawValue).map(Vineyard.init)
+        try db.row("SELECT * FROM vineyards WHERE id = ?", id.rawValue).map(Vineyard.init(stored:))
     }
 
     /// - Throws: ``Refusal`` `.notFound`.
@@ -283,30 +290,9 @@ extension Vineyard {
     }
 }
 
-extension Team {
-    fileprivate init(_ row: Row, members: Set<String>) throws {
-        self.init(
-            name: try row.text("name"), group: row.optionalText("idp_group"), members: members,
-            createdBy: try row.text("created_by"), createdAt: try row.time("created_at"))
-    }
-}
-
-extension Rights.Held {
-    fileprivate init(_ row: Row) throws {
-        self.init(role: try row.name("role"), scope: try row.scope(), through: try row.principal())
-    }
-}
-
 extension Grant {
-    fileprivate init(_ row: Row) throws {
-        self.init(
-            id: try row.id("id"), principal: try row.principal(), role: try row.name("role"), scope: try row.scope(),
-            createdBy: try row.text("created_by"), createdAt: try row.time("created_at"),
-            isAutomatic: try row.flag("automatic"))
-    }
-
     fileprivate static func find(_ id: GrantID, _ db: Database) throws -> Grant? {
-        try db.row("SELECT * FROM grants WHERE id = ?", id.rawValue).map(Grant.init)
+        try db.row("SELECT * FROM grants WHERE id = ?", id.rawValue).map(Grant.init(stored:))
     }
 
     fileprivate func insert(_ db: Database) throws {
@@ -316,23 +302,5 @@ extension Grant {
             VALUES (?, ?, ?, ?, ?, ?, ?)
             """, id.rawValue, principal.description, role.rawValue, scope.description, createdBy,
             createdAt.milliseconds, isAutomatic)
-    }
-}
-
-extension Row {
-    fileprivate func scope() throws -> GrantScope {
-        guard let scope = GrantScope(try text("scope")) else {
-            throw StorageError(.corrupt, "The column scope has an invalid value.")
-        }
-        return scope
-    }
-
-    /// A stored name is not checked again: names of earlier versions had other rules.
-    fileprivate func principal() throws -> GrantPrincipal {
-        let parts = try text("principal").split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let kind = GrantPrincipal.Kind(rawValue: String(parts[0])) else {
-            throw StorageError(.corrupt, "The column principal has an invalid value.")
-        }
-        return GrantPrincipal(kind, String(parts[1]))
     }
 }

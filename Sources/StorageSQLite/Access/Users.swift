@@ -44,6 +44,41 @@ extension SQLiteStore {
         return Page(items: items, next: rows.count > limit ? items.last?.id.rawValue : nil)
     }
 
+    public func overviews(of users: [User], at now: Timestamp) async throws -> [UserID: UserOverview] {
+        let names = try StoredJSON.encode(users.map(\.name))
+        let groups = try StoredJSON.encode(Set(users.flatMap { $0.groups(at: now) }).sorted())
+        return try await read { db in
+            let members = try db.rows(
+                "SELECT team, user_name FROM team_members WHERE user_name IN (SELECT value FROM json_each(?))", names
+            ) { row in
+                (team: try row.text("team"), user: try row.text("user_name"))
+            }
+            let teams = try db.rows(
+                "SELECT name, idp_group FROM teams WHERE idp_group IN (SELECT value FROM json_each(?))", groups
+            ) { row in
+                (team: try row.text("name"), group: try row.text("idp_group"))
+            }
+            let tokens = try db.rows(
+                "SELECT owner, count(*) AS n FROM api_tokens WHERE owner IN (SELECT value FROM json_each(?)) GROUP BY owner",
+                names
+            ) { row in (try row.text("owner"), try row.int("n")) }
+            let invitations = try db.rows(
+                """
+                SELECT user_name, max(expires_at) AS expires_at FROM sign_in_links
+                WHERE kind = 'invitation' AND user_name IN (SELECT value FROM json_each(?)) AND expires_at > ? GROUP BY user_name
+                """, names, now.milliseconds
+            ) { row in (try row.text("user_name"), try row.time("expires_at")) }
+            return try UserOverview.of(
+                users, at: now, members: members, groups: teams, tokens: Dictionary(uniqueKeysWithValues: tokens),
+                invitations: Dictionary(uniqueKeysWithValues: invitations)
+            ) { principals in
+                try db.rows(
+                    "SELECT * FROM grants WHERE principal IN (SELECT value FROM json_each(?)) ORDER BY created_at, id",
+                    StoredJSON.encode(principals.map(\.description)), make: Rights.Held.init(stored:))
+            }
+        }
+    }
+
     public func signIn(
         _ identity: ExternalIdentity, names: [String], groups: [String], newID: UserID, at now: Timestamp
     ) async throws -> User {
@@ -84,7 +119,7 @@ extension SQLiteStore {
                 throw Refusal.noUser()
             }
             try db.run("UPDATE users SET password = ? WHERE id = ?", encoded, row.id.rawValue)
-            return try Self.endAccess(of: row.name, [.session], keeping: session, db)
+            return try Self.endAccess(of: row.name, .newPassword(keeping: session), db)
         }
     }
 
@@ -96,8 +131,7 @@ extension SQLiteStore {
             }
             try db.run(
                 "UPDATE users SET disabled_at = ? WHERE id = ?", isDisabled ? now.milliseconds : nil, id.rawValue)
-            return isDisabled
-                ? try Self.endAccess(of: row.name, [.session, .link, .invitation, .login], keeping: nil, db) : []
+            return isDisabled ? try Self.endAccess(of: row.name, .disabled, db) : []
         }
     }
 
@@ -108,22 +142,12 @@ extension SQLiteStore {
             try db.run(
                 "UPDATE users SET removed_at = ?, password = NULL, groups = '[]', groups_at = NULL WHERE id = ?",
                 now.milliseconds, id.rawValue)
-            return try Self.endAccess(of: row.name, AccessEntry.Kind.allCases, keeping: nil, db)
+            return try Self.endAccess(of: row.name, .removed, db)
         }
     }
 }
 
 extension UserRow {
-    init(stored row: Row) throws {
-        self.init(
-            id: try row.id("id"), name: try row.text("name"), kind: try row.name("kind"),
-            issuer: row.optionalText("issuer"), subject: row.optionalText("subject"),
-            password: row.optionalText("password"), groups: try row.text("groups"),
-            groupsAt: row.optionalTime("groups_at"), createdBy: try row.text("created_by"),
-            createdAt: try row.time("created_at"), lastSeenAt: row.optionalTime("last_seen_at"),
-            disabledAt: row.optionalTime("disabled_at"), removedAt: row.optionalTime("removed_at"))
-    }
-
     /// nil for an unknown or removed user.
     static func find(_ id: UserID, _ db: Database) throws -> UserRow? {
         try db.row("SELECT * FROM users WHERE id = ? AND removed_at IS NULL", id.rawValue).map(UserRow.init(stored:))

@@ -19,7 +19,7 @@ extension SQLiteStore {
             var ends = try AuditChainEnds.find(vault, db)
             let records = try db.rows(
                 "SELECT * FROM audit_events WHERE number IS NULL ORDER BY position LIMIT ?", limit
-            ) { try AuditRecord($0, vault) }
+            ) { try AuditRecord(stored: $0, vault) }
             for record in records {
                 let (seal, mac) = vault.seal(record, after: ends.head)
                 try db.run(
@@ -43,7 +43,7 @@ extension SQLiteStore {
         ]
         return try await read { db in
             let arguments = StatementArguments(key.value.map { [$0] } ?? []) + StatementArguments(bounds)
-            return try db.rows(key.sql, arguments: arguments) { try AuditRecord($0, vault) }
+            return try db.rows(key.sql, arguments: arguments) { try AuditRecord(stored: $0, vault) }
         }
     }
 
@@ -58,7 +58,7 @@ extension SQLiteStore {
         let vault = vault
         return try await read { db in
             try db.rows("SELECT * FROM audit_events WHERE number > ? ORDER BY number LIMIT ?", number, limit) {
-                try AuditRecord($0, vault)
+                try AuditRecord(stored: $0, vault)
             }
         }
     }

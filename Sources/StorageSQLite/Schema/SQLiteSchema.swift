@@ -37,6 +37,7 @@ enum SQLiteSchema {
         migrator.registerMigration("22 parts of replacements, errors by vine") { db in
             try db.execute(sql: replacementParts)
         }
+        migrator.registerMigration("23 claims of refreshes") { db in try db.execute(sql: refreshClaims) }
         migrator.registerMigration("25 idempotency keys") { db in try db.execute(sql: idempotencyKeys) }
         return migrator
     }

@@ -119,8 +119,8 @@ struct AccessRoutes: Sendable {
     }
 
     private func revokeToken(_ call: APICall<AccessID>) async throws -> NoContent {
-        let found = try await access.tokens(of: nil).first { $0.id == call.path.id }
-        let entry = try await require(found, "token", call)
+        let found = try await access.accessEntry(call.path.id)
+        let entry = try await require(found?.kind == .token ? found : nil, "token", call)
         guard entry.name != Self.admin || entry.owner != User.administrator else {
             throw Refusal(
                 .conflict, "The admin token can't be revoked, only replaced: \"vintner tokens replace-admin\".")
@@ -174,8 +174,10 @@ struct AccessRoutes: Sendable {
     }
 
     private func revokeSession(_ call: APICall<AccessID>) async throws -> NoContent {
-        let found = try await access.sessions(at: credentials.ambient.now()).first { $0.id == call.path.id }
-        try await revoke(try await require(found, "session or link", call), call)
+        let found = try await access.accessEntry(call.path.id)
+        let now = credentials.ambient.now()
+        let isOpen = found.map { entry in entry.kind != .token && entry.expiresAt.map { $0 > now } ?? true } ?? false
+        try await revoke(try await require(isOpen ? found : nil, "session or link", call), call)
         return NoContent()
     }
 

@@ -23,6 +23,7 @@ struct Authentication: RouterMiddleware {
     var origins: AllowedOrigins
     var cookie: SessionCookie
     var lastUse: LastUse
+    var refresh: SessionRefresh
 
     func handle(
         _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
@@ -63,19 +64,23 @@ struct Authentication: RouterMiddleware {
             token = pair.split(separator: ":", maxSplits: 1).last.map(String.init) ?? ""
         }
         let credential = Credential.token(token)
-        guard let account = try await access.user(of: credential) else {
+        guard let account = try await account(of: credential) else {
             throw HTTPError(.unauthorized, message: "The API token is not valid.")
         }
         return .user(.init(account: account, csrfToken: nil, credential: credential))
+    }
+
+    /// With the groups that the identity provider sent a few seconds ago at most, as far as it answers.
+    private func account(of credential: Credential) async throws -> Account? {
+        guard let account = try await access.user(of: credential) else { return nil }
+        return await refresh.confirm(credential) ? try await access.user(of: credential) : account
     }
 
     /// Browsers send the cookie with any request, so a change must also prove that it
     /// comes from one of our pages.
     private func sessionUser(_ secret: String, request: Request) async throws -> Principal? {
         let credential = Credential.session(secret)
-        guard let account = try await access.user(of: credential) else {
-            return nil
-        }
+        guard let account = try await account(of: credential) else { return nil }
         let csrfToken = Credentials.csrfToken(forSession: secret)
         if request.method != .get, request.method != .head {
             let sent = Data((request.headers[Self.csrfHeader] ?? "").utf8)

@@ -30,6 +30,16 @@ final class OpenStreams: Sendable {
 
     var count: Int { state.withLock { $0.streams.count } }
 
+    /// The credentials of users who have one open.
+    var credentials: Set<Credential> {
+        state.withLock { state in
+            Set(
+                state.streams.values.compactMap { stream in
+                    if case .user(let credential, _) = stream.holder { credential } else { nil }
+                })
+        }
+    }
+
     /// - Returns: the number to ``remove(_:)`` it by.
     func add(_ holder: Holder, cut: @escaping @Sendable () -> Void) -> Int {
         state.withLock { state in

@@ -35,7 +35,7 @@ struct RightsCheck: Sendable {
     ) async throws {
         switch rights.decide(permission, on: place) {
         case .allowed: return
-        case .hidden: throw Refusal.notFound(noun)
+        case .hidden: throw Refusal.hidden(noun, missing: permission)
         case .denied(let denial): throw Refusal(.forbidden, try await sentence(denial, at: place))
         }
     }
@@ -109,6 +109,16 @@ final class RequestUse: Sendable {
     private let state = Mutex<StreamUse?>(nil)
 
     var value: StreamUse? {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
+    }
+}
+
+/// The right that a request lacked to see something that exists; for what is outside of the route.
+final class HiddenRight: Sendable {
+    private let state = Mutex<Permission?>(nil)
+
+    var value: Permission? {
         get { state.withLock { $0 } }
         set { state.withLock { $0 = newValue } }
     }

@@ -12,6 +12,10 @@ struct RightsRoutes: Sendable {
     /// Asks open connections and streams again.
     var onChange: @Sendable () async -> Void
 
+    private var requests: GrantRequests {
+        GrantRequests(store: store, check: check, ambient: ambient, onChange: onChange)
+    }
+
     func add(to api: APIRouter) {
         api.on(RightsEndpoints.me, use: me)
         api.on(RightsEndpoints.grants, use: grants)
@@ -57,10 +61,10 @@ struct RightsRoutes: Sendable {
     private func grants(_ call: APICall<NoParameters>) async throws -> ListResponse<GrantResponse> {
         typealias Query = RightsEndpoints.Grants
         var query = GrantQuery()
-        if let text = try call.query(Query.principal) { query.principal = try Self.principal(text) }
+        if let text = try call.query(Query.principal) { query.principal = try GrantRequests.principal(text) }
         let visible = call.rights.visible(.vinesRead)
         if let text = try call.query(Query.scope) {
-            let scope = try await scope(text, call)
+            let scope = try await requests.scope(text, call)
             query.scopes = [scope]
         } else if !visible.isAll {
             query.scopes =
@@ -74,43 +78,21 @@ struct RightsRoutes: Sendable {
     private func createGrant(
         _ call: APICall<NoParameters>, _ request: CreateGrantRequest
     ) async throws -> GrantResponse {
-        guard let role = Role(rawValue: request.role) else {
-            let names = Role.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Refusal(.invalid, "\"role\" is one of \(names).")
-        }
-        let principal = try Self.principal(request.principal)
-        let scope = try await scope(request.scope, call)
-        try await requireManagement(of: scope, call)
-        let asked = Grant(
-            id: ambient.makeID(), principal: principal, role: role, scope: scope, createdBy: try call.user,
-            createdAt: ambient.now())
-        let grant = try await store.recording(event(.createGrant, asked, call)).createGrant(asked)
-        try note("a role was granted", ["role": "\(role)", "to": "\(principal)", "on": "\(scope)"], call)
-        await onChange()
-        return GrantResponse(grant)
+        let asked = try await requests.grant(
+            request.role, to: try GrantRequests.principal(request.principal), on: request.scope, call)
+        return GrantResponse(try await requests.make(asked, call))
     }
 
     private func revokeGrant(_ call: APICall<GrantID>) async throws -> NoContent {
-        guard let grant = try await store.grant(call.path), try await isVisible(grant.scope, call) else {
+        guard let grant = try await store.grant(call.path), try await requests.isVisible(grant.scope, call) else {
             throw Refusal.notFound(Grant.noun)
         }
-        try await requireManagement(of: grant.scope, call)
-        try await store.recording(event(.revokeGrant, grant, call)).revokeGrant(grant.id)
+        try await requests.requireManagement(of: grant.scope, call)
+        try await store.recording(requests.event(.revokeGrant, grant, call)).revokeGrant(grant.id)
         try note(
             "a role was revoked", ["role": "\(grant.role)", "from": "\(grant.principal)", "on": "\(grant.scope)"], call)
         await onChange()
         return NoContent()
-    }
-
-    private func event<Path>(_ action: AuditAction, _ grant: Grant, _ call: APICall<Path>) -> AuditEvent {
-        call.audit.event(
-            action,
-            on: AuditResource(
-                "grant", grant.id.rawValue, name: "\(grant.role.rawValue) for \(grant.principal) on \(grant.scope)"),
-            changes: [
-                "principal": .string(grant.principal.description), "role": .string(grant.role.rawValue),
-                "scope": .string(grant.scope.description),
-            ], ambient)
     }
 
     private func event<Path>(_ action: AuditAction, _ team: Team, _ call: APICall<Path>) -> AuditEvent {
@@ -118,42 +100,6 @@ struct RightsRoutes: Sendable {
         if let group = team.group { changes["group"] = .string(group) }
         return call.audit.event(
             action, on: AuditResource("team", team.name, name: team.name), changes: changes, ambient)
-    }
-
-    private static func principal(_ text: String) throws -> GrantPrincipal {
-        guard let principal = GrantPrincipal(text) else {
-            throw Refusal(
-                .invalid,
-                "A principal is \"user:NAME\", \"team:NAME\" or \"service:NAME\"; a name has 1 to \(RightsLimits.name) "
-                    + "characters, none of them a control or bidirectional one.")
-        }
-        return principal
-    }
-
-    /// A vineyard can also be given by its name. - Throws: 404 for what the caller may not see.
-    private func scope<Path>(_ text: String, _ call: APICall<Path>) async throws -> GrantScope {
-        if let scope = GrantScope(text) {
-            if try await isVisible(scope, call) { return scope }
-            throw Refusal.notFound(scope.noun)
-        }
-        let parts = text.split(separator: ":", maxSplits: 1)
-        guard parts.count == 2, parts[0] == "vineyard" else {
-            throw Refusal(.invalid, "A scope is \"installation\", \"vineyard:ID\" or \"vine:ID\".")
-        }
-        let named = try await store.vineyards().first { $0.name == parts[1] }
-        guard let named, try await isVisible(.vineyard(named.id), call) else { throw Refusal.notFound("vineyard") }
-        return .vineyard(named.id)
-    }
-
-    private func isVisible<Path>(_ scope: GrantScope, _ call: APICall<Path>) async throws -> Bool {
-        guard let resource = scope.resource else { return true }
-        guard let place = try await check.place(of: resource) else { return false }
-        return call.rights.decide(.vinesRead, on: place) != .hidden
-    }
-
-    private func requireManagement<Path>(of scope: GrantScope, _ call: APICall<Path>) async throws {
-        guard let resource = scope.resource else { return try await call.require(.grantsManage, at: .installation) }
-        try await call.require(.grantsManage, on: resource)
     }
 
     // MARK: - Teams
@@ -258,18 +204,6 @@ struct RightsRoutes: Sendable {
         try note("a vineyard was deleted", ["vineyard": "\(call.path)"], call)
         return NoContent()
     }
-}
-
-extension GrantScope {
-    fileprivate var resource: PathResource? {
-        switch self {
-        case .installation: nil
-        case .vineyard(let id): .vineyard(id)
-        case .vine(let id): .vine(id)
-        }
-    }
-
-    fileprivate var noun: String { resource?.noun ?? "page" }
 }
 
 extension Rights {

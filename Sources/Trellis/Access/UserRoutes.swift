@@ -13,8 +13,11 @@ struct UserRoutes: Sendable {
     var publicURL: String
     var providers: IdentityProviders
     var onRevoked: @Sendable (Credential) -> Void
+    var grants: GrantRequests
 
     private static let pageSize = 50
+    /// Teams that one invitation names.
+    private static let teamLimit = 20
 
     func add(to api: APIRouter) {
         api.on(UserEndpoints.list, use: list)
@@ -44,17 +47,53 @@ struct UserRoutes: Sendable {
         guard body.name.lowercased() != User.administrator else {
             throw Refusal(.conflict, "The name \"\(body.name)\" is taken.")
         }
+        // All of it is checked before anything is made.
+        let grant = try await grant(of: body, call)
+        let teams = try await teams(of: body)
         let user = User(
             id: credentials.ambient.makeID(), name: body.name, kind: body.kind ?? .user, createdBy: try call.user,
             createdAt: credentials.ambient.now())
         let event = call.audit.event(
             .createUser, on: AuditResource(user), changes: ["kind": .string(user.kind.rawValue)], credentials.ambient)
         try await store.recording(event).createUser(user)
+        if let grant { _ = try await grants.make(grant, call) }
+        for team in teams {
+            let event = call.audit.event(
+                .updateTeam, on: AuditResource("team", team, name: team),
+                changes: ["added": .array([.string(user.name)])],
+                credentials.ambient)
+            try await store.recording(event).addMember(user.name, toTeam: team)
+        }
         call.context.logger.notice("a user was created", metadata: ["user": "\(user.name)", "by": "\(user.createdBy)"])
         guard user.kind == .user else {
             return CreateUserResponse(user: try await response(user.id), url: nil, expiresAt: nil)
         }
         return try await makeInvitation(user, call.audit)
+    }
+
+    /// The role that comes with a new account; nil for none.
+    private func grant(of body: CreateUserRequest, _ call: APICall<NoParameters>) async throws -> Grant? {
+        guard (body.role == nil) == (body.scope == nil) else {
+            throw Refusal(.invalid, "\"role\" and \"scope\" belong together: give both or neither.")
+        }
+        guard let role = body.role, let scope = body.scope else { return nil }
+        let principal = GrantPrincipal(body.kind == .service ? .service : .user, body.name)
+        return try await grants.grant(role, to: principal, on: scope, call)
+    }
+
+    /// The teams that a new person becomes a member of.
+    private func teams(of body: CreateUserRequest) async throws -> [String] {
+        let names = Set(body.teams ?? []).sorted()
+        guard !names.isEmpty else { return [] }
+        guard body.kind != .service else { throw Refusal(.invalid, "Only people are members of teams.") }
+        guard names.count <= Self.teamLimit else {
+            throw Refusal(.invalid, "\"teams\" has at most \(Self.teamLimit) names.")
+        }
+        let known = Set(try await store.teams().map(\.name))
+        if let unknown = names.first(where: { !known.contains($0) }) {
+            throw Refusal(.notFound, "Team \"\(unknown.shortened(toBytes: 80))\" not found.")
+        }
+        return names
     }
 
     private func invite(_ call: APICall<UserID>) async throws -> CreateUserResponse {
@@ -147,17 +186,16 @@ struct UserRoutes: Sendable {
 
     private func responses(_ users: [User]) async throws -> [UserResponse] {
         let now = credentials.ambient.now()
-        let invitations = Dictionary(
-            try await store.sessions(at: now).filter { $0.kind == .invitation }.map { ($0.owner, $0.expiresAt) },
-            uniquingKeysWith: { $1 ?? $0 })
-        let tokens = Dictionary(grouping: try await store.tokens(of: nil), by: \.owner).mapValues(\.count)
+        let overviews = try await store.overviews(of: users, at: now)
         return users.map { user in
-            UserResponse(
+            let overview = overviews[user.id] ?? UserOverview()
+            return UserResponse(
                 id: user.id, name: user.name, kind: user.kind,
                 provider: user.identity.map { providers.name(ofIssuer: $0.issuer) }, hasPassword: user.hasPassword,
                 groups: user.groups, createdBy: user.createdBy, createdAt: user.createdAt,
-                lastSeenAt: user.lastSeenAt, disabledAt: user.disabledAt, invitedUntil: invitations[user.name] ?? nil,
-                isBreakGlass: user.name.lowercased() == User.administrator, tokens: tokens[user.name] ?? 0)
+                lastSeenAt: user.lastSeenAt, disabledAt: user.disabledAt, invitedUntil: overview.invitedUntil,
+                isBreakGlass: user.name.lowercased() == User.administrator, tokens: overview.tokens,
+                teams: overview.teams, roles: overview.held.map(HeldRoleResponse.init))
         }
     }
 }

@@ -54,7 +54,7 @@ public struct TrellisApplication: Service {
         ).prepare(isShared: opened.nodes != nil)
         let parts = TrellisComponents(
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
-            credentials: credentials)
+            credentials: credentials, logger: logger)
         let router = try await parts.router()
         let connections = try parts.connectionLimits()
         var application = Application(
@@ -72,7 +72,8 @@ public struct TrellisApplication: Service {
             )
             .periodic(on: nodes), compactor.periodic(on: nodes),
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
-            ResourceCount(store: store, logger: logger), parts.sessionRefresh(logger: logger).periodic(on: nodes),
+            ResourceCount(store: store, logger: logger), parts.refresh.periodic(open: parts.openCredentials),
+            parts.refresh.idlePeriodic(on: nodes),
             parts.audit.sealing(on: nodes, logger: logger), parts.audit.checking(logger: logger),
             parts.denials.periodic(logger: logger), parts.lastUse.periodic(logger: logger),
             parts.sweep.periodic(logger: logger))

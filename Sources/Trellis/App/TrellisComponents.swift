@@ -45,10 +45,12 @@ struct TrellisComponents {
     let passwords: Passwords
     let attempts: AttemptLimit
     let lastUse: LastUse
+    /// Reads the groups of people who are signed in again.
+    let refresh: SessionRefresh
 
     init(
         configuration: TrellisConfiguration, store: any Store, vault: Vault, feeds: Feeds, ambient: SystemDependencies,
-        credentials: Credentials
+        credentials: Credentials, logger: Logger = Logger(label: "trellis")
     ) {
         self.configuration = configuration
         self.store = store
@@ -63,13 +65,22 @@ struct TrellisComponents {
         lastUse = LastUse(store: store)
         denials = DenialLog(store: store, ambient: ambient)
         audit = AuditKeeper(store: store, ambient: ambient, days: configuration.auditDays, metrics: metrics)
+        let (connections, streams) = (connections, streams)
+        let sweep = CredentialSweep(
+            connections: connections, streams: streams, tendrils: store,
+            access: AccessCheck(access: store, ambient: ambient), rights: RightsCheck(store: store))
+        refresh = SessionRefresh(
+            store: store, providers: providers, ambient: ambient, logger: logger,
+            interval: configuration.groupsInterval,
+            onEnded: { credential in
+                connections.end(credential)
+                streams.end(credential)
+            }, onChange: { await sweep.run() })
     }
 
-    /// Reads the groups of people who are signed in again.
-    func sessionRefresh(logger: Logger) -> SessionRefresh {
-        SessionRefresh(
-            store: store, providers: providers, ambient: ambient, logger: logger,
-            interval: configuration.groupsInterval, onEnded: onRevoked)
+    /// The credentials with an open connection or stream.
+    var openCredentials: @Sendable () -> Set<Credential> {
+        { [connections, streams] in connections.credentials.union(streams.credentials) }
     }
 
     private var address: ClientAddress { ClientAddress(isBehindProxy: configuration.publicURL != nil) }
@@ -129,7 +140,8 @@ struct TrellisComponents {
             CanonicalPaths()
             assets.routes
             AuditTrail(denials: denials, ambient: ambient, isBehindProxy: configuration.publicURL != nil)
-            Authentication(access: access, tendrils: store, origins: origins, cookie: cookie, lastUse: lastUse)
+            Authentication(
+                access: access, tendrils: store, origins: origins, cookie: cookie, lastUse: lastUse, refresh: refresh)
             ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
             streamLimit
             StreamRegistration(streams: streams)
@@ -154,7 +166,7 @@ struct TrellisComponents {
         pages.add(to: router)
         ProviderSignIn(
             providers: providers, store: store, sessions: sessions, vault: vault, ambient: ambient, origins: origins,
-            publicURL: publicURL, refuse: pages.signInProblem
+            publicURL: publicURL, denials: denials, show: pages.signInProblem
         ).add(to: router)
         router.refuseOtherMethods()
         return router
@@ -173,7 +185,9 @@ struct TrellisComponents {
             providers: providers, onRevoked: onRevoked
         ).add(to: api)
         UserRoutes(
-            store: store, credentials: credentials, publicURL: publicURL, providers: providers, onRevoked: onRevoked
+            store: store, credentials: credentials, publicURL: publicURL, providers: providers, onRevoked: onRevoked,
+            grants: GrantRequests(
+                store: store, check: rights, ambient: ambient, onChange: { [sweep] in await sweep.run() })
         ).add(to: api)
         AccessRoutes(
             access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),

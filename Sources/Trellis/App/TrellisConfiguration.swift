@@ -23,7 +23,7 @@ public struct TrellisConfiguration: Sendable {
     /// Where people sign in, besides here.
     public var providers: [OpenIDProvider] = []
     /// How often the groups of a person who is signed in are read again, in milliseconds.
-    public var groupsInterval: Int64 = 60_000
+    public var groupsInterval: Int64 = 8000
     /// What computing a password costs.
     var passwordCost = PasswordHash.Cost()
     /// Days that audit events are kept; nil for all.

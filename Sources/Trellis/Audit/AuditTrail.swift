@@ -21,7 +21,11 @@ struct AuditTrail: RouterMiddleware {
         if isBehindProxy { context.forwardedAddress = Self.forwardedAddress(in: request) }
         do {
             var response = try await next(request, context)
-            if response.status == .forbidden { await record(nil, .denied, request, context) }
+            if response.status == .forbidden, request.uri.path != ProviderSignIn.callbackPath {
+                await record(nil, .denied, request, context)
+            } else {
+                await recordHidden(request, context)
+            }
             response.headers[Self.requestID] = context.id
             return response
         } catch {
@@ -30,6 +34,8 @@ struct AuditTrail: RouterMiddleware {
                 await record(report.message, .denied, request, context)
             } else if report.status == .unauthorized, isAttempt(request) {
                 await record(report.message, .failed, request, context)
+            } else {
+                await recordHidden(request, context)
             }
             throw error
         }
@@ -47,6 +53,13 @@ struct AuditTrail: RouterMiddleware {
     private func isAttempt(_ request: Request) -> Bool {
         request.headers[.authorization] != nil || request.headers[Authentication.workerID] != nil
             || request.method == .post && Authentication.signInPaths.contains(request.uri.path)
+    }
+
+    /// What exists but must not be known of is answered as not found, and recorded as denied.
+    private func recordHidden(_ request: Request, _ context: TrellisContext) async {
+        guard let right = context.hidden.value else { return }
+        await record(
+            "Answered as not found, because the right \(right.rawValue) is missing.", .denied, request, context)
     }
 
     private func record(

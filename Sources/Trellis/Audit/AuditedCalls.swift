@@ -27,7 +27,8 @@ enum AuditedCalls {
         "getWork": [.readSecrets], "reportStatus": [.reportJob], "saveArtifact": [.writeArtifact],
         "readArtifact": [.readArtifact],
 
-        "createUser": [.createUser, .inviteUser], "inviteUser": [.inviteUser], "disableUser": [.disableUser],
+        "createUser": [.createUser, .createGrant, .updateTeam, .inviteUser], "inviteUser": [.inviteUser],
+        "disableUser": [.disableUser],
         "enableUser": [.enableUser], "removeUser": [.removeUser], "signOutUser": [.revokeSession],
         "setPassword": [.setPassword], "endOtherSessions": [.revokeSession], "createLoginCode": [.createLink],
         "redeemLoginCode": [.createToken],

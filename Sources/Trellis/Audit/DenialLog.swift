@@ -40,7 +40,7 @@ final class DenialLog: Sendable {
     /// Records `event`, at once or as one of several.
     func record(_ event: AuditEvent) async throws {
         var event = event
-        let isUnknown = event.actor == .unknown
+        let isUnknown = event.actor.id == nil && event.actor.name == AuditActor.unknown.name
         var kind = Kind(
             actor: event.actor.kind, name: event.actor.name, address: isUnknown ? event.address : nil,
             action: event.action, outcome: event.outcome)

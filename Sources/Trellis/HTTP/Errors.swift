@@ -13,12 +13,15 @@ struct ErrorReport {
     var isOurs: Bool = false
     /// The methods that the path has, for 405.
     var allow: String?
+    /// The missing right, where something that exists is answered as not found.
+    var hidden: Permission?
 
     init(_ error: any Error) {
         switch error {
         case let refusal as Refusal:
             status = refusal.kind.status
             message = refusal.reason
+            hidden = refusal.hidden
         case let error as WireError:
             status = .badRequest
             message = error.description
@@ -77,6 +80,7 @@ struct ErrorMiddleware: RouterMiddleware {
             throw CancellationError()
         } catch {
             let report = ErrorReport(error)
+            if let hidden = report.hidden { context.hidden.value = hidden }
             let answer = page?(report, request, context)
             if page != nil, answer == nil { throw error }
             if report.isOurs {

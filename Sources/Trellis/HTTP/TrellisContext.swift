@@ -13,6 +13,8 @@ struct TrellisContext: RequestContext {
     var forwardedAddress: String?
     /// What the request was allowed by.
     let use = RequestUse()
+    /// The right that was missing where the answer says that nothing was found.
+    let hidden = HiddenRight()
     /// The connection that the request came on.
     let channel: any Channel
     /// Names the request in logs, in the audit and in its response. Not every logger keeps Hummingbird's.

@@ -40,7 +40,7 @@ struct PageRoutes: Sendable {
             let frame = try frame(context, title: "API", tab: "active_api")
             return renderer.page("reference", frame.merging(ReferencePage.model) { own, _ in own })
         }
-        pages.get("audit") { _, context in try list("audit", title: "Audit", tab: "active_audit", context) }
+        pages.get("audit", use: audit)
     }
 
     /// Shows who is already signed in: a link or a token then switches users only on request.
@@ -70,6 +70,14 @@ struct PageRoutes: Sendable {
     /// The lists fetch their rows themselves; the page is the frame.
     private func list(_ name: String, title: String, tab: String, _ context: TrellisContext) throws -> Response {
         renderer.page(name, try frame(context, title: title, tab: tab))
+    }
+
+    private func audit(_ request: Request, context: TrellisContext) async throws -> Response {
+        var model = try frame(context, title: "Audit", tab: "active_audit")
+        model["action_groups"] = AuditAction.groups.map { group in
+            ["name": group.name, "actions": group.actions.map(\.rawValue)] as [String: Any]
+        }
+        return renderer.page("audit", model)
     }
 
     /// The page fetches what the state holds itself; the head is in the page.

@@ -21,6 +21,9 @@ final class RealtimeConnections: Sendable {
         sessions.withLock { $0[ObjectIdentifier(session)] = nil }
     }
 
+    /// The credentials that they use.
+    var credentials: Set<Credential> { Set(sessions.withLock { Array($0.values) }.map(\.credential)) }
+
     /// Ends the sessions that use `credential`.
     func end(_ credential: Credential) {
         for session in sessions.withLock({ Array($0.values) }) where session.credential == credential {
@@ -51,8 +54,9 @@ struct CredentialSweep: Sendable {
     var access: AccessCheck
     var rights: RightsCheck
 
-    /// Time between two checks. Nothing outlives its credential or right by more than 15 seconds, including the check itself.
-    static let interval = Duration.seconds(10)
+    /// Time between two checks. With the reading of groups before it (``RefreshSchedule/Timing/interval``), nothing outlives
+    /// its credential or right by more than 15 seconds, including the check itself.
+    static let interval = Duration.seconds(5)
 
     /// Checks now; for a change of rights. What fails is checked again soon.
     func run() async {

@@ -42,6 +42,8 @@ final class IdentityProviders: Sendable {
 struct ProviderSignIn: Sendable {
     static let start: RouterPath = "sign-in/oidc/start"
     static let callback: RouterPath = "sign-in/oidc/callback"
+    /// What comes back there is recorded here, with its reason.
+    static let callbackPath = "/sign-in/oidc/callback"
 
     var providers: IdentityProviders
     var store: any UserStore & RightsStore
@@ -50,10 +52,12 @@ struct ProviderSignIn: Sendable {
     var ambient: SystemDependencies
     var origins: AllowedOrigins
     var publicURL: String
+    /// Records the sign-ins that failed.
+    var denials: DenialLog
     /// Shows the sign-in page with what went wrong.
-    var refuse: @Sendable (SignInProblem, TrellisContext) -> Response
+    var show: @Sendable (SignInProblem, TrellisContext) -> Response
 
-    private var redirectURI: String { "\(publicURL)/sign-in/oidc/callback" }
+    private var redirectURI: String { publicURL + Self.callbackPath }
 
     func add(to router: some RouterMethods<TrellisContext>) {
         router.get(Self.start, use: start)
@@ -66,7 +70,7 @@ struct ProviderSignIn: Sendable {
         // Another site must not begin a sign-in: it would end in this browser's session being replaced.
         let site = request.headers[Authentication.fetchSite] ?? "none"
         guard ["same-origin", "none"].contains(site) else {
-            return refuse(.init("Start here", "Sign in from this page.", status: .forbidden), context)
+            return show(.init("Start here", "Sign in from this page.", status: .forbidden), context)
         }
         let query = request.query
         guard let client = providers.client(query["provider"] ?? "") else { throw Refusal.notFound("provider") }
@@ -76,7 +80,7 @@ struct ProviderSignIn: Sendable {
         do {
             url = try await client.authorizationURL(for: attempt, redirectURI: redirectURI)
         } catch {
-            return failure(error, client, context)
+            return await failure(error, client, context)
         }
         let sealed = try vault.encrypt(Data(WireJSON.encode(attempt)), for: "sign-in-attempt")
         var response = Response.redirect(to: url, type: .found)
@@ -93,11 +97,11 @@ struct ProviderSignIn: Sendable {
         guard let state = query["state"], let attempt = attempt(state, request),
             let client = providers.client(attempt.provider)
         else {
-            return refuse(
+            return await refuse(
                 .init(
                     "Sign-in was not completed",
                     "It took longer than ten minutes, or began in another browser. Start again.",
-                    status: .badRequest), context)
+                    status: .badRequest), nil, context)
         }
         var response = try await finish(query, attempt, client, request, context)
         response.headers[.cacheControl] = "no-store"
@@ -114,8 +118,9 @@ struct ProviderSignIn: Sendable {
         do {
             guard try await client.accepts(responseIssuer: query["iss"]) else { throw OpenIDError.badToken(.issuer) }
             if query["error"] == "access_denied" {
-                return refuse(
-                    .init("Sign-in was canceled", "\(provider.name) did not let you in.", status: .forbidden), context)
+                return await refuse(
+                    .init("Sign-in was canceled", "\(provider.name) did not let you in.", status: .forbidden),
+                    provider, context)
             }
             guard query["error"] == nil, let code = query["code"], !code.isEmpty, code.utf8.count <= 4096 else {
                 throw OpenIDError.refused
@@ -133,9 +138,10 @@ struct ProviderSignIn: Sendable {
             response.setCookie(cookie)
             return response
         } catch let error as OpenIDError {
-            return failure(error, client, context)
+            return await failure(error, client, context)
         } catch let refusal as Refusal {
-            return refuse(.init("You can't sign in", refusal.reason, status: .forbidden), context)
+            return await refuse(
+                .init("You can't sign in", refusal.reason, status: .forbidden), provider, context)
         }
     }
 
@@ -148,7 +154,7 @@ struct ProviderSignIn: Sendable {
         let groups = user.groups.isEmpty ? "none" : user.groups.prefix(Self.shownGroups).joined(separator: ", ")
         let query = GrantQuery(scopes: [.installation], role: .admin)
         let admins = try await store.grants(query, limit: 5, cursor: nil).items.map(\.principal.name)
-        return refuse(
+        return show(
             .init(
                 "You don't have access yet",
                 "You signed in as \(user.name) through \(provider.name), but no role is granted to you or to your "
@@ -158,7 +164,7 @@ struct ProviderSignIn: Sendable {
 
     private static let shownGroups = 20
 
-    private func failure(_ error: OpenIDError, _ client: OpenIDClient, _ context: TrellisContext) -> Response {
+    private func failure(_ error: OpenIDError, _ client: OpenIDClient, _ context: TrellisContext) async -> Response {
         let provider = client.provider
         providers.failed(provider.id, error, at: ambient.now())
         context.logger.warning(
@@ -169,7 +175,25 @@ struct ProviderSignIn: Sendable {
             case .malformed, .refused, .badToken:
                 "\(provider.name) did not confirm who you are: \(error). Start again; if it stays, tell an administrator."
             }
-        return refuse(.init("Couldn't sign in", text, status: .badGateway), context)
+        return await refuse(.init("Couldn't sign in", text, status: .badGateway), provider, context)
+    }
+
+    /// Shows that a sign-in failed, and records it: who tried is not known.
+    private func refuse(
+        _ problem: SignInProblem, _ provider: OpenIDProvider?, _ context: TrellisContext
+    ) async -> Response {
+        var audit = context.audit
+        audit.actor = .unknown
+        audit.actor.source = provider?.name
+        let event = audit.event(
+            .createSession, on: provider.map { AuditResource("provider", $0.id, name: $0.name) }, outcome: .failed,
+            reason: "\(problem.heading): \(problem.message)", ambient)
+        do {
+            try await denials.record(event)
+        } catch {
+            context.logger.error("a failed sign-in was not recorded", metadata: ["error": "\(error)"])
+        }
+        return show(problem, context)
     }
 
     // MARK: - The cookie

@@ -19,11 +19,15 @@ public struct UserResponse: Codable, Hashable, ResponseMessage {
     /// Whether this is the local administrator, who always gets in.
     public var isBreakGlass: Bool
     public var tokens: Int
+    /// By name; those through a group of the provider, too.
+    public var teams: [String]
+    /// Granted to the account, or to a team of it.
+    public var roles: [HeldRoleResponse]
 
     public init(
         id: UserID, name: String, kind: Account.Kind, provider: String?, hasPassword: Bool, groups: [String],
         createdBy: String, createdAt: Timestamp, lastSeenAt: Timestamp?, disabledAt: Timestamp?,
-        invitedUntil: Timestamp?, isBreakGlass: Bool, tokens: Int
+        invitedUntil: Timestamp?, isBreakGlass: Bool, tokens: Int, teams: [String], roles: [HeldRoleResponse]
     ) {
         self.id = id
         self.name = name
@@ -38,6 +42,8 @@ public struct UserResponse: Codable, Hashable, ResponseMessage {
         self.invitedUntil = invitedUntil
         self.isBreakGlass = isBreakGlass
         self.tokens = tokens
+        self.teams = teams
+        self.roles = roles
     }
 }
 
@@ -46,10 +52,21 @@ public struct CreateUserRequest: Codable, RequestMessage {
     public var name: String
     /// `user` if absent.
     public var kind: Account.Kind?
+    /// The name of a role that is granted to the account, on ``scope``.
+    public var role: String?
+    /// `installation`, `vineyard:ID`, `vineyard:NAME` or `vine:ID`.
+    public var scope: String?
+    /// Teams that the person becomes a member of.
+    public var teams: [String]?
 
-    public init(name: String, kind: Account.Kind? = nil) {
+    public init(
+        name: String, kind: Account.Kind? = nil, role: String? = nil, scope: String? = nil, teams: [String]? = nil
+    ) {
         self.name = name
         self.kind = kind
+        self.role = role
+        self.scope = scope
+        self.teams = teams
     }
 }
 

@@ -6,15 +6,23 @@ internal import Wire
 /// What a `vintner login` keeps to itself, so that nobody else can use its code.
 struct LoginChallenge {
     let verifier: String
+    /// What a browser must bring back with the code.
+    let state: String
 
-    init(ambient: SystemDependencies = .system) { verifier = Self.base64URL(Data(ambient.randomBytes(32))) }
+    init(ambient: SystemDependencies = .system) {
+        verifier = Self.base64URL(Data(ambient.randomBytes(32)))
+        state = Self.base64URL(Data(ambient.randomBytes(16)))
+    }
 
     /// The page of the server that gives out the code.
-    func address(server: String, name: String) -> String {
+    ///
+    /// - Parameter port: of a ``LoginListener``, which the page sends the code to; nil for a code to be pasted.
+    func address(server: String, name: String, port: Int? = nil) -> String {
         let challenge = Self.base64URL(Data(SHA256.hash(data: Data(verifier.utf8))))
         let allowed = CharacterSet.alphanumerics.intersection(CharacterSet(charactersIn: "\u{0}"..."\u{7f}"))
         let title = name.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
-        return "\(server)/dashboard/account/login?challenge=\(challenge)&name=\(title)"
+        let page = "\(server)/dashboard/account/login?challenge=\(challenge)&name=\(title)"
+        return port.map { "\(page)&port=\($0)&state=\(state)" } ?? page
     }
 
     private static func base64URL(_ data: Data) -> String {

@@ -135,7 +135,8 @@ struct VintnerClient: Sendable {
     private func request(_ method: HTTPMethod, _ path: String) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: url + path)
         request.method = method
-        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        // Before a sign-in there is none; an empty one would be refused.
+        if !token.isEmpty { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         return request
     }
 

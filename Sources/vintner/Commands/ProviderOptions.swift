@@ -12,7 +12,8 @@ struct ProviderOptions: ParsableArguments {
     @Option(help: "The claim with a person's groups; with dots, a path.") var oidcGroupsClaim = "groups"
     @Option(help: "What the sign-in page calls the provider.") var oidcName = "single sign-on"
     @Option(help: "JSON file with several providers; see docs/operations.md.") var oidcProviders: String?
-    @Option(help: "Seconds between two readings of a person's groups, 5 to 3600.") var oidcRefresh = 60
+    @Option(help: "Seconds between two readings of the groups of a person who uses Vintner, 5 to 3600.")
+    var oidcRefresh = 8
 
     mutating func validate() throws {
         guard (oidcIssuer == nil) == (oidcClientId == nil) else {

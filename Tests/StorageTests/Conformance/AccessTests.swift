@@ -75,6 +75,13 @@ import Testing
             #expect(try await bench.store.sessions(at: StoreFixture.at(9)).map(\.name) == ["ben", "ana", "eve"])
             let late = try await bench.store.sessions(at: StoreFixture.at(10))
             #expect(late.map(\.kind) == [.session, .link] && late[0].expiresAt == StoreFixture.at(20))
+            #expect(try await bench.store.accessEntry(late[0].id) == late[0])
+            #expect(try await bench.store.accessEntry(late[1].id) == late[1])
+            #expect(try await bench.store.accessEntry(tokens[1].id) == tokens[1])
+            for id in ["", "01", String(repeating: "0", count: 32), String(repeating: "g", count: 32), "é"] {
+                #expect(try await bench.store.accessEntry(id) == nil)
+                #expect(try await bench.store.revokeAccess(id) == nil)
+            }
             let revoked = try await bench.store.revokeAccess(late[0].id)
             #expect(revoked == late[0])
             #expect(try await bench.store.revokeAccess(late[0].id) == nil)

@@ -183,8 +183,12 @@ import Testing
                         hash: Data([1]), user: "ana", identity: identity("42"), refreshToken: "refresh-1",
                         refreshedAt: StoreFixture.at(0))
                 ])
-            try await bench.store.recordRefresh(
+            let change = try await bench.store.recordRefresh(
                 ofSession: Data([1]), refreshToken: "refresh-2", groups: ["dev"], at: StoreFixture.at(60))
+            #expect(change == GroupsChange(from: ["ops"], to: ["dev"]))
+            let gone = try await bench.store.recordRefresh(
+                ofSession: Data([9]), refreshToken: "x", groups: ["dev"], at: StoreFixture.at(60))
+            #expect(gone.isEmpty)
             #expect(try await bench.store.sessionsToRefresh(before: StoreFixture.at(60), limit: 9).isEmpty)
             let next = try await bench.store.sessionsToRefresh(before: StoreFixture.at(61), limit: 9)
             #expect(next.map(\.refreshToken) == ["refresh-2"])
@@ -193,6 +197,99 @@ import Testing
             try await bench.store.endRefusedSession(hash: Data([1]))
             #expect(try await bench.store.account(ofSession: Data([1]), at: StoreFixture.at(62)) == nil)
             #expect(try await bench.store.account(ofSession: Data([2]), at: StoreFixture.at(62))?.groups == [])
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func oneNodeRefreshesASessionAtATime(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            _ = try await signIn(bench, "42", groups: ["ops"], at: 0)
+            for (hash, token) in [(1, "refresh-1"), (2, nil)] as [(UInt8, String?)] {
+                var session = NewSession.of("ana", hash: Data([hash]), until: StoreFixture.at(999))
+                (session.method, session.refreshToken) = (.provider, token)
+                try await bench.store.createSession(session)
+            }
+            func claim(_ hash: UInt8 = 1, since: Int64 = 0, at seconds: Int64) async throws -> Bool {
+                try await bench.store.claimRefresh(
+                    ofSession: Data([hash]), since: StoreFixture.at(since), at: StoreFixture.at(seconds))
+            }
+            let claims = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<6 { group.addTask { (try? await claim(at: 10)) == true } }
+                return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            #expect(claims == 1)
+            #expect(try await !claim(2, at: 10), "it has no refresh token")
+            let end = 10 + RefreshableSession.claimLifetime / 1000
+            #expect(try await !claim(at: end - 1))
+            #expect(try await claim(at: end), "the node that had it is gone")
+            try await bench.store.releaseRefresh(ofSession: Data([1]))
+            #expect(try await claim(at: end + 1))
+            try await bench.store.recordRefresh(
+                ofSession: Data([1]), refreshToken: "refresh-2", groups: [], at: StoreFixture.at(end + 2))
+            #expect(try await !claim(at: end + 3), "it was refreshed since")
+            #expect(try await claim(since: end + 2, at: end + 3))
+        }
+    }
+
+    @Test(arguments: StoreEngine.all) func theSessionOfACredentialIsFound(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            _ = try await signIn(bench, "42", at: 0)
+            for (hash, token) in [(1, "one"), (2, "two"), (3, nil)] as [(UInt8, String?)] {
+                var session = NewSession.of("ana", hash: Data([hash]), until: StoreFixture.at(999))
+                (session.method, session.refreshToken) = (.provider, token)
+                try await bench.store.createSession(session)
+            }
+            try await bench.store.createToken(
+                NewToken(hash: Data([7]), name: "laptop", owner: "ana"), at: StoreFixture.at(1))
+            try await bench.store.createUser(user("ben"))
+            try await bench.store.createToken(
+                NewToken(hash: Data([8]), name: "x", owner: "ben"), at: StoreFixture.at(1))
+            #expect(try await bench.store.refreshableSession(ofSession: Data([1]))?.refreshToken == "one")
+            #expect(try await bench.store.refreshableSession(ofSession: Data([3])) == nil)
+            try await bench.store.recordRefresh(
+                ofSession: Data([2]), refreshToken: "two-2", groups: [], at: StoreFixture.at(60))
+            #expect(try await bench.store.refreshableSession(ofToken: Data([7]))?.refreshToken == "two-2")
+            #expect(try await bench.store.refreshableSession(ofToken: Data([8])) == nil)
+            #expect(try await bench.store.refreshableSession(ofToken: Data([9])) == nil)
+        }
+    }
+
+    /// What a list of people shows besides the accounts.
+    @Test(arguments: StoreEngine.all) func peopleHaveTeamsRolesAndCredentials(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let ana = try await signIn(bench, "42", groups: ["eng", "all"], at: 0)
+            let (ben, bot) = (user("ben"), user("bot", kind: .service))
+            for user in [ben, bot] { try await bench.store.createUser(user) }
+            for (name, group) in [("web", "eng"), ("ops", nil), ("empty", "none")] as [(String, String?)] {
+                try await bench.store.createTeam(
+                    Team(name: name, group: group, members: [], createdBy: "admin", createdAt: StoreFixture.at(1)))
+            }
+            try await bench.store.addMember("ben", toTeam: "ops")
+            try await bench.store.addMember("ben", toTeam: "ops")
+            try await bench.store.addMember("ana", toTeam: "ops")
+            await expectRefusal(.notFound) { try await bench.store.addMember("ben", toTeam: "nothing") }
+            #expect(try await bench.store.teams().map(\.members) == [[], ["ana", "ben"], []])
+            for (n, (principal, role)) in [
+                (GrantPrincipal(.team, "web"), Role.planner), (GrantPrincipal(.user, "ana"), .viewer),
+                (GrantPrincipal(.service, "bot"), .operator), (GrantPrincipal(.team, "empty"), .admin),
+            ].enumerated() {
+                _ = try await bench.store.createGrant(
+                    Grant(
+                        id: StoreFixture.newID(), principal: principal, role: role, scope: .installation,
+                        createdBy: "admin", createdAt: StoreFixture.at(Int64(n))))
+            }
+            try await bench.store.createToken(
+                NewToken(hash: Data([7]), name: "x", owner: "bot"), at: StoreFixture.at(1))
+            try await bench.store.createLink(
+                NewLink(kind: .invitation, hash: Data([5]), user: "ben", expiresAt: StoreFixture.at(50)))
+            let found = try await bench.store.overviews(of: [ana, ben, bot], at: StoreFixture.at(9))
+            #expect(found[ana.id]?.teams == ["ops", "web"] && found[ana.id]?.held.map(\.role) == [.viewer, .planner])
+            #expect(found[ana.id]?.held.map(\.through.description) == ["user:ana", "team:web"])
+            #expect(found[ben.id] == UserOverview(teams: ["ops"], invitedUntil: StoreFixture.at(50)))
+            #expect(found[bot.id]?.held.map(\.role) == [.operator] && found[bot.id]?.tokens == 1)
+            // Groups count for twelve hours, and invitations until they end.
+            let late = try await bench.store.overviews(of: [ana, ben], at: StoreFixture.at(12 * 3600))
+            #expect(late[ana.id]?.teams == ["ops"] && late[ben.id]?.invitedUntil == nil)
+            #expect(try await bench.store.overviews(of: [], at: StoreFixture.at(9)).isEmpty)
         }
     }
 

@@ -3,6 +3,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import OpenID
 import Storage
 import Testing
 import Wire
@@ -55,6 +56,61 @@ import Wire
             #expect(failed.contains { $0.action == "request" && $0.reason == "The API token is not valid." })
             #expect(try await !api.get("/api/audit").text.contains("vnt_"))
         }
+    }
+
+    /// What is answered as not found because a right is missing is a denial; what does not exist is nothing.
+    @Test func hiddenAccessIsRecordedAndBounded() async throws {
+        try await TrellisHarness.run { harness, api async throws in
+            #expect(try await api.post("/api/vineyards", #"{"name": "shop"}"#).status == 201)
+            let grant = #"{"principal": "user:fay", "role": "viewer", "scope": "vineyard:shop"}"#
+            #expect(try await api.post("/api/grants", grant).status == 201)
+            let fay = try await RightsRouteTests.signIn("fay", api)
+            let vine = try await api.makeVine().id
+            let job = try await api.makeJob(on: vine).id
+            for _ in 0..<9 { #expect(try await fay.get("/api/jobs/\(job)/evidence").status == 404) }
+            #expect(try await fay.get("/dashboard/jobs/\(job)").status == 404)
+            #expect(try await fay.get("/api/vines/\(vine)").status == 404)
+            let absent: VineID = harness.parts.ambient.makeID()
+            #expect(try await fay.get("/api/vines/\(absent)").status == 404)
+            try await harness.parts.denials.flush(isLast: true)
+            let denied = try await events(api, "&outcome=DENIED&actor=fay")
+            let evidence = denied.filter { $0.action == "evidence.read" }
+            #expect(evidence.count == 2 && evidence.contains { $0.changes["count"] == 8 })
+            #expect(evidence.allSatisfy { $0.resourceId == "GET /api/jobs/\(job)/evidence" })
+            #expect(
+                evidence.allSatisfy {
+                    $0.reason == "Answered as not found, because the right jobs:read is missing."
+                }, "\(evidence.map(\.reason))")
+            let others = denied.filter { $0.action == "request" }
+            #expect(others.contains { $0.resourceId == "GET /dashboard/jobs/\(job)" })
+            #expect(others.allSatisfy { !($0.resourceId ?? "").contains(absent.rawValue) })
+        }
+    }
+
+    /// A sign-in that a provider did not confirm is recorded, without what was sent.
+    @Test func failedSignInsAtAProviderAreRecorded() async throws {
+        let provider = OpenIDProvider(
+            id: "sso", name: "Company SSO", issuer: "http://127.0.0.1:9", clientID: "vintner")
+        try await TrellisHarness.run(providers: [provider]) { harness, api async throws in
+            #expect(try await api.stranger.get("/sign-in/oidc/start?provider=sso").status == 502)
+            #expect(try await api.stranger.get("/sign-in/oidc/callback?state=x&code=c0de").status == 400)
+            try await harness.parts.denials.flush(isLast: true)
+            let failed = try await events(api, "&action=session.create&outcome=FAILED")
+            #expect(failed.map(\.actorName).allSatisfy { $0 == "unknown" } && !failed.isEmpty)
+            #expect(failed.contains { $0.resourceName == "Company SSO" || $0.changes["count"] == 1 })
+            #expect(try await !api.get("/api/audit").text.contains("c0de"))
+        }
+    }
+
+    /// The page's filter has every action: a new one must be put into a group.
+    @Test func everyActionIsInTheListOfThePage() throws {
+        let source = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../../Sources/Domain/Audit/AuditAction.swift").standardized
+        let text = try String(contentsOf: source, encoding: .utf8)
+        let declared = text.matches(of: /static let \w+ = AuditAction\("([^"]+)"\)/).map { String($0.1) }
+        let listed = AuditAction.groups.flatMap(\.actions).map(\.rawValue)
+        #expect(declared.count > 40 && Set(listed) == Set(declared) && listed.count == Set(listed).count)
+        #expect(Set(AuditedCalls.actions.values.joined().map(\.rawValue)).isSubset(of: listed))
     }
 
     @Test func theKindsOfDenialsInAMinuteAreBounded() async throws {

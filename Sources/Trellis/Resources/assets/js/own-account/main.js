@@ -5,9 +5,10 @@ import { call, get, post, remove } from "../lib/api.js";
 import { copyFrom } from "../lib/copy.js";
 import { h, icon, one, setText } from "../lib/dom.js";
 import { agoTime, counted, exact, startTimes } from "../lib/format.js";
+import { onSubmit, openedBy } from "../lib/forms.js";
 import { drawRows } from "../lib/list.js";
 import { now } from "../lib/timing.js";
-import { announce, messageOf, showError } from "../lib/toast.js";
+import { announce, showError } from "../lib/toast.js";
 
 const DAY = 86_400_000;
 // Warned about when a token is about to expire.
@@ -53,50 +54,27 @@ async function drawTokens() {
 }
 
 const form = /** @type {HTMLFormElement} */ (one("[data-token-form]"));
-const opener = one("[data-new-token]");
-const problem = one("[data-token-error]");
 const scopes = one("[data-scopes]");
 scopes.replaceChildren(...SCOPES.map((scope) => h("label", { class: "any" }, h("input", { type: "checkbox", name: "scope", value: scope }), h("code", {}, scope))));
-
-function toggle(isOpen) {
-  form.hidden = !isOpen;
-  opener.setAttribute("aria-expanded", String(isOpen));
-  (isOpen ? form.elements.name : opener).focus();
-}
-opener.addEventListener("click", () => toggle(form.hidden));
-one("[data-token-cancel]").addEventListener("click", () => toggle(false));
-form.addEventListener("input", () => {
-  problem.hidden = true;
-  scopes.hidden = form.elements.all.checked;
-});
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
+const toggle = openedBy(one("[data-new-token]"), form, form, one("[data-token-cancel]"));
+form.addEventListener("input", () => { scopes.hidden = form.elements.all.checked; });
+onSubmit(form, one("[data-token-error]"), async () => {
   const data = new FormData(form);
   const days = Number(data.get("expires"));
   const body = { name: String(data.get("name")).trim() };
   if (days) body.expires_at = new Date(now() + days * DAY).toISOString();
   if (!form.elements.all.checked) body.scopes = data.getAll("scope");
-  const button = one("button[type=submit]", form);
-  button.disabled = true;
-  try {
-    const made = await post("/api/tokens", body);
-    form.reset();
-    scopes.hidden = true;
-    toggle(false);
-    setText(one("[data-once-name]"), made.name);
-    setText(one("[data-once-secret]"), made.token);
-    setText(one("[data-once-command]"), `vintner login ${location.origin} --token-stdin`);
-    one("[data-copy]").onclick = (click) => copyFrom(click.currentTarget, made.token);
-    one("[data-once]").hidden = false;
-    one("[data-once]").focus();
-    await drawTokens();
-  } catch (error) {
-    problem.hidden = false;
-    problem.textContent = messageOf(error);
-    form.elements.name.focus();
-  } finally {
-    button.disabled = false;
-  }
+  const made = await post("/api/tokens", body);
+  form.reset();
+  scopes.hidden = true;
+  toggle(false);
+  setText(one("[data-once-name]"), made.name);
+  setText(one("[data-once-secret]"), made.token);
+  setText(one("[data-once-command]"), `vintner login ${location.origin} --token-stdin`);
+  one("[data-copy]").onclick = (click) => copyFrom(click.currentTarget, made.token);
+  one("[data-once]").hidden = false;
+  one("[data-once]").focus();
+  await drawTokens();
 });
 
 // ---- sessions
@@ -142,7 +120,6 @@ one("[data-end-others]").addEventListener("click", (event) => press(event.curren
 // ---- the account and its password
 
 const password = /** @type {HTMLFormElement} */ (one("[data-password]"));
-const refusal = one("[data-password-error]");
 
 async function drawAccount() {
   const account = await get("/api/account");
@@ -157,25 +134,12 @@ async function drawAccount() {
     : account.provider ? "You sign in through your identity provider. A password is a second way in." : "With a password you can sign in without a link.");
 }
 
-password.addEventListener("input", () => { refusal.hidden = true; });
-password.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const button = one("button[type=submit]", password);
-  const { current, password: fresh } = password.elements;
-  button.disabled = true;
-  try {
-    await call("PUT", "/api/account/password", { password: fresh.value, ...(current.value ? { current: current.value } : {}) });
-    password.reset();
-    announce("Password set", { urgent: true });
-    setText(one("[data-password-note]"), "The password is set. All other browsers are signed out.");
-    await Promise.all([drawSessions(), drawAccount()]);
-  } catch (error) {
-    refusal.hidden = false;
-    refusal.textContent = messageOf(error);
-    fresh.focus();
-  } finally {
-    button.disabled = false;
-  }
+onSubmit(password, one("[data-password-error]"), async ({ current, password: fresh }) => {
+  await call("PUT", "/api/account/password", { password: fresh.value, ...(current.value ? { current: current.value } : {}) });
+  password.reset();
+  announce("Password set", { urgent: true });
+  setText(one("[data-password-note]"), "The password is set. All other browsers are signed out.");
+  await Promise.all([drawSessions(), drawAccount()]);
 });
 
 startTimes();
