@@ -96,7 +96,7 @@ public struct GaugeValue: Sendable {
     public var labels: [(name: String, value: String)]
     public var value: Double
 
-    public init(_ name: String, _ labels: [(name: String, value: String)] = [], _ value: Double) {
+    public init(_ name: String, _ labels: [(name: String, value: String)], _ value: Double) {
         self.name = name
         self.labels = labels
         self.value = value

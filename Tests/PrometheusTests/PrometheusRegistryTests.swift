@@ -45,7 +45,7 @@ import Testing
         let registry = registry()
         Meter(label: "app_open", factory: registry).set(3)
         let text = registry.text(adding: [
-            GaugeValue("app_tendrils", [("status", "ONLINE")], 2), GaugeValue("app_start", 1_800_000_000.25),
+            GaugeValue("app_tendrils", [("status", "ONLINE")], 2), GaugeValue("app_start", [], 1_800_000_000.25),
         ])
         #expect(text.contains("# TYPE app_open gauge\napp_open 3\n"))
         #expect(text.contains("app_tendrils{status=\"ONLINE\"} 2\n"))

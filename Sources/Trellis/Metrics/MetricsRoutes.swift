@@ -35,7 +35,7 @@ struct MetricsRoutes: Sendable {
             }
         }
         if let oldest = active.oldestQueued {
-            gauges.append(GaugeValue(ServerMetrics.oldestQueued.name, Double(oldest.milliseconds) / 1000))
+            gauges.append(GaugeValue(ServerMetrics.oldestQueued.name, [], Double(oldest.milliseconds) / 1000))
         }
         let now = ambient.now()
         let byStatus = Dictionary(grouping: try await store.tendrils()) { $0.status(at: now) }

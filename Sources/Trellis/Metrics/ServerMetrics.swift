@@ -1,4 +1,4 @@
-internal import CoreMetrics
+public import CoreMetrics
 internal import Domain
 public import Prometheus
 
