@@ -136,6 +136,7 @@ public final class PostgresStore: Store {
         _ body: @escaping @Sendable (Database, inout [StoreChange]) throws -> Value
     ) async throws -> Value {
         let number = ChangeNumber(reporter)
+        let begun = ContinuousClock.now
         do {
             let (value, changes) = try await pool.write(within: limit) { [event, term, node, vault] db in
                 var changes: [StoreChange] = []
@@ -145,10 +146,14 @@ public final class PostgresStore: Store {
                     db.run(
                         "INSERT INTO store_changes (node, changes) VALUES ($1, $2)", PostgresValue.uuid(node), stored)
                 }
-                if var event, completion.complete(value, &event) { try event.insert(vault, db) }
+                if var event, completion.complete(value, &event) {
+                    try event.insert(vault, db)
+                    try event.onceOnly?.insert(db)
+                }
                 number.take()
                 return (value, changes)
             }
+            CommitTimer.record(since: begun)
             await number.report(changes)
             return value
         } catch {

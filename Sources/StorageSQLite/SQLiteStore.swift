@@ -73,7 +73,10 @@ public final class SQLiteStore: Store {
         do {
             return try await batcher.write(cost: cost) { [event, vault] db, changes in
                 let value = try body(db, &changes)
-                if var event, completion.complete(value, &event) { try event.insert(vault, db) }
+                if var event, completion.complete(value, &event) {
+                    try event.insert(vault, db)
+                    try event.onceOnly?.insert(db)
+                }
                 return value
             }
         } catch {

@@ -34,6 +34,8 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     /// Invites people, ends their access, and arranges teams.
     case usersManage = "users:manage"
     case auditRead = "audit:read"
+    /// Reads the metrics, as a monitoring system does.
+    case metricsRead = "metrics:read"
 
     /// Where a permission counts.
     public enum Level: Hashable, Sendable {
@@ -48,7 +50,7 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     public var level: Level {
         switch self {
         case .accountRead, .accountWrite: .account
-        case .vineyardsManage, .tendrilsManage, .usersManage, .auditRead: .installation
+        case .vineyardsManage, .tendrilsManage, .usersManage, .auditRead, .metricsRead: .installation
         default: .vine
         }
     }
@@ -76,6 +78,7 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
         case .tendrilsManage: "register or revoke Tendrils"
         case .usersManage: "manage people and teams"
         case .auditRead: "read the audit"
+        case .metricsRead: "read metrics"
         }
     }
 }

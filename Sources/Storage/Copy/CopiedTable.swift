@@ -84,6 +84,7 @@ extension CopiedTable {
         CopiedTable("teams", key: ["name"]),
         CopiedTable("team_members", key: ["team", "user_name"]),
         CopiedTable("grants", key: ["id"]),
+        CopiedTable("idempotency_keys", key: ["owner", "key"]),
         CopiedTable("audit_events", key: ["position"], continuesAfterLastKey: true),
         CopiedTable("audit_chain", key: ["id"]),
     ]

@@ -24,6 +24,7 @@ enum PostgresSchema {
         Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
         Migration(number: 8, name: "nodes", script: nodes),
+        Migration(number: 12, name: "idempotency keys", script: idempotencyKeys),
     ]
 
     /// Brings the database up to date, in one transaction under a lock: one node does it, and the others then find
@@ -305,6 +306,22 @@ extension PostgresSchema {
         )
         """,
         "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
+    ]
+
+    /// Requests that must not be carried out twice. The answer is encrypted.
+    private static let idempotencyKeys = [
+        """
+        CREATE TABLE idempotency_keys (
+            owner text COLLATE "C" NOT NULL,
+            key text COLLATE "C" NOT NULL,
+            digest text NOT NULL,
+            request_id uuid NOT NULL,
+            created_at bigint NOT NULL,
+            answer bytea,
+            PRIMARY KEY (owner, key)
+        )
+        """,
+        "CREATE INDEX idempotency_keys_oldest ON idempotency_keys (created_at)",
     ]
 
     private static let access = [

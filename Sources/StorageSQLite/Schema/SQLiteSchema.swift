@@ -34,6 +34,7 @@ enum SQLiteSchema {
         migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
         migrator.registerMigration("19 audit events") { db in try db.execute(sql: audit) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
+        migrator.registerMigration("25 idempotency keys") { db in try db.execute(sql: idempotencyKeys) }
         return migrator
     }
 
@@ -150,6 +151,20 @@ enum SQLiteSchema {
             ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
+        """
+
+    /// Requests that must not be carried out twice. The answer is encrypted.
+    private static let idempotencyKeys = """
+        CREATE TABLE idempotency_keys (
+            owner TEXT NOT NULL,
+            key TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            request_id TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            answer BLOB,
+            PRIMARY KEY (owner, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX idempotency_keys_oldest ON idempotency_keys (created_at);
         """
 
     private static let store = """

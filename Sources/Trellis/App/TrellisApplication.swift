@@ -66,8 +66,11 @@ public struct TrellisApplication: Service {
             logger: logger)
         let nodes: any ExclusiveDuty = opened.nodes ?? SoleNode()
         application.addServices(
-            Housekeeping(store: store, ambient: ambient, logger: logger, limits: configuration.limits.leases)
-                .periodic(on: nodes), compactor.periodic(on: nodes),
+            Housekeeping(
+                store: store, ambient: ambient, logger: logger, limits: configuration.limits.leases,
+                metrics: parts.metrics
+            )
+            .periodic(on: nodes), compactor.periodic(on: nodes),
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
             ResourceCount(store: store, logger: logger), parts.sessionRefresh(logger: logger).periodic(on: nodes),
             parts.audit.sealing(on: nodes, logger: logger), parts.audit.checking(logger: logger),

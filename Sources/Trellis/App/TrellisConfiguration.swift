@@ -1,6 +1,7 @@
 public import Domain
 public import LiveFeed
 public import OpenID
+public import Prometheus
 public import WebSocket
 
 /// Trellis' configuration.
@@ -31,6 +32,8 @@ public struct TrellisConfiguration: Sendable {
     public var secretKeyFile: String?
     /// How long the server goes on after it was asked to stop, while `/readyz` says that it stops.
     public var drain = Duration.zero
+    /// What `/metrics` shows; nil for no such path.
+    public var metrics: PrometheusRegistry?
 
     public struct TLSFiles: Sendable {
         public var certificate: String

@@ -32,10 +32,12 @@ final class AuditKeeper: Sendable {
     private let ambient: SystemDependencies
     /// Days that events are kept; nil for all.
     private let days: Int?
+    private let metrics: ServerMetrics
     private let state = Mutex(State())
 
-    init(store: any Store, ambient: SystemDependencies, days: Int?) {
+    init(store: any Store, ambient: SystemDependencies, days: Int?, metrics: ServerMetrics = ServerMetrics()) {
         self.store = store
+        self.metrics = metrics
         self.ambient = ambient
         self.days = days
     }
@@ -63,7 +65,12 @@ final class AuditKeeper: Sendable {
     func seal() async throws { try await seal(store) }
 
     private func seal(_ store: any Store) async throws {
-        while try await store.sealAuditEvents(limit: Self.batch) == Self.batch { try Task.checkCancellation() }
+        while true {
+            let count = try await store.sealAuditEvents(limit: Self.batch)
+            metrics.sealedEvents(count)
+            guard count == Self.batch else { return }
+            try Task.checkCancellation()
+        }
     }
 
     func deleteOld() async throws { try await deleteOld(store) }

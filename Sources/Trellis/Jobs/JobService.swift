@@ -8,6 +8,7 @@ struct JobService: Sendable {
     var vines: VineService
     var vault: Vault
     var ambient: SystemDependencies
+    var metrics = ServerMetrics()
 
     func find(_ id: JobID) async throws -> Job {
         guard let job = try await store.job(id) else { throw Refusal.notFound("job") }
@@ -89,6 +90,8 @@ struct JobService: Sendable {
             id, [.cancel],
             facts: JobFields(cancelledBy: caller.name, systemLines: ["Cancelled by \(caller.name)"]),
             at: ambient.now())
+        metrics.escalated(.cancel)
+        metrics.changed(change.job, from: before)
         return change.job
     }
 
@@ -109,12 +112,15 @@ struct JobService: Sendable {
         let event = caller.event(.forceCancelJob, on: try await outline(of: id), ambient)
         let change = try await store.recording(event).change(
             id, [.forceCancel], facts: JobFields(systemLines: [note]), at: ambient.now())
+        if change.isChange { metrics.escalated(.force) }
         return change.job
     }
 
     /// Gives up a job whose Tendril can't be reached.
     func giveUp(_ id: JobID, by caller: AuditContext) async throws -> Job {
-        try await LeaseRevocation(store: store, ambient: ambient).job(id, by: caller)
+        let job = try await LeaseRevocation(store: store, ambient: ambient, metrics: metrics).job(id, by: caller)
+        metrics.escalated(.giveUp)
+        return job
     }
 
     func planFacts(of plan: JobID) async throws -> PlanValidity.Facts {

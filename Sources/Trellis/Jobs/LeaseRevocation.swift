@@ -7,6 +7,7 @@ internal import Wire
 struct LeaseRevocation: Sendable {
     var store: any Store
     var ambient: SystemDependencies
+    var metrics = ServerMetrics()
 
     /// A user gives up the job. - Throws: ``Refusal`` `.conflict` if ``GiveUpRule`` does not allow it.
     func job(_ id: JobID, by caller: AuditContext) async throws -> Job {
@@ -86,6 +87,9 @@ struct LeaseRevocation: Sendable {
                 epoch: lease.epoch, .incomplete(reason: "The Tendril was given up; what it had not sent is missing.")),
         ]
         let event = caller.event(.giveUpJob, on: job, reason: reason, ambient)
-        return try await store.recording(event).change(lease.job, events, facts: facts, at: ambient.now()).job
+        let change = try await store.recording(event).change(lease.job, events, facts: facts, at: ambient.now())
+        metrics.lostLease()
+        metrics.changed(change.job, from: job)
+        return change.job
     }
 }

@@ -9,6 +9,7 @@ struct Housekeeping: Sendable {
     var ambient: SystemDependencies
     var logger: Logger
     var limits: LeaseLimits
+    var metrics = ServerMetrics()
 
     static let interval = Duration.seconds(5)
     /// Plan artifacts contain sensitive values in plain text, so they expire after a week.
@@ -41,7 +42,7 @@ struct Housekeeping: Sendable {
         let losses = watch.advance(
             by: Int64(elapsed), leases: held, heartbeats: heartbeats, reported: try await store.reportedLeases())
         for (lease, loss) in losses {
-            try await LeaseRevocation(store: store, ambient: ambient).lease(lease, because: loss)
+            try await LeaseRevocation(store: store, ambient: ambient, metrics: metrics).lease(lease, because: loss)
             logger.notice("gave up a job", metadata: ["job": "\(lease.job)", "reason": "\(loss)"])
         }
     }
@@ -56,10 +57,12 @@ struct Housekeeping: Sendable {
             // Refused if the Tendril has started the job meanwhile: then it is not lost.
             let event = AuditContext.system.event(
                 .loseLease, on: job, reason: "The Tendril that claimed it is offline.", ambient)
-            _ = try? await store.recording(event).change(
+            let change = try? await store.recording(event).change(
                 job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
+            if change != nil { metrics.lostLease() }
         }
         try await store.deleteExpiredAccess(at: now)
+        _ = try await store.deleteRepeatableRequests(before: now.advanced(by: -RepeatableRequest.lifetime), limit: 1000)
         let event = AuditContext.system.event(
             .deleteArtifacts, reason: "Plan files are deleted after a week.", ambient)
         _ = try await store.recording(event).deleteArtifacts(before: now.advanced(by: -Self.artifactLifetime))

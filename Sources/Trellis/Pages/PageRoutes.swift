@@ -35,6 +35,10 @@ struct PageRoutes: Sendable {
             try list("login", title: "Sign in a command line", tab: "active_account", context)
         }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
+        pages.get("api") { _, context in
+            let frame = try frame(context, title: "API", tab: "active_api")
+            return renderer.page("reference", frame.merging(ReferencePage.model) { own, _ in own })
+        }
         pages.get("audit") { _, context in try list("audit", title: "Audit", tab: "active_audit", context) }
     }
 

@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import CoreMetrics
 internal import Domain
 internal import Foundation
 internal import Logging
+internal import Prometheus
 internal import ServiceLifecycle
 internal import SystemCalls
 internal import Tendril
@@ -98,6 +100,9 @@ struct TrellisCommand: AsyncParsableCommand {
         var configuration = try server.configuration(database: database, port: port)
         configuration.secretKeyFile = secretKeyFile
         configuration.drain = .seconds(drain)
+        let metrics = PrometheusRegistry(ServerMetrics.families)
+        MetricsSystem.bootstrap(metrics)
+        configuration.metrics = metrics
         let trellis = try await TrellisApplication(
             configuration, logger: logger,
             onListening: { _ in
