@@ -79,6 +79,8 @@ package struct AttributeDiff: Sendable {
     private(set) var isCut = false
     let masker: any TextMasking
     private let forces: [AttributePath]
+    /// What is walked is in JSON or YAML, which has no nested blocks.
+    private var isInDocument = false
 
     /// Leaves of one resource.
     static let leafLimit = 10_000
@@ -131,7 +133,11 @@ package struct AttributeDiff: Sendable {
         default:
             for kind in [Heading.Kind.json, .yaml] {
                 guard let documents = documents(kind, in: sides) else { continue }
-                return container(kind, documents, at: path) { $0.content(documents, at: path) }
+                let wasInDocument = isInDocument
+                isInDocument = true
+                container(kind, documents, at: path) { $0.content(documents, at: path) }
+                isInDocument = wasInDocument
+                return
             }
             leaf(sides, at: path, isElement: isElement)
         }
@@ -174,7 +180,7 @@ package struct AttributeDiff: Sendable {
         let all = before + after
         let isBlocks = all.allSatisfy { if case .object = $0 { true } else { false } }
         let kind: Heading.Kind =
-            isBlocks ? .blocks : Self.isSorted(before) && Self.isSorted(after) ? .sorted : .list
+            isBlocks && !isInDocument ? .blocks : Self.isSorted(before) && Self.isSorted(after) ? .sorted : .list
         container(kind, sides, at: path) { $0.elements(before, after, sides, at: path) }
     }
 

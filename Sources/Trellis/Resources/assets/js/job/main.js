@@ -40,8 +40,10 @@ const refused = (error) => {
   if (error.status === 401) toast("You're signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
   else showError(error);
 };
-// The log is not drawn while another view is shown.
-one('[data-panel="log"]').hidden = namedView() !== "log";
+const isLogFirst = namedView() === "log";
+// A view that hides the log is painted first; the log is not drawn while it is hidden.
+one('[data-panel="log"]').hidden = !isLogFirst;
+const soon = isLogFirst ? (run) => run() : afterPaint;
 const panel = new LogPanel(api, store, {
   start: () => Date.parse(model.job.started_at ?? model.job.created_at), refused, trouble: () => connectionStatus.draw(),
 });
@@ -59,9 +61,9 @@ startHeader(model);
 const actions = startActions(model, poll);
 startEvidence(model);
 startForceActions(model, poll);
-startDetails(model);
+startDetails(model, soon);
 const statusBar = new StatusBar(model);
-afterPaint(() => startSeen(model, (error) => statusBar.setSeen(error)));
+soon(() => startSeen(model, (error) => statusBar.setSeen(error)));
 const connectionStatus = new ConnectionStatus({ model, store, view: panel.view, feed, watch: poll, loader: panel.loader });
 
 panel.isFilling = () => feed.isFilling;
@@ -148,6 +150,5 @@ bindMenus(one("main"));
 startTimes();
 poll.start();
 const readLog = () => feed.start(answerOf(data.log));
-// A view that hides the log is painted before the log is read.
-if (namedView() === "log") readLog();
+if (isLogFirst) readLog();
 else views.start().then(() => afterPaint(readLog));

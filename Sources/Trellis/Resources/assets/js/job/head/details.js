@@ -6,13 +6,12 @@ import { exact, shortId, span } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
 import { jsonText, jsonView } from "../../lib/json-view.js";
 import { pref, setPref } from "../../lib/prefs.js";
-import { afterPaint } from "../../lib/timing.js";
 import { configView } from "./config-view.js";
 
 const WIDE = matchMedia("(min-width: 100em)");
 
-/** @param {import("../model.js").JobModel} model */
-export function startDetails(model) {
+/** @param {import("../model.js").JobModel} model @param {(run: () => void) => void} soon when they are first filled */
+export function startDetails(model, soon) {
   openAsRemembered();
   const drawn = new Map();
   const draw = () => {
@@ -35,7 +34,7 @@ export function startDetails(model) {
     }
   };
   model.onChange(draw);
-  afterPaint(draw);
+  soon(draw);
   for (const button of all("[data-copy-json]")) {
     button.addEventListener("click", () => {
       const { config_snapshot: config, execution_metadata: found } = model.job;
