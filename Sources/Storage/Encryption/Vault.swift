@@ -49,6 +49,7 @@ package enum EncryptionPurpose {
     case planSummary(JobID)
     case planChange(JobID, n: Int)
     case refreshToken(session: String)
+    case signingKey(id: String)
 
     var text: String {
         switch self {
@@ -59,6 +60,7 @@ package enum EncryptionPurpose {
         case .planSummary(let job): "plan-summary:\(job)"
         case .planChange(let job, let n): "plan-change:\(job):\(n)"
         case .refreshToken(let session): "refresh-token:\(session)"
+        case .signingKey(let id): "signing-key:\(id)"
         case .artifact(let job, let sha256): "artifact:\(job):\(sha256)"
         }
     }

@@ -23,6 +23,7 @@ enum PostgresSchema {
         Migration(number: 5, name: "people", script: people),
         Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
+        Migration(number: 11, name: "cloud identities", script: identities),
     ]
 
     /// Brings the database up to date, in one transaction under a lock: one node does it, and the others then find

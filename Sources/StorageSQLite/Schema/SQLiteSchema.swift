@@ -34,6 +34,7 @@ enum SQLiteSchema {
         migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
         migrator.registerMigration("19 audit events") { db in try db.execute(sql: audit) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
+        migrator.registerMigration("24 cloud identities") { db in try addIdentities(db) }
         return migrator
     }
 

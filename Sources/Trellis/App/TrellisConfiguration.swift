@@ -27,6 +27,8 @@ public struct TrellisConfiguration: Sendable {
     var passwordCost = PasswordHash.Cost()
     /// Days that audit events are kept; nil for all.
     public var auditDays: Int?
+    /// How jobs get tokens for clouds; nil for an installation that issues none.
+    public var issuer: IssuerConfiguration?
 
     public struct TLSFiles: Sendable {
         public var certificate: String

@@ -35,6 +35,9 @@ struct PageRoutes: Sendable {
             try list("login", title: "Sign in a command line", tab: "active_account", context)
         }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
+        pages.get("identities") { _, context in
+            try list("identities", title: "Identities", tab: "active_identities", context)
+        }
         pages.get("audit") { _, context in try list("audit", title: "Audit", tab: "active_audit", context) }
     }
 

@@ -71,5 +71,5 @@ public enum Endpoints {
         ContractEndpoints.all + AccessEndpoints.all + UserEndpoints.all + RightsEndpoints.all + VineEndpoints.all
         + StateEndpoints.all + VineStateEndpoints.all
         + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
-        + AuditEndpoints.all
+        + AuditEndpoints.all + IdentityEndpoints.all
 }
