@@ -71,6 +71,9 @@ final class TrellisHarness: Sendable {
         configuration.passwordCost = PasswordHash.Cost(rounds: 16, blockSize: 8, parallelism: 1)
         configuration.providers = providers
         configuration.metrics = metrics
+        configuration.issuer = try IssuerConfiguration(
+            url: "https://vintner.example.com", subject: try TokenSubject(),
+            tokenLifetime: IssuerConfiguration.standardLifetime)
         let parts = TrellisComponents(
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
@@ -157,6 +160,15 @@ extension API {
          "sensitive_variables": {"db_password": "hunter2-hunter2"},
          "source": {"type": "inline", "files": {"main.tf": "resource \\"terraform_data\\" \\"x\\" {}"}}}
         """
+
+    /// An identity in AWS, as it is created.
+    static func identity(_ name: String, in vineyard: VineyardID = Vineyard.defaultID) -> String {
+        """
+        {"name": "\(name)", "vineyard_id": "\(vineyard)", "provider": "aws",
+         "plan": {"role_arn": "arn:aws:iam::111122223333:role/vintner-plan", "region": "eu-west-1"},
+         "apply": {"role_arn": "arn:aws:iam::111122223333:role/vintner-apply"}}
+        """
+    }
 
     func makeVine(_ project: String = "orchard") async throws -> VineResponse {
         try await post("/api/vines", Self.vine.replacing("orchard", with: project)).decode(VineResponse.self)

@@ -26,6 +26,8 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     case tendrilsRead = "tendrils:read"
     /// Grants and revokes roles.
     case grantsManage = "grants:manage"
+    /// Creates, changes and deletes cloud identities and repository credentials.
+    case identitiesManage = "identities:manage"
 
     /// Creates and deletes vineyards.
     case vineyardsManage = "vineyards:manage"
@@ -74,6 +76,7 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
         case .locksBreak: "break locks"
         case .tendrilsRead: "see Tendrils"
         case .grantsManage: "grant roles"
+        case .identitiesManage: "manage cloud identities and repository credentials"
         case .vineyardsManage: "create or delete vineyards"
         case .tendrilsManage: "register or revoke Tendrils"
         case .usersManage: "manage people and teams"

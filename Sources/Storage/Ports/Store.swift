@@ -5,7 +5,7 @@
 /// a job's state goes through ``JobLifecycle/decide(_:on:type:)`` inside that commit. A ``Refusal`` means that
 /// nothing was changed. Canceling the calling task never undoes a change or leaves it half done.
 public protocol Store: JobStore, LogStore, VineStore, TendrilStore, StateStore, ArtifactStore, PlanChangesStore,
-    RunResourcesStore, ErrorStore, AccessStore, UserStore, RightsStore, AuditStore, RepeatStore
+    RunResourcesStore, ErrorStore, AccessStore, UserStore, RightsStore, AuditStore, RepeatStore, IdentityStore
 {
     /// Throws where the database can't be read and written at the moment (for `/readyz`).
     func check() async throws

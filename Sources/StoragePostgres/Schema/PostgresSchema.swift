@@ -26,6 +26,7 @@ enum PostgresSchema {
         Migration(number: 8, name: "nodes", script: nodes),
         Migration(number: 9, name: "parts of replacements, errors by vine", script: replacementParts),
         Migration(number: 10, name: "claims of refreshes", script: refreshClaims),
+        Migration(number: 11, name: "cloud identities", script: identities),
         Migration(number: 12, name: "idempotency keys", script: idempotencyKeys),
     ]
 

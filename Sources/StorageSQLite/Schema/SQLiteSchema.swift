@@ -38,6 +38,7 @@ enum SQLiteSchema {
             try db.execute(sql: replacementParts)
         }
         migrator.registerMigration("23 claims of refreshes") { db in try db.execute(sql: refreshClaims) }
+        migrator.registerMigration("24 cloud identities") { db in try addIdentities(db) }
         migrator.registerMigration("25 idempotency keys") { db in try db.execute(sql: idempotencyKeys) }
         return migrator
     }

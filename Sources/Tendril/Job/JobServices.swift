@@ -42,6 +42,9 @@ protocol JobLogging: Sendable {
     /// Stops shipping, for good in this process: the job runs on without it.
     func detach() async
 
+    /// Masks these, too, from now on. When it returns, nothing that holds one leaves this machine.
+    func hide(_ texts: [String]) async
+
     /// Unfinished resources of an apply; masked.
     func unfinished() async -> [String]
 
@@ -53,6 +56,7 @@ protocol JobLogging: Sendable {
 }
 
 extension JobLogging {
+    func hide(_ texts: [String]) async {}
     func resend() async -> LogClosingMessage? { nil }
     func unfinished() async -> [String] { [] }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }

@@ -77,6 +77,9 @@ public struct TrellisApplication: Service {
             parts.audit.sealing(on: nodes, logger: logger), parts.audit.checking(logger: logger),
             parts.denials.periodic(logger: logger), parts.lastUse.periodic(logger: logger),
             parts.sweep.periodic(logger: logger))
+        if configuration.issuer != nil {
+            application.addServices(parts.issuer.keys.periodic(on: nodes, logger: logger))
+        }
         self.application = application
         self.store = store
         self.feeds = feeds

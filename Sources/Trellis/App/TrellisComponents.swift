@@ -47,6 +47,7 @@ struct TrellisComponents {
     let lastUse: LastUse
     /// Reads the groups of people who are signed in again.
     let refresh: SessionRefresh
+    let issuer: TokenIssuer
 
     init(
         configuration: TrellisConfiguration, store: any Store, vault: Vault, feeds: Feeds, ambient: SystemDependencies,
@@ -63,6 +64,9 @@ struct TrellisComponents {
         passwords = Passwords(cost: configuration.passwordCost, ambient: ambient)
         attempts = AttemptLimit(ambient: ambient)
         lastUse = LastUse(store: store)
+        issuer = TokenIssuer(
+            store: store, configuration: configuration.issuer, keys: SigningKeys(store: store, ambient: ambient),
+            ambient: ambient)
         denials = DenialLog(store: store, ambient: ambient)
         audit = AuditKeeper(store: store, ambient: ambient, days: configuration.auditDays, metrics: metrics)
         let (connections, streams) = (connections, streams)
@@ -147,6 +151,7 @@ struct TrellisComponents {
             StreamRegistration(streams: streams)
         }
         HealthRoutes(store: store, drain: drain).add(to: router)
+        IssuerRoutes(issuer: issuer).add(to: router)
         let records = JobResponses(store: store, ambient: ambient)
         let vines = VineService(store: store, ambient: ambient, rules: configuration.rules, vault: vault)
         let jobs = JobService(
@@ -214,6 +219,7 @@ struct TrellisComponents {
             metadataBytes: configuration.limits.metadataBytes, metrics: metrics)
         WorkerRoutes(service: workers, bell: feeds.bell, limits: configuration.limits).add(to: api)
         PlanRoutes(jobs: jobs, workers: workers).add(to: api)
+        IdentityRoutes(store: store, issuer: issuer, workers: workers, ambient: ambient).add(to: api)
         AuditRoutes(store: store, keeper: audit, ambient: ambient).add(to: api)
         try EvidenceRoutes(store: store, vault: vault, ambient: ambient).add(to: api)
     }

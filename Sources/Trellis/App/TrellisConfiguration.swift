@@ -34,6 +34,8 @@ public struct TrellisConfiguration: Sendable {
     public var secretKeyFile: String?
     /// How long the server goes on after it was asked to stop, while `/readyz` says that it stops.
     public var drain = Duration.zero
+    /// How jobs get tokens for clouds; nil for an installation that issues none.
+    public var issuer: IssuerConfiguration?
 
     public struct TLSFiles: Sendable {
         public var certificate: String

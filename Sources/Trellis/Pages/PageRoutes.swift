@@ -41,6 +41,9 @@ struct PageRoutes: Sendable {
             return renderer.page("reference", frame.merging(ReferencePage.model) { own, _ in own })
         }
         pages.get("audit", use: audit)
+        pages.get("identities") { _, context in
+            try list("identities", title: "Identities", tab: "active_identities", context)
+        }
     }
 
     /// Shows who is already signed in: a link or a token then switches users only on request.

@@ -93,5 +93,5 @@ public enum Endpoints {
         + VineEndpoints.all
         + StateEndpoints.all + VineStateEndpoints.all
         + JobEndpoints.all + LogEndpoints.all + ErrorEndpoints.all + TendrilEndpoints.all
-        + AuditEndpoints.all
+        + AuditEndpoints.all + IdentityEndpoints.all
 }

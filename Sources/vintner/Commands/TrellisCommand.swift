@@ -31,6 +31,7 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Days that audit events are kept; all are kept if it is not given.") var auditDays: Int?
     @Flag(help: AllowFileGit.help) var allowFileGit = false
     @OptionGroup var providers: ProviderOptions
+    @OptionGroup var identity: IssuerOptions
 
     mutating func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("Give both --tls-cert and --tls-key.") }
@@ -48,6 +49,7 @@ struct ServerOptions: ParsableArguments {
             database: database ?? "sqlite:\(data)/vintner.sqlite", dataFolder: data,
             rules: VineRules(allowsFileURLs: allowFileGit), auditDays: auditDays)
         configuration.providers = try providers.read()
+        configuration.issuer = try identity.configuration()
         configuration.groupsInterval = Int64(providers.oidcRefresh) * 1000
         return configuration
     }

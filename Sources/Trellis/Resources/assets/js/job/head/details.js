@@ -132,6 +132,8 @@ function jobList(model) {
       job.refresh_only ? ["Refresh only", "yes"] : null,
       job.parallelism ? ["Parallelism", String(job.parallelism)] : null,
       job.log_level ? ["Terraform log", job.log_level] : null,
+      job.identity_id ? ["Cloud identity", h("a", { class: "mono", href: `/dashboard/identities?id=${job.identity_id}` }, shortId(job.identity_id))] : null,
+      job.phase ? ["Tested", job.phase === "plan" ? "for planning" : "for applying"] : null,
     ),
     outcome ? list(
       ["Outcome", `${outcome.result}${outcome.phase ? ` in ${outcome.phase}` : ""}`],
