@@ -71,12 +71,13 @@ shots: ## Take the screenshots of the README from a real run, light and dark
 
 ROUNDS ?= 100
 SEED ?= 1
+ENGINE ?= sqlite
 
 .PHONY: chaos
-chaos: ## Run ROUNDS rounds of faults against real jobs, starting at SEED, and print the table
+chaos: ## Run ROUNDS rounds of faults against real jobs on ENGINE (sqlite, postgres), starting at SEED
 	@scripts/setup.sh test
 	$(BUILD)
-	.tools/venv/bin/python Chaos/chaos.py --rounds $(ROUNDS) --seed $(SEED)
+	.tools/venv/bin/python Chaos/chaos.py --rounds $(ROUNDS) --seed $(SEED) --engine $(ENGINE)
 
 .PHONY: clean
 clean: ## Remove build products (not your data)

@@ -19,6 +19,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -56,6 +57,7 @@ let package = Package(
             name: "Storage",
             dependencies: [
                 "Domain", "CZstd",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict
@@ -79,6 +81,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "Prometheus",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
+        .target(
             name: "TextSearch",
             dependencies: ["CPCRE2"],
             swiftSettings: strict
@@ -96,6 +103,7 @@ let package = Package(
             name: "LiveFeed",
             dependencies: [
                 "Domain",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict
@@ -119,8 +127,9 @@ let package = Package(
             name: "Trellis",
             dependencies: [
                 "Domain", "Wire", "Contract", "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "LiveFeed",
-                "WebSocket", "TextSearch", "OpenID",
+                "WebSocket", "TextSearch", "OpenID", "Prometheus",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -157,6 +166,8 @@ let package = Package(
             name: "vintner",
             dependencies: [
                 "Domain", "Wire", "Contract", "Storage", "LiveFeed", "OpenID", "Trellis", "Tendril", "SystemCalls",
+                "Prometheus",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -185,6 +196,11 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "PrometheusTests",
+            dependencies: ["Prometheus", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict
         ),
         .testTarget(name: "SystemTests", dependencies: ["SystemCalls"], swiftSettings: strict),
@@ -229,7 +245,7 @@ let package = Package(
             name: "TrellisTests",
             dependencies: [
                 "Trellis", "Storage", "StorageSQLite", "StoragePostgres", "Postgres", "PostgresCluster", "LiveFeed",
-                "Wire", "Domain", "OpenID",
+                "Wire", "Domain", "OpenID", "Prometheus",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: strict

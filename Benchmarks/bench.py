@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the benchmarks of docs/benchmarks.md and prints a table. Takes about ten minutes.
 
-`bench.py NAME…` runs only these parts: dispatch, glass, feed, ingest, logs, changes.
+`bench.py NAME…` runs only these parts: dispatch, glass, feed, ingest, logs, changes,
+tendril, manyjobs.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import changes
 import followers
 import ingest
 import longlogs
+import manyjobs
 import viewer
 import write_to_glass
 from harness import Api, Server, SimulatedTendril, binary
 from harness.chromium import chromium
 
 ROWS: list[tuple[str, str, str, str]] = []
+TENDRIL_LINES = 300_000
 
 
 @contextmanager
@@ -167,9 +170,39 @@ def bench_changes() -> None:
                 row("storage of 5,000 changes with 6 attributes each", f"{added / count:.0f} bytes per resource")
 
 
+def bench_tendril() -> None:
+    """The Tendril's CPU time for each line that a provisioner prints: capture, masking, shipping, resources and errors."""
+    with release(tendrils=1) as (server, api):
+        for count in 10_000, TENDRIL_LINES:  # the first one warms up
+            command = f"seq -f 'line %.0f of a provisioner with some more text' {count}"
+            vine = api.vine(f'resource "terraform_data" "x" {{\n  provisioner "local-exec" {{ command = "{command}" }}\n}}\n')["id"]
+            plan = api.plan(vine)["id"]
+            before = server.processor_seconds("tendril")
+            api.wait(api.post(f"/api/jobs/{plan}/apply", {})["id"], "SUCCESS", log=True, limit=300)
+            spent = server.processor_seconds("tendril") - before
+    row("Tendril, CPU per line of a provisioner", f"{spent / TENDRIL_LINES * 1e6:.1f} µs ({TENDRIL_LINES:,} lines)")
+
+
+def bench_manyjobs() -> None:
+    for count in 1_000, 1_000_000:
+        with tempfile.TemporaryDirectory(prefix="vintner-bench-") as folder:
+            server = Server(Path(folder) / "data", "--tendrils", "0", program=binary("release"))
+            try:
+                api = Api(server)
+                vines = [api.vine()["id"] for _ in range(manyjobs.VINES)]
+                job = manyjobs.template(SimulatedTendril(api), vines)
+                server.stop()
+                manyjobs.fill(server.data, job, vines, count)
+                server.start()
+                for what, (span, found) in manyjobs.measure(server).items():
+                    row(f"{what}, {count:,} jobs", f"{span:.1f} ms ({found})")
+            finally:
+                server.stop()
+
+
 PARTS = {
     "dispatch": bench_dispatch, "glass": bench_glass, "feed": bench_feed, "ingest": bench_ingest, "logs": bench_logs,
-    "changes": bench_changes,
+    "changes": bench_changes, "tendril": bench_tendril, "manyjobs": bench_manyjobs,
 }
 
 

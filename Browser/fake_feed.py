@@ -126,7 +126,7 @@ class FakeRealtime:
         until(page, lambda: len(self.joins) >= number, f"{number} joins", limit)
         return self.joins[number - 1]
 
-    def cut(self, code: int = 1012) -> None:
+    def cut(self, code: int = 1011) -> None:
         self.joins[-1].socket.close(code=code)
 
 

@@ -57,6 +57,20 @@ def test_a_planner_plans_and_is_told_what_applying_needs(team: Team) -> None:
     expect(page.get_by_text("bank")).to_have_count(0)
 
 
+def test_a_state_is_offered_to_those_who_may_download_it(team: Team) -> None:
+    vine = team.api.vine('resource "terraform_data" "a" {}', project="states", vineyard_id=team.shop)["id"]
+    team.api.wait(team.api.deploy(vine)["id"], "SUCCESS", log=True)
+    team.grant("user:eve", "planner", f"vineyard:{team.shop}")
+    page = team.page("eve")
+    page.goto(f"/dashboard/vines/{vine}")
+    expect(page.locator("[data-version]").first).to_be_visible()
+    link = page.get_by_role("link", name=re.compile("^Download state serial"))
+    expect(link).to_have_count(0)
+    team.grant("user:eve", "state:read", f"vineyard:{team.shop}")
+    page.reload()
+    expect(link.first).to_be_visible()
+
+
 def test_an_administrator_grants_and_revokes(team: Team) -> None:
     team.grant("user:ana", "admin", "installation")
     page = team.page("ana")

@@ -165,6 +165,18 @@ def test_the_log_loads_nothing_of_the_changes(page: Page, planned) -> None:
     assert not [url for url in seen if "/changes/" in url or url.endswith("/plan")], "\n".join(seen)
 
 
+def test_a_page_that_opens_on_the_changes_has_them(page: Page, changed) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    view = ChangesPage(page, changed["job"]["id"]).open()
+    expect(view.row("terraform_data.replaced")).to_be_visible()
+    assert not [url for url in asked if re.search(r"/plan(\?|$)", url)], asked
+    # The log was not drawn meanwhile; it is once it is shown.
+    page.locator('[data-view="log"]').click()
+    expect(JobPage(page, view.job).with_text("Terraform will perform the following actions").first).to_be_visible()
+    expect(page.locator('[data-pane="job"]')).to_contain_text(view.job)
+
+
 def test_filters_and_their_address(page: Page, changed) -> None:
     view = ChangesPage(page, changed["job"]["id"]).open()
     expect(view.row("terraform_data.created")).to_be_visible()

@@ -134,6 +134,27 @@ def test_L5_resumes_after_the_newest_row(live: Live) -> None:
     expect(live.feed).to_have_text("Live")
 
 
+def test_L4_a_server_that_sends_the_page_elsewhere_is_no_news(live: Live) -> None:
+    """A node of several stops. Reconnecting is not shown before it takes too long, which a slow machine may need."""
+    live.server.rows += rows(1, 5)
+    live.open()
+    live.told(5)
+    began = live.page.evaluate("""() => {
+        const text = document.querySelector("[data-feed-text]");
+        window.shown = [];
+        new MutationObserver(() => window.shown.push([performance.now(), text.textContent]))
+            .observe(text, { childList: true, subtree: true, characterData: true });
+        return performance.now();
+    }""")
+    live.server.rows += rows(6, 8)
+    live.server.cut(1012)
+    live.join(2)
+    live.told(8)
+    expect(live.feed).to_have_text("Live")
+    early = [text for at, text in live.page.evaluate("shown") if at < began + 1400 and text != "Live"]
+    assert not [text for text in early if "Reconnecting" in text], early
+
+
 def test_L5_missing_rows_are_asked_for_again(live: Live) -> None:
     live.server.rows += rows(1, 5)
     live.open()

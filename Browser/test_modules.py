@@ -613,21 +613,19 @@ def test_what_cannot_be_right_for_a_type(at_home: Page) -> None:
     assert [(case[0], case[1]) for case, fit in zip(FITS, fits) if case[2] != fit] == []
 
 
-def diagnostic(summary: str, detail: str = "", others: int = 0, **place: str | int) -> dict:
-    return {"outcome": {"diagnostic": {"summary": summary, "detail": detail, "others": others, **place}}}
+def diagnostic(cause: str, more: str = "", others: int = 0, **place: str | int) -> dict:
+    return {"outcome": {"diagnostic": {"cause": cause, "more": more, "others": others, **place}}}
 
 
 @pytest.mark.parametrize("job, found", [
-    # A short summary is the heading of the detail; a longer one, or one with a colon, is the cause.
-    (diagnostic("Invalid index", "The given key does not identify an element in this collection value.", 2,
+    (diagnostic("Invalid index: The given key does not identify an element in this collection value", "", 2,
                 address='module.a.terraform_data.b["x, y"]', file="modules/a/main.tf", line=7),
      ["Invalid index: The given key does not identify an element in this collection value", "", 'module.a.terraform_data.b["x, y"]', "modules/a/main.tf:7", 2]),
     (diagnostic("creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", file="main.tf", line=3),
      ["creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", "", "main.tf:3", 0]),
-    (diagnostic("Invalid function argument", 'Invalid value for "path" parameter: no file exists at "nope". This function\nworks only with files.', file="main.tf"),
-     ['Invalid function argument: Invalid value for "path" parameter: no file exists at "nope"', "This function works only with files.", "", "main.tf", 0]),
+    # A long cause is shortened to its first sentence.
+    (diagnostic(f"{'word ' * 30}. Then more", "of it.", file="main.tf"), [("word " * 30).strip(), "Then more of it.", "", "main.tf", 0]),
     (diagnostic("ROOT CAUSE", address="terraform_data.a"), ["ROOT CAUSE", "", "terraform_data.a", "", 0]),
-    (diagnostic("", "No summary at all."), ["No summary at all", "", "", "", 0]),
     # The facts count, whatever the message says.
     ({"error_message": "on x.tf line 3", **diagnostic("Cycle")}, ["Cycle", "", "", "", 0]),
     # Without them the message stands as it is, whatever it looks like.

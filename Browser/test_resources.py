@@ -110,6 +110,50 @@ def test_all_rows_show_one_time_axis(page: Page, api: Api) -> None:
     until(page, lambda: len(set(steps())) == 1, "the same axis in each row")
 
 
+def part(action: str, start: float, end: float | None = None, line: int | None = None) -> dict[str, Any]:
+    made: dict[str, Any] = {"action": action, "started_at": at(start)}
+    if end is not None:
+        made["ended_at"] = at(end)
+    if line is not None:
+        made["first_line"] = line
+    return made
+
+
+def replacing(api: Api) -> SimulatedJob:
+    """Both orders: one waits for its second part, one is in it, and one is done."""
+    job = SimulatedTendril(api).start("DESTROY")
+    job.print("".join(f"line {n}\n" for n in range(30)))
+    job.resources(graph=graph(
+        ("x_db.half", "replace_delete_first", ["x_net.other"]), ("x_net.other", "create", []), ("x_web.first", "replace_create_first", []),
+        ("x_web.second", "replace_delete_first", [])))
+    job.resources(
+        resource("x_db.half", "done", action="delete", start=-60, end=-45, line=3), resource("x_net.other", start=-45, line=9),
+        {**resource("x_web.first", "done", action="replace_create_first", start=-60, end=-5, line=5),
+         "parts": [part("create", -60, -40, 5), part("delete", -10, -5, 20)]},
+        {**resource("x_web.second", "running", action="replace_delete_first", start=-60, line=6),
+         "parts": [part("delete", -60, -50, 6), part("create", -50, None, 12)]})
+    return job
+
+
+def test_a_replacement_has_a_bar_for_each_part(page: Page, api: Api) -> None:
+    job = replacing(api)
+    open_view(page, job.id)
+    kinds = lambda address: row(page, address).locator(".bar-s").evaluate_all("bars => bars.map(bar => [bar.dataset.k, bar.dataset.line])")
+    expect(row(page, "x_web.first").locator(".bar-s")).to_have_count(2)
+    assert kinds("x_web.first") == [["done", "5"], ["del", "20"]]
+    assert kinds("x_web.second") == [["del", "6"], ["run", "12"]]
+    # The first part shows while the resource waits for its second one.
+    expect(row(page, "x_db.half")).to_have_attribute("data-state", "waiting")
+    expect(row(page, "x_db.half")).to_contain_text("waits for x_net.other")
+    assert kinds("x_db.half") == [["del", "3"]]
+    # What lies between the parts does not count.
+    expect(row(page, "x_web.first").locator(".took")).to_have_text("25 s")
+    row(page, "x_web.first").locator(".name").click()
+    expect(page.locator(".peek")).to_contain_text("Replaced. Created in 20 s. Destroyed in 5.0 s.")
+    row(page, "x_web.first").locator(".bar-s").last.click()
+    expect(page).to_have_url(re.compile("#L20$"))
+
+
 @pytest.mark.parametrize("options", LOOKS, ids=IDS)
 def test_resources_are_accessible(page: Page, api: Api, options) -> None:
     job = shop(api)

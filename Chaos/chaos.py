@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import chaos_round
-from faults import ALL
+from faults import ALL, of_engine
 from harness import frozen_binary
 
 
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of the first round")
     parser.add_argument("--seconds", type=float, default=6, help="duration of an apply's provisioner")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) + 1), help="number of rounds at a time")
+    parser.add_argument("--engine", choices=("sqlite", "postgres"), default="sqlite", help="the database")
     parser.add_argument("--fault", help="use only the fault with this name, or part of a name")
     parser.add_argument("--lasts", type=float, help="duration of each fault, in seconds")
     parser.add_argument("--keep", action="store_true", help="keep the folders of failed rounds")
@@ -32,10 +33,11 @@ def main() -> int:
 
     only = None
     if options.fault:
-        found = [fault for fault in ALL if options.fault in fault.name]
+        known = of_engine(ALL, options.engine)
+        found = [fault for fault in known if options.fault in fault.name]
         exact = [fault for fault in found if fault.name == options.fault]
         if len(exact or found) != 1:
-            parser.error(f"--fault matches {len(found)} of: " + ", ".join(fault.name for fault in ALL))
+            parser.error(f"--fault matches {len(found)} of: " + ", ".join(fault.name for fault in known))
         only = (exact or found)[0]
 
     root = Path(tempfile.mkdtemp(prefix="vintner-chaos-"))
@@ -43,7 +45,8 @@ def main() -> int:
     start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [
-            pool.submit(chaos_round.run, seed, root / f"round-{seed}", binary, options.seconds, only, options.lasts)
+            pool.submit(chaos_round.run, seed, root / f"round-{seed}", binary, options.seconds, only, options.lasts,
+                        options.engine)
             for seed in range(options.seed, options.seed + options.rounds)]
         results = []
         for future in concurrent.futures.as_completed(futures):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import checks
-from faults import FATAL, HARMLESS, RARE, Fault, Moment, play
+from faults import FATAL, HARMLESS, RARE, Fault, Moment, of_engine, play
 from harness import wait_until
 from system import NoDisk, TestSystem
 
@@ -30,12 +30,15 @@ class Result:
     details: str = field(default="", repr=False)
 
 
-def script(seed: int, seconds: float, only: Fault | None = None, lasts: float | None = None) -> list[Moment]:
+def script(
+    seed: int, seconds: float, only: Fault | None = None, lasts: float | None = None, engine: str = "sqlite",
+) -> list[Moment]:
     """The faults of the round with this seed."""
     random_source = random.Random(seed)
-    faults = [only] if only else random_source.sample(HARMLESS, random_source.choice([1, 2, 2, 3]))
+    harmless, rare = of_engine(HARMLESS, engine), of_engine(RARE, engine)
+    faults = [only] if only else random_source.sample(harmless, random_source.choice([1, 2, 2, 3]))
     if not only and random_source.random() < 0.35:
-        faults[-1] = random_source.choice(FATAL + [fault for fault in RARE if not fault.is_slow])
+        faults[-1] = random_source.choice(FATAL + [fault for fault in rare if not fault.is_slow])
     # Also before the start and after the end of the apply, because a job has more phases.
     return [
         Moment(moment, fault, lasts or random_source.uniform(*fault.lasts))
@@ -43,15 +46,15 @@ def script(seed: int, seconds: float, only: Fault | None = None, lasts: float | 
 
 
 def run(seed: int, folder: Path, binary: Path, seconds: float, only: Fault | None = None,
-        lasts: float | None = None) -> Result:
-    moments = script(seed, seconds, only, lasts)
+        lasts: float | None = None, engine: str = "sqlite") -> Result:
+    moments = script(seed, seconds, only, lasts, engine)
     result = Result(seed, [moment.fault.name for moment in moments], folder=str(folder))
     start = time.monotonic()
     system = None
     try:
         system = TestSystem(
             folder, binary, "--second-interrupt-after", "20", "--kill-after", "5",
-            small_disk=any(moment.fault.needs_disk for moment in moments))
+            small_disk=any(moment.fault.needs_disk for moment in moments), engine=engine)
         links = checks.CaptureLinks(system)
         try:
             run_jobs(system, links, seed, seconds, moments, result)

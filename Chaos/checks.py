@@ -116,7 +116,7 @@ def check_state(system: TestSystem, vine: str, names: set[str] | None) -> None:
 
 def check_processes(system: TestSystem, limit: float = 5) -> None:
     """Only Trellis and the Tendril run."""
-    own = {system.trellis.pid, system.tendril.pid}
+    own = {system.tendril.pid, *(node.pid for node in system.nodes)}
     wait_until(lambda: set(system.processes()) <= own, lambda: f"no other process: {system.processes()}", limit)
 
 

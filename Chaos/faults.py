@@ -41,6 +41,8 @@ class Fault:
     needs_disk: bool = False
     #: Takes more than half a minute: runs only on request.
     is_slow: bool = False
+    #: The engine that it is about; empty for both.
+    engine: str = ""
 
 
 def kill(*names: str) -> Act:
@@ -75,18 +77,34 @@ def stop(*names: str) -> Act:
     return run
 
 
-def network(**state: bool) -> Act:
+def network(which: str = "proxy", **state: bool) -> Act:
     def run(system: TestSystem) -> None:
+        proxy = getattr(system, which)
         for name, value in state.items():
-            setattr(system.proxy, name, value)
-        if system.proxy.refuses:
-            system.proxy.cut()
+            setattr(proxy, name, value)
+        if proxy.refuses:
+            proxy.cut()
 
     return run
 
 
+def database(**state: bool) -> Act:
+    """The network between the nodes and PostgreSQL."""
+    return network("database_proxy", **state)
+
+
 def cut(system: TestSystem) -> None:
     system.proxy.cut()
+
+
+def cut_database(system: TestSystem) -> None:
+    assert system.database_proxy
+    system.database_proxy.cut()
+
+
+def disconnect_database(system: TestSystem) -> None:
+    assert system.postgres
+    system.postgres.disconnect()
 
 
 def send_to(find: str, number: int) -> Act:
@@ -116,7 +134,7 @@ def free_database(system: TestSystem) -> None:
 
 def reboot(system: TestSystem) -> None:
     """The Tendril's machine loses power: Tendril, supervisor and engine end at once. Its disk survives."""
-    victims = [pid for pid, words in system.processes().items() if pid != system.trellis.pid]
+    victims = [pid for pid, words in system.processes().items() if pid not in {node.pid for node in system.nodes}]
     for pid in victims:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -234,8 +252,22 @@ HARMLESS = [
     Fault("network down", network(refuses=True), network(refuses=False), (0.2, 4)),
     Fault("network stalls", network(stalls=True), network(stalls=False), (0.2, 4)),
     Fault("responses are dropped", network(drops_responses=True), network(drops_responses=False), (0.2, 4)),
-    Fault("database refuses writes", lock_database, free_database, (0.5, 7)),
+    Fault("database refuses writes", lock_database, free_database, (0.5, 7), engine="sqlite"),
     Fault("a second Tendril on the same folder", second_tendril),
+    Fault("kill -9 both nodes", kill("trellis", "second"), start("trellis", "second"), (0.1, 3), engine="postgres"),
+    Fault("stop a node beyond its terms (SIGSTOP)", send(signal.SIGSTOP, "trellis"), send(signal.SIGCONT, "trellis"),
+          (16, 20), engine="postgres"),
+    Fault("restart a node while the other goes on", stop("second"), start("second"), (0, 2), engine="postgres"),
+    Fault("kill -9 PostgreSQL", kill("postgres"), start("postgres"), (0.1, 4), engine="postgres"),
+    Fault("restart PostgreSQL", stop("postgres"), start("postgres"), (0, 1), engine="postgres"),
+    Fault("stop PostgreSQL (SIGSTOP)", send(signal.SIGSTOP, "postgres"), send(signal.SIGCONT, "postgres"), (0.5, 8),
+          engine="postgres"),
+    Fault("cut all connections to PostgreSQL", cut_database, engine="postgres"),
+    Fault("PostgreSQL ends all connections", disconnect_database, engine="postgres"),
+    Fault("PostgreSQL unreachable", database(refuses=True), database(refuses=False), (0.2, 5), engine="postgres"),
+    Fault("network to PostgreSQL stalls", database(stalls=True), database(stalls=False), (0.2, 8), engine="postgres"),
+    Fault("answers of PostgreSQL are lost", database(drops_responses=True), database(drops_responses=False), (0.2, 3),
+          engine="postgres"),
 ]
 
 FAILED = frozenset({("FAILED", "UNKNOWN"), ("SUCCESS", "SUCCEEDED")})
@@ -253,7 +285,7 @@ FATAL = [
 
 ANY = frozenset((status, result) for status in ("SUCCESS", "FAILED") for result in ("SUCCEEDED", "FAILED", "UNKNOWN"))
 RARE = [
-    Fault("database restored from a backup", back_up, restore, (0.5, 3)),
+    Fault("database restored from a backup", back_up, restore, (0.5, 3), engine="sqlite"),
     Fault("the Tendril's disk is full", fill_disk, free_disk, (0.5, 3), ANY, frozenset({"COMPLETE", "INCOMPLETE"}),
           is_lossy=True, needs_disk=True),
     Fault("given up, then returns", give_up, ends=frozenset(
@@ -262,6 +294,11 @@ RARE = [
           frozenset({"INCOMPLETE", "COMPLETE"}), is_final=True, is_slow=True),
 ]
 ALL = HARMLESS + FATAL + RARE
+
+
+def of_engine(faults: list[Fault], engine: str) -> list[Fault]:
+    """Those that there are on this database."""
+    return [fault for fault in faults if fault.engine in ("", engine)]
 
 
 @dataclass

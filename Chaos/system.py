@@ -1,7 +1,8 @@
-"""One Trellis, one Tendril and the network between them, in one folder."""
+"""One Trellis, one Tendril and the network between them, in one folder; on PostgreSQL, two nodes of Trellis."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -14,13 +15,15 @@ from typing import Any
 
 import requests
 
-from harness import Api, FaultProxy, RemoteServer
+from harness import Api, FaultProxy, PostgresServer, RemoteServer
 from harness.program import ManagedProcess, parent_of, processes_of
 from harness.waiting import wait_until
 
 HERE = Path(__file__).resolve().parent
 #: Trellis' address. The proxy has the same port on 127.0.0.1: Trellis responds only to names of its own.
 HOST = "127.0.0.2"
+#: The address of the second node.
+SECOND_HOST = "127.0.0.3"
 SECRET = "kopernikus-4711-äöü"
 
 
@@ -38,9 +41,15 @@ class TestSystem:
     job = ""
     backup: Path | None = None
     database_lock: sqlite3.Connection | None = None
+    #: On PostgreSQL: the server, the network between it and the nodes, and the second node.
+    postgres: PostgresServer | None = None
+    database_proxy: FaultProxy | None = None
+    second: ManagedProcess | None = None
 
-    def __init__(self, folder: Path, binary: Path, *tendril_options: str, small_disk: bool = False) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, binary: Path, *tendril_options: str, small_disk: bool = False, engine: str = "sqlite",
+    ) -> None:
+        self.folder, self.engine = folder, engine
         self.data, self.work = folder / "data", folder / "tendril"
         #: What the provisioner wrote down, and hard links to captures.
         self.records = folder / "records"
@@ -53,14 +62,19 @@ class TestSystem:
             self.disk = self.work
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
-        self.trellis = ManagedProcess(
-            [str(binary), "trellis", "--data", str(self.data), "--host", HOST, "--port", str(self.port)],
-            folder / "trellis.log")
+        options = self.start_postgres() if engine == "postgres" else []
+        self.trellis = self.node(binary, HOST, self.data, "trellis.log", *options)
         self.trellis.start()
         self.wait_until_ready()
+        targets = [(HOST, self.port)]
+        if engine == "postgres":
+            self.second = self.node(binary, SECOND_HOST, folder / "data-2", "trellis-2.log", *options)
+            self.second.start()
+            self.wait_until_ready(self.second, SECOND_HOST)
+            targets.append((SECOND_HOST, self.port))
         # A call is repeated while a fault keeps Trellis from responding.
         self.api = Api(RemoteServer(self.url, (self.data / "admin.token").read_text().strip()), patience=60)
-        self.proxy = FaultProxy((HOST, self.port), self.port)
+        self.proxy = self.make_proxy(*targets)
         worker = self.api.post("/api/workers", {"name": "chaos"})
         self.tendril = ManagedProcess(
             [str(binary), "tendril", "--work-dir", str(self.work), "--run-root", str(folder / "vines"),
@@ -69,15 +83,78 @@ class TestSystem:
             {"TRELLIS_URL": self.proxy.url, "TENDRIL_ID": worker["worker_id"], "TENDRIL_TOKEN": worker["worker_token"]})
         self.tendril.start()
 
-    def wait_until_ready(self, limit: float = 60) -> None:
+    #: How each node drains; see `vintner trellis --drain`.
+    drain = 0
+    #: Whether the database has a synchronous standby.
+    with_standby = False
+    standby: PostgresServer | None = None
+
+    def make_proxy(self, *targets: tuple[str, int]) -> Any:
+        return FaultProxy(*targets, port=self.port)
+
+    #: Whether PgBouncer stands before the database, in transaction mode.
+    is_pooled = False
+    pooler: ManagedProcess | None = None
+
+    def start_pooler(self) -> int:
+        """Starts PgBouncer before the database; returns its port."""
+        assert self.postgres
+        port, folder = self.postgres.free_port(), self.postgres.folder
+        (folder / "users.txt").write_text('"vintner" ""\n')
+        (folder / "pgbouncer.ini").write_text(f"""
+            [databases]
+            vintner = host=127.0.0.1 port={self.postgres.port} dbname=vintner
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = {port}
+            unix_socket_dir =
+            auth_type = trust
+            auth_file = {folder}/users.txt
+            pool_mode = transaction
+            default_pool_size = 20
+        """.replace("            ", ""))
+        command = self.postgres.as_user("/usr/sbin/pgbouncer", str(folder / "pgbouncer.ini"))
+        self.pooler = ManagedProcess(command, folder / "pgbouncer.log")
+        self.pooler.start()
+        return port
+
+    def start_postgres(self) -> list[str]:
+        """Starts the server; returns the options with which a node uses it."""
+        self.postgres = PostgresServer().create()
+        address = self.postgres.url()
+        if self.with_standby:
+            self.standby = PostgresServer().follow(self.postgres)
+            server, name = address.rsplit("/", 1)
+            address = f"{server},127.0.0.1:{self.standby.port}/{name}"
+        else:
+            port = self.start_pooler() if self.is_pooled else self.postgres.port
+            self.database_proxy = FaultProxy(("127.0.0.1", port))
+            address = self.postgres.url(self.database_proxy.port)
+            address += "?pooler=transaction" if self.is_pooled else ""
+        key = self.folder / "shared.key"
+        key.write_text(base64.b64encode(os.urandom(32)).decode())
+        return ["--database", address, "--secret-key-file", str(key), "--drain", str(self.drain)]
+
+    def node(self, binary: Path, host: str, data: Path, log: str, *options: str) -> ManagedProcess:
+        return ManagedProcess(
+            [str(binary), "trellis", "--data", str(data), "--host", host, "--port", str(self.port), *options],
+            self.folder / log)
+
+    def wait_until_ready(self, node: ManagedProcess | None = None, host: str = HOST, limit: float = 60) -> None:
+        node = node or self.trellis
+
         def is_ready() -> bool:
-            assert self.trellis.is_running, f"Trellis ended:\n{self.trellis.log.read_text()[-2000:]}"
+            assert node.is_running, f"Trellis ended:\n{node.log.read_text()[-2000:]}"
             try:
-                return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+                return requests.get(f"http://{host}:{self.port}/readyz", timeout=5).status_code == 200
             except requests.RequestException:
                 return False
 
-        wait_until(is_ready, lambda: f"Trellis is ready:\n{self.trellis.log.read_text()[-2000:]}", limit)
+        wait_until(is_ready, lambda: f"Trellis is ready:\n{node.log.read_text()[-2000:]}", limit)
+
+    @property
+    def nodes(self) -> list[ManagedProcess]:
+        return [self.trellis, *([self.second] if self.second else [])]
 
     def vine(self, seed: int, seconds: float) -> str:
         """A vine with a secret variable, whose apply runs the provisioner for this many seconds."""
@@ -122,7 +199,7 @@ class TestSystem:
         return [pid for pid in self.processes() if parent_of(pid) in parents]
 
     def close(self) -> None:
-        for part in (self.tendril, self.trellis):
+        for part in (self.tendril, *self.nodes):
             part.signal(signal.SIGCONT)
             part.kill()
         for pid in self.processes():
@@ -131,18 +208,26 @@ class TestSystem:
             except ProcessLookupError:
                 pass
         self.proxy.stop()
+        if self.database_proxy:
+            self.database_proxy.stop()
+        if self.pooler:
+            self.pooler.kill()
+        for server in (self.postgres, self.standby):
+            if server:
+                server.close()
         if self.disk:
             subprocess.run(["umount", str(self.disk)], check=True)
 
 
 def free_port() -> int:
-    """A port that is free on both addresses."""
+    """A port that is free on all addresses."""
     while True:
-        with socket.socket() as probe, socket.socket() as other:
+        with socket.socket() as probe, socket.socket() as other, socket.socket() as second:
             probe.bind((HOST, 0))
             port = probe.getsockname()[1]
             try:
                 other.bind(("127.0.0.1", port))
+                second.bind((SECOND_HOST, port))
                 return port
             except OSError:
                 continue

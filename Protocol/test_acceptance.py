@@ -88,7 +88,7 @@ def test_three_cuts_and_a_kill(
 ) -> None:
     """Two followers of one job: the unchanged example, behind a proxy that cuts, and a client that cuts itself."""
     server = make_server("--tendrils", "1", "--behind-proxy", proxy.url)
-    proxy.target = (server.host, server.port)
+    proxy.targets = [(server.host, server.port)]
     api = Api(server)
     job = api.deploy(api.vine(MAIN)["id"])["id"]
 

@@ -4,6 +4,7 @@ See README.md in this folder. `harness.realtime` and `harness.chromium` need fur
 """
 
 from harness.api import TERMINAL, Api, Connection
+from harness.postgres import PostgresServer
 from harness.program import ROOT, binary, frozen_binary
 from harness.proxy import FaultProxy
 from harness.server import RemoteServer, Server
@@ -12,6 +13,6 @@ from harness.terraform import Gate, Gates, shell
 from harness.waiting import wait_until
 
 __all__ = [
-    "ROOT", "TERMINAL", "TERRAFORM", "Api", "Connection", "FaultProxy", "Gate", "Gates", "RemoteServer", "Server",
+    "ROOT", "TERMINAL", "TERRAFORM", "Api", "Connection", "FaultProxy", "Gate", "Gates", "PostgresServer", "RemoteServer", "Server",
     "SimulatedJob", "SimulatedTendril", "binary", "frozen_binary", "shell", "wait_until",
 ]

@@ -21,14 +21,16 @@ class _Link:
 class FaultProxy:
     """Passes bytes between its clients and `target`, unless a fault is on. It listens on 127.0.0.1."""
 
-    def __init__(self, target: tuple[str, int] | None = None, port: int = 0) -> None:
-        self.target = target
+    def __init__(self, *targets: tuple[str, int], port: int = 0) -> None:
+        """Connections go to the targets in turn, and to the next one where one takes none."""
+        self.targets = list(targets)
         #: The faults: new connections are reset; nothing is passed on; requests arrive, but no response comes back.
         self.refuses = self.stalls = self.drops_responses = False
         self.links: set[_Link] = set()
         self.loop = asyncio.new_event_loop()
         listener = socket.create_server(("127.0.0.1", port))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.server = self._on_loop(lambda: asyncio.start_server(self._serve, sock=listener))
@@ -40,18 +42,27 @@ class FaultProxy:
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuses or self.target is None:
+        if self.refuses:
             return _reset(writer)
-        try:
-            target_reader, target_writer = await asyncio.open_connection(*self.target)
-        except OSError:
+        opened = await self._open()
+        if not opened:
             return _reset(writer)
+        target_reader, target_writer = opened
         link = _Link((writer, target_writer))
         self.links.add(link)
         await asyncio.gather(
             self._copy(link, reader, target_writer, is_response=False),
             self._copy(link, target_reader, writer, is_response=True))
         self.links.discard(link)
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        for _ in range(len(self.targets)):
+            self.targets.append(self.targets.pop(0))
+            try:
+                return await asyncio.open_connection(*self.targets[-1])
+            except OSError:
+                continue
+        return None
 
     async def _copy(
         self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_response: bool,

@@ -69,14 +69,18 @@ class Server:
 
     def trellis(self) -> int | None:
         """The process ID of the control plane; None while it is being restarted."""
-        return next((pid for pid in children_of(self.process.pid) if command_of(pid)[1:2] == ["trellis"]), None)
+        return self.part("trellis")
+
+    def part(self, name: str) -> int | None:
+        """The process ID of the control plane or of a Tendril; None while it is being restarted."""
+        return next((pid for pid in children_of(self.process.pid) if command_of(pid)[1:2] == [name]), None)
 
     def memory(self) -> int:
         """Resident bytes of the control plane."""
         status = Path(f"/proc/{self.trellis()}/status").read_text()
         return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) << 10
 
-    def processor_seconds(self) -> float:
-        """CPU time of the control plane."""
-        fields = Path(f"/proc/{self.trellis()}/stat").read_text().rsplit(")", 1)[1].split()
+    def processor_seconds(self, part: str = "trellis") -> float:
+        """CPU time of the control plane, or of a Tendril."""
+        fields = Path(f"/proc/{self.part(part)}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -27,7 +27,7 @@ fi
 packages=(git tar ca-certificates libsqlite3-dev libzstd-dev libpcre2-dev zlib1g-dev make python3 python3-venv
   esbuild)
 if [ "${1:-run}" = test ]; then
-  packages+=(chromium fonts-dejavu-core git-lfs node-typescript postgresql zstd)
+  packages+=(chromium fonts-dejavu-core git-lfs haproxy node-typescript pgbouncer postgresql prometheus zstd)
 fi
 missing=()
 for package in "${packages[@]}"; do

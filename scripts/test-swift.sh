@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 groups=(
-  "DomainTests WireTests ContractTests OpenIDTests TextSearchTests LiveFeedTests StorageTests"
+  "DomainTests WireTests ContractTests OpenIDTests PrometheusTests TextSearchTests LiveFeedTests StorageTests"
   "PostgresTests"
   "TrellisTests CommandTests"
   "WebSocketTests"

@@ -26,12 +26,7 @@ public enum OpenAPIDocument {
             "paths": .object(paths.mapValues(JSONValue.object)),
             "components": [
                 "schemas": .object(schemas.objects),
-                "responses": [
-                    "Error": [
-                        "description": "A sentence that says what is wrong.",
-                        "content": ["application/json": ["schema": error]],
-                    ]
-                ],
+                "responses": .object(self.errors(error)),
                 "securitySchemes": [
                     "token": [
                         "type": "http", "scheme": "bearer", "description": "An API token, or a Tendril's token.",
@@ -51,7 +46,7 @@ public enum OpenAPIDocument {
         "operationId": "showSignIn", "summary": "The sign-in page", "tags": ["sign-in"], "security": [],
         "responses": [
             "200": ["description": "The page.", "content": ["text/html": [:]]],
-            "default": ["$ref": "#/components/responses/Error"],
+            "400": reference(to: .invalid), "421": reference(to: .misdirected), "5XX": serverError,
         ],
     ]
 
@@ -70,6 +65,10 @@ public enum OpenAPIDocument {
         case .userOrTendril: operation["security"] = [["token": []], ["session": []]]
         case .anyone: operation["security"] = []
         }
+        if let about = endpoint.about {
+            let caller = endpoint.caller == .tendril ? " For Tendrils." : ""
+            operation["description"] = .string(about + caller)
+        }
         if let permission = endpoint.caller.permission { operation["x-permission"] = .string(permission.rawValue) }
         let path = endpoint.parameters.map { parameter($0.name, $0.kind, in: "path") }
         let parameters =
@@ -80,10 +79,38 @@ public enum OpenAPIDocument {
         return operation
     }
 
+    // MARK: - Errors
+
+    private static let serverError: JSONValue = ["$ref": "#/components/responses/ServerError"]
+
+    private static func reference(to error: CallError) -> JSONValue {
+        ["$ref": .string("#/components/responses/\(name(of: error))")]
+    }
+
+    /// `leaseLost` as "LeaseLost".
+    private static func name(of error: CallError) -> String {
+        let name = "\(error)"
+        return name.prefix(1).uppercased() + name.dropFirst()
+    }
+
+    /// `components/responses`.
+    private static func errors(_ schema: JSONValue) -> [String: JSONValue] {
+        func response(_ description: String) -> JSONValue {
+            ["description": .string(description), "content": ["application/json": ["schema": schema]]]
+        }
+        var responses = Dictionary(
+            uniqueKeysWithValues: CallError.allCases.map { (name(of: $0), response($0.meaning)) })
+        responses["ServerError"] = response("Something is wrong with the server or its database. Try again later.")
+        return responses
+    }
+
+    // MARK: - Parts of an operation
+
     private static func responses(
         of endpoint: EndpointDescription, _ schemas: SchemaCollection
     ) -> [String: JSONValue] {
-        var responses: [String: JSONValue] = ["default": ["$ref": "#/components/responses/Error"]]
+        var responses = ["5XX": serverError]
+        for error in endpoint.errors { responses[String(error.rawValue)] = reference(to: error) }
         let success = String(endpoint.success)
         switch endpoint.response {
         case is NoContent.Type:
@@ -164,7 +191,7 @@ public enum OpenAPIDocument {
 
     private static func tag(of path: String) -> String {
         let parts = path.split(separator: "/")
-        return parts.count > 1 && parts[0] == "api" ? String(parts[1]) : "sign-in"
+        return parts.count > 1 && parts[0] == "api" ? String(parts[1]) : path == "/metrics" ? "metrics" : "sign-in"
     }
 }
 
@@ -181,6 +208,7 @@ extension RawBody: DescribedBody {
         switch Content.self {
         case is LockInfo.Type: ["application/json": ["schema": lockInfo]]
         case is StateFileContent.Type, is OpenAPIContent.Type: ["application/json": ["schema": ["type": "object"]]]
+        case is MetricsContent.Type: ["text/plain": ["schema": ["type": "string"]]]
         default: ["application/octet-stream": [:]]
         }
     }

@@ -57,6 +57,8 @@ struct Libpq: Sendable {
     let length: @convention(c) (Result, Int32, Int32) -> Int32
     let value: @convention(c) (Result, Int32, Int32) -> UnsafePointer<CChar>?
 
+    let notifies: @convention(c) (Connection) -> UnsafeMutableRawPointer?
+
     let getCancel: @convention(c) (Connection) -> Cancel?
     let cancel: @convention(c) (Cancel, UnsafeMutablePointer<CChar>, Int32) -> Int32
     let freeCancel: @convention(c) (Cancel) -> Void
@@ -67,6 +69,13 @@ struct Libpq: Sendable {
         ) -> UnsafeMutableRawPointer?
     let freeSettings: @convention(c) (UnsafeMutableRawPointer) -> Void
     let freeMemory: @convention(c) (UnsafeMutableRawPointer) -> Void
+
+    /// libpq's `PGnotify`.
+    struct Notification {
+        var channel: UnsafeMutablePointer<CChar>?
+        var process: Int32
+        var text: UnsafeMutablePointer<CChar>?
+    }
 
     /// The library of this process, or why there is none.
     static func shared() throws(PostgresError) -> Libpq { try loaded.get() }
@@ -123,6 +132,7 @@ struct Libpq: Sendable {
         isNull = try load("PQgetisnull")
         length = try load("PQgetlength")
         value = try load("PQgetvalue")
+        notifies = try load("PQnotifies")
         getCancel = try load("PQgetCancel")
         cancel = try load("PQcancel")
         freeCancel = try load("PQfreeCancel")

@@ -12,7 +12,8 @@ public final class PostgresConnection {
     private let libpq: Libpq
     private let handle: Libpq.Connection
     private let notices: NoticeLog
-    private let preparesStatements: Bool
+    private let isPooled: Bool
+    private let setup: (sql: String, values: [PostgresValue])
     private var queued: [Statement] = []
     /// Names of the statements that the server has prepared, by their SQL.
     private var prepared: [String: String] = [:]
@@ -36,7 +37,8 @@ public final class PostgresConnection {
         libpq = try Libpq.shared()
         handle = try Self.connect(settings, libpq)
         notices = NoticeLog(libpq)
-        preparesStatements = settings.preparesStatements
+        setup = settings.sessionSetup
+        isPooled = settings.isPooled
         exchangeTimeout = settings.exchangeTimeout
         guard let cancel = libpq.getCancel(handle) else {
             libpq.finish(handle)
@@ -52,8 +54,7 @@ public final class PostgresConnection {
         guard libpq.setNonblocking(handle, 1) == 0, libpq.enterPipelineMode(handle) == 1 else {
             throw PostgresError(.connection, "The connection can't be used in pipeline mode.")
         }
-        let setup = settings.sessionSetup
-        try query(setup.sql, setup.values)
+        if !isPooled { try query(setup.sql, setup.values) }
     }
 
     deinit {
@@ -86,6 +87,12 @@ public final class PostgresConnection {
     /// Queues a statement whose result is not needed. Where it fails, the next exchange throws.
     public func run(_ sql: String, _ values: [PostgresValue]) {
         queued.append(Statement(sql: sql, values: values))
+    }
+
+    /// Queues the beginning of a transaction.
+    func begin(_ sql: String) {
+        run(sql, [])
+        if isPooled { run(setup.sql, setup.values) }
     }
 
     /// Sends the queued statements and this one together, and waits for its result.
@@ -136,6 +143,37 @@ public final class PostgresConnection {
         }
     }
 
+    /// Waits for what other sessions send with NOTIFY, at most for `limit`. Empty if nothing came.
+    ///
+    /// Nothing else may be under way on the connection.
+    func notifications(within limit: Duration) throws -> [String] {
+        let end = ContinuousClock.now.advanced(by: limit)
+        do {
+            while true {
+                let texts = takeNotifications()
+                let remaining = ContinuousClock.now.duration(to: end).milliseconds
+                if !texts.isEmpty || remaining <= 0 { return texts }
+                var poll = pollfd(fd: libpq.socket(handle), events: Int16(POLLIN), revents: 0)
+                let ready = withExtendedLifetime(self) { posixPoll(&poll, 1, Int32(clamping: remaining)) }
+                guard ready > 0 else { continue }
+                guard libpq.consumeInput(handle) == 1 else { throw lost() }
+            }
+        } catch {
+            giveUp()
+            throw error
+        }
+    }
+
+    private func takeNotifications() -> [String] {
+        var texts: [String] = []
+        while let notification = libpq.notifies(handle) {
+            let text = notification.load(as: Libpq.Notification.self).text
+            if let text { texts.append(String(cString: text)) }
+            libpq.freeMemory(notification)
+        }
+        return texts
+    }
+
     private func giveUp() {
         isUsable = false
         canceler.shutDownSocket()
@@ -151,7 +189,7 @@ public final class PostgresConnection {
         var expected: [Expected] = []
         var names: [String: String] = [:]
         for statement in statements {
-            let isPrepared = preparesStatements && statement.isPrepared
+            let isPrepared = !isPooled && statement.isPrepared
             if isPrepared, prepared[statement.sql] == nil, names[statement.sql] == nil {
                 preparedCount += 1
                 let name = "s\(preparedCount)"

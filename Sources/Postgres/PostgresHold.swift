@@ -8,12 +8,17 @@ public final class PostgresHold: Sendable {
     private init(_ session: PostgresSession) { self.session = session }
 
     /// Takes the lock `key` of the schema that is used; nil if another process has it.
-    public static func take(_ key: Int32, _ settings: PostgresSettings) async throws -> PostgresHold? {
+    ///
+    /// - Parameter isShared: several may have the lock like this, as long as nobody has it alone.
+    public static func take(
+        _ key: Int32, isShared: Bool = false, _ settings: PostgresSettings
+    ) async throws -> PostgresHold? {
+        let function = isShared ? "pg_try_advisory_lock_shared" : "pg_try_advisory_lock"
         let session = PostgresSession(settings)
         let deadline = ContinuousClock.now.advanced(by: settings.callTimeout)
         let isTaken = try await session.run(until: deadline, isCancellable: false) { connection in
             try connection.query(
-                "SELECT pg_try_advisory_lock($1::bigint::integer, hashtext(current_schema())) AS taken",
+                "SELECT \(function)($1::bigint::integer, hashtext(current_schema())) AS taken",
                 [.int(Int64(key))]
             ).first?.optionalFlag("taken")
         }.result.get()

@@ -19,8 +19,9 @@ public struct PostgresSettings: Sendable {
     public var exchangeTimeout: Duration = .seconds(15)
     /// For a whole call, with waiting for a connection and every retry.
     public var callTimeout: Duration = .seconds(30)
-    /// False behind a pooler in transaction mode, where a prepared statement may be another session's.
-    public var preparesStatements = true
+    /// Whether a pooler in transaction mode stands in between (PgBouncer): each transaction may have another session. So
+    /// no statement is prepared, settings are made in each transaction, and nothing is heard of other sessions' NOTIFY.
+    public var isPooled = false
 
     public init(address: String) { self.address = address }
 
@@ -74,9 +75,9 @@ public struct PostgresSettings: Sendable {
         ]
     }
 
-    /// The statement that sets up a new session, with its parameters.
+    /// The statement that sets up a new session, with its parameters; behind a pooler, a transaction.
     var sessionSetup: (sql: String, values: [PostgresValue]) {
-        let limits: [(String, String)] = [
+        let all: [(String, String)] = [
             ("statement_timeout", "\(statementTimeout.milliseconds)"),
             ("lock_timeout", "\(lockTimeout.milliseconds)"),
             ("idle_in_transaction_session_timeout", "\(idleTransactionTimeout.milliseconds)"),
@@ -86,7 +87,9 @@ public struct PostgresSettings: Sendable {
             ("default_transaction_isolation", "read committed"),
             ("bytea_output", "hex"),
         ]
-        let calls = limits.indices.map { "set_config($\($0 * 2 + 1), $\($0 * 2 + 2), false)" }
+        // BEGIN names the isolation level itself.
+        let limits = isPooled ? all.filter { $0.0 != "default_transaction_isolation" } : all
+        let calls = limits.indices.map { "set_config($\($0 * 2 + 1), $\($0 * 2 + 2), \(isPooled))" }
         return (
             "SELECT " + calls.joined(separator: ", "), limits.flatMap { [.text($0.0), .text($0.1)] }
         )

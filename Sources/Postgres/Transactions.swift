@@ -27,6 +27,8 @@ extension PostgresPool {
     public func readOnce<Value: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection) throws -> Value
     ) async throws -> Value {
+        // Behind a pooler, settings hold only within a transaction.
+        guard !settings.isPooled else { return try await read(body) }
         let deadline = ContinuousClock.now.advanced(by: settings.callTimeout)
         return try await retrying(until: deadline, isCancellable: true) {
             try await self.withConnection(until: deadline, isCancellable: true, body)
@@ -40,10 +42,12 @@ extension PostgresPool {
     ///
     /// Where the answer to COMMIT is lost, the key that every transaction stores (``CommitKeys``) tells whether it
     /// happened.
+    ///
+    /// - Parameter limit: for the whole call; ``PostgresSettings/callTimeout`` if it is not given.
     public func write<Value: Sendable>(
-        _ body: @escaping @Sendable (PostgresConnection) throws -> Value
+        within limit: Duration? = nil, _ body: @escaping @Sendable (PostgresConnection) throws -> Value
     ) async throws -> Value {
-        let deadline = ContinuousClock.now.advanced(by: settings.callTimeout)
+        let deadline = ContinuousClock.now.advanced(by: limit ?? settings.callTimeout)
         return try await retrying(until: deadline, isCancellable: false) {
             let key = UUID().uuidString.lowercased()
             let attempt = try await self.withConnection(until: deadline, isCancellable: false) { connection in
@@ -71,7 +75,7 @@ extension PostgresPool {
         do {
             try await retrying(until: deadline, isCancellable: false) {
                 try await session.run(until: deadline, isCancellable: false) { connection in
-                    connection.run("BEGIN", [])
+                    connection.begin("BEGIN")
                     do {
                         try body(connection)
                         try connection.query("COMMIT", [])
@@ -163,7 +167,7 @@ extension PostgresConnection {
         let value: Value
         _ = takeWarnings()
         do {
-            run("BEGIN", [])
+            begin("BEGIN")
             run(CommitKeys.insertSQL, [.uuid(key)])
             value = try body(self)
         } catch {

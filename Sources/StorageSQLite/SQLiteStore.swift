@@ -43,6 +43,9 @@ public final class SQLiteStore: Store {
         self.event = event
     }
 
+    /// One process has the file, so it has every duty.
+    public func bound(to term: DutyTerm) -> SQLiteStore { self }
+
     public func check() async throws {
         try await write { db, _ in
             try db.run("UPDATE store SET checks = checks + 1 WHERE id = 1")
@@ -70,7 +73,10 @@ public final class SQLiteStore: Store {
         do {
             return try await batcher.write(cost: cost) { [event, vault] db, changes in
                 let value = try body(db, &changes)
-                if var event, completion.complete(value, &event) { try event.insert(vault, db) }
+                if var event, completion.complete(value, &event) {
+                    try event.insert(vault, db)
+                    try event.onceOnly?.insert(db)
+                }
                 return value
             }
         } catch {

@@ -28,6 +28,6 @@ struct Vintner: AsyncParsableCommand {
             TendrilsCommand.self, TokensCommand.self,
             UsersCommand.self, SessionsCommand.self,
             LoginCommand.self, SignInURLCommand.self, AuditCommand.self, EvidenceCommand.self, OpenAPICommand.self,
-            MigrateCommand.self,
+            MigrateCommand.self, IdentitiesCommand.self,
         ])
 }

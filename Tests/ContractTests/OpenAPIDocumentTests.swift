@@ -15,7 +15,11 @@ import Wire
             let operation = try #require(document["paths"]?[endpoint.path]?[endpoint.method.rawValue.lowercased()])
             #expect(operation["operationId"] == .string(endpoint.operation))
             #expect(operation["responses"]?[String(endpoint.success)] != nil)
-            #expect(operation["responses"]?["default"] != nil)
+            #expect(operation["responses"]?["5XX"] != nil)
+            for error in endpoint.errors {
+                #expect(operation["responses"]?[String(error.rawValue)] != nil)
+            }
+            #expect(endpoint.errors.contains(.unauthorized))
         }
         #expect(Set(documented.map(\.operation)).count == documented.count)
     }

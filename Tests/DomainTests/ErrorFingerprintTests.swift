@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import Testing
 
 /// What counts as the same error.
@@ -73,7 +74,7 @@ import Testing
             ("aws_a.b", "aws_a"), ("module.m[\"x.y\"].module.n.aws_a.b[0]", "aws_a"), ("data.aws_a.b", "aws_a"),
             ("module.m.data.aws_a.b[\"]\\\".q.r\"]", "aws_a"), ("x", nil), ("module.m", nil), ("", nil), ("..", nil),
         ] {
-            #expect(ReportedError(summary: "x", address: address).resourceType == type, "\(address)")
+            #expect(Diagnostic(summary: "x", address: address).resourceType == type, "\(address)")
         }
     }
 
@@ -97,7 +98,7 @@ import Testing
 
     @Test func theCauseIsTheSummaryOrItsDetail() {
         func cause(_ summary: String, _ detail: String?) -> String {
-            ReportedError(summary: summary, detail: detail).cause
+            Diagnostic(summary: summary, detail: detail ?? "").cause
         }
         #expect(
             cause("Unsupported argument", "An argument named \"x\" is not expected. Did you mean y?")
@@ -112,13 +113,37 @@ import Testing
 
     @Test func whatIsTooLongIsShortened() {
         let long = String(repeating: "ü", count: 5000)
-        let fitted = ReportedError(summary: long, detail: long, address: long, file: long, line: -1, logLine: 0).fitted
-        #expect(fitted.summary.utf8.count <= ReportedError.summaryBytes && fitted.summary.hasSuffix("…"))
-        #expect((fitted.detail ?? long).utf8.count <= ReportedError.detailBytes)
+        let fitted = Diagnostic(summary: long, detail: long, address: long, file: long, line: -1, logLine: 0).fitted()
+        #expect(fitted.summary.utf8.count <= Diagnostic.nameBytes && fitted.summary.hasSuffix("…"))
+        #expect(fitted.detail.utf8.count <= Diagnostic.detailBytes)
         #expect((fitted.address ?? long).utf8.count <= RunResource.addressBytes)
-        #expect((fitted.file ?? long).utf8.count <= ReportedError.fileBytes)
+        #expect((fitted.file ?? long).utf8.count <= Diagnostic.nameBytes)
         #expect(fitted.line == nil && fitted.logLine == nil)
-        let exact = ReportedError(summary: String(repeating: "x", count: ReportedError.summaryBytes))
-        #expect(exact.fitted == exact)
+        let exact = Diagnostic(summary: String(repeating: "x", count: Diagnostic.nameBytes))
+        #expect(exact.fitted() == exact)
+    }
+
+    @Test func whatTheCauseLeavesOut() {
+        func split(_ summary: String, _ detail: String) -> [String] {
+            let diagnostic = Diagnostic(summary: summary, detail: detail)
+            return [diagnostic.cause, diagnostic.more]
+        }
+        #expect(
+            split("Invalid argument", "No file exists at \"nope\". This function\nworks only with files.")
+                == ["Invalid argument: No file exists at \"nope\"", "This function works only with files."])
+        // The first sentence does not go on in the next paragraph.
+        #expect(split("Denied", "by policy\n\nAsk somebody.") == ["Denied: by policy", "Ask somebody."])
+        #expect(split("creating X: denied", "operation\nerror.") == ["creating X: denied", "operation error."])
+        #expect(split("Cycle", "") == ["Cycle", ""] && split("", "No summary.") == ["No summary", ""])
+    }
+
+    @Test func readersGetTheCauseAndOlderTendrilsSendLess() throws {
+        let sent = try JSONDecoder().decode(Diagnostic.self, from: Data(#"{"summary": "Denied"}"#.utf8))
+        #expect(sent == Diagnostic(summary: "Denied"))
+        let error = Diagnostic(summary: "Denied", detail: "By policy. Ask.", others: 2)
+        let text = try JSONEncoder().encode(error)
+        #expect(try JSONValue(parsing: text)["cause"] == "Denied: By policy")
+        #expect(try JSONValue(parsing: text)["more"] == "Ask.")
+        #expect(try JSONDecoder().decode(Diagnostic.self, from: text) == error)
     }
 }

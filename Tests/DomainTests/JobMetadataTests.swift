@@ -74,7 +74,9 @@ import Testing
         let over = Diagnostic(summary: long, detail: long, address: long, file: long, line: 0, others: -1)
         let outcome = Outcome(result: .failed, diagnostic: over, summary: "s").fitted().outcome
         let fitted = outcome.diagnostic
-        #expect(fitted?.summary.utf8.count == Diagnostic.nameBytes && fitted?.address?.utf8.count == 1024)
+        #expect(
+            fitted?.summary.utf8.count == Diagnostic.nameBytes
+                && fitted?.address?.utf8.count == RunResource.addressBytes)
         #expect(fitted?.detail.utf8.count == Diagnostic.detailBytes && fitted?.detail.hasSuffix("…") == true)
         #expect(fitted?.file?.utf8.count == 1024 && fitted?.line == nil && fitted?.others == 0)
     }

@@ -64,6 +64,8 @@ import Testing
         let half = RunResource(address: "x.net", action: .delete, state: .done, startedAt: at(0), endedAt: at(1))
         let running = try item(RunTimeline(seen: [half], graph: replacing, isRunning: true), "x.net")
         #expect(running.state == .waiting && running.action == .replaceDeleteFirst && running.startedAt == at(0))
+        // Its first part is shown while it waits.
+        #expect(running.parts == [.init(action: .delete, startedAt: at(0), endedAt: at(1))])
         // It was destroyed, and that is all.
         let ended = try item(RunTimeline(seen: [half], graph: replacing, isRunning: false), "x.net")
         #expect(ended.state == .done && ended.action == .delete)

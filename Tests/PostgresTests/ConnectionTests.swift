@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func withoutPreparedStatementsEverythingWorks() async throws {
-        try await TestDatabase.with(change: { $0.preparesStatements = false }) { database in
+        try await TestDatabase.with(change: { $0.isPooled = true }) { database in
             try await database.add(1, "one")
             try await database.add(2, "two")
             #expect(try await database.notes() == ["one", "two"])

@@ -20,6 +20,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("postgres://ana@host/x?pooler=transaction", "postgres://ana@host/x"),
+        ("postgres://ana@host/x?pooler=transaction&sslmode=require", "postgres://ana@host/x?sslmode=require"),
+        ("postgres://ana@host/x?sslmode=require&pooler=transaction", "postgres://ana@host/x?sslmode=require"),
+    ])
+    func knowsThePooler(_ given: String, _ address: String) throws {
+        guard case .postgres(let settings) = try DatabaseAddress(given) else {
+            Issue.record("not PostgreSQL")
+            return
+        }
+        #expect(settings.isPooled && settings.address == address)
+        #expect(throws: TrellisStartError.self) {
+            try DatabaseAddress(given.replacing("transaction", with: "statement"))
+        }
+    }
+
     @Test(arguments: ["", "mysql://x/y", "postgres:x", "/data/x.sqlite"])
     func refusesOtherAddresses(_ address: String) {
         #expect(throws: TrellisStartError.self) { try DatabaseAddress(address) }

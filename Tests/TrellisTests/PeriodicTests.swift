@@ -50,6 +50,7 @@ import Testing
     @Test func aTermBeginsWithoutWhatWasBefore() async throws {
         let seen = try await rounds(5, terms: [1, 1, nil, 1, 2, 2])
         #expect(seen.map(\.isFirst) == [true, false, true, true, false])
+        #expect(seen.map(\.term.number) == [1, 1, 1, 2, 2] && seen.allSatisfy { $0.term.duty == "test" })
         #expect(seen.filter(\.isFirst).allSatisfy { $0.elapsed == .zero })
         #expect(seen.allSatisfy { $0.elapsed <= .milliseconds(2) })
     }

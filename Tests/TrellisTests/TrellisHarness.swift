@@ -10,6 +10,7 @@ import NIOCore
 import OpenID
 import Postgres
 import PostgresCluster
+import Prometheus
 import Storage
 import StoragePostgres
 import StorageSQLite
@@ -35,9 +36,10 @@ final class TrellisHarness: Sendable {
     /// Runs `body` against the router, without sockets.
     static func run(
         limits: TrellisLimits = TrellisLimits(), providers: [OpenIDProvider] = [],
+        metrics: PrometheusRegistry? = nil,
         _ body: @Sendable (TrellisHarness, API) async throws -> Void
     ) async throws {
-        let harness = try await make(limits: limits, providers: providers)
+        let harness = try await make(limits: limits, providers: providers, metrics: metrics)
         let application = Application(router: try await harness.parts.router(), logger: quiet)
         try await application.test(.router) { client in
             try await body(harness, API(client: client, token: harness.token))
@@ -49,7 +51,8 @@ final class TrellisHarness: Sendable {
     static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     static func make(
-        limits: TrellisLimits = TrellisLimits(), port: Int = 80, providers: [OpenIDProvider] = []
+        limits: TrellisLimits = TrellisLimits(), port: Int = 80, providers: [OpenIDProvider] = [],
+        metrics: PrometheusRegistry? = nil
     ) async throws -> TrellisHarness {
         let clock = TestClock()
         let ambient = SystemDependencies(now: { clock.now }, randomBytes: SystemDependencies.system.randomBytes)
@@ -67,6 +70,10 @@ final class TrellisHarness: Sendable {
             port: port, database: "sqlite:unused", dataFolder: folder, limits: limits)
         configuration.passwordCost = PasswordHash.Cost(rounds: 16, blockSize: 8, parallelism: 1)
         configuration.providers = providers
+        configuration.metrics = metrics
+        configuration.issuer = try IssuerConfiguration(
+            url: "https://vintner.example.com", subject: try TokenSubject(),
+            tokenLifetime: IssuerConfiguration.standardLifetime)
         let parts = TrellisComponents(
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials)
@@ -153,6 +160,15 @@ extension API {
          "sensitive_variables": {"db_password": "hunter2-hunter2"},
          "source": {"type": "inline", "files": {"main.tf": "resource \\"terraform_data\\" \\"x\\" {}"}}}
         """
+
+    /// An identity in AWS, as it is created.
+    static func identity(_ name: String, in vineyard: VineyardID = Vineyard.defaultID) -> String {
+        """
+        {"name": "\(name)", "vineyard_id": "\(vineyard)", "provider": "aws",
+         "plan": {"role_arn": "arn:aws:iam::111122223333:role/vintner-plan", "region": "eu-west-1"},
+         "apply": {"role_arn": "arn:aws:iam::111122223333:role/vintner-apply"}}
+        """
+    }
 
     func makeVine(_ project: String = "orchard") async throws -> VineResponse {
         try await post("/api/vines", Self.vine.replacing("orchard", with: project)).decode(VineResponse.self)

@@ -26,6 +26,8 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     case tendrilsRead = "tendrils:read"
     /// Grants and revokes roles.
     case grantsManage = "grants:manage"
+    /// Creates, changes and deletes cloud identities and repository credentials.
+    case identitiesManage = "identities:manage"
 
     /// Creates and deletes vineyards.
     case vineyardsManage = "vineyards:manage"
@@ -34,6 +36,8 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     /// Invites people, ends their access, and arranges teams.
     case usersManage = "users:manage"
     case auditRead = "audit:read"
+    /// Reads the metrics, as a monitoring system does.
+    case metricsRead = "metrics:read"
 
     /// Where a permission counts.
     public enum Level: Hashable, Sendable {
@@ -48,7 +52,7 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
     public var level: Level {
         switch self {
         case .accountRead, .accountWrite: .account
-        case .vineyardsManage, .tendrilsManage, .usersManage, .auditRead: .installation
+        case .vineyardsManage, .tendrilsManage, .usersManage, .auditRead, .metricsRead: .installation
         default: .vine
         }
     }
@@ -72,10 +76,12 @@ public enum Permission: String, Hashable, Codable, CaseIterable, Sendable {
         case .locksBreak: "break locks"
         case .tendrilsRead: "see Tendrils"
         case .grantsManage: "grant roles"
+        case .identitiesManage: "manage cloud identities and repository credentials"
         case .vineyardsManage: "create or delete vineyards"
         case .tendrilsManage: "register or revoke Tendrils"
         case .usersManage: "manage people and teams"
         case .auditRead: "read the audit"
+        case .metricsRead: "read metrics"
         }
     }
 }

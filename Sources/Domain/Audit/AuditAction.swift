@@ -11,6 +11,8 @@ extension AuditAction {
     public static let createJob = AuditAction("job.create")
     public static let applyPlan = AuditAction("job.apply")
     public static let destroy = AuditAction("job.destroy")
+    /// A CONNECTION_TEST is created.
+    public static let testConnection = AuditAction("job.test_connection")
     public static let rerunJob = AuditAction("job.rerun")
     public static let cancelJob = AuditAction("job.cancel")
     public static let forceCancelJob = AuditAction("job.force_cancel")
@@ -72,6 +74,14 @@ extension AuditAction {
     public static let createVineyard = AuditAction("vineyard.create")
     public static let renameVineyard = AuditAction("vineyard.update")
     public static let deleteVineyard = AuditAction("vineyard.delete")
+
+    public static let createIdentity = AuditAction("identity.create")
+    public static let updateIdentity = AuditAction("identity.update")
+    public static let deleteIdentity = AuditAction("identity.delete")
+    /// A Tendril gets a token for a job, which a cloud exchanges for credentials.
+    public static let issueToken = AuditAction("identity.token")
+    /// A new key for tokens is published.
+    public static let createSigningKey = AuditAction("signing_key.create")
 
     public static let exportAudit = AuditAction("audit.export")
     /// Events that are older than the configured age were deleted.

@@ -25,6 +25,8 @@ public struct AuditEvent: Hashable, Sendable, Identifiable {
     public var reason: String?
     /// What changed: names and values that are no secrets. Secrets appear as fingerprints.
     public var changes: [String: JSONValue]
+    /// What must be carried out once. It is stored in the commit of the deed, too, and is no part of the event.
+    public var onceOnly: RepeatableRequest?
 
     /// Bytes of any text of an event; longer ones are cut.
     public static let textBytes = 500
@@ -32,7 +34,8 @@ public struct AuditEvent: Hashable, Sendable, Identifiable {
     public init(
         id: Identifier<AuditEvent>, at: Timestamp, actor: AuditActor, requestID: String? = nil, address: String? = nil,
         action: AuditAction, resource: AuditResource? = nil, vine: VineID? = nil, job: JobID? = nil,
-        outcome: Outcome = .allowed, reason: String? = nil, changes: [String: JSONValue] = [:]
+        outcome: Outcome = .allowed, reason: String? = nil, changes: [String: JSONValue] = [:],
+        onceOnly: RepeatableRequest? = nil
     ) {
         self.id = id
         self.at = at
@@ -46,6 +49,7 @@ public struct AuditEvent: Hashable, Sendable, Identifiable {
         self.outcome = outcome
         self.reason = reason?.auditText
         self.changes = changes
+        self.onceOnly = onceOnly
     }
 }
 
@@ -126,11 +130,16 @@ public struct AuditContext: Hashable, Sendable {
     public var actor: AuditActor
     public var requestID: String?
     public var address: String?
+    /// The request, if it has an idempotency key.
+    public var onceOnly: RepeatableRequest?
 
-    public init(actor: AuditActor, requestID: String? = nil, address: String? = nil) {
+    public init(
+        actor: AuditActor, requestID: String? = nil, address: String? = nil, onceOnly: RepeatableRequest? = nil
+    ) {
         self.actor = actor
         self.requestID = requestID
         self.address = address
+        self.onceOnly = onceOnly
     }
 
     /// Vintner itself.
@@ -148,7 +157,7 @@ public struct AuditContext: Hashable, Sendable {
         AuditEvent(
             id: ambient.makeID(), at: ambient.now(), actor: actor, requestID: requestID, address: address,
             action: action, resource: resource, vine: vine, job: job, outcome: outcome, reason: reason,
-            changes: changes)
+            changes: changes, onceOnly: onceOnly)
     }
 
     /// The event that `action` on `job` is, now.

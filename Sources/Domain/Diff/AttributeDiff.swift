@@ -41,6 +41,8 @@ package struct AttributeDiff: Sendable {
             case sorted
             /// JSON in a string.
             case json
+            /// YAML in a string.
+            case yaml
         }
 
         var kind: Kind
@@ -77,6 +79,8 @@ package struct AttributeDiff: Sendable {
     private(set) var isCut = false
     let masker: any TextMasking
     private let forces: [AttributePath]
+    /// What is walked is in JSON or YAML, which has no nested blocks.
+    private var isInDocument = false
 
     /// Leaves of one resource.
     static let leafLimit = 10_000
@@ -127,8 +131,13 @@ package struct AttributeDiff: Sendable {
             guard !items.isEmpty else { return leaf(sides, at: path, isElement: isElement) }
             list([], items, sides, at: path)
         default:
-            if let documents = documents(in: sides) {
-                return container(.json, documents, at: path) { $0.content(documents, at: path) }
+            for kind in [Heading.Kind.json, .yaml] {
+                guard let documents = documents(kind, in: sides) else { continue }
+                let wasInDocument = isInDocument
+                isInDocument = true
+                container(kind, documents, at: path) { $0.content(documents, at: path) }
+                isInDocument = wasInDocument
+                return
             }
             leaf(sides, at: path, isElement: isElement)
         }
@@ -171,7 +180,7 @@ package struct AttributeDiff: Sendable {
         let all = before + after
         let isBlocks = all.allSatisfy { if case .object = $0 { true } else { false } }
         let kind: Heading.Kind =
-            isBlocks ? .blocks : Self.isSorted(before) && Self.isSorted(after) ? .sorted : .list
+            isBlocks && !isInDocument ? .blocks : Self.isSorted(before) && Self.isSorted(after) ? .sorted : .list
         container(kind, sides, at: path) { $0.elements(before, after, sides, at: path) }
     }
 
@@ -230,16 +239,13 @@ package struct AttributeDiff: Sendable {
 
     // MARK: - Documents in strings
 
-    /// The documents that two strings hold; nil unless both (or the only one) are JSON objects or arrays, differ in more
-    /// than their layout, and hold no secret as a whole: a part of a secret may be too short to be recognized.
-    private func documents(in sides: Sides) -> Sides? {
+    /// The documents that two strings hold; nil unless both (or the only one) are objects or arrays in JSON or YAML, differ
+    /// in more than their layout, and hold no secret as a whole: a part of a secret may be too short to be recognized.
+    private func documents(_ kind: Heading.Kind, in sides: Sides) -> Sides? {
         guard !sides.beforeSensitive.isAny, !sides.afterSensitive.isAny, !sides.unknown.isAny else { return nil }
         func document(_ value: JSONValue?) -> JSONValue? {
             guard case .string(let text) = value, text.utf8.count <= Self.documentBytes,
-                let first = text.utf8.first(where: { $0 > 0x20 }),
-                first == UInt8(ascii: "{") || first == UInt8(ascii: "["),
-                masker.mask(text) == text,
-                let parsed = try? JSONValue(parsing: text.utf8, maxDepth: Self.wholeDepth)
+                let parsed = Self.document(kind, in: text), masker.mask(text) == text
             else { return nil }
             return parsed == .object([:]) || parsed == .array([]) ? nil : parsed
         }
@@ -250,6 +256,14 @@ package struct AttributeDiff: Sendable {
         case (nil, _?) where sides.before.isAbsent: return Sides(after: after)
         default: return nil
         }
+    }
+
+    private static func document(_ kind: Heading.Kind, in text: String) -> JSONValue? {
+        guard kind == .json else { return YAMLDocument.parse(text, maxDepth: wholeDepth) }
+        guard let first = text.utf8.first(where: { $0 > 0x20 }),
+            first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+        else { return nil }
+        return try? JSONValue(parsing: text.utf8, maxDepth: wholeDepth)
     }
 
     // MARK: - Rows

@@ -6,11 +6,11 @@ public struct ErrorFingerprint: Hashable, Sendable, CustomStringConvertible {
     /// 32 hexadecimal digits.
     public let rawValue: String
 
-    public init(of error: ReportedError) {
+    public init(of error: Diagnostic) {
         self.init(cause: error.cause, resourceType: error.resourceType)
     }
 
-    /// - Parameter cause: ``ReportedError/cause``.
+    /// - Parameter cause: ``Diagnostic/cause``.
     public init(cause: String, resourceType: String?) {
         let key = "\(resourceType ?? "")\n\(ErrorPattern.pattern(of: cause))"
         let digits = String(Self.digest(key.utf8), radix: 16)

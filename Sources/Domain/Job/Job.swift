@@ -100,6 +100,15 @@ public struct Job: Hashable, Sendable, Identifiable {
 
     public var status: JobStatus { state.status }
 
+    /// Whether its creator needs the right to apply.
+    public var needsApply: Bool {
+        switch type {
+        case .plan: false
+        case .connectionTest: options.testedPhase != .plan
+        case .deploy, .destroy: true
+        }
+    }
+
     /// The lease of the latest claim, even if it is no longer held.
     public var lease: Lease? {
         state.worker.map { Lease(job: id, worker: $0, epoch: state.epoch) }

@@ -6,6 +6,8 @@ public enum JobType: String, Codable, CaseIterable, Sendable {
     case deploy = "DEPLOY"
     /// Plans the destruction of everything in the vine, and applies exactly that.
     case destroy = "DESTROY"
+    /// Tries the vine's cloud identity out; runs no engine and changes nothing.
+    case connectionTest = "CONNECTION_TEST"
 }
 
 /// The status that users see. `docs/lifecycle.md` draws the transitions.

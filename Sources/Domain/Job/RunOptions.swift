@@ -19,11 +19,14 @@ public struct RunOptions: Hashable, Sendable {
     /// How many resources are worked on at a time; nil for the engine's default.
     public var parallelism: Int?
     public var logLevel: LogLevel?
+    /// The phase whose identity a CONNECTION_TEST tries out.
+    public var testedPhase: TokenPhase?
 
     public init(
         targets: [String] = [], replace: [String] = [], refreshOnly: Bool = false, parallelism: Int? = nil,
-        logLevel: LogLevel? = nil
+        logLevel: LogLevel? = nil, testedPhase: TokenPhase? = nil
     ) {
+        self.testedPhase = testedPhase
         self.targets = targets
         self.replace = replace
         self.refreshOnly = refreshOnly
@@ -43,6 +46,12 @@ public struct RunOptions: Hashable, Sendable {
 
     /// - Throws: ``Refusal`` `.invalid` with a sentence that names the option.
     public func check(for type: JobType) throws(Refusal) {
+        guard (type == .connectionTest) == (testedPhase != nil) else {
+            throw Refusal(.invalid, "A CONNECTION_TEST, and no other job, names a \"phase\": plan, apply or destroy.")
+        }
+        guard type != .connectionTest || self == RunOptions(testedPhase: testedPhase) else {
+            throw Refusal(.invalid, "A CONNECTION_TEST runs no engine, so it has no run options.")
+        }
         if type == .deploy, !isEmpty {
             throw Refusal(
                 .invalid, "A DEPLOY applies its saved plan. Pass run options to the PLAN.")
@@ -86,7 +95,9 @@ public struct RunOptions: Hashable, Sendable {
 }
 
 extension RunOptions: Codable {
-    private enum CodingKeys: String, CodingKey { case targets, replace, refreshOnly, parallelism, logLevel }
+    private enum CodingKeys: String, CodingKey {
+        case targets, replace, refreshOnly, parallelism, logLevel, testedPhase
+    }
 
     /// What is absent is not asked for.
     public init(from decoder: any Decoder) throws {
@@ -96,7 +107,8 @@ extension RunOptions: Codable {
             replace: try container.decodeIfPresent([String].self, forKey: .replace) ?? [],
             refreshOnly: try container.decodeIfPresent(Bool.self, forKey: .refreshOnly) ?? false,
             parallelism: try container.decodeIfPresent(Int.self, forKey: .parallelism),
-            logLevel: try container.decodeIfPresent(LogLevel.self, forKey: .logLevel))
+            logLevel: try container.decodeIfPresent(LogLevel.self, forKey: .logLevel),
+            testedPhase: try container.decodeIfPresent(TokenPhase.self, forKey: .testedPhase))
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -106,6 +118,7 @@ extension RunOptions: Codable {
         try container.encode(refreshOnly, forKey: .refreshOnly)
         try container.encodeIfPresent(parallelism, forKey: .parallelism)
         try container.encodeIfPresent(logLevel, forKey: .logLevel)
+        try container.encodeIfPresent(testedPhase, forKey: .testedPhase)
     }
 }
 

@@ -127,6 +127,15 @@ package struct MaskingStream: Sendable {
         emit(upTo: end, into: &output)
     }
 
+    /// Continues with another masker. What is held back is looked at again; the rest of the stream is masked by
+    /// `masker`.
+    package mutating func use(_ masker: Masker, into output: inout [UInt8]) {
+        let (rest, start) = (held, offset)
+        self = MaskingStream(masker)
+        offset = start
+        rest.withUnsafeBufferPointer { take($0, into: &output) }
+    }
+
     // MARK: - Reading
 
     private struct Tables {

@@ -8,6 +8,8 @@ public struct RunTimeline: Hashable, Sendable {
         public var startedAt: Timestamp?
         public var endedAt: Timestamp?
         public var firstLine: Int64?
+        /// Of a replacement: its operations that have begun.
+        public var parts: [RunResource.Part]?
         /// Resources that are not done and must be before this one starts; ``RunTimeline/maximumWaits`` at most.
         public var waitsFor: [String]
         /// The job could not have ended earlier, or can't end earlier, than this one and those that wait for it.
@@ -40,6 +42,7 @@ public struct RunTimeline: Hashable, Sendable {
             }
             // A replacement is two operations, which the log names one after the other.
             if node.action.isReplacement, !items[index].action.isReplacement {
+                items[index].parts = items[index].parts ?? items[index].asResource.asPart.map { [$0] }
                 if items[index].state == .done, isRunning {
                     items[index].state = .waiting
                     items[index].endedAt = nil
@@ -67,8 +70,15 @@ extension RunTimeline.Item {
         startedAt = resource.startedAt
         endedAt = resource.endedAt
         firstLine = resource.firstLine
+        parts = resource.parts
         waitsFor = []
         critical = false
+    }
+
+    fileprivate var asResource: RunResource {
+        RunResource(
+            address: address, action: action, state: state, startedAt: startedAt, endedAt: endedAt,
+            firstLine: firstLine)
     }
 
     var isUnfinished: Bool { state == .waiting || state == .running || state == .refreshing }

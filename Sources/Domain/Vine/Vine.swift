@@ -51,11 +51,13 @@ public struct VineSettings: Hashable, Codable, Sendable {
     /// The folder that the command line plans this vine from: `git:HOST/REPOSITORY//PATH` or `folder:MACHINE:PATH`.
     /// nil for a vine that no folder has been planned as.
     public var origin: String?
+    /// What the vine's jobs are in a cloud; nil for a vine that brings its own credentials, or needs none.
+    public var identity: CloudIdentityID?
 
     public init(
         projectName: String, environmentStage: String, region: String? = nil, variables: [String: JSONValue] = [:],
         sensitiveVariables: [String] = [], environment: [String: String] = [:], sensitiveEnvironment: [String] = [],
-        engine: Engine.Name? = nil, source: VineSource, origin: String? = nil
+        engine: Engine.Name? = nil, source: VineSource, origin: String? = nil, identity: CloudIdentityID? = nil
     ) {
         self.projectName = projectName
         self.environmentStage = environmentStage
@@ -67,6 +69,7 @@ public struct VineSettings: Hashable, Codable, Sendable {
         self.engine = engine
         self.source = source
         self.origin = origin
+        self.identity = identity
     }
 
     /// `project / stage`: the name shown to people.

@@ -48,6 +48,11 @@ public final class ChangeNotifier<Topic: Hashable & Sendable>: Sendable {
         for listener in woken { listener.notify() }
     }
 
+    /// Wakes all readers.
+    public func notifyAll() {
+        for listener in state.withLock({ $0.listeners.values.flatMap { Array($0.values) } }) { listener.notify() }
+    }
+
     /// Ends all current and future waits, for shutdown.
     public func close() {
         let all = state.withLock { state in

@@ -11,6 +11,8 @@ final class LogFeed: Sendable {
         /// True once the ring has its beginning.
         var isOpen = false
         var isRunning = false
+        /// When the oldest commit that is not in the ring was announced.
+        var waitsSince: ContinuousClock.Instant?
     }
 
     let job: JobID
@@ -46,6 +48,7 @@ final class LogFeed: Sendable {
     /// Rows up to `seq` are committed. Returns at once.
     func committed(upTo seq: Int64) {
         let starts = filling.withLock { filling in
+            if seq > max(filling.known, ring.head) { filling.waitsSince = filling.waitsSince ?? .now }
             filling.known = max(filling.known, seq)
             guard filling.isOpen, !filling.isRunning, filling.known > ring.head, !ring.isBroken else { return false }
             filling.isRunning = true
@@ -58,7 +61,12 @@ final class LogFeed: Sendable {
         while let after = next() {
             do {
                 let rows = try await source.logRows(of: job, after: after, maxBytes: limits.pageBytes)
+                let waitsSince = filling.withLock { filling in
+                    defer { filling.waitsSince = nil }
+                    return filling.waitsSince
+                }
                 ring.append(rows, bound: bound())
+                if let waitsSince, !rows.isEmpty { FeedLag.record(since: waitsSince) }
                 if rows.isEmpty { forget(after) }
             } catch {
                 // The store is unavailable; readers wait and lose nothing.

@@ -30,6 +30,9 @@ public final class LogFeeds: Sendable {
         followed.withLock { ($0.count, $0.values.reduce(0) { $0 + $1.readers }) }
     }
 
+    /// The followed logs.
+    public var jobs: [JobID] { followed.withLock { Array($0.keys) } }
+
     /// Adds a reader. From then on it misses nothing.
     ///
     /// - Parameters:

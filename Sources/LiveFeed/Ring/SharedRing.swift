@@ -79,6 +79,20 @@ final class SharedRing<Entry: RingEntry>: Sendable {
         }
     }
 
+    /// Skips a position that nobody can read: readers that wait are woken, and all are overrun.
+    func skip() {
+        let woken: [@Sendable () -> Void] = state.withLock { state in
+            state.ring = Ring(head: state.ring.head + 1)
+            var woken: [@Sendable () -> Void] = []
+            for (id, reader) in state.readers where reader.isWaiting {
+                state.readers[id]?.isWaiting = false
+                woken.append(reader.wake)
+            }
+            return woken
+        }
+        for wake in woken { wake() }
+    }
+
     /// Adds entries and wakes who waits for them. Drops what every reader has passed, then what costs
     /// more than `bound`.
     func append(_ entries: some Sequence<Entry>, bound: Int) {

@@ -50,6 +50,9 @@ public final class TableFeed: Sendable {
         if starts { Task { await pass() } }
     }
 
+    /// It is not known which rows changed. Every reader learns that it has missed changes, and starts again.
+    public func missed() { ring.skip() }
+
     /// Places a cursor at the end: it receives every change from now on.
     ///
     /// - Parameter wake: called when there is news after a reading that found none: from any thread, and it must not

@@ -52,6 +52,8 @@ extension CopiedTable {
         CopiedTable("workers", key: ["id"]),
         CopiedTable("worker_vineyards", key: ["worker_id", "vineyard_id"]),
         CopiedTable("worker_engines", key: ["worker_id", "position"]),
+        CopiedTable("cloud_identities", key: ["id"]),
+        CopiedTable("signing_keys", key: ["id"]),
         CopiedTable("vines", key: ["id"], pageRows: 50),
         CopiedTable("vine_names", key: ["vine_id", "title_folded"]),
         CopiedTable("provision_jobs", key: ["created_at", "id"], pageRows: 200),
@@ -84,6 +86,7 @@ extension CopiedTable {
         CopiedTable("teams", key: ["name"]),
         CopiedTable("team_members", key: ["team", "user_name"]),
         CopiedTable("grants", key: ["id"]),
+        CopiedTable("idempotency_keys", key: ["owner", "key"]),
         CopiedTable("audit_events", key: ["position"], continuesAfterLastKey: true),
         CopiedTable("audit_chain", key: ["id"]),
     ]

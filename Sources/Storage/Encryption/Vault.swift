@@ -49,6 +49,8 @@ package enum EncryptionPurpose {
     case planSummary(JobID)
     case planChange(JobID, n: Int)
     case refreshToken(session: String)
+    case answer(Identifier<RepeatableRequest>)
+    case signingKey(id: String)
 
     var text: String {
         switch self {
@@ -59,6 +61,8 @@ package enum EncryptionPurpose {
         case .planSummary(let job): "plan-summary:\(job)"
         case .planChange(let job, let n): "plan-change:\(job):\(n)"
         case .refreshToken(let session): "refresh-token:\(session)"
+        case .answer(let request): "answer:\(request)"
+        case .signingKey(let id): "signing-key:\(id)"
         case .artifact(let job, let sha256): "artifact:\(job):\(sha256)"
         }
     }

@@ -17,6 +17,8 @@ public enum StoreChange: Hashable, Sendable {
     /// A Tendril is asked to stop an engine: ``JobLifecycle/Action/stopEngine(worker:)`` and
     /// ``JobLifecycle/Action/forceStop(worker:)``.
     case stop(TendrilID)
+    /// Anything may have changed: changes of another node were missed.
+    case everything
 }
 
 /// Called after each commit, in commit order, with what it changed. It must not block, nor call the store.

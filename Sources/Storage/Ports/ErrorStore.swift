@@ -56,7 +56,7 @@ public struct ErrorQuery: Hashable, Sendable {
 /// An error as it is stored with its job.
 public struct StoredError: Hashable, Sendable {
     public var fingerprint: ErrorFingerprint
-    /// ``ReportedError/cause``.
+    /// ``Diagnostic/cause``.
     public var cause: String
     public var address: String?
     public var file: String?
@@ -76,19 +76,20 @@ public struct StoredError: Hashable, Sendable {
         self.logLine = logLine
     }
 
-    public init(_ reported: ReportedError) {
+    public init(_ reported: Diagnostic) {
         // Not every database keeps U+0000 in a text.
-        let error = reported.mapTexts { $0.replacing("\0", with: "\u{FFFD}") }.fitted
+        var error = reported.mapTexts { $0.replacing("\0", with: "\u{FFFD}") }.fitted()
+        error.detail = error.detail.shortened(toBytes: Diagnostic.listedDetailBytes)
         self.init(
             fingerprint: ErrorFingerprint(of: error), cause: error.cause, address: error.address, file: error.file,
             line: error.line, logLine: error.logLine)
     }
 
-    /// The errors of one job to store: each cause once, ``ReportedError/maximumCount`` at most. Those without a text are
+    /// The errors of one job to store: each cause once, ``Diagnostic/maximumCount`` at most. Those without a text are
     /// left out.
-    public static func list(_ reported: [ReportedError]) -> [StoredError] {
+    public static func list(_ reported: [Diagnostic]) -> [StoredError] {
         var seen: Set<ErrorFingerprint> = []
-        let errors = reported.prefix(ReportedError.maximumCount).map(StoredError.init)
+        let errors = reported.prefix(Diagnostic.maximumCount).map(StoredError.init)
         return errors.filter { !$0.cause.isEmpty && seen.insert($0.fingerprint).inserted }
     }
 }

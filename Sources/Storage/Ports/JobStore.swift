@@ -67,6 +67,9 @@ public protocol JobStore: Sendable {
     /// Jobs that are CLAIMED or PROCESSING, or whose engine may still run; as ``outline(of:)``.
     func activeJobs() async throws -> [Job]
 
+    /// How many jobs have not ended, by type and status.
+    func unendedJobs() async throws -> UnendedJobs
+
     /// Changes which Tendril a QUEUED job is for (nil for any), with `systemLine` as a SYSTEM line of its log. Where it is
     /// for that one already, nothing is written.
     /// - Throws: ``Refusal`` `.conflict` if it is QUEUED no more, or the Tendril does not serve its vineyard; `.notFound`
@@ -189,6 +192,36 @@ public struct LogClosing: Hashable, Sendable {
         self.epoch = epoch
         self.capture = capture
     }
+}
+
+/// Jobs that have not ended.
+public struct UnendedJobs: Hashable, Sendable {
+    public struct Kind: Hashable, Sendable {
+        public var type: JobType
+        public var status: JobStatus
+
+        public init(_ type: JobType, _ status: JobStatus) {
+            self.type = type
+            self.status = status
+        }
+    }
+
+    /// Kinds without jobs are absent.
+    public var counts: [Kind: Int] = [:]
+    /// When the oldest queued job was created.
+    public var oldestQueued: Timestamp?
+
+    public init() {}
+
+    package mutating func add(_ kind: Kind, count: Int, oldest: Timestamp) {
+        counts[kind] = count
+        if kind.status == .queued { oldestQueued = min(oldestQueued ?? oldest, oldest) }
+    }
+
+    package static let sql = """
+        SELECT job_type, status, count(*) AS jobs, min(created_at) AS oldest FROM provision_jobs
+        WHERE status IN ('QUEUED', 'CLAIMED', 'PROCESSING') GROUP BY job_type, status
+        """
 }
 
 /// A job after a change, and the actions to perform.

@@ -11,6 +11,8 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case newer
         /// The database was encrypted with a different key.
         case key
+        /// Another node has the duty for which this was to be written (``Store/bound(to:)``).
+        case fenced
         /// The store was closed.
         case closed
         /// Anything else: a defect of the program.

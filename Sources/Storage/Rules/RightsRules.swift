@@ -23,7 +23,7 @@ package enum RightsRules {
     /// - Throws: ``Refusal`` `.forbidden`.
     package static func checkTwoPeople(_ type: JobType, by user: String, planner: String?) throws(Refusal) {
         switch type {
-        case .plan: return
+        case .plan, .connectionTest: return
         case .deploy:
             guard planner == user else { return }
             throw Refusal(
@@ -41,6 +41,16 @@ package enum RightsRules {
     {
         guard vineyards.isEmpty || vineyards.contains(vineyard) else {
             throw Refusal(.conflict, "Tendril \(name) does not run jobs of this vineyard.")
+        }
+    }
+
+    /// Whether a vine of `vineyard` may use the identity.
+    package static func checkUse(of identity: CloudIdentity?, in vineyard: VineyardID) throws(Refusal) {
+        guard let identity else { throw Refusal.notFound("cloud identity") }
+        guard identity.vineyard == vineyard else {
+            throw Refusal(
+                .conflict,
+                "The cloud identity \(identity.name) belongs to another vineyard. Choose one of the vine's vineyard.")
         }
     }
 

@@ -16,12 +16,15 @@ package struct VineRow: Sendable {
     package var deletedAt: Timestamp?
     package var vineyard: VineyardID
     package var needsTwoPeople: Bool
+    /// The same as in the settings, for look-ups.
+    package var identity: CloudIdentityID?
 
     package init(
         id: VineID, settings: String, projectFolded: String, stageFolded: String, secrets: Data, createdBy: String,
         createdAt: Timestamp, updatedAt: Timestamp, revision: Int, deletedAt: Timestamp?, vineyard: VineyardID,
-        needsTwoPeople: Bool
+        needsTwoPeople: Bool, identity: CloudIdentityID?
     ) {
+        self.identity = identity
         self.vineyard = vineyard
         self.needsTwoPeople = needsTwoPeople
         self.id = id
@@ -42,7 +45,7 @@ package struct VineRow: Sendable {
             projectFolded: vine.settings.projectName.lowercased(),
             stageFolded: vine.settings.environmentStage.lowercased(), secrets: secrets, createdBy: vine.createdBy,
             createdAt: vine.createdAt, updatedAt: vine.updatedAt, revision: vine.revision, deletedAt: nil,
-            vineyard: vine.vineyard, needsTwoPeople: vine.needsTwoPeople)
+            vineyard: vine.vineyard, needsTwoPeople: vine.needsTwoPeople, identity: vine.settings.identity)
     }
 
     package func vine() throws -> Vine {

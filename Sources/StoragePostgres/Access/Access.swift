@@ -305,6 +305,7 @@ extension PostgresStore {
             db.run("DELETE FROM sign_in_links WHERE expires_at <= $1", now)
             db.run("DELETE FROM sessions WHERE expires_at <= $1", now)
             CommitKeys.deleteOld(db)
+            NodeRows.deleteOld(db)
         }
     }
 

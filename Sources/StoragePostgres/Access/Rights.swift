@@ -286,6 +286,9 @@ extension PostgresStore {
             guard try !db.exists("SELECT 1 FROM worker_vineyards WHERE vineyard_id = $1", id) else {
                 throw Refusal(.conflict, "A Tendril is bound to the vineyard. Bind it to another one first.")
             }
+            guard try !db.exists("SELECT 1 FROM cloud_identities WHERE vineyard_id = $1", id) else {
+                throw Refusal(.conflict, "The vineyard has cloud identities. Delete them first.")
+            }
             db.run("DELETE FROM grants WHERE scope = $1", GrantScope.vineyard(id).description)
             db.run("DELETE FROM vineyards WHERE id = $1", id)
         }

@@ -3,8 +3,6 @@ internal import Postgres
 public import Storage
 
 extension PostgresStore {
-    public func recording(_ event: AuditEvent) -> PostgresStore { PostgresStore(self, recording: event) }
-
     public func record(_ event: AuditEvent) async throws {
         try await recording(event).write { _, _ in }
     }

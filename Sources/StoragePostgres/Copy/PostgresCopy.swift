@@ -42,7 +42,8 @@ extension PostgresStore: CopyableStore {
                 """
                 SELECT table_name::text AS of, column_name::text AS name, data_type::text AS type
                 FROM information_schema.columns WHERE table_schema = current_schema() AND is_generated = 'NEVER'
-                AND table_name NOT IN ('store', 'schema_migrations', 'commit_keys', 'provision_job_log_heads')
+                AND table_name NOT IN ('store', 'schema_migrations', 'commit_keys', 'provision_job_log_heads',
+                    'trellis_nodes', 'duties', 'store_changes')
                 """
             ) { (try $0.text("of"), try $0.text("name"), try $0.text("type")) }
             for (table, name, type) in rows { types[table, default: [:]][name] = type }

@@ -131,10 +131,13 @@ extension PostgresStore {
         try db.query(causesSQL + " WHERE cause.fingerprint = ANY($1)", [.texts(fingerprints)]).map(ErrorCause.init)
     }
 
-    /// Causes as they look in some vines.
+    /// Causes as they look in some vines. With several, all of their causes are read and added up.
     private static func causes(
         after position: ErrorPosition, _ count: Int, in vines: Set<VineID>, _ db: Database
     ) throws -> [ErrorCause] {
+        if vines.count == 1, let vine = vines.first {
+            return try causes(fingerprints(after: position, count, of: vine, db), in: vines, db)
+        }
         let fingerprints = try db.query(
             """
             SELECT fingerprint FROM (
@@ -149,6 +152,23 @@ extension PostgresStore {
             ]
         ).map { try $0.text("fingerprint") }
         return try causes(fingerprints, in: vines, db)
+    }
+
+    /// Read in the order of an index: a page costs the same however many causes the vine has.
+    private static func fingerprints(
+        after position: ErrorPosition, _ count: Int, of vine: VineID, _ db: Database
+    ) throws -> [String] {
+        try db.query(
+            """
+            SELECT fingerprint FROM error_vines
+            WHERE vine_id = $5 AND (is_open, jobs, last_at, fingerprint) < ($1, $2, $3, $4)
+            ORDER BY is_open DESC, jobs DESC, last_at DESC, fingerprint DESC LIMIT $6
+            """,
+            [
+                .int(position.isOpen), .int(position.jobs), .int(position.lastAt), .text(position.fingerprint),
+                .uuid(vine.rawValue), .int(Int64(count)),
+            ]
+        ).map { try $0.text("fingerprint") }
     }
 
     /// In the order of `fingerprints`.

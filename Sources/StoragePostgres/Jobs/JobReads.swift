@@ -1,7 +1,7 @@
 public import Domain
 internal import Foundation
 internal import Postgres
-internal import Storage
+public import Storage
 
 extension PostgresStore {
     public func createJob(_ job: Job, secrets: VineSecrets, systemLines: [String]) async throws {
@@ -111,6 +111,22 @@ extension PostgresStore {
         try await readOnce { db in
             try db.rows("SELECT * FROM provision_jobs WHERE holds_vine ORDER BY created_at, id", make: JobRow.init)
         }.map { try $0.outline() }
+    }
+
+    public func unendedJobs() async throws -> UnendedJobs {
+        try await readOnce { db in
+            var jobs = UnendedJobs()
+            for (kind, count, oldest) in try db.rows(
+                UnendedJobs.sql,
+                make: {
+                    (
+                        UnendedJobs.Kind(try $0.name("job_type"), try $0.name("status")), try $0.int("jobs"),
+                        try $0.time("oldest")
+                    )
+                })
+            { jobs.add(kind, count: count, oldest: oldest) }
+            return jobs
+        }
     }
 
     public func assign(_ id: JobID, to worker: TendrilID?, systemLine: String, at now: Timestamp) async throws {

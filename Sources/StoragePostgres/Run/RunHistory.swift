@@ -7,7 +7,8 @@ extension PostgresStore {
         try await readOnce { db in
             try db.rows(
                 """
-                SELECT resource.address, resource.action, resource.ended_at - resource.started_at AS milliseconds
+                SELECT resource.address, resource.action,
+                    coalesce(resource.worked_ms, resource.ended_at - resource.started_at) AS milliseconds
                 FROM (
                     SELECT id, created_at FROM provision_jobs
                     WHERE vine_id = $1 AND job_type IN ('DEPLOY', 'DESTROY') AND engine_state = 'GONE'

@@ -44,7 +44,8 @@ extension PostgresStore {
             }
             db.run(
                 upsertSQL, job, resource.address, count, revision, resource.action.rawValue, resource.state.rawValue,
-                resource.startedAt, resource.endedAt, resource.firstLine.flatMap { $0 >= 1 ? $0 : nil })
+                resource.startedAt, resource.endedAt, resource.firstLine.flatMap { $0 >= 1 ? $0 : nil },
+                try resource.parts.map { try StoredJSON.encode($0) }, resource.workedMilliseconds.map { max(0, $0) })
         }
         db.run(
             """
@@ -94,11 +95,12 @@ extension PostgresStore {
 
     private static let upsertSQL = """
         INSERT INTO run_resources AS stored
-            (job_id, address, position, revision, action, state, started_at, ended_at, first_line)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (job_id, address, position, revision, action, state, started_at, ended_at, first_line, parts, worked_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (job_id, md5(address)) DO UPDATE SET revision = excluded.revision, action = excluded.action,
             state = excluded.state, started_at = coalesce(excluded.started_at, stored.started_at),
-            ended_at = excluded.ended_at, first_line = coalesce(excluded.first_line, stored.first_line)
+            ended_at = excluded.ended_at, first_line = coalesce(excluded.first_line, stored.first_line),
+            parts = excluded.parts, worked_ms = excluded.worked_ms
         """
 
     public func resources(of job: JobID) async throws -> StoredRunResources {
@@ -111,7 +113,10 @@ extension PostgresStore {
                     resource: RunResource(
                         address: try row.text("address"), action: try row.name("action"),
                         state: try row.name("state"), startedAt: try row.optionalTime("started_at"),
-                        endedAt: try row.optionalTime("ended_at"), firstLine: try row.optionalInteger("first_line")),
+                        endedAt: try row.optionalTime("ended_at"), firstLine: try row.optionalInteger("first_line"),
+                        parts: try row.optionalText("parts").map {
+                            try StoredJSON.decode([RunResource.Part].self, from: $0)
+                        }),
                     revision: try row.integer("revision"))
             }
             return StoredRunResources(entries: entries, revision: try revision?.integer("revision") ?? 0)

@@ -23,7 +23,11 @@ enum PostgresSchema {
         Migration(number: 5, name: "people", script: people),
         Migration(number: 6, name: "audit events", script: audit),
         Migration(number: 7, name: "results of forecasts", script: forecastResults),
+        Migration(number: 8, name: "nodes", script: nodes),
+        Migration(number: 9, name: "parts of replacements, errors by vine", script: replacementParts),
         Migration(number: 10, name: "claims of refreshes", script: refreshClaims),
+        Migration(number: 11, name: "cloud identities", script: identities),
+        Migration(number: 12, name: "idempotency keys", script: idempotencyKeys),
     ]
 
     /// Brings the database up to date, in one transaction under a lock: one node does it, and the others then find
@@ -292,6 +296,14 @@ extension PostgresSchema {
         ) AS last WHERE NOT (action = 'delete' AND NOT failed)
         """
 
+    /// When a replacement destroyed and when it created (JSON), and how long the engine worked on a resource; each vine's
+    /// errors in the order of their list.
+    private static let replacementParts = [
+        "ALTER TABLE run_resources ADD COLUMN parts text",
+        "ALTER TABLE run_resources ADD COLUMN worked_ms bigint CHECK (worked_ms >= 0)",
+        "CREATE INDEX error_vines_order ON error_vines (vine_id, is_open, jobs, last_at, fingerprint)",
+    ]
+
     /// What each job's forecast at half of its time said, and when the job ended.
     private static let forecastResults = [
         """
@@ -305,6 +317,22 @@ extension PostgresSchema {
         )
         """,
         "CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id)",
+    ]
+
+    /// Requests that must not be carried out twice. The answer is encrypted.
+    private static let idempotencyKeys = [
+        """
+        CREATE TABLE idempotency_keys (
+            owner text COLLATE "C" NOT NULL,
+            key text COLLATE "C" NOT NULL,
+            digest text NOT NULL,
+            request_id uuid NOT NULL,
+            created_at bigint NOT NULL,
+            answer bytea,
+            PRIMARY KEY (owner, key)
+        )
+        """,
+        "CREATE INDEX idempotency_keys_oldest ON idempotency_keys (created_at)",
     ]
 
     private static let access = [

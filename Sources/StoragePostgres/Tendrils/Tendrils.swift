@@ -87,7 +87,8 @@ extension PostgresStore {
     ) async throws {
         try Self.check(offer)
         let leases = try TendrilRow.stored(leases)
-        try await write { db, changes in
+        // Other nodes see for themselves when a Tendril comes or goes.
+        try await write(isShared: false) { db, changes in
             TendrilRow.lock(id, db)
             let record = try TendrilRow.require(id, db)
             TendrilRow.recordHeartbeat(id, offer: offer, draining: draining, leases: leases, at: now, db)

@@ -11,7 +11,7 @@ extension VineRow {
             createdBy: try row.text("created_by"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"), revision: try row.int("revision"),
             deletedAt: try row.optionalTime("deleted_at"), vineyard: try row.id("vineyard_id"),
-            needsTwoPeople: try row.flag("two_people"))
+            needsTwoPeople: try row.flag("two_people"), identity: try row.optionalID("identity_id"))
     }
 
     /// The vine; nil if there is none, or it was deleted.
@@ -54,17 +54,19 @@ extension VineRow {
         db.run(
             """
             INSERT INTO vines (id, settings, project_folded, stage_folded, secrets, created_by, created_at,
-                updated_at, revision, vineyard_id, two_people) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                updated_at, revision, vineyard_id, two_people, identity_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             """, id, settings, projectFolded, stageFolded, secrets, createdBy, createdAt,
-            updatedAt, revision, vineyard, needsTwoPeople)
+            updatedAt, revision, vineyard, needsTwoPeople, identity)
     }
 
     func update(_ db: Database) {
         db.run(
             """
             UPDATE vines SET settings = $1, project_folded = $2, stage_folded = $3, secrets = $4, updated_at = $5,
-                revision = $6, vineyard_id = $8, two_people = $9 WHERE id = $7
-            """, settings, projectFolded, stageFolded, secrets, updatedAt, revision, id, vineyard, needsTwoPeople)
+                revision = $6, vineyard_id = $8, two_people = $9, identity_id = $10 WHERE id = $7
+            """, settings, projectFolded, stageFolded, secrets, updatedAt, revision, id, vineyard, needsTwoPeople,
+            identity)
     }
 
     /// Takes the vine's jobs along to its vineyard.

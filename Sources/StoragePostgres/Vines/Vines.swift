@@ -12,6 +12,7 @@ extension PostgresStore {
                 throw Refusal(.conflict, "Vine \(vine.id) already exists.")
             }
             try Vineyard.require(vine.vineyard, db)
+            try CloudIdentity.checkUse(vine.settings.identity, in: vine.vineyard, db)
             try record.requireOwnName(db)
             record.insert(db)
             changes.append(.vine(vine.id, isNew: true))
@@ -127,6 +128,9 @@ extension PostgresStore {
             if !changed.hasName(of: stored) { try changed.requireOwnName(db) }
             changed.createdBy = stored.createdBy
             changed.createdAt = stored.createdAt
+            if changed.identity != stored.identity || changed.vineyard != stored.vineyard {
+                try CloudIdentity.checkUse(changed.identity, in: changed.vineyard, db)
+            }
             if changed.vineyard != stored.vineyard {
                 try Vineyard.require(changed.vineyard, db)
                 changed.moveJobs(db)

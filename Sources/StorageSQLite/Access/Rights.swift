@@ -273,6 +273,9 @@ extension SQLiteStore {
             guard try !db.exists("SELECT 1 FROM worker_vineyards WHERE vineyard_id = ?", id.rawValue) else {
                 throw Refusal(.conflict, "A Tendril is bound to the vineyard. Bind it to another one first.")
             }
+            guard try !db.exists("SELECT 1 FROM cloud_identities WHERE vineyard_id = ?", id.rawValue) else {
+                throw Refusal(.conflict, "The vineyard has cloud identities. Delete them first.")
+            }
             try db.run("DELETE FROM grants WHERE scope = ?", GrantScope.vineyard(id).description)
             try db.run("DELETE FROM vineyards WHERE id = ?", id.rawValue)
         }

@@ -149,6 +149,7 @@ struct WriteBatch {
         var changes: [StoreChange] = []
         var answers: [@Sendable () -> Void] = []
         answers.reserveCapacity(operations.count)
+        let begun = ContinuousClock.now
         do {
             try db.beginTransaction(.immediate)
             if operations.count == 1, let only = operations.first {
@@ -160,6 +161,7 @@ struct WriteBatch {
                 }
             }
             try db.commit()
+            CommitTimer.record(since: begun)
         } catch {
             rollBack(db)
             for operation in operations { operation.fail(error) }

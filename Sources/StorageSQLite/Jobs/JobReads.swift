@@ -1,7 +1,7 @@
 public import Domain
 internal import Foundation
 internal import GRDB
-internal import Storage
+public import Storage
 
 extension SQLiteStore {
     public func createJob(_ job: Job, secrets: VineSecrets, systemLines: [String]) async throws {
@@ -110,6 +110,22 @@ extension SQLiteStore {
         SELECT * FROM provision_jobs INDEXED BY provision_jobs_active_newest
         WHERE holds_vine = 1 ORDER BY created_at, id
         """
+
+    public func unendedJobs() async throws -> UnendedJobs {
+        try await read { db in
+            var jobs = UnendedJobs()
+            for (kind, count, oldest) in try db.rows(
+                UnendedJobs.sql,
+                make: {
+                    (
+                        UnendedJobs.Kind(try $0.name("job_type"), try $0.name("status")), try $0.int("jobs"),
+                        try $0.time("oldest")
+                    )
+                })
+            { jobs.add(kind, count: count, oldest: oldest) }
+            return jobs
+        }
+    }
 
     public func assign(_ id: JobID, to worker: TendrilID?, systemLine: String, at now: Timestamp) async throws {
         try await write { db, changes in

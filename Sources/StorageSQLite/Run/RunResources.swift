@@ -37,7 +37,8 @@ extension SQLiteStore {
             try db.run(
                 upsertSQL, job.rawValue, resource.address, count, revision, resource.action.rawValue,
                 resource.state.rawValue, resource.startedAt?.milliseconds, resource.endedAt?.milliseconds,
-                resource.firstLine.flatMap { $0 >= 1 ? $0 : nil })
+                resource.firstLine.flatMap { $0 >= 1 ? $0 : nil }, resource.parts.map { try StoredJSON.encode($0) },
+                resource.workedMilliseconds.map { max(0, $0) })
         }
         try db.run(
             "INSERT INTO run_revisions VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET revision = ?2, resources = ?3",
@@ -84,11 +85,11 @@ extension SQLiteStore {
 
     private static let upsertSQL = """
         INSERT INTO run_resources
-            (job_id, address, position, revision, action, state, started_at, ended_at, first_line)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            (job_id, address, position, revision, action, state, started_at, ended_at, first_line, parts, worked_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT DO UPDATE SET revision = excluded.revision, action = excluded.action, state = excluded.state,
             started_at = ifnull(excluded.started_at, started_at), ended_at = excluded.ended_at,
-            first_line = ifnull(excluded.first_line, first_line)
+            first_line = ifnull(excluded.first_line, first_line), parts = excluded.parts, worked_ms = excluded.worked_ms
         """
 
     public func resources(of job: JobID) async throws -> StoredRunResources {
@@ -101,7 +102,10 @@ extension SQLiteStore {
                     resource: RunResource(
                         address: try row.text("address"), action: try row.name("action"),
                         state: try row.name("state"), startedAt: row.optionalTime("started_at"),
-                        endedAt: row.optionalTime("ended_at"), firstLine: row.optionalInteger("first_line")),
+                        endedAt: row.optionalTime("ended_at"), firstLine: row.optionalInteger("first_line"),
+                        parts: try row.optionalText("parts").map {
+                            try StoredJSON.decode([RunResource.Part].self, from: $0)
+                        }),
                     revision: try row.integer("revision"))
             }
             return StoredRunResources(entries: entries, revision: try revision?.integer("revision") ?? 0)
@@ -119,7 +123,8 @@ extension SQLiteStore {
         try await read { db in
             try db.rows(
                 """
-                SELECT resource.address, resource.action, resource.ended_at - resource.started_at AS milliseconds
+                SELECT resource.address, resource.action,
+                    ifnull(resource.worked_ms, resource.ended_at - resource.started_at) AS milliseconds
                 FROM (
                     SELECT id, created_at FROM provision_jobs
                     WHERE vine_id = ? AND job_type IN ('DEPLOY', 'DESTROY') AND engine_state = 'GONE'

@@ -34,9 +34,22 @@ enum SQLiteSchema {
         migrator.registerMigration("18 people") { db in try db.execute(sql: people) }
         migrator.registerMigration("19 audit events") { db in try db.execute(sql: audit) }
         migrator.registerMigration("20 results of forecasts") { db in try db.execute(sql: forecastResults) }
+        migrator.registerMigration("22 parts of replacements, errors by vine") { db in
+            try db.execute(sql: replacementParts)
+        }
         migrator.registerMigration("23 claims of refreshes") { db in try db.execute(sql: refreshClaims) }
+        migrator.registerMigration("24 cloud identities") { db in try addIdentities(db) }
+        migrator.registerMigration("25 idempotency keys") { db in try db.execute(sql: idempotencyKeys) }
         return migrator
     }
+
+    /// When a replacement destroyed and when it created (JSON), and how long the engine worked on a resource; each vine's
+    /// errors in the order of their list.
+    private static let replacementParts = """
+        ALTER TABLE run_resources ADD COLUMN parts TEXT;
+        ALTER TABLE run_resources ADD COLUMN worked_ms INTEGER CHECK (worked_ms >= 0);
+        CREATE INDEX error_vines_order ON error_vines (vine_id, is_open, jobs, last_at, fingerprint);
+        """
 
     /// When a cancel was forced, when a Tendril was revoked, and which states are compressed.
     private static let revocation = """
@@ -151,6 +164,20 @@ enum SQLiteSchema {
             ended_at INTEGER NOT NULL CHECK (ended_at > started_at)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX forecast_results_newest ON forecast_results (ended_at DESC, job_id);
+        """
+
+    /// Requests that must not be carried out twice. The answer is encrypted.
+    private static let idempotencyKeys = """
+        CREATE TABLE idempotency_keys (
+            owner TEXT NOT NULL,
+            key TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            request_id TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            answer BLOB,
+            PRIMARY KEY (owner, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX idempotency_keys_oldest ON idempotency_keys (created_at);
         """
 
     private static let store = """

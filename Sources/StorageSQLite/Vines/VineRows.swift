@@ -11,7 +11,7 @@ extension VineRow {
             createdBy: try row.text("created_by"), createdAt: try row.time("created_at"),
             updatedAt: try row.time("updated_at"), revision: try row.int("revision"),
             deletedAt: row.optionalTime("deleted_at"), vineyard: try row.id("vineyard_id"),
-            needsTwoPeople: try row.flag("two_people"))
+            needsTwoPeople: try row.flag("two_people"), identity: try row.optionalID("identity_id"))
     }
 
     /// The vine; nil if there is none, or it was deleted.
@@ -43,18 +43,19 @@ extension VineRow {
         try db.run(
             """
             INSERT INTO vines (id, settings, project_folded, stage_folded, secrets, created_by, created_at,
-                updated_at, revision, vineyard_id, two_people) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                updated_at, revision, vineyard_id, two_people, identity_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, id.rawValue, settings, projectFolded, stageFolded, secrets, createdBy, createdAt.milliseconds,
-            updatedAt.milliseconds, revision, vineyard.rawValue, needsTwoPeople)
+            updatedAt.milliseconds, revision, vineyard.rawValue, needsTwoPeople, identity?.rawValue)
     }
 
     func update(_ db: Database) throws {
         try db.run(
             """
             UPDATE vines SET settings = ?, project_folded = ?, stage_folded = ?, secrets = ?, updated_at = ?,
-                revision = ?, vineyard_id = ?, two_people = ? WHERE id = ?
+                revision = ?, vineyard_id = ?, two_people = ?, identity_id = ? WHERE id = ?
             """, settings, projectFolded, stageFolded, secrets, updatedAt.milliseconds, revision, vineyard.rawValue,
-            needsTwoPeople, id.rawValue)
+            needsTwoPeople, identity?.rawValue, id.rawValue)
     }
 
     /// Takes the vine's jobs along to its vineyard.

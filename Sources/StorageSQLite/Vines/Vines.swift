@@ -11,6 +11,7 @@ extension SQLiteStore {
                 throw Refusal(.conflict, "Vine \(vine.id) already exists.")
             }
             try Vineyard.require(vine.vineyard, db)
+            try CloudIdentity.checkUse(vine.settings.identity, in: vine.vineyard, db)
             try record.requireOwnName(db)
             try record.insert(db)
             changes.append(.vine(vine.id, isNew: true))
@@ -128,6 +129,9 @@ extension SQLiteStore {
             if !changed.hasName(of: stored) { try changed.requireOwnName(db) }
             changed.createdBy = stored.createdBy
             changed.createdAt = stored.createdAt
+            if changed.identity != stored.identity || changed.vineyard != stored.vineyard {
+                try CloudIdentity.checkUse(changed.identity, in: changed.vineyard, db)
+            }
             if changed.vineyard != stored.vineyard {
                 try Vineyard.require(changed.vineyard, db)
                 try changed.moveJobs(db)

@@ -27,7 +27,8 @@ struct DiagnosticText: Hashable, Sendable {
     init(framed text: String) {
         let lines = ChunkText.lines(of: text).map { Self.unframed(VisibleLine.text(of: $0)) }
         let head = lines.first ?? ""
-        self.init(summary: head.hasPrefix("Error: ") ? String(head.dropFirst(7)) : head, detail: [])
+        let word = ["Error: ", "Warning: "].first { head.hasPrefix($0) } ?? ""
+        self.init(summary: String(head.dropFirst(word.count)), detail: [])
         var rest = lines.dropFirst()[...]
         while let next = rest.first, next.isBlank { rest.removeFirst() }
         takePlace(&rest)

@@ -1,5 +1,4 @@
 import Domain
-import Foundation
 import SystemCalls
 
 /// The engine's first error, and the numbers of errors and warnings, from the whole capture.
@@ -42,7 +41,7 @@ struct EngineDiagnostics: Hashable, Sendable {
     /// The same for a single text.
     static func read(_ text: String, masker: Masker = Masker(secrets: [])) -> EngineDiagnostics {
         var tally = Tally()
-        for line in ChunkText.lines(of: text) { tally.take(Array(line.utf8), countsErrors: true) }
+        for line in ChunkText.lines(of: text) { tally.take(Array(line.utf8)[...], at: 0) }
         tally.close()
         return tally.result(masker)
     }
@@ -50,31 +49,16 @@ struct EngineDiagnostics: Hashable, Sendable {
 
 /// Counts the diagnostics of lines as they come, and keeps the first error.
 private struct Tally {
-    /// The maximum number of bytes kept of the first error, with frame and colors.
-    private static let keptBytes = 64 << 10
-    /// A longer line is not part of a diagnostic.
-    private static let lineBytes = 256 << 10
-
-    private struct Block {
-        var isError: Bool
-        /// Between `╷` and `╵`.
-        var isFramed: Bool
-        var lines = 0
-        /// As captured, so that a secret that runs over several lines is still found.
-        var raw = ""
-        var hasher = Hasher()
-        var similar = 0
-    }
-
-    private var block: Block?
-    private var first: String?
-    private var firstJSON: JSONDiagnostic?
-    private var hasFirst: Bool { first != nil || firstJSON != nil }
+    private var reader = DiagnosticReader()
+    /// Where the errors that count begin.
+    private var start: Int64 = 0
+    private var first: ReadDiagnostic?
     private var seen: Set<Int> = []
     private var errors = 0
     private var warnings = 0
 
     mutating func read(_ path: String, errorsFrom start: Int64) {
+        self.start = start
         guard let file = try? OpenFile(path, .read) else { return }
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         var rest: [UInt8] = []
@@ -85,141 +69,47 @@ private struct Tally {
             rest += buffer[..<count]
             var index = rest.startIndex
             while let feed = rest[index...].firstIndex(of: UInt8(ascii: "\n")) {
-                take(Array(rest[index..<feed]), countsErrors: lineStart >= start)
+                take(rest[index..<feed], at: lineStart)
                 lineStart += Int64(feed + 1 - index)
                 index = feed + 1
             }
             rest.removeSubrange(..<index)
-            if rest.count > Self.lineBytes {
+            if rest.count > DiagnosticReader.lineBytes {
                 lineStart += Int64(rest.count)
                 rest.removeAll(keepingCapacity: true)
             }
         }
-        if !rest.isEmpty { take(rest, countsErrors: lineStart >= start) }
+        if !rest.isEmpty { take(rest[...], at: lineStart) }
         close()
     }
 
-    mutating func take(_ raw: [UInt8], countsErrors: Bool) {
-        guard block != nil || Self.mayBegin(raw) else { return }
-        let text = String(decoding: raw, as: UTF8.self)
-        if block == nil, text.hasPrefix("{"), let diagnostic = JSONDiagnostic.read(text) {
-            take(diagnostic, countsErrors: countsErrors)
-            return
-        }
-        let line = VisibleLine.text(of: text)
-        if line.hasPrefix("╷") || line.hasPrefix("╵") {
-            close()
-            return
-        }
-        let content = DiagnosticText.unframed(line)
-        if let isError = DiagnosticText.isError(head: content) {
-            close()
-            guard !isError || countsErrors else { return }
-            block = Block(isError: isError, isFramed: line.hasPrefix("│"))
-        } else if block?.isFramed == true, !line.hasPrefix("│") {
-            close()
-            return
-        }
-        add(text, content)
-    }
-
-    private mutating func add(_ raw: String, _ content: String) {
-        guard var open = block else { return }
-        block = nil
-        open.lines += 1
-        open.hasher.combine(content)
-        if !open.isError, let more = DiagnosticText.similar(in: content) { open.similar += more }
-        if open.isError, !hasFirst, open.raw.utf8.count + raw.utf8.count < Self.keptBytes { open.raw += raw + "\n" }
-        block = open
-        // Without a frame nothing marks the end.
-        if !open.isFramed, open.lines >= 1000 { close() }
+    /// - Parameter position: of the line in its stream.
+    mutating func take(_ line: ArraySlice<UInt8>, at position: Int64) {
+        for found in line.withUnsafeBufferPointer({ reader.take($0, number: position) }) { count(found) }
     }
 
     mutating func close() {
-        guard let open = block else { return }
-        block = nil
-        guard seen.insert(open.hasher.finalize()).inserted else { return }
-        if open.isError {
-            errors += 1
-            if !hasFirst { first = open.raw }
-        } else {
-            warnings += 1 + open.similar
-        }
+        if let found = reader.finish() { count(found) }
     }
 
-    private mutating func take(_ diagnostic: JSONDiagnostic, countsErrors: Bool) {
-        guard diagnostic.isError ? countsErrors : true, seen.insert(diagnostic.hashValue).inserted else { return }
-        if diagnostic.isError {
+    private mutating func count(_ found: ReadDiagnostic) {
+        guard found.severity == .warning || (found.number ?? 0) >= start, seen.insert(found.digest).inserted else {
+            return
+        }
+        if found.severity == .error {
             errors += 1
-            if !hasFirst { firstJSON = diagnostic }
+            first = first ?? found
         } else {
-            warnings += 1
+            warnings += 1 + found.similar
         }
     }
 
     func result(_ masker: Masker) -> EngineDiagnostics {
         var result = EngineDiagnostics(message: nil, errors: errors, warnings: warnings)
-        var text: DiagnosticText?
-        if let firstJSON {
-            text = firstJSON.text(masker)
-        } else if let first {
-            // Before the frame is taken off and after: a secret may run over the frame's lines, or only show without
-            // it.
-            text = DiagnosticText(framed: masker.mask(first))
-        }
+        let text = first?.text(masker)
+        // Once more: a secret may only show without the frame.
         result.message = text.map { masker.mask($0.message(others: errors - 1)) }
         result.first = text?.diagnostic(others: errors - 1).mapTexts(masker.mask)
         return result
-    }
-
-    /// A quick check: few lines of a log can begin a diagnostic.
-    private static func mayBegin(_ raw: [UInt8]) -> Bool {
-        guard raw.first != UInt8(ascii: "{") else { return true }
-        var index = raw.startIndex
-        while let colon = raw[index...].firstIndex(of: UInt8(ascii: ":")) {
-            let before = raw[..<colon]
-            if before.hasSuffix("Error") || before.hasSuffix("Warning") { return true }
-            index = colon + 1
-        }
-        return false
-    }
-}
-
-extension ArraySlice<UInt8> {
-    fileprivate func hasSuffix(_ text: String) -> Bool { suffix(text.utf8.count).elementsEqual(text.utf8) }
-}
-
-/// A line of the engine's `-json` output that is a diagnostic.
-private struct JSONDiagnostic: Decodable, Hashable {
-    struct Place: Decodable, Hashable {
-        struct Point: Decodable, Hashable { var line: Int? }
-        var filename: String?
-        var start: Point?
-    }
-
-    var severity: String
-    var summary: String?
-    var detail: String?
-    var address: String?
-    var range: Place?
-
-    var isError: Bool { severity == "error" }
-
-    static func read(_ line: String) -> JSONDiagnostic? {
-        struct Line: Decodable {
-            var type: String
-            var diagnostic: JSONDiagnostic?
-        }
-        guard let line = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)), line.type == "diagnostic" else {
-            return nil
-        }
-        return line.diagnostic
-    }
-
-    func text(_ masker: Masker) -> DiagnosticText {
-        DiagnosticText(
-            summary: masker.mask(summary ?? ""), detail: masker.mask(detail ?? "").components(separatedBy: "\n"),
-            address: address.map { masker.mask($0) }, file: range?.filename.map { masker.mask($0) },
-            line: range?.start?.line)
     }
 }

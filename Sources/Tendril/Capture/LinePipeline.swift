@@ -30,6 +30,15 @@ struct LinePipeline: Sendable {
         masked.withUnsafeBufferPointer { streams[index].split($0, at: latest, into: &builder) }
     }
 
+    /// Masks the rest of all streams with `masker`.
+    mutating func use(_ masker: Masker) {
+        for index in streams.indices {
+            masked.removeAll(keepingCapacity: true)
+            streams[index].use(masker, into: &masked)
+            masked.withUnsafeBufferPointer { streams[index].split($0, at: latest, into: &builder) }
+        }
+    }
+
     /// Adds a line for `gap` and continues with the next whole line.
     mutating func skip(_ gap: Range<Int64>, of stream: LogStream, at moment: Timestamp) {
         latest = max(latest, moment)
@@ -90,13 +99,18 @@ private struct StreamState: Sendable {
     private var isContinued = false
     /// After a gap, output is suppressed until the next line feed.
     private var isLost = false
-    private let masker: Masker
+    private var masker: Masker
 
     init(stream: LogStream, masker: Masker, limit: Int) {
         self.stream = stream
         self.limit = limit
         self.masker = masker
         masking = MaskingStream(masker)
+    }
+
+    mutating func use(_ masker: Masker, into output: inout [UInt8]) {
+        self.masker = masker
+        masking.use(masker, into: &output)
     }
 
     /// Accepts whole Unicode scalars.

@@ -119,6 +119,13 @@ extension HTTPTrellisClient: TrellisClient {
                 body: .data(state, type: "application/json"), timeout: Self.transfer))
     }
 
+    func identityToken(_ lease: LeaseMessage, phase: TokenPhase) async throws -> IdentityTokenResponse {
+        let call = Call(
+            IdentityEndpoints.token, lease.jobId,
+            body: try json(IdentityTokenRequest(epoch: lease.epoch, phase: phase)))
+        return try decode(IdentityTokenResponse.self, try await send(call), call)
+    }
+
     // MARK: - Events
 
     func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws {

@@ -47,6 +47,9 @@ protocol TrellisClient: Sendable {
 
     func storeState(_ state: Data, of vine: VineID, lockID: String) async throws
 
+    /// A token of the job's cloud identity. Never log it.
+    func identityToken(_ lease: LeaseMessage, phase: TokenPhase) async throws -> IdentityTokenResponse
+
     /// Follows the event stream until it ends, and throws if it ends with an error.
     func follow(_ receive: @escaping @Sendable (TendrilEvent) -> Void) async throws
 }

@@ -3,7 +3,7 @@ import SystemCalls
 
 /// Collects the errors that a job's log shows, command by command. Pure.
 ///
-/// What it keeps is bounded: the first ``ReportedError/maximumCount`` errors of each of the engine's commands.
+/// What it keeps is bounded: the first ``Diagnostic/maximumCount`` errors of each of the engine's commands.
 struct LogErrors: Sendable {
     /// Commands whose errors are kept; a job runs fewer.
     private static let maximumCommands = 16
@@ -13,7 +13,9 @@ struct LogErrors: Sendable {
     private struct Command: Sendable {
         /// The SYSTEM line without "Running ".
         var title: String
-        var errors: [ReportedError] = []
+        var errors: [Diagnostic] = []
+        /// The digests of ``errors``.
+        var seen: Set<Int> = []
     }
 
     private var commands: [Command] = []
@@ -44,10 +46,10 @@ struct LogErrors: Sendable {
         if stream == .system {
             let text = String(decoding: line, as: UTF8.self)
             if text.hasPrefix(Self.running) { begin(String(text.dropFirst(Self.running.count))) }
-        } else if let found = readers[stream, default: DiagnosticReader()].take(
-            line, number: number, continued: continued)
-        {
-            add(found)
+        } else {
+            for found in readers[stream, default: DiagnosticReader()].take(line, number: number, continued: continued) {
+                add(found)
+            }
         }
     }
 
@@ -64,36 +66,31 @@ struct LogErrors: Sendable {
         }
     }
 
-    private mutating func add(_ found: ShownDiagnostic) {
+    private mutating func add(_ found: ReadDiagnostic) {
         guard found.severity == .error else { return }
         if commands.isEmpty { commands.append(Command(title: "")) }
-        let error = ReportedError(found)
         let last = commands.count - 1
         // What a command says twice is one error.
-        guard commands[last].errors.count < ReportedError.maximumCount,
-            !commands[last].errors.contains(where: { $0.isSame(as: error) })
+        guard commands[last].errors.count < Diagnostic.maximumCount, commands[last].seen.insert(found.digest).inserted
         else { return }
-        commands[last].errors.append(error)
+        commands[last].errors.append(Diagnostic(listed: found))
     }
 
     /// The errors of the last command whose title is `title`, or begins with it and a blank.
-    func errors(of title: String) -> [ReportedError] {
+    func errors(of title: String) -> [Diagnostic] {
         commands.last { "\($0.title) ".hasPrefix("\(title) ") }?.errors ?? []
     }
 }
 
-extension ReportedError {
-    fileprivate init(_ found: ShownDiagnostic) {
-        let detail = found.text.detail.prefix { !$0.allSatisfy(\.isWhitespace) }.joined(separator: " ")
-        self.init(
-            summary: found.text.summary, detail: detail.isEmpty ? nil : detail, address: found.text.address,
-            file: found.text.file, line: found.text.line, logLine: found.logLine)
-    }
-
-    fileprivate func isSame(as other: ReportedError) -> Bool {
-        var other = other
-        other.logLine = logLine
-        return self == other
+extension Diagnostic {
+    /// An entry of a list, from a log that is masked.
+    fileprivate init(listed found: ReadDiagnostic) {
+        let text = found.text(Masker(secrets: []))
+        let paragraph = text.detail.prefix { !$0.allSatisfy(\.isWhitespace) }.joined(separator: " ")
+        self = Diagnostic(
+            summary: text.summary, detail: paragraph.shortened(toBytes: Self.listedDetailBytes), address: text.address,
+            file: text.file, line: text.line, logLine: found.number
+        ).fitted()
     }
 }
 
@@ -114,7 +111,7 @@ actor ErrorCollector: LogObserver {
     func caughtUp() {}
 
     /// The errors of the last command with this title. To be called when the whole log was taken.
-    func errors(of title: String) -> [ReportedError] {
+    func errors(of title: String) -> [Diagnostic] {
         found.finish()
         return found.errors(of: title)
     }

@@ -63,6 +63,7 @@ extension JobRunner {
 
     /// Collects results, then deletes all files with secrets, because the report may take long.
     func collect() async throws {
+        await stopIdentity()
         var found: [String: JSONValue] = [:]
         if let engine = progress.engine?.engine {
             found["engine"] = [
@@ -72,7 +73,7 @@ extension JobRunner {
         }
         if let changes = progress.changes { found["changes"] = changes.metadata }
         if let commit = progress.resolvedCommit { found["resolved_commit"] = .string(commit) }
-        found["state_kept_by"] = .string(progress.backend ?? "trellis")
+        if progress.type != .connectionTest { found["state_kept_by"] = .string(progress.backend ?? "trellis") }
         found["timing_ms"] = timing
         var cut: [String] = []
         if progress.mark(of: .apply)?.succeeded == true, let outputs = try outputs() {
@@ -104,7 +105,8 @@ extension JobRunner {
 
     /// Names of the metadata that only Vintner writes.
     private static let ownNames: Set<String> = [
-        "changes", "dispatch_ms", "engine", "outputs", "resolved_commit", "resources", "resources_omitted",
+        "changes", "connection", "dispatch_ms", "engine", "outputs", "resolved_commit", "resources",
+        "resources_omitted",
         "state_kept_by", "timing_ms",
     ]
 
@@ -204,7 +206,7 @@ extension JobRunner {
         report.log = closing ?? LogClosingMessage(digest: nil, incomplete: "couldn't open the log")
         if verdict.status == .failed, let failed {
             let found = await services?.log.errors(of: "\(engineName) \(failed.phase.displayName)") ?? []
-            report.errors = found.isEmpty ? nil : found.map { $0.mapTexts(relative).fitted }
+            report.errors = found.isEmpty ? nil : found.map { $0.mapTexts(relative).fitted() }
         }
         guard let reply = try await deliver(report) else { return try preserveCapture(nil) }
         guard reply.logState != "COMPLETE", let log = services?.log else { return try preserveCapture(reply) }
@@ -284,7 +286,7 @@ extension JobRunner {
         if progress.keepsCapture {
             let place = host.kept(of: lease.jobId)
             try Files.makeFolder(place)
-            for path in folder.confidential + [folder.keptSecrets] { try Files.remove(path) }
+            for path in folder.confidential + [folder.keptSecrets, folder.keptTokens] { try Files.remove(path) }
             // Commands contain the environment.
             try Files.remove(folder.path + "/phases")
             try Files.remove("\(place)/capture")

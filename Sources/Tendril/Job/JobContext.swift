@@ -24,6 +24,8 @@ struct JobContext: Sendable {
     var lockPatience = Duration.seconds(600)
     var ambient = SystemDependencies.system
     var sleeper = Sleeper.system
+    /// Checks cloud identities.
+    var cloud: any CloudExchanging = HTTPCloudExchange()
     var logger: Logger
 
     /// `WORK_DIR/jobs/JOB`.
@@ -62,7 +64,7 @@ extension JobFolder {
     /// What holds secrets in clear and is not needed once the engine is gone.
     var confidential: [String] {
         [
-            variables, ephemeralVariables, plan, planJSON, artifact, stateBefore, metadata, gitScratch,
+            identity, variables, ephemeralVariables, plan, planJSON, artifact, stateBefore, metadata, gitScratch,
             pulled(.pullBefore), pulled(.pullAfter),
         ]
     }

@@ -8,6 +8,7 @@ extension JobRunner {
     /// Runs the phase, or waits for the run that an earlier Tendril began.
     func run(_ phase: Phase, stdoutFile: String? = nil) async throws {
         guard let services else { throw JobError(description: "The job has no log yet.") }
+        try await assumeIdentity(for: phase)
         let command = try phaseCommand(phase, stdoutFile: stdoutFile)
         if progress.mark(of: phase) == nil {
             await note("Running \(engineName) \(phase.displayName)" + (progress.phases.isEmpty ? engineDetails : ""))
@@ -90,9 +91,11 @@ extension JobRunner {
     }
 
     private func environment(of order: ClaimResponse) -> [String: String] {
-        host.environment.forVine(
+        let vine = host.environment.forVine(
             order.snapshot.settings, secrets: order.secrets.environment, metadataFile: folder.metadata,
             logLevel: order.options?.logLevel)
+        guard let identity else { return vine }
+        return vine.filter { !identity.reserved.contains($0.key) }.merging(identity.environment) { _, own in own }
     }
 
     // MARK: - init

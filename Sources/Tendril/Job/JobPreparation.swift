@@ -16,6 +16,7 @@ extension JobRunner {
         try record { $0.done.insert(.start) }
         try await openServices()
         for warning in order.secrets.warnings { await note(warning) }
+        if progress.type == .connectionTest { return }
         guard engine != nil else { throw JobError(description: missingEngine(order.requirement)) }
         let names = Array(order.snapshot.settings.environment.keys) + Array(order.secrets.environment.keys)
         if let sentence = EnvironmentRules.refusal(of: names) {

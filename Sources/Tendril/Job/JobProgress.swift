@@ -41,6 +41,8 @@ struct JobProgress: Codable, Hashable, Sendable {
     /// What was cut, by name.
     var truncated: [String]?
     var artifact: String?
+    /// What a CONNECTION_TEST found, in a sentence; masked.
+    var connection: String?
     /// The working folder contains the only copy of a state.
     var keepsFolder = false
     /// Trellis found the log incomplete.

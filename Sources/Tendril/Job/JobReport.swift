@@ -85,8 +85,11 @@ struct JobReport: Hashable, Sendable {
 
         /// The job succeeded.
         var isComplete: Bool {
-            progress.type == .plan
-                ? progress.done.contains(.uploadPlan) : progress.mark(of: .apply)?.succeeded == true
+            switch progress.type {
+            case .plan: progress.done.contains(.uploadPlan)
+            case .deploy, .destroy: progress.mark(of: .apply)?.succeeded == true
+            case .connectionTest: progress.done.contains(.testConnection)
+            }
         }
 
         func ended(_ mark: PhaseMark) -> String {
@@ -115,6 +118,7 @@ struct JobReport: Hashable, Sendable {
         }
 
         var succeeded: String {
+            if progress.type == .connectionTest { return "\(progress.connection ?? "Connected")." }
             if progress.type == .plan {
                 return progress.changes.map { "Saved plan: \($0.sentence)." } ?? "The plan is saved."
             }
@@ -123,6 +127,7 @@ struct JobReport: Hashable, Sendable {
         }
 
         var cancelled: String {
+            if progress.type == .connectionTest { return "Cancelled." }
             guard let last else { return "Cancelled before \(engine) started; nothing was changed." }
             if isComplete {
                 let what = progress.type == .plan ? "The plan was saved" : "\(engine) apply had already finished"

@@ -24,6 +24,8 @@ actor JobRunner {
     private(set) var services: JobServices?
     /// Holding this reserves the vine's folder.
     var vineLock: FileLock?
+    /// What the engine is in a cloud now.
+    var identity: JobIdentity?
     private var isLeaseLost = false
     /// Sends the phases while the job runs; nil while nothing is being sent.
     var phaseReport: Task<Void, Never>?
@@ -125,6 +127,7 @@ actor JobRunner {
                 try await take(step)
             }
         } catch is CancellationError {
+            await stopIdentity()
             await services?.log.detach()
             logger.info("detached from the job; the next start resumes it")
         } catch {
@@ -174,6 +177,7 @@ actor JobRunner {
         case .uploadPlan: try await uploadPlan()
         case .confirm: try await confirm()
         case .apply: try await apply()
+        case .testConnection: try await testConnection()
         case .storeFinalState: try await storeFinalState()
         case .pullAfter: try await pull(.pullAfter)
         case .collect: try await collect()

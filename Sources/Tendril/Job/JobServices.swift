@@ -42,6 +42,9 @@ protocol JobLogging: Sendable {
     /// Stops shipping, for good in this process: the job runs on without it.
     func detach() async
 
+    /// Masks these, too, from now on. When it returns, nothing that holds one leaves this machine.
+    func hide(_ texts: [String]) async
+
     /// Unfinished resources of an apply; masked.
     func unfinished() async -> [String]
 
@@ -49,14 +52,15 @@ protocol JobLogging: Sendable {
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics
 
     /// The errors that the shipped log shows of the last command called `title`; masked.
-    func errors(of title: String) async -> [ReportedError]
+    func errors(of title: String) async -> [Diagnostic]
 }
 
 extension JobLogging {
+    func hide(_ texts: [String]) async {}
     func resend() async -> LogClosingMessage? { nil }
     func unfinished() async -> [String] { [] }
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics { EngineDiagnostics() }
-    func errors(of title: String) async -> [ReportedError] { [] }
+    func errors(of title: String) async -> [Diagnostic] { [] }
     func detach() async {}
 }
 

@@ -22,6 +22,8 @@ enum JobStep: String, Codable, CaseIterable, Sendable {
     /// Confirms with Trellis once more before the first change.
     case confirm
     case apply
+    /// All that a CONNECTION_TEST does.
+    case testConnection
 
     // The following steps always run.
     case storeFinalState = "settleState"
@@ -68,6 +70,7 @@ enum JobSteps {
                     .start, .lock, .fetchState, .prepare, .initialize, .readBackend, .pullBefore, .plan, .show,
                     .readPlan, .confirm, .apply,
                 ]
+            case .connectionTest: [.start, .testConnection]
             }
         return work + cleanupSteps
     }

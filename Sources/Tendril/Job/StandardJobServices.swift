@@ -23,7 +23,7 @@ struct StandardJobServices: JobServicesFactory {
 
     func open(_ lease: LeaseMessage, secrets: VineSecrets?, in folder: JobFolder) async throws -> JobServices {
         let log = JobLog(
-            folder: folder, epoch: lease.epoch, secrets: secrets?.maskedTexts ?? [],
+            folder: folder, epoch: lease.epoch, secrets: (secrets?.maskedTexts ?? []) + KeptTokens.load(from: folder),
             seal: SystemSeal(token: token, lease: lease),
             sink: HTTPLogSink(job: lease.jobId, trellis: trellis, clock: clock), limit: limit,
             resources: ResourceReporter(lease: lease, trellis: trellis, clock: clock))
@@ -35,7 +35,8 @@ struct StandardJobServices: JobServicesFactory {
         }
         log.start()
         return JobServices(
-            phases: StoppablePhaseRunner(timing: timing, log: log), log: ShippedLog(log: log), masker: log.masker)
+            phases: StoppablePhaseRunner(timing: timing, log: log), log: ShippedLog(log: log),
+            masker: LogMasker(log: log))
     }
 }
 
@@ -72,6 +73,15 @@ struct WithheldLog: JobLogging {
     }
 }
 
+/// Hides what the log hides at the moment.
+struct LogMasker: TextMasking {
+    var log: JobLog
+
+    func mask(_ text: String) -> String { log.masker.mask(text) }
+
+    func mask(_ value: JSONValue) -> JSONValue { log.masker.mask(value) }
+}
+
 /// Withholds all text.
 struct WithholdingMasker: TextMasking {
     func mask(_ text: String) -> String { "(withheld: the job's secrets are no longer available)" }
@@ -84,6 +94,7 @@ struct ShippedLog: JobLogging {
     var log: JobLog
 
     func note(_ text: String) async { log.note(text) }
+    func hide(_ texts: [String]) async { await log.hide(texts) }
     func finish() async -> LogClosingMessage { await log.finish() }
     func resend() async -> LogClosingMessage? { await log.resend() }
     func unfinished() async -> [String] { await log.unfinished() }
@@ -91,5 +102,5 @@ struct ShippedLog: JobLogging {
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         await log.diagnostics(errorsFrom: start)
     }
-    func errors(of title: String) async -> [ReportedError] { await log.errors(of: title) }
+    func errors(of title: String) async -> [Diagnostic] { await log.errors(of: title) }
 }

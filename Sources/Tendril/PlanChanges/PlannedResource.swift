@@ -104,12 +104,8 @@ struct PlannedResource {
     static func isBefore(_ one: PlannedResource, _ other: PlannedResource) -> Bool {
         let (rank, theirs) = (one.action.rank, other.action.rank)
         if rank != theirs { return rank < theirs }
-        if one.module != other.module {
-            return one.module.compare(other.module, options: .numeric) == .orderedAscending
-        }
-        if one.address != other.address {
-            return one.address.compare(other.address, options: .numeric) == .orderedAscending
-        }
+        if one.module != other.module { return NaturalOrder(one.module) < NaturalOrder(other.module) }
+        if one.address != other.address { return NaturalOrder(one.address) < NaturalOrder(other.address) }
         return (one.deposed ?? "") < (other.deposed ?? "")
     }
 }

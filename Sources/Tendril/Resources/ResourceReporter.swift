@@ -111,6 +111,12 @@ actor ResourceReporter: LogObserver {
         var resource = resource
         resource.startedAt = resource.startedAt.map(clock.corrected)
         resource.endedAt = resource.endedAt.map(clock.corrected)
+        resource.parts = resource.parts?.map { part in
+            var part = part
+            part.startedAt = part.startedAt.map(clock.corrected)
+            part.endedAt = part.endedAt.map(clock.corrected)
+            return part
+        }
         return resource
     }
 }

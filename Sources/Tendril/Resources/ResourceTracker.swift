@@ -148,11 +148,12 @@ struct ResourceTracker: Sendable {
             return
         }
         var resource = entry.resource
-        switch (resource.action, action) {
-        case (.delete, .create): resource.action = .replaceDeleteFirst
-        case (.create, .delete): resource.action = .replaceCreateFirst
-        case (.replaceDeleteFirst, _), (.replaceCreateFirst, _): break
-        default: resource.action = action
+        let isReplacement = action == .delete ? resource.action == .create : resource.action == .delete
+        if isReplacement, action == .delete || action == .create, let first = resource.asPart {
+            resource.action = action == .create ? .replaceDeleteFirst : .replaceCreateFirst
+            resource.parts = [first, RunResource.Part(action: action, startedAt: moment, firstLine: number)]
+        } else if resource.parts == nil {
+            resource.action = action
         }
         resource.state = .running
         resource.endedAt = nil
@@ -170,7 +171,7 @@ struct ResourceTracker: Sendable {
                 RunResource(address: address, action: action, state: .done, firstLine: number)
             }
         resource.state = .done
-        resource.endedAt = moment
+        resource.setEnd(moment)
         put(resource, moment)
     }
 
@@ -183,7 +184,7 @@ struct ResourceTracker: Sendable {
         resource.state = .failed
         if resource.endedAt == nil {
             let latest = entry.lastSeen.milliseconds + Self.progressInterval
-            resource.endedAt = min(moment, Timestamp(milliseconds: latest))
+            resource.setEnd(min(moment, Timestamp(milliseconds: latest)))
         }
         put(resource, entry.lastSeen)
     }
@@ -228,6 +229,14 @@ struct ResourceTracker: Sendable {
     /// Makes `resources` changes again, because they could not be sent.
     mutating func putBack(_ resources: [RunResource]) {
         for resource in resources { note(resource.address) }
+    }
+}
+
+extension RunResource {
+    /// The end of what runs: of a replacement, of its last part too.
+    fileprivate mutating func setEnd(_ moment: Timestamp) {
+        endedAt = moment
+        if let last = parts?.indices.last { parts?[last].endedAt = moment }
     }
 }
 

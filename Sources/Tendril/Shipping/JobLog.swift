@@ -13,11 +13,17 @@ final class JobLog: Sendable {
     }
 
     let folder: JobFolder
-    /// For other data that leaves this machine: outputs, messages, metadata.
-    let masker: Masker
+    private struct Hidden {
+        var texts: [String]
+        var masker: Masker
+    }
+
+    private let hidden: Mutex<Hidden>
+    /// For other data that leaves this machine: outputs, messages, metadata. It hides more after ``hide(_:)``.
+    var masker: Masker { hidden.withLock { $0.masker } }
     private let system: SystemLines
     private let seal: SystemSeal?
-    private let makeShipper: @Sendable ((any LogObserver)?) -> LogShipper
+    private let makeShipper: @Sendable (Masker, (any LogObserver)?) -> LogShipper
     /// Follows what the log says about resources.
     private let resources: ResourceReporter?
     private let errors = ErrorCollector()
@@ -39,23 +45,33 @@ final class JobLog: Sendable {
     ) {
         let masker = Masker(secrets: secrets)
         self.folder = folder
-        self.masker = masker
+        hidden = Mutex(Hidden(texts: secrets, masker: masker))
         self.limit = limit
         self.now = now
         self.sleep = sleep
         self.seal = seal
-        makeShipper = { observer in
+        makeShipper = { masker, observer in
             LogShipper(
                 folder: folder, epoch: epoch, masker: masker, seal: seal, sink: sink, observer: observer, sleep: sleep)
         }
         self.resources = resources
         let observers: [(any LogObserver)?] = [resources, errors]
-        shipper = makeShipper(LogObservers(all: observers.compactMap(\.self)))
+        shipper = makeShipper(masker, LogObservers(all: observers.compactMap(\.self)))
         system = SystemLines(folder: folder, seal: seal, now: now)
     }
 
     /// Writes a SYSTEM line. It is in the capture when this returns, in the order of the calls.
     func note(_ text: String) { system.append(text) }
+
+    /// Masks `texts`, too. What is shipped from the return on has none of them.
+    func hide(_ texts: [String]) async {
+        let masker = hidden.withLock { hidden in
+            hidden.texts += texts
+            hidden.masker = Masker(secrets: hidden.texts)
+            return hidden.masker
+        }
+        await shipper.use(masker)
+    }
 
     /// Starts shipping, or resumes.
     func start() {
@@ -120,7 +136,7 @@ final class JobLog: Sendable {
     /// Ships missing text again after a digest mismatch: a database that was restored
     /// from a backup has lost its end. nil where nothing is missing there.
     func resend() async -> LogClosingMessage? {
-        let shipper = makeShipper(nil)
+        let shipper = makeShipper(masker, nil)
         shipper.close()
         guard case .complete = await shipper.run(), await shipper.hasSent else { return nil }
         return await digest()
@@ -139,7 +155,7 @@ final class JobLog: Sendable {
 
     /// The errors that the log shows of the last command called `title`, masked. To be called after ``finish()``; what
     /// was not shipped is missing.
-    func errors(of title: String) async -> [ReportedError] {
+    func errors(of title: String) async -> [Diagnostic] {
         await errors.errors(of: title).map { $0.mapTexts(masker.mask) }
     }
 

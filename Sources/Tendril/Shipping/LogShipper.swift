@@ -28,7 +28,7 @@ actor LogShipper {
 
     private let folder: JobFolder
     private let epoch: Int
-    private let masker: Masker
+    private var masker: Masker
     private let seal: SystemSeal?
     private let sink: any LogSink
     private let limits: LogLimits
@@ -76,6 +76,12 @@ actor LogShipper {
 
     /// Nothing more will be captured: what is there is the whole log.
     nonisolated func close() { notifier.close() }
+
+    /// Masks the rest of the capture with `masker`.
+    func use(_ masker: Masker) {
+        self.masker = masker
+        pipeline.use(masker)
+    }
 
     /// Ships until the end: after ``close()`` once all is stored, else when Trellis refuses or the task is canceled.
     func run() async -> End {

@@ -16,6 +16,7 @@ struct RightsCheck: Sendable {
         case .job(let id): try await store.vine(of: id).map { .vine($0.vine, in: $0.vineyard) }
         case .vine(let id): try await store.vineyard(of: id).map { .vine(id, in: $0) }
         case .vineyard(let id): try await store.vineyard(id).map { .vineyard($0.id) }
+        case .identity(let id): try await store.identity(id).map { .vineyard($0.vineyard) }
         }
     }
 

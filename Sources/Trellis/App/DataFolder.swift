@@ -35,15 +35,22 @@ struct DataFolder {
     func file(_ name: String) -> String { path + "/" + name }
 
     /// The 256-bit key: made at the first start, then kept. Without it states and secrets can't be read again.
-    func vault(_ ambient: SystemDependencies) throws -> Vault {
-        if let text = try readSecret("secret.key") {
-            guard let key = Data(base64Encoded: text), key.count == 32 else {
-                throw DataFolderError.badKey(file("secret.key"))
-            }
-            return Vault(key: SymmetricKey(data: key))
+    ///
+    /// - Parameter shared: the file with the key that several nodes share; it is never made.
+    func vault(_ ambient: SystemDependencies, shared: String? = nil) throws -> Vault {
+        if let shared {
+            guard FileManager.default.fileExists(atPath: shared) else { throw DataFolderError.noKey(shared) }
+            return try Self.vault(String(contentsOfFile: shared, encoding: .utf8), of: shared)
         }
+        if let text = try readSecret("secret.key") { return try Self.vault(text, of: file("secret.key")) }
         let key = Data(ambient.randomBytes(32))
         try writeSecret(key.base64EncodedString(), to: "secret.key")
+        return Vault(key: SymmetricKey(data: key))
+    }
+
+    private static func vault(_ text: String, of path: String) throws -> Vault {
+        let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let key = Data(base64Encoded: text), key.count == 32 else { throw DataFolderError.badKey(path) }
         return Vault(key: SymmetricKey(data: key))
     }
 
@@ -80,6 +87,7 @@ struct DataFolder {
 /// Why the data folder can't be used.
 enum DataFolderError: Error, CustomStringConvertible {
     case badKey(String)
+    case noKey(String)
     case notWritable(String)
     case open(String)
     case inUse(String)
@@ -88,6 +96,8 @@ enum DataFolderError: Error, CustomStringConvertible {
         switch self {
         case .badKey(let path):
             "\(path) is not a valid key. Restore it from a backup; states can't be decrypted without it"
+        case .noKey(let path):
+            "there is no key in \(path): copy it from the first node, or make it with \"openssl rand -base64 32\""
         case .notWritable(let path): "\(path) can't be written"
         case .open(let path): "\(path) can be read by others, and its mode can't be changed to 0700"
         case .inUse(let path): "another Trellis uses \(path): stop it, or use another folder for this one"

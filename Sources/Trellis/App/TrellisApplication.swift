@@ -10,7 +10,6 @@ internal import NIOSSL
 public import ServiceLifecycle
 internal import Storage
 internal import StoragePostgres
-internal import StorageSQLite
 internal import WebSocket
 
 /// The composition root of the control plane: opens the store, builds routes over services, and runs them.
@@ -20,6 +19,11 @@ public struct TrellisApplication: Service {
     private let feeds: Feeds
     private let denials: DenialLog
     private let holds: [FileHold]
+    /// The other nodes on the database; nil if there are none.
+    private let nodes: PostgresNodes?
+    private let drain: Drain
+    private let drainTime: Duration
+    private let logger: Logger
 
     /// Opens everything that can fail, so that errors come before the first request.
     ///
@@ -36,24 +40,18 @@ public struct TrellisApplication: Service {
         let folder = try DataFolder(configuration.dataFolder)
         let database = try DatabaseAddress(configuration.database)
         holds = try folder.hold(database)
-        let vault = try folder.vault(ambient)
-        let bus = LocalChangeBus()
-        let store = try await Self.openStore(database, vault: vault, bus: bus)
+        let vault = try folder.vault(ambient, shared: configuration.secretKeyFile)
+        let opened = try await OpenedStore(
+            database, vault: vault, isShared: configuration.secretKeyFile != nil)
+        let store = opened.store
         let feeds = Feeds(store: store, limits: configuration.limits.feed, ambient: ambient)
-        bus.subscribe(feeds.changed)
+        opened.bus.subscribe(feeds.changed)
         let compactor = LogCompactor(store: store, logger: logger)
-        bus.subscribe(compactor.changed)
+        opened.bus.subscribe(compactor.changed)
         let credentials = Credentials(ambient: ambient)
-        let isReplaced = !folder.hasAdminToken
-        let adminHash = Credentials.hash(try folder.adminToken(credentials))
-        // At every start, because the database may have been replaced. Only a new token is recorded in the audit.
-        let replaced = AuditContext.system.event(
-            .replaceToken, on: AuditResource(AccessEntry(kind: .token, hash: adminHash, name: AccessRoutes.admin)),
-            reason: "There was no admin token in the data folder.", ambient)
-        let access: any AccessStore = isReplaced ? store.recording(replaced) : store
-        try await access.setToken(hash: adminHash, name: AccessRoutes.admin, at: ambient.now())
-        // Somebody removed the old one: what came of it goes, too.
-        if isReplaced { _ = try await store.revokeAllAccess(exceptToken: AccessRoutes.admin, keeping: []) }
+        try await AdminToken(
+            folder: folder, store: store, credentials: credentials, ambient: ambient, logger: logger
+        ).prepare(isShared: opened.nodes != nil)
         let parts = TrellisComponents(
             configuration: configuration, store: store, vault: vault, feeds: feeds, ambient: ambient,
             credentials: credentials, logger: logger)
@@ -66,50 +64,59 @@ public struct TrellisApplication: Service {
                 availableConnectionsDelegate: MaximumAvailableConnections(connections.accepted, logger: logger)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
-        let nodes = SoleNode()
+        let nodes: any ExclusiveDuty = opened.nodes ?? SoleNode()
         application.addServices(
-            Housekeeping(store: store, ambient: ambient, logger: logger, limits: configuration.limits.leases)
-                .periodic(on: nodes), compactor.periodic(on: nodes),
+            Housekeeping(
+                store: store, ambient: ambient, logger: logger, limits: configuration.limits.leases,
+                metrics: parts.metrics
+            )
+            .periodic(on: nodes), compactor.periodic(on: nodes),
             OfflineNotifier(store: store, feeds: feeds, ambient: ambient).periodic(logger: logger),
             ResourceCount(store: store, logger: logger), parts.refresh.periodic(open: parts.openCredentials),
             parts.refresh.idlePeriodic(on: nodes),
             parts.audit.sealing(on: nodes, logger: logger), parts.audit.checking(logger: logger),
             parts.denials.periodic(logger: logger), parts.lastUse.periodic(logger: logger),
             parts.sweep.periodic(logger: logger))
+        if configuration.issuer != nil {
+            application.addServices(parts.issuer.keys.periodic(on: nodes, logger: logger))
+        }
         self.application = application
         self.store = store
         self.feeds = feeds
+        self.nodes = opened.nodes
+        self.logger = logger
         denials = parts.denials
+        drain = parts.drain
+        drainTime = configuration.drain
+        try await opened.nodes?.start(followed: { feeds.logs.jobs })
     }
 
-    /// Serves until the service group is asked to stop; open streams end at once.
+    /// Serves until the service group is asked to stop: then for the configured time, in which load balancers learn of it
+    /// from `/readyz`. After that, open streams end, with a code that makes clients come back.
     public func run() async throws {
-        let result: Result<Void, any Error>
-        do {
-            try await withGracefulShutdownHandler {
-                try await application.run()
+        let group = ServiceGroup(configuration: .init(services: [.init(service: application)], logger: logger))
+        // A group of its own, because the services of the outer one stop at once. Detached, so that this one does not.
+        let server = Task.detached { try await group.run() }
+        let result = await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await server.result
             } onGracefulShutdown: {
-                feeds.bell.close()
+                drain.begin()
+                Task {
+                    try? await Task.sleep(for: drainTime)
+                    feeds.bell.close()
+                    await group.triggerGracefulShutdown()
+                }
             }
-            result = .success(())
-        } catch { result = .failure(error) }
+        } onCancel: {
+            server.cancel()
+        }
         // Also after a failure: another Trellis may start in this process.
         defer { for hold in holds { hold.release() } }
         try? await denials.flush(isLast: true)
+        await nodes?.close()
         try await store.close()
         try result.get()
-    }
-
-    private static func openStore(
-        _ database: DatabaseAddress, vault: Vault, bus: any ChangeBus
-    ) async throws -> any Store {
-        switch database {
-        case .sqlite(let path):
-            try await SQLiteStore.open(path: path, vault: vault, onChange: bus.publish)
-        case .postgres(let settings):
-            // Nodes do not notify each other of changes yet.
-            try await PostgresStore.open(settings, isAlone: true, vault: vault, onChange: bus.publish)
-        }
     }
 }
 
@@ -117,6 +124,7 @@ public struct TrellisApplication: Service {
 public enum TrellisStartError: Error, CustomStringConvertible {
     case openHost(String)
     case unknownDatabase
+    case unknownPooler
     case tooFewFiles(Int, needed: Int)
     case passwordInDatabase
     case sameDatabase
@@ -129,6 +137,7 @@ public enum TrellisStartError: Error, CustomStringConvertible {
             "listening on \(host) without TLS sends passwords in plain text: give --tls-cert and --tls-key, or --behind-proxy URL"
         case .unknownDatabase:
             "use --database sqlite:PATH or --database postgres://USER@HOST/NAME"
+        case .unknownPooler: "the only pooler that Trellis knows is pooler=transaction"
         case .tooFewFiles(let limit, let needed):
             "the limit on open files is \(limit), and at least \(needed) are needed: raise it (ulimit -n)"
         case .passwordInDatabase:

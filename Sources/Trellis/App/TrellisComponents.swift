@@ -27,6 +27,8 @@ struct TrellisComponents {
     /// The open Realtime connections.
     let connections = RealtimeConnections()
 
+    let drain = Drain()
+
     /// The responses that are being sent.
     let streams = OpenStreams()
 
@@ -38,12 +40,14 @@ struct TrellisComponents {
         }
     }
 
+    let metrics: ServerMetrics
     let providers: IdentityProviders
     let passwords: Passwords
     let attempts: AttemptLimit
     let lastUse: LastUse
     /// Reads the groups of people who are signed in again.
     let refresh: SessionRefresh
+    let issuer: TokenIssuer
 
     init(
         configuration: TrellisConfiguration, store: any Store, vault: Vault, feeds: Feeds, ambient: SystemDependencies,
@@ -55,12 +59,16 @@ struct TrellisComponents {
         self.feeds = feeds
         self.ambient = ambient
         self.credentials = credentials
+        metrics = configuration.metrics.map { ServerMetrics(factory: $0) } ?? ServerMetrics()
         providers = IdentityProviders(configuration.providers, transport: OpenIDHTTP(), ambient: ambient)
         passwords = Passwords(cost: configuration.passwordCost, ambient: ambient)
         attempts = AttemptLimit(ambient: ambient)
         lastUse = LastUse(store: store)
+        issuer = TokenIssuer(
+            store: store, configuration: configuration.issuer, keys: SigningKeys(store: store, ambient: ambient),
+            ambient: ambient)
         denials = DenialLog(store: store, ambient: ambient)
-        audit = AuditKeeper(store: store, ambient: ambient, days: configuration.auditDays)
+        audit = AuditKeeper(store: store, ambient: ambient, days: configuration.auditDays, metrics: metrics)
         let (connections, streams) = (connections, streams)
         let sweep = CredentialSweep(
             connections: connections, streams: streams, tendrils: store,
@@ -127,7 +135,8 @@ struct TrellisComponents {
         let resources = Bundle.module.bundlePath + "/Resources"
         let assets = try Assets(folder: resources + "/assets", bundle: resources + "/bundle")
         let renderer = try await PageRenderer(folder: resources + "/templates", assets: assets.path)
-        let router = RouteTable(router: Router(context: TrellisContext.self))
+        let streamLimit = StreamLimit(limits: configuration.limits.streams)
+        let router = RouteTable(router: Router(context: TrellisContext.self), metrics: metrics)
         router.addMiddleware {
             SecurityHeaders(isSecure: isSecure)
             ErrorMiddleware()
@@ -138,18 +147,27 @@ struct TrellisComponents {
             Authentication(
                 access: access, tendrils: store, origins: origins, cookie: cookie, lastUse: lastUse, refresh: refresh)
             ErrorMiddleware(page: ErrorPages(renderer: renderer).page)
-            StreamLimit(limits: configuration.limits.streams)
+            streamLimit
             StreamRegistration(streams: streams)
         }
-        HealthRoutes(store: store).add(to: router)
+        HealthRoutes(store: store, drain: drain).add(to: router)
+        IssuerRoutes(issuer: issuer).add(to: router)
         let records = JobResponses(store: store, ambient: ambient)
         let vines = VineService(store: store, ambient: ambient, rules: configuration.rules, vault: vault)
         let jobs = JobService(
-            store: store, vines: vines, vault: vault, ambient: ambient)
-        try addAPI(to: router, vines: vines, jobs: jobs, records: records)
+            store: store, vines: vines, vault: vault, ambient: ambient, metrics: metrics)
+        let api = APIRouter(
+            table: router, check: rights, repeats: RepeatedCalls(store: store, ambient: ambient))
+        try addAPI(to: api, vines: vines, jobs: jobs, records: records)
+        RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
+        if let registry = configuration.metrics {
+            MetricsRoutes(store: store, registry: registry, ambient: ambient) { [connections] in
+                [("realtime", connections.count), ("events", streamLimit.followers)]
+            }.add(to: api)
+        }
         let pages = PageRoutes(
             renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
-            check: rights, providers: configuration.providers)
+            plans: PlanReader(store: store), check: rights, providers: configuration.providers)
         pages.add(to: router)
         ProviderSignIn(
             providers: providers, store: store, sessions: sessions, vault: vault, ambient: ambient, origins: origins,
@@ -160,9 +178,8 @@ struct TrellisComponents {
     }
 
     private func addAPI(
-        to router: RouteTable, vines: VineService, jobs: JobService, records: JobResponses
+        to api: APIRouter, vines: VineService, jobs: JobService, records: JobResponses
     ) throws {
-        let api = APIRouter(table: router, check: rights)
         ContractRoutes().add(to: api)
         SignIn(
             store: store, credentials: credentials, origins: origins, publicURL: publicURL, sessions: sessions,
@@ -177,7 +194,6 @@ struct TrellisComponents {
             grants: GrantRequests(
                 store: store, check: rights, ambient: ambient, onChange: { [sweep] in await sweep.run() })
         ).add(to: api)
-        RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         AccessRoutes(
             access: store, credentials: credentials, folder: try DataFolder(configuration.dataFolder),
             mayManageUsers: { [store] account in
@@ -200,9 +216,10 @@ struct TrellisComponents {
         let workers = WorkerService(
             store: store, credentials: credentials, ambient: ambient,
             forecasts: RunForecasts(store: store, ambient: ambient),
-            metadataBytes: configuration.limits.metadataBytes)
+            metadataBytes: configuration.limits.metadataBytes, metrics: metrics)
         WorkerRoutes(service: workers, bell: feeds.bell, limits: configuration.limits).add(to: api)
         PlanRoutes(jobs: jobs, workers: workers).add(to: api)
+        IdentityRoutes(store: store, issuer: issuer, workers: workers, ambient: ambient).add(to: api)
         AuditRoutes(store: store, keeper: audit, ambient: ambient).add(to: api)
         try EvidenceRoutes(store: store, vault: vault, ambient: ambient).add(to: api)
     }

@@ -1,6 +1,7 @@
 public import Domain
 public import LiveFeed
 public import OpenID
+public import Prometheus
 public import WebSocket
 
 /// Trellis' configuration.
@@ -27,6 +28,14 @@ public struct TrellisConfiguration: Sendable {
     var passwordCost = PasswordHash.Cost()
     /// Days that audit events are kept; nil for all.
     public var auditDays: Int?
+    /// What `/metrics` shows; nil for no such path.
+    public var metrics: PrometheusRegistry?
+    /// The file with the key that several nodes share; nil for the one in the data folder, and a node that is alone.
+    public var secretKeyFile: String?
+    /// How long the server goes on after it was asked to stop, while `/readyz` says that it stops.
+    public var drain = Duration.zero
+    /// How jobs get tokens for clouds; nil for an installation that issues none.
+    public var issuer: IssuerConfiguration?
 
     public struct TLSFiles: Sendable {
         public var certificate: String

@@ -32,19 +32,22 @@ final class AuditKeeper: Sendable {
     private let ambient: SystemDependencies
     /// Days that events are kept; nil for all.
     private let days: Int?
+    private let metrics: ServerMetrics
     private let state = Mutex(State())
 
-    init(store: any Store, ambient: SystemDependencies, days: Int?) {
+    init(store: any Store, ambient: SystemDependencies, days: Int?, metrics: ServerMetrics = ServerMetrics()) {
         self.store = store
+        self.metrics = metrics
         self.ambient = ambient
         self.days = days
     }
 
     /// The duty that seals and deletes, on one node at a time.
     func sealing(on nodes: any ExclusiveDuty, logger: Logger) -> Periodic {
-        Periodic(name: "audit sealing", interval: Self.sealInterval, exclusive: nodes, logger: logger) { [self] _ in
-            try await seal()
-            try await deleteOld()
+        Periodic(name: "audit sealing", interval: Self.sealInterval, exclusive: nodes, logger: logger) { [self] round in
+            let store = store.bound(to: round.term)
+            try await seal(store)
+            try await deleteOld(store)
         }
     }
 
@@ -59,11 +62,20 @@ final class AuditKeeper: Sendable {
     }
 
     /// Seals everything that waits.
-    func seal() async throws {
-        while try await store.sealAuditEvents(limit: Self.batch) == Self.batch { try Task.checkCancellation() }
+    func seal() async throws { try await seal(store) }
+
+    private func seal(_ store: any Store) async throws {
+        while true {
+            let count = try await store.sealAuditEvents(limit: Self.batch)
+            metrics.sealedEvents(count)
+            guard count == Self.batch else { return }
+            try Task.checkCancellation()
+        }
     }
 
-    func deleteOld() async throws {
+    func deleteOld() async throws { try await deleteOld(store) }
+
+    private func deleteOld(_ store: any Store) async throws {
         guard let days else { return }
         let moment = ambient.now().advanced(by: -Int64(days) * Self.day)
         let event = AuditContext.system.event(

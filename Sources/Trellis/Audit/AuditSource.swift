@@ -17,6 +17,7 @@ extension APICall {
     /// Who makes the call. A Tendril has its ID as its name; see ``audit(_:)``.
     var audit: AuditContext {
         var audit = context.audit
+        audit.onceOnly = onceOnly
         audit.actor.roles = rights.held.prefix(Self.maximumRoles).map { "\($0.role.rawValue) on \($0.scope)" }
         return audit
     }

@@ -19,13 +19,17 @@ enum AuditedCalls {
         "unlockState": [.releaseLock], "unlockStateWithUNLOCK": [.releaseLock],
         "unlockStateAtItsPath": [.releaseLock],
 
-        "createJob": [.createJob, .applyPlan, .destroy], "assignJob": [.assignJob], "cancelJob": [.cancelJob],
+        "createJob": [.createJob, .applyPlan, .destroy, .testConnection], "assignJob": [.assignJob],
+        "cancelJob": [.cancelJob],
         "forceCancelJob": [.forceCancelJob], "giveUpJob": [.giveUpJob], "applyPlan": [.applyPlan],
-        "rerunJob": [.createJob, .applyPlan, .destroy],
+        "rerunJob": [.createJob, .applyPlan, .destroy, .testConnection],
 
         "registerTendril": [.registerTendril], "revokeTendril": [.revokeTendril], "claimJob": [.claimJob],
         "getWork": [.readSecrets], "reportStatus": [.reportJob], "saveArtifact": [.writeArtifact],
         "readArtifact": [.readArtifact],
+
+        "createIdentity": [.createIdentity], "updateIdentity": [.updateIdentity],
+        "deleteIdentity": [.deleteIdentity], "createIdentityToken": [.issueToken],
 
         "createUser": [.createUser, .createGrant, .updateTeam, .inviteUser], "inviteUser": [.inviteUser],
         "disableUser": [.disableUser],

@@ -93,7 +93,7 @@ struct ErrorRoutes: Sendable {
 extension ErrorCauseResponse {
     fileprivate init(_ cause: ErrorCause, days: [Int]? = nil, at now: Timestamp) {
         let error = cause.error
-        let type = ReportedError(summary: "", address: error.address).resourceType
+        let type = Diagnostic(summary: "", address: error.address).resourceType
         self.init(
             id: error.fingerprint.rawValue, cause: error.cause, address: error.address, resourceType: type,
             file: error.file, line: error.line, jobs: cause.jobs, vines: cause.vines, openVines: cause.openVines,

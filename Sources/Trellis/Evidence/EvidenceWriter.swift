@@ -16,8 +16,9 @@ struct EvidenceWriter: Sendable {
     /// The job, if there is evidence of it. - Throws: ``Refusal``.
     func check(_ id: JobID) async throws -> Job {
         guard let job = try await store.job(id) else { throw Refusal.notFound("job") }
-        guard job.type != .plan else {
-            throw Refusal(.conflict, "A PLAN changes nothing. Evidence is there for a DEPLOY and a DESTROY.")
+        guard job.type == .deploy || job.type == .destroy else {
+            throw Refusal(
+                .conflict, "A \(job.type.rawValue) changes nothing. Evidence is there for a DEPLOY and a DESTROY.")
         }
         guard job.status.isTerminal, !job.state.engine.holdsVine, job.state.log != .open else {
             throw Refusal(.conflict, "The job has not ended. Evidence is there once its log is complete.")

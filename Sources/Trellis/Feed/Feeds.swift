@@ -33,6 +33,9 @@ struct Feeds: Sendable {
                 topics.insert(.queue)
             case .stop(let tendril):
                 topics.insert(.tendril(tendril))
+            case .everything:
+                rows.missed()
+                bell.notifyAll()
             }
         }
         bell.notify(topics)

@@ -2,6 +2,7 @@ internal import Domain
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import Logging
 internal import Wire
 
 /// A request to an ``Endpoint``, from a caller who may make it.
@@ -13,6 +14,8 @@ struct APICall<Path: PathParameters>: Sendable {
     var path: Path
     /// What the signed-in user may do; nothing for a Tendril.
     var rights: Rights
+    /// Set if the request has an idempotency key.
+    var onceOnly: RepeatableRequest?
     fileprivate var check: RightsCheck
 
     /// The signed-in user. - Throws: 401 or 403 without one.
@@ -55,6 +58,7 @@ struct APICall<Path: PathParameters>: Sendable {
 struct APIRouter {
     let table: RouteTable
     let check: RightsCheck
+    let repeats: RepeatedCalls
 
     /// Bytes of a message, unless the route says otherwise.
     static let bodyLimit = 64 << 10
@@ -64,9 +68,12 @@ struct APIRouter {
         _ endpoint: Endpoint<Path, Body, Result>, bodyLimit: Int = APIRouter.bodyLimit,
         use handler: @escaping @Sendable (APICall<Path>, Body) async throws -> Result
     ) {
-        add(endpoint) { call in
-            let body = try await call.body(Body.self, upTo: bodyLimit)
-            return try .message(await handler(call, body), status: endpoint.description.success)
+        add(endpoint) { [repeats] call in
+            let data = try await call.request.bytes(upTo: bodyLimit)
+            return try await repeats.once(call, data) { call in
+                let body = try call.body(Body.self, in: data)
+                return try Answer(await handler(call, body), status: endpoint.description.success)
+            }
         }
     }
 
@@ -75,9 +82,11 @@ struct APIRouter {
         _ endpoint: Endpoint<Path, NoFields, Result>,
         use handler: @escaping @Sendable (APICall<Path>) async throws -> Result
     ) {
-        add(endpoint) { call in
-            try await call.checkNoFields()
-            return try .message(await handler(call), status: endpoint.description.success)
+        add(endpoint) { [repeats] call in
+            let data = try await call.checkNoFields()
+            return try await repeats.once(call, data) { call in
+                try Answer(await handler(call), status: endpoint.description.success)
+            }
         }
     }
 
@@ -87,9 +96,9 @@ struct APIRouter {
         use handler: @escaping @Sendable (APICall<Path>, Body) async throws -> (Result, Cookie)
     ) {
         add(endpoint) { call in
-            let body = try await call.body(Body.self, upTo: Self.bodyLimit)
+            let body = try call.body(Body.self, in: try await call.request.bytes(upTo: Self.bodyLimit))
             let (result, cookie) = try await handler(call, body)
-            var response = try Response.message(result, status: endpoint.description.success)
+            var response = try Answer(result, status: endpoint.description.success).response
             response.setCookie(cookie)
             return response
         }
@@ -109,7 +118,7 @@ struct APIRouter {
         use handler: @escaping @Sendable (APICall<Path>) async throws -> Result
     ) {
         add(endpoint) { call in
-            try .message(await handler(call), status: endpoint.description.success)
+            try Answer(await handler(call), status: endpoint.description.success).response
         }
     }
 
@@ -140,7 +149,7 @@ struct APIRouter {
             return try await handler(
                 APICall(
                     request: request, context: context, endpoint: description, path: path, rights: rights,
-                    check: check))
+                    onceOnly: nil, check: check))
         }
     }
 }
@@ -156,11 +165,15 @@ final class RouteTable: RouterMethods {
     }
 
     let router: Router<TrellisContext>
+    private let metrics: ServerMetrics
     private(set) var endpoints: [EndpointDescription] = []
     /// Pages, probes and what answers at the Realtime path.
     private(set) var others: [Route] = []
 
-    init(router: Router<TrellisContext>) { self.router = router }
+    init(router: Router<TrellisContext>, metrics: ServerMetrics = ServerMetrics()) {
+        self.router = router
+        self.metrics = metrics
+    }
 
     @discardableResult func on<Responder: HTTPResponder>(
         _ path: RouterPath, method: HTTPRequest.Method, responder: Responder
@@ -204,7 +217,24 @@ final class RouteTable: RouterMethods {
         use handler: @escaping @Sendable (Request, TrellisContext) async throws -> Response
     ) {
         endpoints.append(endpoint)
-        router.on(RouterPath(endpoint.path), method: HTTPRequest.Method(endpoint.method), use: handler)
+        let metrics = metrics
+        router.on(RouterPath(endpoint.path), method: HTTPRequest.Method(endpoint.method)) { request, context in
+            let begun = ContinuousClock.now
+            do {
+                let response = try await handler(request, context)
+                metrics.answered(endpoint.operation, status: response.status.code, after: .now - begun)
+                return response
+            } catch {
+                let status = ErrorReport(error).status.code
+                metrics.answered(endpoint.operation, status: status, after: .now - begun)
+                if (400..<500).contains(status), !endpoint.errors.contains(where: { $0.rawValue == status }) {
+                    context.logger.error(
+                        "an error that its endpoint does not list",
+                        metadata: ["operation": "\(endpoint.operation)", "status": "\(status)", "error": "\(error)"])
+                }
+                throw error
+            }
+        }
     }
 }
 
@@ -216,17 +246,18 @@ extension HTTPRequest.Method {
 }
 
 extension APICall {
-    fileprivate func body<Body: RequestMessage>(_ type: Body.Type, upTo limit: Int) async throws -> Body {
-        let data = try await request.bytes(upTo: limit)
+    fileprivate func body<Body: RequestMessage>(_ type: Body.Type, in data: Data) throws -> Body {
         var isUser = true
         if case .tendril = context.principal { isUser = false }
         return try Body.decoded(from: data.isEmpty ? Data("{}".utf8) : data, refusingUnknownFields: isUser)
     }
 
-    /// A body without fields is read only if the method usually has one.
-    fileprivate func checkNoFields() async throws {
-        guard [.post, .put, .patch].contains(endpoint.method) else { return }
-        _ = try await body(NoFields.self, upTo: 4096)
+    /// The body without fields. It is read only if the method usually has one.
+    fileprivate func checkNoFields() async throws -> Data {
+        guard [.post, .put, .patch].contains(endpoint.method) else { return Data() }
+        let data = try await request.bytes(upTo: 4096)
+        _ = try body(NoFields.self, in: data)
+        return data
     }
 }
 
@@ -260,16 +291,5 @@ extension Request {
             }
             guard parameter.kind.accepts(String(value)) else { throw Refusal(.invalid, parameter.expectation) }
         }
-    }
-}
-
-extension Response {
-    /// `value` as JSON; 204 for a response without content, unless `status` says otherwise.
-    fileprivate static func message(_ value: some ResponseMessage, status: Int) throws -> Response {
-        let status = HTTPResponse.Status(code: status)
-        guard let data = try value.encodedBody() else {
-            return Response(status: value is NoContent ? status : .noContent)
-        }
-        return .json(data, status: status)
     }
 }

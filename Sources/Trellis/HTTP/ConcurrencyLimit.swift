@@ -14,6 +14,9 @@ final class ConcurrencyLimit: Sendable {
         return isTaken ? Slot(key, in: self) : nil
     }
 
+    /// Slots of `key` that are taken.
+    func count(of key: String) -> Int { taken.withLock { $0[key, default: 0] } }
+
     /// The right to run one operation. It ends with ``release()``, or when the slot is deallocated, so that a response
     /// that is never written releases its slot too.
     final class Slot: Sendable {

@@ -13,6 +13,8 @@ struct HostCheck: RouterMiddleware {
     ) async throws -> Response {
         // Probes use an address, and their responses say nothing.
         if request.uri.path == "/healthz" || request.uri.path == "/readyz" { return try await next(request, context) }
+        // Clouds read the issuer's documents under the issuer's name, which need not be the pages'. They are public.
+        if IssuerRoutes.paths.contains(request.uri.path) { return try await next(request, context) }
         guard let host = request.head.authority, origins.allows(host: host) else {
             throw HTTPError(.misdirectedRequest, message: "Unknown host name.")
         }

@@ -22,6 +22,11 @@ struct StreamLimit: RouterMiddleware {
 
     init(limits: StreamLimits) { self.limits = limits }
 
+    /// Followers that there are now.
+    var followers: Int { slots.count(of: Self.followersKey) }
+
+    private static let followersKey = "followers"
+
     func handle(
         _ request: Request, context: TrellisContext, next: (Request, TrellisContext) async throws -> Response
     ) async throws -> Response {
@@ -32,7 +37,7 @@ struct StreamLimit: RouterMiddleware {
             if case .tendril(let id) = context.principal {
                 slots.take(id.rawValue, limit: limits.perTendril)
             } else {
-                slots.take("followers", limit: limits.followers)
+                slots.take(Self.followersKey, limit: limits.followers)
             }
         guard let slot else { throw Refusal(.tooMany, "Too many open streams. Close some, or poll.") }
         var response = try await next(request, context)

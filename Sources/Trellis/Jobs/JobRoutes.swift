@@ -9,7 +9,9 @@ struct JobRoutes: Sendable {
 
     func add(to api: APIRouter) {
         api.on(JobEndpoints.create) { call, message in
-            try await call.require(message.jobType == .plan ? .jobsPlan : .jobsApply, on: .vine(message.vineId))
+            if let identity = message.identityId { try await call.require(.vinesRead, on: .identity(identity)) }
+            let isPlan = message.jobType == .plan || message.jobType == .connectionTest && message.phase == .plan
+            try await call.require(isPlan ? .jobsPlan : .jobsApply, on: .vine(service.vine(of: message)))
             if message.jobType == .deploy, let plan = message.planJobId {
                 try await call.require(.jobsRead, on: .job(plan))
             }
@@ -19,7 +21,7 @@ struct JobRoutes: Sendable {
         api.on(JobEndpoints.show) { call in try await records.record(service.find(call.path)) }
         // nil means any Tendril.
         api.on(JobEndpoints.assign) { call, message in
-            if try await service.find(call.path).type != .plan {
+            if try await service.find(call.path).needsApply {
                 try await call.require(.jobsApply, on: .job(call.path))
             }
             return try await records.record(service.assign(call.path, to: message.assignedWorkerId, by: call.audit))
@@ -47,7 +49,9 @@ struct JobRoutes: Sendable {
             try await records.record(service.apply(call.path, to: message.assignedWorkerId, by: call.audit))
         }
         api.on(JobEndpoints.rerun) { call in
-            if try await service.rerunPolicy(of: service.find(call.path)).type != .plan {
+            let old = try await service.find(call.path)
+            let policy = try await service.rerunPolicy(of: old)
+            if policy == .connectionTest ? old.needsApply : policy.type != .plan {
                 try await call.require(.jobsApply, on: .job(call.path))
             }
             return try await records.record(service.rerun(call.path, by: call.audit))

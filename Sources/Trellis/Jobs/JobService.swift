@@ -8,6 +8,7 @@ struct JobService: Sendable {
     var vines: VineService
     var vault: Vault
     var ambient: SystemDependencies
+    var metrics = ServerMetrics()
 
     func find(_ id: JobID) async throws -> Job {
         guard let job = try await store.job(id) else { throw Refusal.notFound("job") }
@@ -27,7 +28,11 @@ struct JobService: Sendable {
         guard request.planJobId == nil else {
             throw Refusal(.invalid, "Only a DEPLOY accepts \"plan_job_id\".")
         }
-        let vine = try await vines.find(request.vineId)
+        let vine = try await vines.find(vine(of: request))
+        if request.jobType == .connectionTest { return try await createTest(request, of: vine, by: caller) }
+        guard request.identityId == nil else {
+            throw Refusal(.invalid, "Only a CONNECTION_TEST accepts \"identity_id\".")
+        }
         let secrets = try await store.vineSecrets(vine.id)
         let snapshot = Snapshot(
             vine: vine.id, revision: vine.revision, settings: vine.settings,
@@ -39,6 +44,45 @@ struct JobService: Sendable {
             vineyard: vine.vineyard)
         return try await insert(
             job, secrets: secrets, note: "\(job.type.rawValue) queued by \(caller.name)", by: caller)
+    }
+
+    /// The vine whose identity a CONNECTION_TEST tries out: the one that it names, or the first that uses the identity.
+    /// For another job, the one that it names.
+    func vine(of request: CreateJobRequest) async throws -> VineID {
+        if let vine = request.vineId { return vine }
+        guard request.jobType == .connectionTest, let id = request.identityId else {
+            throw Refusal(.invalid, "\"vine_id\" is missing.")
+        }
+        guard let identity = try await store.identity(id) else { throw Refusal.notFound(CloudIdentity.noun) }
+        guard let vine = try await store.vines(using: id, limit: 1).first else {
+            throw Refusal(
+                .conflict,
+                "No vine uses the cloud identity \(identity.name) yet. Choose it in a vine first: a token's subject "
+                    + "names its vine.")
+        }
+        return vine.id
+    }
+
+    /// A job that tries the identity of a vine out. It has the vine's names, region and environment, and nothing else.
+    private func createTest(
+        _ request: CreateJobRequest, of vine: Vine, by caller: AuditContext
+    ) async throws -> Job {
+        guard let identity = request.identityId, identity == vine.settings.identity else {
+            throw Refusal(.conflict, "The vine \(vine.title) does not use this cloud identity.")
+        }
+        let settings = VineSettings(
+            projectName: vine.settings.projectName, environmentStage: vine.settings.environmentStage,
+            region: vine.settings.region, environment: vine.settings.environment, source: .inline(files: [:]),
+            identity: identity)
+        let snapshot = Snapshot(
+            vine: vine.id, revision: vine.revision, settings: settings,
+            digest: try vault.configurationDigest(of: settings, secrets: VineSecrets()))
+        let job = Job(
+            id: ambient.makeID(), type: .connectionTest, vine: vine.id, assignedWorker: request.assignedWorkerId,
+            snapshot: snapshot, options: request.options, createdBy: caller.name, createdAt: ambient.now(),
+            vineyard: vine.vineyard)
+        return try await insert(
+            job, secrets: VineSecrets(), note: "CONNECTION_TEST queued by \(caller.name)", by: caller)
     }
 
     /// Creates the DEPLOY that applies exactly the saved plan `id`.
@@ -67,7 +111,7 @@ struct JobService: Sendable {
         if case .deploy(let plan) = policy {
             return try await apply(plan, to: old.assignedWorker, by: caller, rerunOf: old.id)
         }
-        let type: JobType = policy == .destroy ? .destroy : .plan
+        let type = policy.type
         let job = Job(
             id: ambient.makeID(), type: type, vine: old.vine, assignedWorker: old.assignedWorker, rerunOf: old.id,
             snapshot: old.snapshot, requirement: EngineRequirement(name: old.snapshot.settings.engine),
@@ -89,6 +133,8 @@ struct JobService: Sendable {
             id, [.cancel],
             facts: JobFields(cancelledBy: caller.name, systemLines: ["Cancelled by \(caller.name)"]),
             at: ambient.now())
+        metrics.escalated(.cancel)
+        metrics.changed(change.job, from: before)
         return change.job
     }
 
@@ -109,12 +155,15 @@ struct JobService: Sendable {
         let event = caller.event(.forceCancelJob, on: try await outline(of: id), ambient)
         let change = try await store.recording(event).change(
             id, [.forceCancel], facts: JobFields(systemLines: [note]), at: ambient.now())
+        if change.isChange { metrics.escalated(.force) }
         return change.job
     }
 
     /// Gives up a job whose Tendril can't be reached.
     func giveUp(_ id: JobID, by caller: AuditContext) async throws -> Job {
-        try await LeaseRevocation(store: store, ambient: ambient).job(id, by: caller)
+        let job = try await LeaseRevocation(store: store, ambient: ambient, metrics: metrics).job(id, by: caller)
+        metrics.escalated(.giveUp)
+        return job
     }
 
     func planFacts(of plan: JobID) async throws -> PlanValidity.Facts {
@@ -127,6 +176,7 @@ struct JobService: Sendable {
     }
 
     func rerunPolicy(of job: Job) async throws -> RerunPolicy {
+        if job.type == .connectionTest { return .connectionTest }
         guard job.type == .deploy, let plan = job.plan else {
             return job.type == .destroy ? .destroy : .plan(insteadOfApplying: nil)
         }
@@ -147,6 +197,7 @@ struct JobService: Sendable {
             case .plan: .createJob
             case .deploy: .applyPlan
             case .destroy: .destroy
+            case .connectionTest: .testConnection
             }
         try await store.recording(caller.event(action, on: job, changes: facts, ambient))
             .createJob(job, secrets: secrets, systemLines: [note])
@@ -166,12 +217,14 @@ enum RerunPolicy: Equatable {
     /// The same plan again.
     case deploy(JobID)
     case destroy
+    case connectionTest
 
     var type: JobType {
         switch self {
         case .plan: .plan
         case .deploy: .deploy
         case .destroy: .destroy
+        case .connectionTest: .connectionTest
         }
     }
 
@@ -183,6 +236,7 @@ enum RerunPolicy: Equatable {
             "Creates a new plan; a saved plan applies once."
         case .plan(let stale?): "Creates a new plan; the saved one can't be applied. \(stale.reason)"
         case .deploy(let plan): "Applies plan \(plan.short), which is still valid."
+        case .connectionTest: "Tests the connection again."
         case .destroy: "Plans the destruction again and applies exactly that plan."
         }
     }

@@ -7,6 +7,7 @@ internal import Wire
 struct LeaseRevocation: Sendable {
     var store: any Store
     var ambient: SystemDependencies
+    var metrics = ServerMetrics()
 
     /// A user gives up the job. - Throws: ``Refusal`` `.conflict` if ``GiveUpRule`` does not allow it.
     func job(_ id: JobID, by caller: AuditContext) async throws -> Job {
@@ -15,14 +16,17 @@ struct LeaseRevocation: Sendable {
         let tendril = try await tendril(of: job)
         let name = tendril?.name ?? "its Tendril"
         let ground: String
+        let cause: Cause
         switch GiveUpRule.check(job, tendril: tendril, at: now) {
         case .silent:
             let silence = (tendril?.lastSeenAt).map { DurationPhrase.of(milliseconds: now.milliseconds(since: $0)) }
             ground = "no contact with \(name)" + (silence.map { " for \($0)" } ?? "")
+            cause = .silent
         case .unstoppable:
             ground =
                 "Terraform did not exit within \(GiveUpRule.patience / 1000) s of the order to kill it, although "
                 + "\(name) is connected"
+            cause = .unstoppable
         case .later(let moment):
             throw Refusal(
                 .conflict,
@@ -31,7 +35,7 @@ struct LeaseRevocation: Sendable {
         case .refused(let reason): throw Refusal(.conflict, reason)
         }
         guard let lease = job.lease else { throw Refusal(.conflict, "Nobody holds the job.") }
-        return try await take(lease, of: job, reason: "Given up by \(caller.name): \(ground).", by: caller)
+        return try await take(lease, of: job, reason: "Given up by \(caller.name): \(ground).", cause, by: caller)
     }
 
     /// What the API tells about it; nil where nothing runs that could be given up.
@@ -60,16 +64,24 @@ struct LeaseRevocation: Sendable {
             return
         }
         let name = try await store.tendril(lease.worker)?.name ?? "its Tendril"
-        let reason =
+        let (reason, cause): (String, Cause) =
             switch loss {
-            case .noHeartbeat(let minutes): "Given up: no contact with \(name) for \(minutes) minutes."
-            case .notReported: "Given up: \(name) no longer knows this job; its folder is missing or unreadable."
+            case .noHeartbeat(let minutes): ("Given up: no contact with \(name) for \(minutes) minutes.", .silent)
+            case .notReported:
+                ("Given up: \(name) no longer knows this job; its folder is missing or unreadable.", .forgotten)
             }
-        _ = try await take(lease, of: job, reason: reason, by: .system)
+        _ = try await take(lease, of: job, reason: reason, cause, by: .system)
+    }
+
+    /// What a job that was given up has failed with, among the errors of all jobs: the same words for every Tendril.
+    private enum Cause: String {
+        case silent = "Given up: the Tendril could not be reached"
+        case unstoppable = "Given up: Terraform did not exit when it was killed"
+        case forgotten = "Given up: the Tendril no longer knew the job"
     }
 
     private func take(
-        _ lease: Lease, of job: Job, reason: String, by caller: AuditContext
+        _ lease: Lease, of job: Job, reason: String, _ cause: Cause, by caller: AuditContext
     ) async throws -> Job {
         let status = job.status
         // The error message stays; the outcome is replaced when the Tendril comes back and reports the real one. So
@@ -79,13 +91,16 @@ struct LeaseRevocation: Sendable {
             errorMessage: status == .processing ? reason : nil,
             outcome: Outcome(
                 result: .unknown, summary: status == .processing ? unknown : "\(reason) \(unknown)"),
-            systemLines: ["\(reason) \(unknown)"])
+            errors: StoredError.list([Diagnostic(summary: cause.rawValue)]), systemLines: ["\(reason) \(unknown)"])
         let events: [JobEvent] = [
             .giveUp(epoch: lease.epoch),
             .closeLog(
                 epoch: lease.epoch, .incomplete(reason: "The Tendril was given up; what it had not sent is missing.")),
         ]
         let event = caller.event(.giveUpJob, on: job, reason: reason, ambient)
-        return try await store.recording(event).change(lease.job, events, facts: facts, at: ambient.now()).job
+        let change = try await store.recording(event).change(lease.job, events, facts: facts, at: ambient.now())
+        metrics.lostLease()
+        metrics.changed(change.job, from: job)
+        return change.job
     }
 }

@@ -8,6 +8,7 @@ struct PlanRoutes: Sendable {
     var workers: WorkerService
 
     private var store: any Store { jobs.store }
+    private var plans: PlanReader { PlanReader(store: store) }
 
     func add(to api: APIRouter) {
         api.on(JobEndpoints.plan, use: plan)
@@ -52,22 +53,58 @@ struct PlanRoutes: Sendable {
 
     // MARK: - For users
 
-    /// The job that planned what `id` does: itself, or the PLAN that it applies.
-    private func planner(of id: JobID) async throws -> JobID {
-        guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
-        return job.plan ?? job.id
-    }
-
     private func plan(_ call: APICall<JobID>) async throws -> PlanChangesResponse {
-        let job = try await planner(of: call.path)
         let cursor = try call.query(JobEndpoints.Plan.cursor)
         let after = cursor.map { Int($0) ?? -1 } ?? 0
         guard after >= 0 else { throw Refusal.badCursor() }
         let query = PlanChangeQuery(
             actions: try call.query(JobEndpoints.Plan.action), type: try call.query(JobEndpoints.Plan.type),
             text: try call.query(JobEndpoints.Plan.text))
-        let page = try await store.planChanges(
-            of: job, query, limit: call.query(JobEndpoints.Plan.limit) ?? 100, after: after)
+        return try await plans.page(
+            of: call.path, query, limit: call.query(JobEndpoints.Plan.limit) ?? 100, after: after)
+    }
+
+    private func resource(_ call: APICall<PlanResourcePath>) async throws -> PlanResourceResponse {
+        let job = try await plans.planner(of: call.path.job)
+        let found = try await StorageError.refusingCorruptData("The resource of the plan") {
+            try await store.planChange(call.path.n, of: job)
+        }
+        guard let found else { throw Refusal.notFound(PlanResourcePath.noun) }
+        return PlanResourceResponse(change: found.change, detail: found.detail)
+    }
+
+    private func comparison(_ call: APICall<JobID>) async throws -> PlanComparisonResponse {
+        guard let with = try call.query(JobEndpoints.with) else {
+            throw Refusal(.invalid, JobEndpoints.with.description.expectation)
+        }
+        try await call.require(.jobsRead, on: .job(with))
+        let (job, base) = (try await plans.planner(of: call.path), try await plans.planner(of: with))
+        guard try await store.outline(of: job)?.vine == store.outline(of: base)?.vine else {
+            throw Refusal(.invalid, "Both jobs must be of one vine.")
+        }
+        for id in [job, base] where try await store.planSummary(of: id)?.summary == nil {
+            throw Refusal(.notFound, "The changes of plan \(id.short) are not stored.")
+        }
+        return PlanComparison.of(
+            job, try await store.planDigests(of: job), with: base, try await store.planDigests(of: base))
+    }
+}
+
+/// Reads what a job plans, for the API and for the job's page.
+struct PlanReader: Sendable {
+    var store: any Store
+
+    /// The job that planned what `id` does: itself, or the PLAN that it applies.
+    func planner(of id: JobID) async throws -> JobID {
+        guard let job = try await store.outline(of: id) else { throw Refusal.notFound("job") }
+        return job.plan ?? job.id
+    }
+
+    func page(
+        of id: JobID, _ query: PlanChangeQuery = PlanChangeQuery(), limit: Int, after: Int = 0
+    ) async throws -> PlanChangesResponse {
+        let job = try await planner(of: id)
+        let page = try await store.planChanges(of: job, query, limit: limit, after: after)
         return PlanChangesResponse(
             summary: try await summary(of: job), items: page.items, nextCursor: page.next.map(String.init))
     }
@@ -81,31 +118,6 @@ struct PlanRoutes: Sendable {
             "state": stored == nil ? "none" : stored?.summary == nil ? "partial" : "complete",
         ]
         return (stored?.summary ?? .object([:])).merging(own)
-    }
-
-    private func resource(_ call: APICall<PlanResourcePath>) async throws -> PlanResourceResponse {
-        let job = try await planner(of: call.path.job)
-        let found = try await StorageError.refusingCorruptData("The resource of the plan") {
-            try await store.planChange(call.path.n, of: job)
-        }
-        guard let found else { throw Refusal.notFound(PlanResourcePath.noun) }
-        return PlanResourceResponse(change: found.change, detail: found.detail)
-    }
-
-    private func comparison(_ call: APICall<JobID>) async throws -> PlanComparisonResponse {
-        guard let with = try call.query(JobEndpoints.with) else {
-            throw Refusal(.invalid, JobEndpoints.with.description.expectation)
-        }
-        try await call.require(.jobsRead, on: .job(with))
-        let (job, base) = (try await planner(of: call.path), try await planner(of: with))
-        guard try await store.outline(of: job)?.vine == store.outline(of: base)?.vine else {
-            throw Refusal(.invalid, "Both jobs must be of one vine.")
-        }
-        for id in [job, base] where try await store.planSummary(of: id)?.summary == nil {
-            throw Refusal(.notFound, "The changes of plan \(id.short) are not stored.")
-        }
-        return PlanComparison.of(
-            job, try await store.planDigests(of: job), with: base, try await store.planDigests(of: base))
     }
 }
 

@@ -9,6 +9,7 @@ struct Housekeeping: Sendable {
     var ambient: SystemDependencies
     var logger: Logger
     var limits: LeaseLimits
+    var metrics = ServerMetrics()
 
     static let interval = Duration.seconds(5)
     /// Plan artifacts contain sensitive values in plain text, so they expire after a week.
@@ -18,11 +19,18 @@ struct Housekeeping: Sendable {
     func periodic(on nodes: any ExclusiveDuty) -> Periodic {
         let watch = Mutex(LeaseWatch(limits: limits))
         return Periodic(name: "housekeeping", interval: Self.interval, exclusive: nodes, logger: logger) { round in
-            try await runOnce()
+            let bound = self.bound(to: round.term)
+            try await bound.runOnce()
             var current = round.isFirst ? LeaseWatch(limits: limits) : watch.withLock { $0 }
-            try await giveUp(&current, elapsed: round.elapsed / .milliseconds(1))
+            try await bound.giveUp(&current, elapsed: round.elapsed / .milliseconds(1))
             watch.withLock { [current] in $0 = current }
         }
+    }
+
+    private func bound(to term: DutyTerm) -> Housekeeping {
+        var bound = self
+        bound.store = store.bound(to: term)
+        return bound
     }
 
     /// Revokes the leases of Tendrils that are lost, after `elapsed` more milliseconds.
@@ -34,7 +42,7 @@ struct Housekeeping: Sendable {
         let losses = watch.advance(
             by: Int64(elapsed), leases: held, heartbeats: heartbeats, reported: try await store.reportedLeases())
         for (lease, loss) in losses {
-            try await LeaseRevocation(store: store, ambient: ambient).lease(lease, because: loss)
+            try await LeaseRevocation(store: store, ambient: ambient, metrics: metrics).lease(lease, because: loss)
             logger.notice("gave up a job", metadata: ["job": "\(lease.job)", "reason": "\(loss)"])
         }
     }
@@ -49,10 +57,12 @@ struct Housekeeping: Sendable {
             // Refused if the Tendril has started the job meanwhile: then it is not lost.
             let event = AuditContext.system.event(
                 .loseLease, on: job, reason: "The Tendril that claimed it is offline.", ambient)
-            _ = try? await store.recording(event).change(
+            let change = try? await store.recording(event).change(
                 job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
+            if change != nil { metrics.lostLease() }
         }
         try await store.deleteExpiredAccess(at: now)
+        _ = try await store.deleteRepeatableRequests(before: now.advanced(by: -RepeatableRequest.lifetime), limit: 1000)
         let event = AuditContext.system.event(
             .deleteArtifacts, reason: "Plan files are deleted after a week.", ambient)
         _ = try await store.recording(event).deleteArtifacts(before: now.advanced(by: -Self.artifactLifetime))

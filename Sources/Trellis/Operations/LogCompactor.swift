@@ -7,10 +7,20 @@ internal import Synchronization
 final class LogCompactor: Sendable {
     private let store: any Store
     private let logger: Logger
-    private let grown = Mutex<Set<JobID>>([])
+    private let state = Mutex(State())
+
+    private struct State {
+        var grown: Set<JobID> = []
+        /// Rounds since all logs were looked at.
+        var rounds = 0
+    }
 
     /// The part of a log that has arrived since the last round is read row by row.
     static let interval = Duration.seconds(1)
+    /// Rounds after which all logs are looked at: what other nodes stored may not have been heard.
+    private static let wholeRound = 30
+    /// Logs that are remembered. With more, all are looked at: this node may never have the duty.
+    private static let capacity = 10_000
 
     init(store: any Store, logger: Logger) {
         self.store = store
@@ -19,27 +29,39 @@ final class LogCompactor: Sendable {
 
     /// Remembers which logs may have something to compact. An observer of the ``ChangeBus``.
     func changed(_ changes: [StoreChange]) {
-        grow(
+        let jobs = Set(
             changes.compactMap { change in
                 switch change {
                 case .log(let job, _), .job(let job, _): job
-                case .tendril, .vine, .queue, .stop: nil
+                case .tendril, .vine, .queue, .stop, .everything: nil
                 }
             })
+        guard !jobs.isEmpty else { return }
+        state.withLock { state in
+            state.grown.formUnion(jobs)
+            guard state.grown.count > Self.capacity else { return }
+            state.grown = []
+            // The next round looks at all.
+            state.rounds = -1
+        }
     }
 
     /// The duty that runs it, on one node at a time.
     func periodic(on nodes: any ExclusiveDuty) -> Periodic {
         Periodic(name: "log compaction", interval: Self.interval, exclusive: nodes, logger: logger) { [self] round in
-            if round.isFirst { grow(try await store.jobsToCompact()) }
-            try await runOnce()
+            let isWhole = state.withLock { state in
+                state.rounds = round.isFirst ? 0 : state.rounds + 1
+                return state.rounds % Self.wholeRound == 0
+            }
+            if isWhole { grow(try await store.jobsToCompact()) }
+            try await runOnce(store.bound(to: round.term))
         }
     }
 
-    private func runOnce() async throws {
-        let jobs = grown.withLock { jobs in
-            defer { jobs = [] }
-            return jobs
+    private func runOnce(_ store: any Store) async throws {
+        let jobs = state.withLock { state in
+            defer { state.grown = [] }
+            return state.grown
         }
         for job in jobs {
             do {
@@ -55,6 +77,6 @@ final class LogCompactor: Sendable {
     }
 
     private func grow(_ jobs: [JobID]) {
-        if !jobs.isEmpty { grown.withLock { $0.formUnion(jobs) } }
+        state.withLock { $0.grown.formUnion(jobs) }
     }
 }

@@ -1,14 +1,18 @@
 internal import Logging
 internal import ServiceLifecycle
+internal import Storage
+internal import StoragePostgres
 
 /// Decides which node performs a duty that only one node may perform at a time.
 protocol ExclusiveDuty: Sendable {
     /// The term under which this node may perform `duty` now; nil while another node has it.
     ///
     /// A term counts up each time the duty moves. What a node remembers between two rounds holds only within one term,
-    /// and writes under an older term are refused by a store that several nodes share.
+    /// and what is written for an older term is refused (``Store/bound(to:)``).
     func term(of duty: String) async throws -> Int64?
 }
+
+extension PostgresNodes: ExclusiveDuty {}
 
 /// One process has every duty, in one endless term.
 struct SoleNode: ExclusiveDuty {
@@ -24,6 +28,8 @@ struct Periodic: Service {
         var elapsed: Duration
         /// True in the first round of a term: what was remembered before no longer holds.
         var isFirst: Bool
+        /// For what the round writes.
+        var term: DutyTerm
     }
 
     var name: String
@@ -45,7 +51,8 @@ struct Periodic: Service {
                 if let term = try await term() {
                     let isFirst = term != lastTerm
                     let elapsed = isFirst ? .zero : min(ContinuousClock.now - ended, interval * 2)
-                    try await body(Round(elapsed: elapsed, isFirst: isFirst))
+                    try await body(
+                        Round(elapsed: elapsed, isFirst: isFirst, term: DutyTerm(duty: name, number: term)))
                     lastTerm = term
                 } else {
                     lastTerm = nil

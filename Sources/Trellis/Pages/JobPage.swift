@@ -23,6 +23,8 @@ struct JobPage: Encodable {
     var apply: ApplyCheckResponse
     /// The log's last lines, so that the page shows them without asking.
     var log: LineWindowResponse
+    /// The first changes, if the page opens on them.
+    var plan: PlanChangesResponse?
     var access: Access
 
     /// What the reader may do with the job, and why not with the rest.
@@ -44,6 +46,11 @@ struct JobPage: Encodable {
 }
 
 extension JobPage {
+    /// The views beside the log, by the name that `?view=` and their scripts' folder have.
+    enum View: String {
+        case changes, resources
+    }
+
     /// What the template shows before any script runs.
     var fields: [String: Any] {
         var fields: [String: Any] = [

@@ -12,6 +12,7 @@ struct PageRenderer: Sendable {
 
     static let templates = [
         "job", "jobs", "vines", "vine", "tendrils", "audit", "people", "account", "login", "sign-in", "error",
+        "reference",
     ]
 
     init(folder: String, assets: String) async throws {

@@ -13,6 +13,7 @@ struct PageRoutes: Sendable {
     var vines: VineService
     var records: JobResponses
     var lines: LineWindowReader
+    var plans: PlanReader
     var check: RightsCheck
     /// Where people sign in, besides here.
     var providers: [OpenIDProvider]
@@ -35,7 +36,14 @@ struct PageRoutes: Sendable {
             try list("login", title: "Sign in a command line", tab: "active_account", context)
         }
         pages.get("tendrils") { _, context in try list("tendrils", title: "Tendrils", tab: "active_tendrils", context) }
+        pages.get("api") { _, context in
+            let frame = try frame(context, title: "API", tab: "active_api")
+            return renderer.page("reference", frame.merging(ReferencePage.model) { own, _ in own })
+        }
         pages.get("audit", use: audit)
+        pages.get("identities") { _, context in
+            try list("identities", title: "Identities", tab: "active_identities", context)
+        }
     }
 
     /// Shows who is already signed in: a link or a token then switches users only on request.
@@ -99,13 +107,16 @@ struct PageRoutes: Sendable {
         try await check.require(.jobsRead, on: .job(id), rights)
         let job = try await jobs.find(id)
         try await check.require(.logsRead, on: .job(id), rights)
+        let view = request.uri.queryParameters["view"].flatMap { JobPage.View(rawValue: String($0)) }
         let page = JobPage(
             job: try await records.record(job), vine: .init(job), apply: try await jobs.applyCheck(job),
             log: try await lines.window(Self.logEnd, of: job),
+            plan: view == .changes ? try await plans.page(of: id, limit: Self.firstChanges) : nil,
             access: try await JobPage.Access(rights, on: .vine(job.vine, in: job.vineyard), check))
         let data = try WireJSON.encode(page)
         model["json"] = PageRenderer.dataBlock(data)
         model.merge(page.fields) { _, field in field }
+        model["view"] = view?.rawValue
         return renderer.page("job", model)
     }
 
@@ -135,6 +146,9 @@ struct PageRoutes: Sendable {
 
     /// The maximum number of jobs that are listed for an ambiguous ID.
     private static let candidates = 10
+
+    /// Changes that come with the page: more than are in view.
+    private static let firstChanges = 100
 
     /// As many lines as the job page asks for itself (`job/feed/log-end.js`).
     private static let logEnd = LineQuery(

@@ -10,6 +10,9 @@ final class RealtimeConnections: Sendable {
     let slots = ConcurrencyLimit()
     static let slotKey = "realtime"
 
+    /// Sessions that there are now.
+    var count: Int { sessions.withLock(\.count) }
+
     func add(_ session: RealtimeSession) {
         sessions.withLock { $0[ObjectIdentifier(session)] = session }
     }

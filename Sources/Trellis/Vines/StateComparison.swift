@@ -46,14 +46,12 @@ struct StateComparison: Sendable {
         found += rest.values.map { (.delete, $0) }
         for (action, _) in found { summary.counts[action.rawValue, default: 0] += 1 }
         summary.resources = found.map { action, instance in
-            .init(
+            let item = StateComparisonResponse.Resource(
                 address: masker.mask(instance.key.address), module: masker.mask(instance.module),
                 type: masker.mask(instance.type), deposed: instance.key.deposed, action: action)
-        }
-        summary.resources.sort {
-            (Self.rank($0.action), $0.module, $0.address, $0.deposed ?? "")
-                < (Self.rank($1.action), $1.module, $1.address, $1.deposed ?? "")
-        }
+            let (module, address) = (NaturalOrder(item.module), NaturalOrder(item.address))
+            return (item, (Self.rank(action), module, address, item.deposed ?? ""))
+        }.sorted { $0.1 < $1.1 }.map(\.0)
         summary.outputs = outputs(&summary.isCut)
         return summary
     }

@@ -38,9 +38,9 @@ struct StateView: Sendable {
                 address: masker.mask(instance.key.address), module: masker.mask(instance.module),
                 type: masker.mask(instance.type), deposed: instance.key.deposed, tainted: instance.isTainted)
         }
-        resources.sort {
-            ($0.type, $0.module, $0.address, $0.deposed ?? "") < ($1.type, $1.module, $1.address, $1.deposed ?? "")
-        }
+        resources = resources.map { item in
+            (item, (item.type, NaturalOrder(item.module), NaturalOrder(item.address), item.deposed ?? ""))
+        }.sorted { $0.1 < $1.1 }.map(\.0)
     }
 
     private static func item(

@@ -22,6 +22,7 @@ struct VineChanges: Sendable {
         if old.region != new.region { fields.append("region") }
         if old.engine != new.engine { fields.append("engine") }
         if old.source != new.source { fields.append("source") }
+        if old.identity != new.identity { fields.append("identity") }
         if old.origin != new.origin { fields.append("origin") }
         fields += Self.names(old.variables, new.variables).map { "variables.\($0)" }
         fields += Self.names(old.environment, new.environment).map { "environment.\($0)" }

@@ -17,7 +17,8 @@ struct VineService: Sendable {
             projectName: request.projectName, environmentStage: request.environmentStage, region: request.region,
             variables: request.variables ?? [:], sensitiveVariables: secrets.variables.keys.sorted(),
             environment: request.environment ?? [:], sensitiveEnvironment: secrets.environment.keys.sorted(),
-            engine: request.engine, source: request.source.normalized, origin: request.origin)
+            engine: request.engine, source: request.source.normalized, origin: request.origin,
+            identity: request.identityId)
         try rules.check(settings, secrets: secrets)
         let now = ambient.now()
         let vine = Vine(
@@ -48,6 +49,7 @@ struct VineService: Sendable {
         settings.engine = patch.engine.applied(to: settings.engine)
         settings.source = patch.source?.normalized ?? settings.source
         settings.origin = patch.origin ?? settings.origin
+        settings.identity = patch.identityId.applied(to: settings.identity)
         settings.sensitiveVariables = secrets.variables.keys.sorted()
         settings.sensitiveEnvironment = secrets.environment.keys.sorted()
         try rules.check(settings, secrets: secrets)

@@ -9,11 +9,25 @@ internal import Wire
 /// States are decrypted and read on threads of their own (``WorkPool/states``), a few at a time.
 struct VineStates: Sendable {
     var store: any Store
-    private let views = StateViews()
+    private let views = RecentValues<ViewKey, StateView>(limit: 8)
+    /// Few, because a comparison of two large states is large.
+    private let summaries = RecentValues<ComparisonKey, StateComparison.Summary>(limit: 4)
     private let concurrency = ConcurrencyLimit()
 
     /// Requests that read states at the same time; each may hold two states in memory.
     static let concurrentReads = 6
+
+    private struct ViewKey: Hashable {
+        var vine: VineID
+        /// The vine's secrets, which views do not show, may change with it.
+        var revision: Int
+        var number: Int
+    }
+
+    private struct ComparisonKey: Hashable {
+        var to: ViewKey
+        var base: Int
+    }
 
     init(store: any Store) { self.store = store }
 
@@ -63,7 +77,7 @@ struct VineStates: Sendable {
     }
 
     private func view(of version: StateVersion, _ vine: Vine) async throws -> StateView {
-        let key = StateViews.Key(vine: vine.id, revision: vine.revision, number: version.number)
+        let key = ViewKey(vine: vine.id, revision: vine.revision, number: version.number)
         if let known = views[key] { return known }
         let view = try await reading {
             let bytes = try await bytes(of: version)
@@ -92,15 +106,24 @@ struct VineStates: Sendable {
     func comparison(
         of path: StateVersionPath, with base: Int, limit: Int, cursor: String?
     ) async throws -> StateComparisonResponse {
-        let pair = try await Pair(path, with: base, vine: find(path.vine), store: store)
+        let vine = try await find(path.vine)
+        let pair = try await Pair(path, with: base, vine: vine, store: store)
         let start = try cursor.map { text in
             guard let offset = Int(text), offset > 0 else { throw Refusal.badCursor() }
             return offset
         }
-        let summary = try await compare(pair) { $0.summary() }
-        guard let summary = try? summary.get() else {
-            return StateComparisonResponse(from: pair.from(summary), to: pair.to(summary))
+        let key = ComparisonKey(
+            to: ViewKey(vine: vine.id, revision: vine.revision, number: path.number), base: base)
+        let result: Result<StateComparison.Summary, PairProblem>
+        if let known = summaries[key] {
+            result = .success(known)
+        } else {
+            result = try await compare(pair) { $0.summary() }
         }
+        guard case .success(let summary) = result else {
+            return StateComparisonResponse(from: pair.from(result), to: pair.to(result))
+        }
+        summaries[key] = summary
         let first = min(start ?? 0, summary.resources.count)
         let end = min(first + limit, summary.resources.count)
         return StateComparisonResponse(
@@ -219,27 +242,21 @@ struct StateCursor {
     var text: String { "\(number):\(offset)" }
 }
 
-/// The last views that were made: a list of many pages is read from one.
-private final class StateViews: Sendable {
-    struct Key: Hashable {
-        var vine: VineID
-        /// The vine's secrets, which views do not show, may change with it.
-        var revision: Int
-        var number: Int
-    }
+/// The last values that were made: a list of many pages is read from one.
+private final class RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private let limit: Int
+    private let entries = Mutex<[(key: Key, value: Value)]>([])
 
-    static let limit = 8
+    init(limit: Int) { self.limit = limit }
 
-    private let entries = Mutex<[(key: Key, view: StateView)]>([])
-
-    subscript(key: Key) -> StateView? {
-        get { entries.withLock { $0.first { $0.key == key }?.view } }
+    subscript(key: Key) -> Value? {
+        get { entries.withLock { $0.first { $0.key == key }?.value } }
         set {
             guard let newValue else { return }
             entries.withLock { entries in
                 entries.removeAll { $0.key == key }
                 entries.append((key, newValue))
-                if entries.count > Self.limit { entries.removeFirst() }
+                if entries.count > limit { entries.removeFirst() }
             }
         }
     }

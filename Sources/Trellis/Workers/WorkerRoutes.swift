@@ -134,6 +134,7 @@ struct WorkerRoutes: Sendable {
             } catch let refusal as Refusal where [.notFound, .leaseLost].contains(refusal.kind) {
                 throw Refusal(.leaseLost, WorkerService.notHeld)
             }
+            service.metrics.appended(append.chunks)
             return LogCursorResponse(nextN: receipt.nextN, seq: receipt.seq, lines: receipt.lines)
         }
     }

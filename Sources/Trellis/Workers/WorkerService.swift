@@ -11,6 +11,7 @@ struct WorkerService: Sendable {
     let forecasts: RunForecasts
     /// What is stored of one job's metadata.
     var metadataBytes = JobMetadata.storedBytes
+    var metrics = ServerMetrics()
 
     /// How long a claim may stay unconfirmed before the job is queued again, in milliseconds.
     static let claimGrace: Int64 = 15_000
@@ -62,8 +63,9 @@ struct WorkerService: Sendable {
             guard let claimedAt = job.claimedAt, now.milliseconds(since: claimedAt) > Self.claimGrace else { continue }
             let event = AuditContext.system.event(
                 .loseLease, on: job, reason: "The Tendril does not know of its claim.", ambient)
-            _ = try? await store.recording(event).change(
+            let change = try? await store.recording(event).change(
                 job.id, [.loseLease(epoch: job.state.epoch)], facts: JobFields(), at: now)
+            if change != nil { metrics.lostLease() }
         }
         var lost: [LeaseMessage] = []
         for lease in beat.leases where try await !isKnown(lease, to: id) { lost.append(lease) }
@@ -126,6 +128,7 @@ struct WorkerService: Sendable {
         facts.closing = report.log.map { Self.closing($0, epoch: report.epoch) }
         let event = caller.event(.reportJob, on: job, changes: report.auditFacts, ambient)
         let change = try await store.recording(event).change(id, events, facts: facts, at: ambient.now())
+        metrics.changed(change.job, from: job)
         if !events.isEmpty { await forecasts.update(change.job) }
         let state = change.job.state
         return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
@@ -196,15 +199,9 @@ struct WorkerService: Sendable {
     private static func errors(of report: ReportStatusRequest) -> [StoredError] {
         let found = StoredError.list(report.errors ?? [])
         guard found.isEmpty else { return found }
-        if let first = report.outcome?.diagnostic {
-            return StoredError.list([
-                ReportedError(
-                    summary: first.summary, detail: first.detail.split(separator: "\n").first.map(String.init),
-                    address: first.address, file: first.file, line: first.line)
-            ])
-        }
+        if let first = report.outcome?.diagnostic { return StoredError.list([first]) }
         let message = report.errorMessage?.split(separator: "\n").first.map(String.init)
-        return StoredError.list(message.map { [ReportedError(summary: $0)] } ?? [])
+        return StoredError.list(message.map { [Diagnostic(summary: $0)] } ?? [])
     }
 
     private func order(for job: Job) async throws -> ClaimResponse {

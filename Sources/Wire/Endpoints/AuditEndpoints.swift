@@ -21,29 +21,30 @@ public enum AuditEndpoints {
         public static let cursor = QueryParameter<String>.text("cursor")
     }
 
-    /// Events, newest first: a page of them, or all as NDJSON.
     public static let list = Endpoint<NoParameters, NoFields, MessageOrLines<ListResponse<AuditEventResponse>>>(
         .get, "/api/audit", "listAuditEvents", for: .user(.auditRead),
         query: [
             List.actor.description, List.action.description, List.resource.description, List.vine.description,
             List.job.description, List.request.description, List.outcome.description, List.since.description,
             List.until.description, List.limit.description, List.cursor.description,
-        ])
+        ],
+        "Events, newest first: a page of them, or all as NDJSON.")
     /// The number of an event.
     public static let after = QueryParameter<Int64>.number("after", in: 0...Int64.max)
-    /// All sealed events, in the order of their numbers.
     public static let chain = Endpoint<NoParameters, NoFields, StreamBody<AuditEventResponse>>(
-        .get, "/api/audit/chain", "exportAuditChain", for: .user(.auditRead), query: [after.description])
-    /// How far the hash chain was checked.
+        .get, "/api/audit/chain", "exportAuditChain", for: .user(.auditRead), query: [after.description],
+        "All sealed events, in the order of their numbers.")
     public static let status = Endpoint<NoParameters, NoFields, AuditStatusResponse>(
-        .get, "/api/audit/status", "getAuditStatus", for: .user(.auditRead))
+        .get, "/api/audit/status", "getAuditStatus", for: .user(.auditRead),
+        "How far the hash chain was checked.")
 
-    /// Everything that shows what a DEPLOY or DESTROY did, signed; see docs/evidence.md.
     public static let evidence = Endpoint<JobID, NoFields, RawBody<EvidenceContent>>(
-        .get, "/api/jobs/{id}/evidence", "getEvidence", for: .user(.logsRead))
-    /// The public half of the key that signs evidence.
+        .get, "/api/jobs/{id}/evidence", "getEvidence", for: .user(.logsRead),
+        errors: [.conflict, .tooMany],
+        "Everything that shows what a DEPLOY or DESTROY did, signed; see docs/evidence.md.")
     public static let evidenceKey = Endpoint<NoParameters, NoFields, EvidenceKeyResponse>(
-        .get, "/api/evidence-key", "getEvidenceKey", for: .user(.accountRead))
+        .get, "/api/evidence-key", "getEvidenceKey", for: .user(.accountRead),
+        "The public half of the key that signs evidence.")
 
     static let all = [
         list.description, chain.description, status.description, evidence.description, evidenceKey.description,

@@ -4,22 +4,27 @@ public import Foundation
 /// One call of the API: its method, path, parameters, request and response. The router, the Tendril's client and the
 /// command line are built from these values, so that no path is spelled twice.
 public struct Endpoint<Path: PathParameters, Request, Response>: Sendable {
-    public let description: EndpointDescription
+    public private(set) var description: EndpointDescription
 
     /// - Parameters:
     ///   - path: a template such as `/api/jobs/{id}`; its placeholders are the names of `Path`.
     ///   - operation: the name of the call, unique in the API.
     ///   - query: the query parameters that the call takes. Any other one is refused.
+    ///   - errors: those that its form does not bring along; see ``CallError``.
+    ///   - about: what it does, for readers of the API reference; nil if the name of the call says it.
     init(
         _ method: EndpointMethod, _ path: String, _ operation: String, for caller: Caller,
-        query: [QueryParameterDescription] = [], headers: [HeaderParameterDescription] = [], success: Int = 200
+        query: [QueryParameterDescription] = [], headers: [HeaderParameterDescription] = [], success: Int = 200,
+        errors: Set<CallError> = [], _ about: String? = nil
     ) {
         let placeholders = EndpointDescription.placeholders(of: path)
         precondition(placeholders == Path.names, "\(operation): \(path) has the parameters \(placeholders)")
         description = EndpointDescription(
-            method: method, path: path, operation: operation, caller: caller,
+            method: method, path: path, operation: operation, about: about, caller: caller,
             parameters: Array(zip(Path.names, Path.kinds)), query: query, headers: headers, success: success,
-            request: Request.self, response: Response.self)
+            errors: errors.union(CallError.ofForm(method, caller, hasPath: !Path.names.isEmpty)), request: Request.self,
+            response: Response.self)
+        if description.isCreation { description.headers.append(Endpoints.idempotencyKey) }
     }
 
     /// The path of one call, percent-encoded, with its query.
@@ -39,16 +44,23 @@ public struct EndpointDescription: Sendable {
     /// The path template.
     public let path: String
     public let operation: String
+    /// What the call does, as plain text.
+    public let about: String?
     public let caller: Caller
     /// The values in the path, in order.
     public let parameters: [(name: String, kind: ParameterKind)]
     public let query: [QueryParameterDescription]
     /// The header fields that the call takes besides those of every call.
-    public let headers: [HeaderParameterDescription]
+    public fileprivate(set) var headers: [HeaderParameterDescription]
     /// The status of a response that is not an error. A response without a value has status 204.
     public let success: Int
+    /// What it answers otherwise, besides errors of the server.
+    public let errors: Set<CallError>
     public let request: any Any.Type
     public let response: any Any.Type
+
+    /// Whether each call makes something new, so that a client must be able to repeat one whose answer was lost.
+    public var isCreation: Bool { success == 201 && caller.permission != nil }
 
     /// The names between braces, in order.
     static func placeholders(of path: String) -> [String] {
@@ -66,6 +78,58 @@ public enum EndpointMethod: String, Hashable, Sendable {
     case delete = "DELETE"
     case lock = "LOCK"
     case unlock = "UNLOCK"
+}
+
+/// An error that a call answers with, by its status.
+public enum CallError: Int, Hashable, CaseIterable, Sendable {
+    case invalid = 400
+    case unauthorized = 401
+    case forbidden = 403
+    case notFound = 404
+    /// What the call would change is not in a state for that.
+    case conflict = 409
+    /// The Tendril's lease was lost.
+    case leaseLost = 410
+    /// `If-Match` names another revision.
+    case outdated = 412
+    case tooLarge = 413
+    /// The host name in the request is not one of this server's.
+    case misdirected = 421
+    /// Somebody else has locked the vine's state.
+    case locked = 423
+    case tooMany = 429
+
+    /// What any call of a form may answer.
+    static func ofForm(_ method: EndpointMethod, _ caller: Caller, hasPath: Bool) -> Set<CallError> {
+        var errors: Set<CallError> = [.invalid, .unauthorized, .forbidden, .misdirected]
+        // What somebody may not know of is not there.
+        if hasPath || caller.permission != nil { errors.insert(.notFound) }
+        if method != .get { errors.formUnion([.conflict, .tooLarge]) }
+        switch caller {
+        case .tendril, .userOrTendril: errors.insert(.leaseLost)
+        // Attempts to sign in are limited.
+        case .anyone: errors.insert(.tooMany)
+        case .user: break
+        }
+        return errors
+    }
+
+    /// What it means, for the document of the API.
+    public var meaning: String {
+        switch self {
+        case .invalid: "The request is not valid; the sentence names what is wrong."
+        case .unauthorized: "A valid credential is missing."
+        case .forbidden: "The credential does not permit this; the sentence names the missing right."
+        case .notFound: "There is no such thing, or the caller may not know of it."
+        case .conflict: "The thing is not in a state for this, or the Idempotency-Key is taken."
+        case .leaseLost: "The Tendril's lease was lost."
+        case .outdated: "The thing has another revision than If-Match."
+        case .tooLarge: "The body is larger than its limit."
+        case .misdirected: "The host name is not one of this server's."
+        case .locked: "Somebody else has locked the vine's state."
+        case .tooMany: "Too many at a time. Try again later."
+        }
+    }
 }
 
 /// Who may make a call. What a user calls needs a permission; Tendrils may do what their leases allow.

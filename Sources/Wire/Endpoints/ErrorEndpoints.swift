@@ -28,19 +28,18 @@ public enum ErrorEndpoints {
         public static let cursor = QueryParameter<String>.text("cursor")
     }
 
-    /// The most frequent errors.
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<ErrorCauseResponse>>(
         .get, "/api/errors", "listErrors", for: .user(.logsRead),
         query: [
             List.vine.description, List.since.description, List.text.description, List.isOpen.description,
             List.limit.description, List.cursor.description,
-        ])
+        ],
+        "The most frequent errors.")
     public static let show = Endpoint<ErrorPath, NoFields, ErrorDetailResponse>(
         .get, "/api/errors/{fingerprint}", "getError", for: .user(.logsRead),
         query: [List.vine.description, List.limit.description, List.cursor.description])
     public static let ofJob = Endpoint<JobID, NoFields, JobErrorsResponse>(
         .get, "/api/jobs/{id}/errors", "listJobErrors", for: .user(.logsRead))
-    /// One JSON object per line.
     public static let search = Endpoint<NoParameters, NoFields, StreamBody<LogsSearchMessage>>(
         .get, "/api/search", "searchLogs", for: .user(.logsRead),
         query: [
@@ -48,7 +47,8 @@ public enum ErrorEndpoints {
             Search.vine.description, Search.status.description, Search.type.description,
             LogEndpoints.streams.description,
             Search.since.description, Search.cursor.description,
-        ])
+        ], errors: [.tooMany],
+        "One JSON object per line.")
 
     static let all = [list.description, show.description, ofJob.description, search.description]
 }

@@ -51,19 +51,21 @@ public enum JobEndpoints {
         public static let cursor = QueryParameter<String>.text("cursor")
     }
 
-    /// What the job plans; of a DEPLOY, what its plan planned.
     public static let plan = OfJob<NoFields, PlanChangesResponse>(
         .get, "/api/jobs/{id}/plan", "getPlanChanges", for: .user(.jobsRead),
         query: [
             Plan.action.description, Plan.type.description, Plan.text.description, Plan.limit.description,
             Plan.cursor.description,
-        ])
+        ], errors: [.conflict],
+        "What the job plans; of a DEPLOY, what its plan planned.")
     public static let planResource = Endpoint<PlanResourcePath, NoFields, PlanResourceResponse>(
-        .get, "/api/jobs/{id}/plan/resources/{n}", "getPlannedResource", for: .user(.jobsRead))
+        .get, "/api/jobs/{id}/plan/resources/{n}", "getPlannedResource", for: .user(.jobsRead),
+        errors: [.conflict])
     /// The earlier job.
     public static let with = QueryParameter<JobID>.id("with")
     public static let comparePlans = OfJob<NoFields, PlanComparisonResponse>(
-        .get, "/api/jobs/{id}/plan/compare", "comparePlans", for: .user(.jobsRead), query: [with.description])
+        .get, "/api/jobs/{id}/plan/compare", "comparePlans", for: .user(.jobsRead), query: [with.description],
+        errors: [.conflict])
 
     /// The query of ``resources``.
     public enum Resources {
@@ -75,9 +77,9 @@ public enum JobEndpoints {
         .get, "/api/jobs/{id}/resources", "listJobResources", for: .user(.jobsRead),
         query: [Resources.since.description])
 
-    /// How good the forecasts of the last jobs were, of one vine or of all.
     public static let forecasts = Endpoint<NoParameters, NoFields, ForecastAccuracyResponse>(
-        .get, "/api/forecasts", "getForecastAccuracy", for: .user(.jobsRead), query: [List.vine.description])
+        .get, "/api/forecasts", "getForecastAccuracy", for: .user(.jobsRead), query: [List.vine.description],
+        "How good the forecasts of the last jobs were, of one vine or of all.")
 
     static let all = [
         create.description, list.description, show.description, assign.description, status.description,

@@ -53,16 +53,17 @@ public enum LogEndpoints {
         ])
     public static let outline = Endpoint<JobID, NoFields, LogOutlineResponse>(
         .get, "/api/jobs/{id}/logs/outline", "getLogOutline", for: .user(.logsRead))
-    /// One JSON object per line.
     public static let search = Endpoint<JobID, NoFields, StreamBody<SearchMessage>>(
         .get, "/api/jobs/{id}/logs/search", "searchLog", for: .user(.logsRead),
         query: [
             Search.text.description, Search.isRegex.description, Search.matchesCase.description, streams.description,
             from.description, Search.progress.description,
-        ])
-    /// Server-Sent Events: `chunk`, `job` and `end`.
+        ], errors: [.tooMany],
+        "One JSON object per line.")
     public static let stream = Endpoint<JobID, NoFields, StreamBody<LogRowMessage>>(
-        .get, "/api/jobs/{id}/logs/stream", "followLog", for: .user(.logsRead), query: [after.description])
+        .get, "/api/jobs/{id}/logs/stream", "followLog", for: .user(.logsRead), query: [after.description],
+        errors: [.tooMany],
+        "Server-Sent Events: `chunk`, `job` and `end`.")
 
     static let all = [
         page.description, lines.description, outline.description, search.description, stream.description,

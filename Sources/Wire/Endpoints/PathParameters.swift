@@ -28,6 +28,7 @@ public enum PathResource: Hashable, Sendable {
     case job(JobID)
     case vine(VineID)
     case vineyard(VineyardID)
+    case identity(CloudIdentityID)
 
     /// For messages such as "Job not found."
     public var noun: String {
@@ -35,6 +36,7 @@ public enum PathResource: Hashable, Sendable {
         case .job: Job.noun
         case .vine: Vine.noun
         case .vineyard: Vineyard.noun
+        case .identity: CloudIdentity.noun
         }
     }
 }

@@ -22,9 +22,9 @@ public enum TendrilEndpoints {
         query: [List.plan.description, List.vine.description, List.limit.description, List.cursor.description])
     public static let register = Endpoint<NoParameters, RegisterWorkerRequest, RegisterWorkerResponse>(
         .post, "/api/workers", "registerTendril", for: .user(.tendrilsManage), success: 201)
-    /// Binds it to vineyards.
     public static let update = Endpoint<TendrilID, PatchWorkerRequest, WorkerResponse>(
-        .patch, "/api/workers/{id}", "updateTendril", for: .user(.tendrilsManage))
+        .patch, "/api/workers/{id}", "updateTendril", for: .user(.tendrilsManage),
+        "Binds it to vineyards.")
     public static let revoke = Endpoint<TendrilID, NoFields, NoContent>(
         .delete, "/api/workers/{id}", "revokeTendril", for: .user(.tendrilsManage), success: 204)
 
@@ -32,27 +32,27 @@ public enum TendrilEndpoints {
         .post, "/api/workers/heartbeat", "sendHeartbeat", for: .tendril)
     /// Server-Sent Events; see ``WorkerEvent``.
     public static let stream = Endpoint<NoParameters, NoFields, StreamBody<StopMessage>>(
-        .get, "/api/workers/stream", "followTendril", for: .tendril)
-    /// 204 if there is nothing to claim.
+        .get, "/api/workers/stream", "followTendril", for: .tendril, errors: [.tooMany])
     public static let claim = Endpoint<NoParameters, NoFields, ClaimResponse?>(
-        .post, "/api/jobs/claim", "claimJob", for: .tendril)
+        .post, "/api/jobs/claim", "claimJob", for: .tendril,
+        "204 if there is nothing to claim.")
     public static let work = OfJob<NoFields, ClaimResponse>(
         .get, "/api/jobs/{id}/work", "getWork", for: .tendril, query: [epoch.description])
     public static let report = OfJob<ReportStatusRequest, ReportStatusResponse>(
         .put, "/api/jobs/{id}/status", "reportStatus", for: .tendril)
     public static let append = OfJob<AppendLogsRequest, LogCursorResponse>(
-        .post, "/api/jobs/{id}/logs", "appendLog", for: .tendril)
+        .post, "/api/jobs/{id}/logs", "appendLog", for: .tendril, errors: [.tooMany])
     public static let cursor = OfJob<NoFields, LogCursorResponse>(
         .get, "/api/jobs/{id}/logs/cursor", "getLogCursor", for: .tendril, query: [epoch.description])
-    /// What the log shows of each resource. Optional: a job whose Tendril never sends it is complete without it.
     public static let reportResources = OfJob<ReportResourcesRequest, NoContent>(
-        .put, "/api/jobs/{id}/resources", "reportResources", for: .tendril, success: 204)
+        .put, "/api/jobs/{id}/resources", "reportResources", for: .tendril, success: 204,
+        "What the log shows of each resource. Optional: a job whose Tendril never sends it is complete without it.")
     /// The tar file of a saved plan, with its digest in ``artifactDigest``.
     public static let saveArtifact = OfJob<RawBody<ArtifactContent>, NoContent>(
         .put, "/api/jobs/{id}/artifact", "saveArtifact", for: .tendril, query: [epoch.description], success: 204)
     public static let readArtifact = OfJob<NoFields, RawBody<ArtifactContent>>(
         .get, "/api/jobs/{id}/artifact", "readArtifact", for: .tendril,
-        query: [deploy.description, epoch.description])
+        query: [deploy.description, epoch.description], errors: [.conflict])
 
     /// A part of what the job plans; see ``PlanChangeLimits``.
     public static let savePlan = OfJob<SavePlanChangesRequest, NoContent>(

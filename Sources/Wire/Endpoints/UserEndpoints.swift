@@ -15,28 +15,28 @@ public enum UserEndpoints {
     public static let list = Endpoint<NoParameters, NoFields, ListResponse<UserResponse>>(
         .get, "/api/users", "listUsers", for: .user(.usersManage),
         query: [List.text.description, List.kind.description, List.limit.description, List.cursor.description])
-    /// Creates a person's account with an invitation, or a service account.
     public static let create = Endpoint<NoParameters, CreateUserRequest, CreateUserResponse>(
-        .post, "/api/users", "createUser", for: .user(.usersManage), success: 201)
+        .post, "/api/users", "createUser", for: .user(.usersManage), success: 201,
+        "Creates a person's account with an invitation, or a service account.")
     public static let read = OfUser<NoFields, UserResponse>(
         .get, "/api/users/{id}", "getUser", for: .user(.usersManage))
-    /// Makes a new invitation, with which a local user chooses a password. Earlier ones stop working.
     public static let invite = OfUser<NoFields, CreateUserResponse>(
-        .post, "/api/users/{id}/invitation", "inviteUser", for: .user(.usersManage), success: 201)
+        .post, "/api/users/{id}/invitation", "inviteUser", for: .user(.usersManage), success: 201,
+        "Makes a new invitation, with which a local user chooses a password. Earlier ones stop working.")
     public static let disable = OfUser<NoFields, UserResponse>(
         .post, "/api/users/{id}/disable", "disableUser", for: .user(.usersManage))
     public static let enable = OfUser<NoFields, UserResponse>(
         .post, "/api/users/{id}/enable", "enableUser", for: .user(.usersManage))
-    /// Ends all sessions of a user.
     public static let signOut = OfUser<NoFields, EndedSessionsResponse>(
-        .post, "/api/users/{id}/sign-out", "signOutUser", for: .user(.usersManage))
-    /// Removes a user, with all tokens and sessions. The name stays taken.
+        .post, "/api/users/{id}/sign-out", "signOutUser", for: .user(.usersManage),
+        "Ends all sessions of a user.")
     public static let remove = OfUser<NoFields, NoContent>(
-        .delete, "/api/users/{id}", "removeUser", for: .user(.usersManage), success: 204)
+        .delete, "/api/users/{id}", "removeUser", for: .user(.usersManage), success: 204,
+        "Removes a user, with all tokens and sessions. The name stays taken.")
 
-    /// The identity providers, and how well they work.
     public static let providers = Endpoint<NoParameters, NoFields, ListResponse<ProviderResponse>>(
-        .get, "/api/providers", "listProviders", for: .user(.usersManage))
+        .get, "/api/providers", "listProviders", for: .user(.usersManage),
+        "The identity providers, and how well they work.")
 
     static let all = [
         list.description, create.description, read.description, invite.description, disable.description,

@@ -30,7 +30,8 @@ public enum VineEndpoints {
         query: [List.text.description, List.limit.description, List.cursor.description, List.deleted.description])
     public static let show = OfVine<NoFields, VineResponse>(.get, "/api/vines/{id}", "getVine", for: .user(.vinesRead))
     public static let update = OfVine<PatchVineRequest, VineResponse>(
-        .patch, "/api/vines/{id}", "updateVine", for: .user(.variablesWrite), headers: [ifMatch])
+        .patch, "/api/vines/{id}", "updateVine", for: .user(.variablesWrite), headers: [ifMatch],
+        errors: [.outdated])
     public static let delete = OfVine<NoFields, NoContent>(
         .delete, "/api/vines/{id}", "deleteVine", for: .user(.vinesWrite), query: [confirm.description], success: 204)
     public static let breakLock = OfVine<BreakLockRequest, VineResponse>(
@@ -57,24 +58,27 @@ public enum VineStateEndpoints {
     }
 
     public static let outputs = OfVine<NoFields, VineOutputsResponse>(
-        .get, "/api/vines/{id}/outputs", "listVineOutputs", for: .user(.vinesRead))
-    /// Managed resources of the newest state, by type.
+        .get, "/api/vines/{id}/outputs", "listVineOutputs", for: .user(.vinesRead),
+        errors: [.conflict, .tooMany])
     public static let resources = OfVine<NoFields, VineResourcesResponse>(
         .get, "/api/vines/{id}/resources", "listVineResources", for: .user(.vinesRead),
-        query: [Resources.text.description, Resources.type.description, limit.description, cursor.description])
-    /// Versions of the state, newest first.
+        query: [Resources.text.description, Resources.type.description, limit.description, cursor.description],
+        errors: [.conflict, .tooMany],
+        "Managed resources of the newest state, by type.")
     public static let versions = OfVine<NoFields, ListResponse<StateVersionResponse>>(
         .get, "/api/vines/{id}/states", "listVineStates", for: .user(.vinesRead),
-        query: [limit.description, cursor.description])
-    /// A version of the state as Terraform wrote it, with its sensitive values.
+        query: [limit.description, cursor.description],
+        "Versions of the state, newest first.")
     public static let download = Endpoint<StateVersionPath, NoFields, RawBody<StateFileContent>>(
-        .get, "/api/vines/{id}/states/{number}", "downloadVineState", for: .user(.stateRead))
+        .get, "/api/vines/{id}/states/{number}", "downloadVineState", for: .user(.stateRead),
+        errors: [.conflict],
+        "A version of the state as Terraform wrote it, with its sensitive values.")
 
     /// The earlier version of a comparison.
     public static let with = QueryParameter<Int>.number("with", in: 1...Int.max)
     public static let compare = Endpoint<StateVersionPath, NoFields, StateComparisonResponse>(
         .get, "/api/vines/{id}/states/{number}/compare", "compareVineStates", for: .user(.vinesRead),
-        query: [with.description, limit.description, cursor.description])
+        query: [with.description, limit.description, cursor.description], errors: [.conflict, .tooMany])
 
     /// The query of ``compareResource``.
     public enum Resource {
@@ -85,7 +89,8 @@ public enum VineStateEndpoints {
 
     public static let compareResource = Endpoint<StateVersionPath, NoFields, StateResourceResponse>(
         .get, "/api/vines/{id}/states/{number}/compare/resource", "compareVineStateResource", for: .user(.vinesRead),
-        query: [with.description, Resource.address.description, Resource.deposed.description])
+        query: [with.description, Resource.address.description, Resource.deposed.description],
+        errors: [.conflict, .tooMany])
 
     static let all = [
         outputs.description, resources.description, versions.description, download.description, compare.description,
@@ -103,27 +108,38 @@ public enum StateEndpoints {
     /// The ID of the lock under which a state is written, as Terraform spells it.
     public static let lockID = QueryParameter<String>.text("ID")
 
-    /// 204 if there is no state.
     public static let read = OfVine<NoFields, RawBody<StateFileContent>>(
-        .get, "/api/vines/{id}/state", "readState", for: .userOrTendril(.stateRead))
+        .get, "/api/vines/{id}/state", "readState", for: .userOrTendril(.stateRead),
+        errors: [.conflict],
+        "204 if there is no state.")
     public static let write = OfVine<RawBody<StateFileContent>, StateWriteResponse>(
-        .post, "/api/vines/{id}/state", "writeState", for: .userOrTendril(.stateWrite), query: [lockID.description])
+        .post, "/api/vines/{id}/state", "writeState", for: .userOrTendril(.stateWrite),
+        query: [lockID.description], errors: [.locked])
     public static let versions = OfVine<NoFields, ListResponse<StateVersionResponse>>(
         .get, "/api/vines/{id}/state/versions", "listStateVersions", for: .user(.vinesRead))
     public static let version = Endpoint<StateVersionPath, NoFields, RawBody<StateFileContent>>(
-        .get, "/api/vines/{id}/state/versions/{number}", "readStateVersion", for: .user(.stateRead))
+        .get, "/api/vines/{id}/state/versions/{number}", "readStateVersion", for: .user(.stateRead),
+        errors: [.conflict])
 
-    public static let lock = Lock(.post, "/api/vines/{id}/lock", "lockState", for: .userOrTendril(.stateWrite))
-    public static let unlock = Unlock(.delete, "/api/vines/{id}/lock", "unlockState", for: .userOrTendril(.stateWrite))
+    public static let lock = Lock(
+        .post, "/api/vines/{id}/lock", "lockState", for: .userOrTendril(.stateWrite), errors: [.locked])
+    public static let unlock = Unlock(
+        .delete, "/api/vines/{id}/lock", "unlockState", for: .userOrTendril(.stateWrite), errors: [.locked])
     /// The other spellings of ``lock``. Terraform's `http` backend uses one of them, depending on its configuration.
     public static let lockSpellings = [
-        lock, Lock(.lock, "/api/vines/{id}/lock", "lockStateWithLOCK", for: .userOrTendril(.stateWrite)),
-        Lock(.lock, "/api/vines/{id}/state", "lockStateAtItsPath", for: .userOrTendril(.stateWrite)),
+        lock,
+        Lock(.lock, "/api/vines/{id}/lock", "lockStateWithLOCK", for: .userOrTendril(.stateWrite), errors: [.locked]),
+        Lock(.lock, "/api/vines/{id}/state", "lockStateAtItsPath", for: .userOrTendril(.stateWrite), errors: [.locked]),
     ]
     /// The other spellings of ``unlock``.
     public static let unlockSpellings = [
-        unlock, Unlock(.unlock, "/api/vines/{id}/lock", "unlockStateWithUNLOCK", for: .userOrTendril(.stateWrite)),
-        Unlock(.unlock, "/api/vines/{id}/state", "unlockStateAtItsPath", for: .userOrTendril(.stateWrite)),
+        unlock,
+        Unlock(
+            .unlock, "/api/vines/{id}/lock", "unlockStateWithUNLOCK", for: .userOrTendril(.stateWrite),
+            errors: [.locked]),
+        Unlock(
+            .unlock, "/api/vines/{id}/state", "unlockStateAtItsPath", for: .userOrTendril(.stateWrite),
+            errors: [.locked]),
     ]
 
     static let all =

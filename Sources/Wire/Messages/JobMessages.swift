@@ -3,9 +3,13 @@ public import Domain
 /// `POST /api/jobs`.
 public struct CreateJobRequest: Codable, RequestMessage {
     public var jobType: JobType
-    public var vineId: VineID
+    /// Required, but for a CONNECTION_TEST: that takes the first vine that uses the identity.
+    public var vineId: VineID?
     public var assignedWorkerId: TendrilID?
     public var planJobId: JobID?
+    /// For a CONNECTION_TEST: what it tests.
+    public var identityId: CloudIdentityID?
+    public var phase: TokenPhase?
     // See ``RunOptions``.
     public var targets: [String]?
     public var replace: [String]?
@@ -14,9 +18,11 @@ public struct CreateJobRequest: Codable, RequestMessage {
     public var logLevel: RunOptions.LogLevel?
 
     public init(
-        jobType: JobType, vineId: VineID, assignedWorkerId: TendrilID? = nil, planJobId: JobID? = nil,
-        options: RunOptions = RunOptions()
+        jobType: JobType, vineId: VineID?, assignedWorkerId: TendrilID? = nil, planJobId: JobID? = nil,
+        options: RunOptions = RunOptions(), identityId: CloudIdentityID? = nil, phase: TokenPhase? = nil
     ) {
+        self.identityId = identityId
+        self.phase = phase
         self.jobType = jobType
         self.vineId = vineId
         self.assignedWorkerId = assignedWorkerId
@@ -31,7 +37,7 @@ public struct CreateJobRequest: Codable, RequestMessage {
     public var options: RunOptions {
         RunOptions(
             targets: targets ?? [], replace: replace ?? [], refreshOnly: refreshOnly ?? false,
-            parallelism: parallelism, logLevel: logLevel)
+            parallelism: parallelism, logLevel: logLevel, testedPhase: phase)
     }
 }
 
@@ -198,6 +204,10 @@ public struct JobResponse: Codable, ResponseMessage {
     public var refreshOnly: Bool
     public var parallelism: Int?
     public var logLevel: RunOptions.LogLevel?
+    /// Of a CONNECTION_TEST: the side of the identity that it tests.
+    public var phase: TokenPhase?
+    /// What the job is in a cloud; absent in lists.
+    public var identityId: CloudIdentityID?
     /// What the plan does; absent until that is known.
     public var changes: PlannedChanges?
     /// Warnings of the engine, failed checks included.
@@ -239,6 +249,8 @@ public struct JobResponse: Codable, ResponseMessage {
         refreshOnly = job.options.refreshOnly
         parallelism = job.options.parallelism
         logLevel = job.options.logLevel
+        phase = job.options.testedPhase
+        identityId = job.snapshot.settings.identity
         changes = job.changes
         warnings = job.warnings ?? 0
         truncated = job.truncated

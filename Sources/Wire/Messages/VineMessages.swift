@@ -19,13 +19,17 @@ public struct CreateVineRequest: Codable, RequestMessage {
     public var vineyardId: VineyardID?
     /// Whoever applies a plan must not be whoever made it; false if absent.
     public var twoPeople: Bool?
+    /// What the vine's jobs are in a cloud.
+    public var identityId: CloudIdentityID?
 
     public init(
         projectName: String, environmentStage: String, region: String? = nil, variables: [String: JSONValue]? = nil,
         sensitiveVariables: [String: JSONValue]? = nil, environment: [String: String]? = nil,
         sensitiveEnvironment: [String: String]? = nil, engine: Engine.Name? = nil, source: VineSource,
-        origin: String? = nil, vineyardId: VineyardID? = nil, twoPeople: Bool? = nil
+        origin: String? = nil, vineyardId: VineyardID? = nil, twoPeople: Bool? = nil,
+        identityId: CloudIdentityID? = nil
     ) {
+        self.identityId = identityId
         self.vineyardId = vineyardId
         self.twoPeople = twoPeople
         self.projectName = projectName
@@ -93,7 +97,7 @@ extension PatchField: Codable {
     }
 }
 
-/// `PATCH /api/vines/{id}`: absent fields stay as they are; null clears `region` and `engine`. In the two sensitive
+/// `PATCH /api/vines/{id}`: absent fields stay as they are; null clears `region`, `engine` and `identity_id`. In the two sensitive
 /// maps a name given null is removed, a name not given stays.
 public struct PatchVineRequest: Codable, RequestMessage {
     public var projectName: String?
@@ -108,6 +112,7 @@ public struct PatchVineRequest: Codable, RequestMessage {
     public var origin: String?
     public var vineyardId: VineyardID?
     public var twoPeople: Bool?
+    public var identityId: PatchField<CloudIdentityID> = .unchanged
 
     public init() {}
 
@@ -115,7 +120,7 @@ public struct PatchVineRequest: Codable, RequestMessage {
     public var isOfVariablesOnly: Bool {
         projectName == nil && environmentStage == nil && region.isUnchanged && environment == nil
             && sensitiveEnvironment == nil && engine.isUnchanged && source == nil && origin == nil && vineyardId == nil
-            && twoPeople == nil
+            && twoPeople == nil && identityId.isUnchanged
     }
 }
 
@@ -139,6 +144,8 @@ public struct VineResponse: Codable, ResponseMessage {
     public var vineyardId: VineyardID
     /// Whoever applies a plan must not be whoever made it.
     public var twoPeople: Bool
+    /// What its jobs are in a cloud; absent for a vine that brings its own credentials, or needs none.
+    public var identityId: CloudIdentityID?
     /// What the caller may do with the vine and its jobs, as permissions; absent where nobody asks.
     public var rights: [String]?
     /// Present while the vine's state is locked.
@@ -173,6 +180,7 @@ public struct VineResponse: Codable, ResponseMessage {
         updatedAt = vine.updatedAt
         vineyardId = vine.vineyard
         twoPeople = vine.needsTwoPeople
+        identityId = settings.identity
         deletedAt = vine.deletedAt
     }
 }

@@ -231,7 +231,7 @@ public struct ReportStatusRequest: Codable, RequestMessage {
     public var warnings: Int?
     public var truncated: [String]?
     /// With FAILED: the errors of the command that failed, as the log shows them.
-    public var errors: [ReportedError]?
+    public var errors: [Diagnostic]?
     /// The engine's commands so far, in order.
     public var phases: [JobPhase]?
     /// The engine that runs the job, with the start.

@@ -69,6 +69,12 @@ struct VintnerClient: Sendable {
         return try WireJSON.decode(JSONValue.self, from: data, maxDepth: JSONDepth.trusted)
     }
 
+    /// A document that needs no credential.
+    func publicDocument(_ path: String) async throws -> Data {
+        let response = try await perform(request(.GET, path), timeout: .seconds(60))
+        return Data(buffer: try await response.body.collect(upTo: 1 << 20))
+    }
+
     /// Receives the text of a response, piece by piece.
     func text<Path, Content: WrittenBody>(
         _ endpoint: Endpoint<Path, NoFields, Content>, _ path: Path, query: [QueryItem?] = [],

@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import CoreMetrics
 internal import Domain
 internal import Foundation
 internal import Logging
+internal import Prometheus
 internal import ServiceLifecycle
 internal import SystemCalls
 internal import Tendril
@@ -29,6 +31,7 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Days that audit events are kept; all are kept if it is not given.") var auditDays: Int?
     @Flag(help: AllowFileGit.help) var allowFileGit = false
     @OptionGroup var providers: ProviderOptions
+    @OptionGroup var identity: IssuerOptions
 
     mutating func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("Give both --tls-cert and --tls-key.") }
@@ -46,6 +49,7 @@ struct ServerOptions: ParsableArguments {
             database: database ?? "sqlite:\(data)/vintner.sqlite", dataFolder: data,
             rules: VineRules(allowsFileURLs: allowFileGit), auditDays: auditDays)
         configuration.providers = try providers.read()
+        configuration.issuer = try identity.configuration()
         configuration.groupsInterval = Int64(providers.oidcRefresh) * 1000
         return configuration
     }
@@ -70,7 +74,23 @@ struct TrellisCommand: AsyncParsableCommand {
                 from PGPASSWORD and its other environment variables. It must not contain a password.
                 """))
     var database: String?
+    @Option(
+        help: ArgumentHelp(
+            "File with the key that all nodes of a PostgreSQL database share; allows several nodes.",
+            discussion: """
+                Make it once with "openssl rand -base64 32", or use the secret.key of the first node's data folder.
+                """))
+    var secretKeyFile: String?
+    @Option(
+        help: ArgumentHelp(
+            "Seconds to go on after SIGTERM while /readyz says no, so that a load balancer stops sending.",
+            discussion: "Set it above the time that the load balancer needs to notice. Streams end after it."))
+    var drain = 0
     @OptionGroup var logging: LoggingOptions
+
+    mutating func validate() throws {
+        guard (0...3600).contains(drain) else { throw ValidationError("--drain is 0 to 3600 seconds.") }
+    }
 
     func run() async throws {
         Posix.becomePrivate()
@@ -79,15 +99,21 @@ struct TrellisCommand: AsyncParsableCommand {
         let logger = logging.makeLogger("trellis")
         let port = try server.port == 0 ? FreePort.find(host: server.host) : server.port
         let (folder, url) = (LocalFolder(server.data), server.localURL(port: port))
+        var configuration = try server.configuration(database: database, port: port)
+        let metrics = PrometheusRegistry(ServerMetrics.families)
+        MetricsSystem.bootstrap(metrics)
+        configuration.metrics = metrics
+        configuration.secretKeyFile = secretKeyFile
+        configuration.drain = .seconds(drain)
         let trellis = try await TrellisApplication(
-            try server.configuration(database: database, port: port), logger: logger,
+            configuration, logger: logger,
             onListening: { _ in
                 // For the command line on this machine.
                 try? folder.write(url, to: "address")
             })
         var group = ServiceGroupConfiguration(
             services: [.init(service: trellis)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        group.maximumGracefulShutdownDuration = .seconds(5)
+        group.maximumGracefulShutdownDuration = .seconds(drain + 5)
         try await ServiceGroup(configuration: group).run()
     }
 }

@@ -126,7 +126,7 @@ struct UpService: Service {
         if let proxy = options.behindProxy { arguments += ["--behind-proxy", proxy] }
         if let days = options.auditDays { arguments += ["--audit-days", String(days)] }
         if options.allowFileGit { arguments.append("--allow-file-git") }
-        arguments += options.providers.arguments
+        arguments += options.providers.arguments + options.identity.arguments
         return try ServerProcess(
             "trellis", arguments: arguments, environment: ProcessInfo.processInfo.environment,
             pidFile: pidFile("trellis"))

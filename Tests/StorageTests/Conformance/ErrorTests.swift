@@ -5,16 +5,16 @@ import Testing
 
 /// The errors of jobs, and how often each cause was seen.
 @Suite struct ErrorTests {
-    private let denied = ReportedError(
+    private let denied = Diagnostic(
         summary: "AccessDenied: no", address: "aws_a.b", file: "main.tf", line: 7, logLine: 12)
-    private let slow = ReportedError(summary: "Throttled: Rate exceeded")
+    private let slow = Diagnostic(summary: "Throttled: Rate exceeded")
 
-    private func key(_ error: ReportedError) -> ErrorFingerprint { ErrorFingerprint(of: error) }
+    private func key(_ error: Diagnostic) -> ErrorFingerprint { ErrorFingerprint(of: error) }
 
     /// A job that failed with `errors`.
     @discardableResult
     private func fail(
-        _ bench: StoreFixture, _ vine: Vine, _ type: JobType = .plan, at seconds: Int64, _ errors: ReportedError...
+        _ bench: StoreFixture, _ vine: Vine, _ type: JobType = .plan, at seconds: Int64, _ errors: Diagnostic...
     ) async throws -> Job {
         let plan = type == .deploy ? try await bench.plan(of: vine).id : nil
         let job = try await bench.running(type, of: vine, plan: plan)
@@ -41,7 +41,7 @@ import Testing
     }
 
     private func cause(
-        _ bench: StoreFixture, _ error: ReportedError, in vines: Set<VineID>? = nil
+        _ bench: StoreFixture, _ error: Diagnostic, in vines: Set<VineID>? = nil
     ) async throws -> ErrorCause? {
         try await bench.store.errorCauses([key(error)], in: vines)[key(error)]
     }
@@ -133,8 +133,8 @@ import Testing
     @Test(arguments: StoreEngine.all) func theListIsOrderedFilteredAndPaged(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let (shop, other) = (try await bench.vine(project: "shop"), try await bench.vine(project: "other"))
-            func error(_ name: String) -> ReportedError {
-                ReportedError(summary: "Failure\(name): it broke", file: "\(name).tf")
+            func error(_ name: String) -> Diagnostic {
+                Diagnostic(summary: "Failure\(name): it broke", file: "\(name).tf")
             }
             let names = ["A", "B", "C", "D"]
             try await fail(bench, other, at: 10, error("A"))
@@ -201,7 +201,7 @@ import Testing
 
     @Test(arguments: StoreEngine.all) func endsThatComeTogetherAreAllCounted(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
-            let errors = (0..<5).map { ReportedError(summary: "Cause\(["A", "B", "C", "D", "E"][$0]): it broke") }
+            let errors = (0..<5).map { Diagnostic(summary: "Cause\(["A", "B", "C", "D", "E"][$0]): it broke") }
             var jobs: [JobID] = []
             for _ in 0..<8 { jobs.append(try await bench.running(.destroy).id) }
             try await withThrowingTaskGroup(of: Void.self) { group in

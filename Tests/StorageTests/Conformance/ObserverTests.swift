@@ -54,7 +54,7 @@ import Testing
                 return bench.seen.take().flatMap { $0 }.filter { change in
                     switch change {
                     case .queue, .stop: true
-                    case .job, .log, .tendril, .vine: false
+                    case .job, .log, .tendril, .vine, .everything: false
                     }
                 }
             }

@@ -35,6 +35,34 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreEngine.all) func thePartsOfAReplacementAreStored(_ engine: StoreEngine) async throws {
+        try await engine.run { bench in
+            let vine = try await bench.vine()
+            let job = try await bench.running(.destroy, of: vine)
+            var replaced = resource("x.a", .running, from: 1)
+            replaced.action = .replaceCreateFirst
+            replaced.parts = [
+                .init(
+                    action: .create, startedAt: StoreFixture.at(1), endedAt: StoreFixture.at(3), firstLine: 7),
+                .init(action: .delete, startedAt: StoreFixture.at(50)),
+            ]
+            try await bench.store.saveResources([replaced], graph: nil, of: job.id, epoch: 1)
+            #expect(try await bench.store.resources(of: job.id).entries.first?.resource == replaced)
+            replaced.state = .done
+            replaced.endedAt = StoreFixture.at(51)
+            replaced.parts?[1].endedAt = StoreFixture.at(51)
+            var odd = resource("x.b", .done, from: 1, to: 2)
+            odd.parts = Array(repeating: .init(action: .delete), count: RunResource.maximumParts + 1)
+            try await bench.store.saveResources([replaced, odd], graph: nil, of: job.id, epoch: 1)
+            #expect(try await bench.store.resources(of: job.id).entries.map(\.resource) == [replaced])
+            // What lies between the parts is no work.
+            try await bench.change(job.id, .fail(epoch: 1, engineKnown: true))
+            #expect(
+                try await bench.store.runHistory(of: vine.id)
+                    == [.init(address: "x.a", action: .replaceCreateFirst, milliseconds: 3000)])
+        }
+    }
+
     @Test(arguments: StoreEngine.all) func aGraphIsKept(_ engine: StoreEngine) async throws {
         try await engine.run { bench in
             let job = try await bench.running(.plan)

@@ -64,8 +64,8 @@ import Testing
             try await bench.append(Int64(n), [.stdout(text)], to: long)
         }
         let errors = StoredError.list([
-            ReportedError(summary: "Denied: \u{0}", address: "x.a", file: "main.tf", line: 1, logLine: 2),
-            ReportedError(summary: "Slow: no"),
+            Diagnostic(summary: "Denied: \u{0}", address: "x.a", file: "main.tf", line: 1, logLine: 2),
+            Diagnostic(summary: "Slow: no"),
         ])
         _ = try await bench.store.change(
             long.id, [.fail(epoch: 1, engineKnown: true)], facts: JobFields(errors: errors), at: StoreFixture.at(9))

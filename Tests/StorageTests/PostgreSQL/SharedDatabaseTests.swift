@@ -184,7 +184,7 @@ import Testing
             var settings = PostgresSettings(
                 address: try PostgresSchemas.address(for: bench.folder)
                     .replacing(cluster.folder.path, with: proxy.folder.path))
-            settings.preparesStatements = false
+            settings.isPooled = true
             let seen = RecordedChanges()
             let store = try await PostgresStore.open(settings, vault: bench.vault) { seen.add($0) }
             proxy.cutNext(cut)

@@ -43,6 +43,20 @@ import Wire
         #expect(try #require(await log.diagnostics(errorsFrom: .init()).message).contains("FATAL:  (sensitive) failed"))
     }
 
+    /// A token that the job got while its log was being shipped.
+    @Test func whatIsHiddenLaterIsMaskedAndInTheDigest() async throws {
+        let log = log(secrets: ["password authentication"])
+        log.start()
+        log.note("before")
+        await log.hide(["eyJhbGci.eyJzdWIi.c2lnbmF0dXJl"])
+        log.note("it is eyJhbGci.eyJzdWIi.c2lnbmF0dXJl, and password authentication")
+        let closing = await log.finish()
+        #expect(closing.incomplete == nil)
+        #expect(sink.text(of: .system) == "before\nit is (sensitive), and (sensitive)\n")
+        #expect(closing.digest?.streams[.system] == stored(.system))
+        #expect(log.masker.mask("eyJhbGci.eyJzdWIi.c2lnbmF0dXJl") == "(sensitive)")
+    }
+
     @Test func bytesThatNobodyRecordedAreShippedAtTheEnd() async throws {
         let log = log()
         log.start()

@@ -128,6 +128,33 @@ import Testing
         #expect(second.resources.map(\.state) == [.done])
     }
 
+    /// Other resources may have their turn between the two.
+    @Test(arguments: [
+        ("a.b: Destroying... [id=1]", "a.b: Destruction complete after 1s", "a.b: Creating...", PlanAction.delete),
+        ("a.b: Creating...", "a.b: Creation complete after 1s", "a.b (deposed object 0a1b): Destroying...", .create),
+    ]) func thePartsOfAReplacementHaveTheirOwnTimes(_ case: (String, String, String, PlanAction)) throws {
+        let (begins, ends, again, first) = `case`
+        var tracker = ResourceTracker()
+        Self.take("Running terraform apply\n", .system, 0, 1, into: &tracker)
+        Self.take(begins + "\n", .stdout, 10, 2, into: &tracker)
+        #expect(tracker.resources.first?.parts == nil)
+        Self.take(ends + "\n", .stdout, 20, 3, into: &tracker)
+        Self.take("a.b: Still going\n", .stdout, 30, 4, into: &tracker)
+        Self.take(again + "\n", .stdout, 50, 5, into: &tracker)
+        let second: PlanAction = first == .delete ? .create : .delete
+        let running = try #require(tracker.resources.first)
+        let done = RunResource.Part(
+            action: first, startedAt: Timestamp(milliseconds: 10), endedAt: Timestamp(milliseconds: 20), firstLine: 2)
+        let open = RunResource.Part(action: second, startedAt: Timestamp(milliseconds: 50), firstLine: 5)
+        #expect(running.parts == [done, open] && running.state == .running && running.workedMilliseconds == nil)
+        let end = second == .create ? "a.b: Creation complete after 1s" : "a.b: Destruction complete after 1s"
+        Self.take(end + "\n", .stdout, 90, 6, into: &tracker)
+        let ended = try #require(tracker.resources.first)
+        #expect(tracker.resources.count == 1 && ended.state == .done)
+        #expect(ended.startedAt == done.startedAt && ended.endedAt == ended.parts?.last?.endedAt)
+        #expect(ended.parts?.last?.endedAt == Timestamp(milliseconds: 90) && ended.workedMilliseconds == 50)
+    }
+
     @Test func aDestroyComesAfterItsPlan() {
         var tracker = ResourceTracker()
         Self.take("Running terraform plan\n", .system, 0, 1, into: &tracker)

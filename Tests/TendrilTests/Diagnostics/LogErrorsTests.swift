@@ -34,7 +34,7 @@ import Testing
         let found = errors.errors(of: "terraform apply")
         #expect(
             found.first
-                == ReportedError(
+                == Diagnostic(
                     summary: "first", detail: "Detail. More.", address: "a_b.c", file: "main.tf", line: 3, logLine: 7))
         #expect(found.map(\.summary) == ["first", "second"])
         #expect(errors.errors(of: "terraform init").map(\.summary) == ["early"])
@@ -47,7 +47,7 @@ import Testing
         #expect(read([chunk(.system, "Running x plan\n"), chunk(.stderr, same)]).errors(of: "x plan").count == 1)
         let many = (0..<100).map { "│ Error: number \($0)\n╵\n" }.joined()
         let found = read([chunk(.system, "Running x plan\n"), chunk(.stderr, many)]).errors(of: "x plan")
-        #expect(found.count == ReportedError.maximumCount && found.last?.summary == "number 19")
+        #expect(found.count == Diagnostic.maximumCount && found.last?.summary == "number 19")
     }
 
     @Test func streamsDoNotMix() {
@@ -76,6 +76,6 @@ import Testing
         let error = try #require(found.first)
         #expect(error.summary == "local-exec provisioner error" && error.address == "null_resource.database")
         #expect(error.file == "main.tf" && error.line == 20)
-        #expect(error.detail?.contains("(sensitive)") == true && error.detail?.contains("db-primary") == false)
+        #expect(error.detail.contains("(sensitive)") && !error.detail.contains("db-primary"))
     }
 }

@@ -18,6 +18,7 @@ final class FakeJobServices: JobServicesFactory, PhaseRunning, JobLogging, TextM
 
     private struct State {
         var notes: [String] = []
+        var hidden: [String] = []
         var commands: [PhaseCommand] = []
         var runs: [String: Task<PhaseEnd, any Error>] = [:]
         var stops = 0
@@ -45,6 +46,8 @@ final class FakeJobServices: JobServicesFactory, PhaseRunning, JobLogging, TextM
         self.engine = engine
     }
 
+    /// What is masked besides the job's secrets, in order.
+    var hidden: [String] { state.withLock { $0.hidden } }
     var notes: [String] { state.withLock { $0.notes } }
     var commands: [PhaseCommand] { state.withLock { $0.commands } }
     var phases: [String] { commands.map(\.name) }
@@ -90,6 +93,8 @@ final class FakeJobServices: JobServicesFactory, PhaseRunning, JobLogging, TextM
     }
 
     func note(_ text: String) async { state.withLock { $0.notes.append(mask(text)) } }
+
+    func hide(_ texts: [String]) async { state.withLock { $0.hidden += texts } }
 
     func diagnostics(errorsFrom start: EngineDiagnostics.Position) async -> EngineDiagnostics {
         EngineDiagnostics(message: errorSummary, errors: errorSummary == nil ? 0 : 1, warnings: warnings)

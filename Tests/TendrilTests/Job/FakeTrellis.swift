@@ -83,6 +83,20 @@ actor FakeTrellis: TrellisClient {
 
     static let unreachable = TrellisCallError(kind: .unreachable, call: "TEST", sentence: "Trellis can't be reached.")
 
+    /// The tokens that were given, in order.
+    private(set) var tokens: [IdentityTokenResponse] = []
+    private var tokenMaker: (@Sendable (TokenPhase, Int) throws -> IdentityTokenResponse)?
+
+    func giveTokens(_ make: @escaping @Sendable (TokenPhase, Int) throws -> IdentityTokenResponse) { tokenMaker = make }
+
+    func identityToken(_ lease: LeaseMessage, phase: TokenPhase) async throws -> IdentityTokenResponse {
+        try await enter("token \(phase.rawValue)")
+        guard let tokenMaker else { throw Self.refused(409, "No identity.") }
+        let token = try tokenMaker(phase, tokens.count)
+        tokens.append(token)
+        return token
+    }
+
     func heartbeat(_ heartbeat: HeartbeatRequest) async throws -> HeartbeatResponse {
         heartbeats.append(heartbeat)
         bodies.append(("heartbeat", try WireJSON.encode(heartbeat)))

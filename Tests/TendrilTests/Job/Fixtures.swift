@@ -45,12 +45,12 @@ enum Fixtures {
         source: VineSource? = nil, variables: [String: JSONValue] = [:], secrets: VineSecrets = VineSecrets(),
         plan: PlanReference? = nil, environment: [String: String] = [:],
         requirement: EngineRequirement = EngineRequirement(), resolvedCommit: String? = nil,
-        options: RunOptions? = nil
+        options: RunOptions? = nil, identity: CloudIdentityID? = nil
     ) -> ClaimResponse {
         let settings = VineSettings(
             projectName: "shop", environmentStage: "test", region: "eu-central-1", variables: variables,
             sensitiveVariables: secrets.variables.keys.sorted(), environment: environment,
-            source: source ?? .inline(texts: files))
+            source: source ?? .inline(texts: files), identity: identity)
         return ClaimResponse(
             jobId: SystemDependencies.system.makeID(), epoch: 1, jobType: type, vineId: vine, vineTitle: "shop / test",
             snapshot: Snapshot(

@@ -105,6 +105,32 @@ import Wire
             ], "\(leaves)")
     }
 
+    @Test func yamlInStringsIsComparedByStructure() throws {
+        let before = #"{"y": "a: 1\nb:\n- x\n- y\n"}"#
+        #expect(
+            try update(before, ##"{"y": "# new\nb: [x, z]\na: 1\n"}"##) == [
+                "y.a no-op 1 1", #"y.b[0] no-op "x" "x""#, #"y.b[1] delete "y" -"#, #"y.b[1] create - "z""#,
+            ])
+        // Only the layout, or no YAML: as texts.
+        #expect(try update(before, #"{"y": "a: 1\nb: [x, y]\n"}"#).count == 1)
+        #expect(try update(before, #"{"y": "a: &b 1\nc: *b\n"}"#).count == 1)
+        #expect(try update(#"{"y": "one\ntwo\n"}"#, #"{"y": "one\n2\n"}"#).count == 1)
+    }
+
+    @Test func documentsHaveListsWhereAttributesHaveBlocks() {
+        let before: JSONValue = ["j": #"{"a": [{"b": 1}]}"#, "l": [["b": 1]], "y": "a:\n- b: 1\n"]
+        let after: JSONValue = ["j": #"{"a": [{"b": 2}]}"#, "l": [["b": 2]], "y": "a:\n- b: 2\n"]
+        let diff = AttributeDiff(.init(before: before, after: after), masker: Masker(secrets: []))
+        let kinds = diff.rows.compactMap { row -> String? in
+            guard case .heading(let heading) = row.content else { return nil }
+            return "\(row.path.text) \(heading.kind.rawValue)"
+        }
+        #expect(
+            kinds == [
+                "j json", "j.a list", "j.a[0] map", "l blocks", "l[0] map", "y yaml", "y.a list", "y.a[0] map",
+            ])
+    }
+
     @Test func jsonInStringsIsComparedByStructure() throws {
         #expect(
             try update(

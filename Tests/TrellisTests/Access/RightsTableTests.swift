@@ -22,6 +22,7 @@ import Wire
         var vine: VineID
         var job: JobID
         var vineyard: VineyardID
+        var identity: CloudIdentityID
     }
 
     /// The permissions that a role gives in its vineyard, worked out apart from the policy.
@@ -74,7 +75,7 @@ import Wire
         // Signing out would end the test's session, and signing in needs nobody.
         guard endpoint.caller != .anyone, endpoint.operation != "signOut" else { return }
         let isInVineyard = endpoint.parameters.contains { parameter in
-            [.id("job"), .id("vine"), .id("vineyard")].contains(parameter.kind)
+            [.id("job"), .id("vine"), .id("vineyard"), .id("cloud identity")].contains(parameter.kind)
         }
         let answer = Self.expected(
             endpoint, role, isOwn: isOwn, isInVineyard: isInVineyard, onInstallation: onInstallation)
@@ -99,7 +100,7 @@ import Wire
             #expect(reply.error?.contains("admin can grant it.") == true, "\(row): \(reply.error ?? "")")
         case .hidden:
             let nothing = Place(
-                vine: try id(), job: try id(), vineyard: try id())
+                vine: try id(), job: try id(), vineyard: try id(), identity: try id())
             let missing = try await person.call(method, self.path(endpoint, nothing), body)
             #expect(reply.status == 404, "\(row): \(reply.status) \(reply.error ?? "")")
             #expect(reply.status == missing.status && reply.text == missing.text, "\(row): \(missing.text)")
@@ -115,6 +116,7 @@ import Wire
                 case .id("job"): place.job.rawValue
                 case .id("vine"): place.vine.rawValue
                 case .id("vineyard"): place.vineyard.rawValue
+                case .id("cloud identity"): place.identity.rawValue
                 case .id: AuthorizationTests.id
                 case .number: "1"
                 // The length of a fingerprint, which other texts may have as well.
@@ -139,7 +141,9 @@ import Wire
         let job = try await api.makeJob(on: vine.id)
         // A stream of an ended job ends.
         #expect(try await api.post("/api/jobs/\(job.id)/cancel").status == 200)
-        return Place(vine: vine.id, job: job.id, vineyard: vineyard)
+        let identity = try await api.post("/api/identities", API.identity(name, in: vineyard))
+        return Place(
+            vine: vine.id, job: job.id, vineyard: vineyard, identity: try identity.decode(IdentityResponse.self).id)
     }
 
     /// A client with a session, as a browser has one.

@@ -31,6 +31,32 @@ import Wire
         try await api.get("/api/audit?limit=200\(query)").decode(ListResponse<AuditEventResponse>.self).items
     }
 
+    private typealias Expectation = (String, Reply, AuditAction, String) async throws -> Void
+
+    /// The calls about cloud identities, and the token of a job.
+    private func identities(_ api: API, _ expect: Expectation) async throws {
+        let created = try await api.post("/api/identities", API.identity("shop"))
+        try await expect("createIdentity", created, .createIdentity, "admin")
+        let place = "/api/identities/\(try created.decode(IdentityResponse.self).id)"
+        try await expect(
+            "updateIdentity", api.call(.patch, place, #"{"name": "shop-2"}"#), .updateIdentity, "admin")
+        let vine = try await api.makeVine("cloudy")
+        let identity = try created.decode(IdentityResponse.self).id
+        #expect(
+            try await api.call(.patch, "/api/vines/\(vine.id)", #"{"identity_id": "\#(identity)"}"#).status == 200)
+        _ = try await api.makeJob(on: vine.id)
+        let tendril = try await api.makeTendril("t-0")
+        let order = try await tendril.claim()
+        #expect(try await tendril.report(order, API.start).status == 200)
+        try await expect(
+            "createIdentityToken",
+            tendril.post("/api/jobs/\(order.jobId)/identity-token", #"{"epoch": 1, "phase": "plan"}"#), .issueToken,
+            "t-0")
+        #expect(try await tendril.report(order, #""status": "FAILED", "engine_state": "GONE""#).status == 200)
+        #expect(try await api.call(.patch, "/api/vines/\(vine.id)", #"{"identity_id": null}"#).status == 200)
+        try await expect("deleteIdentity", api.call(.delete, place, nil), .deleteIdentity, "admin")
+    }
+
     /// Makes each call that is listed, and looks for its event.
     @Test func everyListedActionIsRecorded() async throws {
         try await TrellisHarness.run { harness, api async throws in
@@ -46,6 +72,7 @@ import Wire
                 let event = found.first { $0.action == action.rawValue }
                 #expect(event?.outcome == "ALLOWED" && event?.actorName == name, "\(operation): \(found)")
             }
+            try await self.identities(api) { try await expect($0, $1, recorded: $2, by: $3) }
             let reply = try await api.post("/api/vines", API.vine)
             try await expect("createVine", reply, recorded: .createVine)
             let vine = try reply.decode(VineResponse.self)

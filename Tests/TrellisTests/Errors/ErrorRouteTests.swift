@@ -110,10 +110,10 @@ import Wire
             }
             let job = try await fail(api, tendril, on: vine.id, #""errors": [\#(many.joined(separator: ","))]"#)
             let found = try await errors(api, of: job)
-            #expect(found.count == ReportedError.maximumCount)
+            #expect(found.count == Diagnostic.maximumCount)
             #expect(
                 found.allSatisfy {
-                    $0.cause.utf8.count <= ReportedError.summaryBytes && $0.line == nil && $0.logLine == nil
+                    $0.cause.utf8.count <= Diagnostic.nameBytes && $0.line == nil && $0.logLine == nil
                 })
             let zero = try await fail(
                 api, tendril, on: vine.id, #""errors": [{"summary": "a\u0000b"}, {"summary": ""}]"#)

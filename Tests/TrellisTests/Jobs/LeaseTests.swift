@@ -63,6 +63,9 @@ import Wire
             #expect(reason == "Given up by admin: no contact with tendril-1 for 10 min.", "\(reason)")
             #expect(given.outcome?.summary.hasPrefix("It isn't known what Terraform did after that.") == true)
             #expect(try await api.post("/api/jobs/\(job.id)/give-up").status == 409)
+            // It is among the errors of all jobs, in words that are the same for every Tendril.
+            let errors = try await api.get("/api/jobs/\(job.id)/errors").decode(JobErrorsResponse.self)
+            #expect(errors.items.map(\.cause) == ["Given up: the Tendril could not be reached"])
             // What waits for the lock is told whose it is, and can link to that job.
             let next = try await api.makeJob(on: vine.id)
             let waiting = try await api.get("/api/jobs/\(next.id)").decode(JobResponse.self).waitingFor

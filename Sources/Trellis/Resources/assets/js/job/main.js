@@ -7,7 +7,7 @@ import { all, one, pageData } from "../lib/dom.js";
 import { startTimes } from "../lib/format.js";
 import { bindMenus } from "../lib/menu.js";
 import { Realtime } from "../lib/realtime.js";
-import { throttle, sync } from "../lib/timing.js";
+import { afterPaint, throttle, sync } from "../lib/timing.js";
 import { announce, showError, toast } from "../lib/toast.js";
 import { ConnectionStatus } from "./feed/connection-status.js";
 import { Feed } from "./feed/feed.js";
@@ -24,7 +24,7 @@ import { StatusBar } from "./head/status-bar.js";
 import { statusSentence } from "./head/text.js";
 import { JobModel } from "./model.js";
 import { startResourceLink } from "./selection/resource-link.js";
-import { Views } from "./views.js";
+import { namedView, Views } from "./views.js";
 import { startKeys } from "./viewer/keys.js";
 import { LogPanel } from "./viewer/log-panel.js";
 
@@ -40,6 +40,10 @@ const refused = (error) => {
   if (error.status === 401) toast("You're signed out.", { key: "signed-out", link: { href: signInPath(), text: "Sign in again" } });
   else showError(error);
 };
+const isLogFirst = namedView() === "log";
+// A view that hides the log is painted first; the log is not drawn while it is hidden.
+one('[data-panel="log"]').hidden = !isLogFirst;
+const soon = isLogFirst ? (run) => run() : afterPaint;
 const panel = new LogPanel(api, store, {
   start: () => Date.parse(model.job.started_at ?? model.job.created_at), refused, trouble: () => connectionStatus.draw(),
 });
@@ -57,9 +61,9 @@ startHeader(model);
 const actions = startActions(model, poll);
 startEvidence(model);
 startForceActions(model, poll);
-startDetails(model);
+startDetails(model, soon);
 const statusBar = new StatusBar(model);
-startSeen(model, (error) => statusBar.setSeen(error));
+soon(() => startSeen(model, (error) => statusBar.setSeen(error)));
 const connectionStatus = new ConnectionStatus({ model, store, view: panel.view, feed, watch: poll, loader: panel.loader });
 
 panel.isFilling = () => feed.isFilling;
@@ -118,7 +122,7 @@ const copyId = one("[data-copy-id]");
 copyId.addEventListener("click", () => copyFrom(copyId, model.job.id, "Copied the job ID"));
 
 const views = new Views({ panel: one('[data-panel="log"]'), focus: () => panel.focus() }, {
-  model, get, announce, refused, goToLine: (n) => { views.go("log", `#L${n}`); panel.selection.fromAddress(); },
+  model, get, plan: data.plan, announce, refused, goToLine: (n) => views.go("log", `#L${n}`).then(() => panel.selection.fromAddress()),
 });
 startResourceLink(panel, (address) => views.go("resources", `#${encodeURIComponent(address)}`));
 const keys = startKeys(panel, { isShown: () => views.current === "log", copy: () => panel.copy(one('.tools [data-tool="copy"]')) });
@@ -144,6 +148,7 @@ skip.addEventListener("click", (event) => { event.preventDefault(); panel.focus(
 
 bindMenus(one("main"));
 startTimes();
-views.start();
 poll.start();
-feed.start(answerOf(data.log));
+const readLog = () => feed.start(answerOf(data.log));
+if (isLogFirst) readLog();
+else views.start().then(() => afterPaint(readLog));

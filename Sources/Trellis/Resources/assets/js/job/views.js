@@ -13,6 +13,12 @@ const MODULES = {
   resources: "resources/main.js",
 };
 
+/** The view that the address names. */
+export function namedView() {
+  const name = new URLSearchParams(location.search).get("view") ?? "log";
+  return name in MODULES ? name : "log";
+}
+
 /**
  * @typedef {object} View
  * @property {HTMLElement} panel a section whose first child is its bar
@@ -42,8 +48,8 @@ export class Views {
       event.preventDefault();
       this.go(link.dataset.view);
     });
-    addEventListener("popstate", () => this.#show(this.#named()));
-    addEventListener("hashchange", () => this.#show(this.#named()));
+    addEventListener("popstate", () => this.#show(namedView()));
+    addEventListener("hashchange", () => this.#show(namedView()));
     addEventListener("keydown", (event) => this.#pressed(event));
   }
 
@@ -52,23 +58,19 @@ export class Views {
     return this.#current;
   }
 
-  /** Shows the view that the address names. */
-  start() {
-    if (this.#named() !== "log") this.#show(this.#named());
+  /** Shows the view that the address names. @returns {Promise<void>} once it is there */
+  async start() {
+    if (namedView() !== "log") await this.#show(namedView());
   }
 
   /**
    * Shows a view under an address of its own. @param {string} name @param {string} [hash] `#…`, what to show in it
+   * @returns {Promise<void>} once it is there
    */
-  go(name, hash = "") {
+  async go(name, hash = "") {
     if (name === this.#current && !hash) return;
     history.pushState(null, "", `${location.pathname}?view=${name}${hash}`);
-    this.#show(name);
-  }
-
-  #named() {
-    const name = new URLSearchParams(location.search).get("view") ?? "log";
-    return name in MODULES ? name : "log";
+    await this.#show(name);
   }
 
   async #show(name) {

@@ -13,7 +13,7 @@ import { lineDiff, nearChanges } from "./line-diff.js";
 
 const SIGN = { create: "+", delete: "-", update: "~", "no-op": "" };
 const SAID = { create: "added: ", delete: "removed: ", update: "changed: ", "no-op": "" };
-const KINDS = { map: "map", list: "list", blocks: "nested block", sorted: "set, or list in order", json: "JSON in a string, compared by structure" };
+const KINDS = { map: "map", list: "list", blocks: "nested block", sorted: "set, or list in order", json: "JSON in a string, compared by structure", yaml: "YAML in a string, compared by structure" };
 
 /**
  * Leaves and headings in the order in which they are shown.

@@ -16,6 +16,12 @@ const IMPATIENT = 5000;
 const STABLE = 5000;
 // The retry interval while WebSockets count as blocked.
 const BLOCKED = 30_000;
+// The code with which a server that stops sends its clients elsewhere: to another node, or to itself after a restart.
+const RESTART = 1012;
+// They don't all come at once.
+const SPREAD = 250;
+// A connection that is moved like this is back within this time, or lost.
+const MOVE = 1500;
 
 export class Realtime {
   /** @type {WebSocket|null} */
@@ -30,6 +36,7 @@ export class Realtime {
   #isHeard = false;
   #isAsking = false;
   #isBlocked = false;
+  #movedAt = -MOVE;
   /** When the last message came, on the server's clock; 0 for never. */
   heardAt = 0;
 
@@ -86,6 +93,11 @@ export class Realtime {
     }
   }
 
+  /** True while the server has sent the page elsewhere, and it may be there soon. */
+  get isMoving() {
+    return performance.now() - this.#movedAt < MOVE;
+  }
+
   get #isOpen() {
     return this.#openedAt > 0;
   }
@@ -113,21 +125,23 @@ export class Realtime {
       for (const channel of this.#channels.values()) channel.join();
     });
     socket.addEventListener("message", (event) => { if (isCurrent()) this.#take(event.data); });
-    socket.addEventListener("close", () => { if (isCurrent()) this.#fail(); });
+    socket.addEventListener("close", ({ code }) => { if (isCurrent()) this.#fail(code === RESTART); });
   }
 
-  #fail() {
+  #fail(isMoved = false) {
     const wasOpen = this.#isOpen;
     if (wasOpen && performance.now() - this.#openedAt > STABLE) this.#backoff.reset();
     this.#close();
-    if (this.#channels.size) this.#retry();
+    if (isMoved) this.#movedAt = performance.now();
+    if (this.#channels.size) this.#retry(isMoved ? Math.random() * SPREAD : undefined);
     for (const channel of [...this.#channels.values()]) channel.down(wasOpen);
   }
 
-  #retry() {
+  /** @param {number} [wait] */
+  #retry(wait) {
     clearTimeout(this.#timer);
-    const wait = this.#isBlocked ? BLOCKED * (1 + Math.random() / 2) : this.#backoff.next();
-    this.#timer = setTimeout(() => this.#open(), wait);
+    const usual = () => (this.#isBlocked ? BLOCKED * (1 + Math.random() / 2) : this.#backoff.next());
+    this.#timer = setTimeout(() => this.#open(), wait ?? usual());
   }
 
   #close() {

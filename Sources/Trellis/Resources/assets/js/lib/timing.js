@@ -97,3 +97,9 @@ export function pollWhileVisible(interval, run) {
     },
   };
 }
+
+/** Runs something once the page has painted what is in it now; at once if the page is hidden. @param {() => void} run */
+export function afterPaint(run) {
+  if (document.hidden) run();
+  else requestAnimationFrame(() => setTimeout(run));
+}

@@ -15,7 +15,7 @@ const DAY = 86_400_000;
 const SOON = 7 * DAY;
 // What tokens may be limited to, by subject.
 const SCOPES = ["vines:read", "vines:write", "variables:write", "jobs:read", "jobs:plan", "jobs:apply", "jobs:cancel", "jobs:force", "logs:read",
-  "state:read", "state:write", "locks:break", "tendrils:read", "tendrils:manage", "grants:manage", "users:manage", "audit:read", "account:write"];
+  "state:read", "state:write", "locks:break", "tendrils:read", "tendrils:manage", "grants:manage", "identities:manage", "users:manage", "audit:read", "metrics:read", "account:write"];
 
 /** @param {Element} button @param {() => Promise<any>} deed */
 async function press(button, deed) {

@@ -20,7 +20,7 @@ const path = `/api/vines/${vine.id}`;
 const jobs = new JobsCard(vine);
 const outputs = new OutputsCard(path);
 const resources = new ResourcesCard(path);
-const states = new StatesCard(path);
+const states = new StatesCard(path, () => !missing(vine, "state:read"));
 
 const fact = (name, ...content) => h("span", {}, icon(name, "s"), ...content);
 const label = (text) => h("span", { class: "lab", text });

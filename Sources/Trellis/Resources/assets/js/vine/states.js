@@ -21,9 +21,12 @@ export class StatesCard {
   #chosen = [];
   #compare = one("[data-compare]", this.#card);
   #diff;
+  #mayDownload;
 
-  constructor(path) {
+  /** @param {string} path @param {() => boolean} mayDownload */
+  constructor(path, mayDownload) {
     this.#path = path;
+    this.#mayDownload = mayDownload;
     this.#diff = new StateDiff(path, one("[data-comparison]", this.#card));
     this.#compare.addEventListener("click", () => this.#show());
     one("[data-older]", this.#card).addEventListener("click", (event) => this.#older(event.currentTarget));
@@ -92,7 +95,7 @@ export class StatesCard {
       h("td", {}, item.job_id ? h("a", { class: "mono", href: `/dashboard/jobs/${item.job_id}` }, shortId(item.job_id)) : h("span", { text: "Terraform" }), " ", h("span", { class: "dim-2" }, agoTime(item.created_at))),
       h("td", { class: "num opt" }, item.resources === undefined ? "–" : count(item.resources)),
       h("td", { class: "num opt" }, item.size === undefined ? "–" : bytes(item.size)),
-      h("td", { class: "num" }, h("a", { class: "icon-btn", href: `${this.#path}/states/${item.number}`, download: "", "aria-label": name, title: `${name}. It contains sensitive values.` }, icon("download", "s"))));
+      h("td", { class: "num" }, this.#mayDownload() && h("a", { class: "icon-btn", href: `${this.#path}/states/${item.number}`, download: "", "aria-label": name, title: `${name}. It contains sensitive values.` }, icon("download", "s"))));
   }
 
   #choose(number, isOn) {

@@ -9,7 +9,7 @@ import { Pairs } from "./pairs.js";
 import { FieldError } from "./fields.js";
 
 const KINDS = ["variables", "sensitive_variables", "environment", "sensitive_environment"];
-const TEXTS = ["project_name", "environment_stage", "region", "engine"];
+const TEXTS = ["project_name", "environment_stage", "region", "engine", "identity_id"];
 const GIT = ["url", "ref", "path"];
 
 export class VineForm {
@@ -62,7 +62,8 @@ export class VineForm {
     // A closed form keeps its input.
     if (other || !this.#filled) {
       try {
-        this.#fill(vine && await get(`/api/vines/${vine.id}`, { isExact: true }));
+        const [found] = await Promise.all([vine && get(`/api/vines/${vine.id}`, { isExact: true }), this.#offerIdentities()]);
+        this.#fill(found);
       } catch (error) {
         showError(error);
         return;
@@ -78,6 +79,12 @@ export class VineForm {
     this.#panel.hidden = true;
     this.#open.setAttribute("aria-expanded", "false");
     (this.#back?.isConnected ? this.#back : this.#open).focus();
+  }
+
+  /** Without identities, the form works as before there were any. */
+  async #offerIdentities() {
+    const { items } = await get("/api/identities").catch(() => ({ items: [] }));
+    this.#form.elements.identity_id.replaceChildren(h("option", { value: "" }, "None"), ...items.map(({ id, name }) => h("option", { value: id }, name)));
   }
 
   /** @param {Map<string, any>|null} vine */
@@ -122,7 +129,7 @@ export class VineForm {
     const body = new Map();
     body.set("project_name", this.#needed("project_name", "Enter a project name."));
     body.set("environment_stage", this.#needed("environment_stage", "Enter a stage, for example staging."));
-    for (const name of ["region", "engine"]) if (this.#text(name)) body.set(name, this.#text(name));
+    for (const name of ["region", "engine", "identity_id"]) if (this.#text(name)) body.set(name, this.#text(name));
     body.set("source", this.#isInline ? this.#inline(this.#files.get(this.#folder)) : this.#git());
     for (const [kind, pairs] of this.#pairs) {
       const values = pairs.get();
@@ -137,7 +144,7 @@ export class VineForm {
     const isTouched = (name) => this.#form.elements[name].value !== this.#shown.get(name);
     if (isTouched("project_name")) body.set("project_name", this.#needed("project_name", "Enter a project name."));
     if (isTouched("environment_stage")) body.set("environment_stage", this.#needed("environment_stage", "Enter a stage, for example staging."));
-    for (const name of ["region", "engine"]) if (isTouched(name)) body.set(name, this.#text(name) || null);
+    for (const name of ["region", "engine", "identity_id"]) if (isTouched(name)) body.set(name, this.#text(name) || null);
     if (this.#isInline) {
       const files = isTouched("source") ? this.#files.get(this.#folder) : this.#files.changes(this.#folder);
       if (files) body.set("source", this.#inline(files));

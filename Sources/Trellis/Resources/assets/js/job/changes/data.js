@@ -20,15 +20,18 @@ export class PlanData {
   type = "";
   #job;
   #get;
+  /** The first page of changes, if the document came with it. */
+  #first;
   /** @type {Map<string, Promise<any>>} */
   #details = new Map();
   /** @type {Map<number, any>} */
   #loaded = new Map();
 
-  /** @param {string} job @param {(path: string) => Promise<any>} get */
-  constructor(job, get) {
+  /** @param {string} job @param {(path: string) => Promise<any>} get @param {any} [first] what the document came with */
+  constructor(job, get, first) {
     this.#job = job;
     this.#get = get;
+    this.#first = first ?? null;
   }
 
   /** @param {() => void} arrived more is here */
@@ -36,7 +39,8 @@ export class PlanData {
     const changes = [];
     let cursor = null;
     do {
-      const page = await this.#get(`/api/jobs/${this.#job}/plan${query({ limit: cursor ? PAGE : FIRST, cursor })}`);
+      const page = this.#first ?? await this.#get(`/api/jobs/${this.#job}/plan${query({ limit: cursor ? PAGE : FIRST, cursor })}`);
+      this.#first = null;
       changes.push(...page.items);
       cursor = page.next_cursor ?? null;
       this.summary = page.summary;

@@ -16,7 +16,7 @@ const CHIP_SIGNS = { replace: "replace_delete_first", delete: "delete", update: 
 const GROUP_OF = new Map(GROUPS.map((group) => [group.name, group]));
 
 /**
- * @param {{model: import("../model.js").JobModel, get: (path: string) => Promise<any>, announce: (text: string) => void, refused: (error: any) => void}} page
+ * @param {{model: import("../model.js").JobModel, get: (path: string) => Promise<any>, plan?: any, announce: (text: string) => void, refused: (error: any) => void}} page
  * @returns {import("../views.js").View}
  */
 export function open(page) {
@@ -45,7 +45,7 @@ class ChangesView {
 
   constructor(page) {
     this.#page = page;
-    this.#data = new PlanData(page.model.job.id, page.get);
+    this.#data = new PlanData(page.model.job.id, page.get, page.plan);
     this.#readAddress();
     const copy = this.#button("copy", "Copy as text (c)", () => this.#copy(copy, asText, "Copied as text"));
     const markdown = this.#button("file", "Copy as Markdown", () => this.#copy(markdown, asMarkdown, "Copied as Markdown"));

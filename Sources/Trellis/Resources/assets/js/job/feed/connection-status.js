@@ -49,7 +49,7 @@ export class ConnectionStatus {
       this.#state.dataset.feed = tone;
       this.#state.firstElementChild.replaceWith(icon(name, "s"));
     }
-    const kind = connection.isOffline ? "offline" : feed.state === "lost" ? "reconnecting" : "live";
+    const kind = connection.isOffline ? "offline" : feed.shownState === "lost" ? "reconnecting" : "live";
     if (this.#state.dataset.connection !== kind) this.#state.dataset.connection = kind;
     setText(this.#text, text);
     if (this.#state.title !== (title ?? "")) this.#state.title = title ?? "";
@@ -74,7 +74,7 @@ export class ConnectionStatus {
       const late = Math.max(0, now() - connection.heardAt);
       return { ...base, tone: "lost", name: "unplug", text: feed.state === "ended" ? "Offline" : `Offline, ${ticking(late)} behind`, retry: feed.state !== "ended" };
     }
-    if (feed.state === "lost") {
+    if (feed.shownState === "lost") {
       const late = Math.max(0, now() - feed.lostAt);
       return { ...base, tone: "lost", name: "unplug", text: `Reconnecting, ${ticking(late)} behind`, retry: true };
     }
@@ -120,7 +120,7 @@ export class ConnectionStatus {
     } else if (connection.isOffline) {
       const [time] = timeOfDay(connection.heardAt);
       text = `Can't reach the server. Showing status as of ${time}.`;
-    } else if (feed.state === "lost") {
+    } else if (feed.shownState === "lost") {
       const [time] = timeOfDay(feed.lostAt);
       text = `Live feed lost at ${time}. Later lines appear here without a gap when it is back.`
         + (watch.isCut || model.isFinal ? "" : " Status is still checked every 3 s.");
@@ -171,7 +171,7 @@ export class ConnectionStatus {
   // Announce only changes of state.
   #say(tone, text) {
     const { feed, store } = this.#parts;
-    const kind = connection.isOffline ? "offline" : feed.state === "live" && tone === "lost" ? "behind" : feed.state;
+    const kind = connection.isOffline ? "offline" : feed.shownState === "live" && tone === "lost" ? "behind" : feed.shownState;
     if (kind === this.#kind) return;
     const before = this.#kind;
     this.#kind = kind;

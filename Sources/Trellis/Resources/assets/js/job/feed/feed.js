@@ -90,6 +90,11 @@ export class Feed {
     this.#listeners.add(listener);
   }
 
+  /** The state to show: while the server sends the page elsewhere, nothing is lost. @returns {FeedState} */
+  get shownState() {
+    return this.state === "lost" && this.#realtime.isMoving ? "live" : this.state;
+  }
+
   /** How far behind the newest line is, in ms, while lines are still coming in late; else 0. */
   get behind() {
     return this.#lastLag > LAG && performance.now() - this.#lastArrival < QUIET ? this.#lastLag : 0;

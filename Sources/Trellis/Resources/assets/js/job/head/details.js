@@ -10,8 +10,8 @@ import { configView } from "./config-view.js";
 
 const WIDE = matchMedia("(min-width: 100em)");
 
-/** @param {import("../model.js").JobModel} model */
-export function startDetails(model) {
+/** @param {import("../model.js").JobModel} model @param {(run: () => void) => void} soon when they are first filled */
+export function startDetails(model, soon) {
   openAsRemembered();
   const drawn = new Map();
   const draw = () => {
@@ -34,7 +34,7 @@ export function startDetails(model) {
     }
   };
   model.onChange(draw);
-  draw();
+  soon(draw);
   for (const button of all("[data-copy-json]")) {
     button.addEventListener("click", () => {
       const { config_snapshot: config, execution_metadata: found } = model.job;
@@ -132,6 +132,8 @@ function jobList(model) {
       job.refresh_only ? ["Refresh only", "yes"] : null,
       job.parallelism ? ["Parallelism", String(job.parallelism)] : null,
       job.log_level ? ["Terraform log", job.log_level] : null,
+      job.identity_id ? ["Cloud identity", h("a", { class: "mono", href: `/dashboard/identities?id=${job.identity_id}` }, shortId(job.identity_id))] : null,
+      job.phase ? ["Tested", job.phase === "plan" ? "for planning" : "for applying"] : null,
     ),
     outcome ? list(
       ["Outcome", `${outcome.result}${outcome.phase ? ` in ${outcome.phase}` : ""}`],

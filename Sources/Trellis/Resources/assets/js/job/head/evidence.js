@@ -26,7 +26,7 @@ export function startEvidence(model) {
   });
   one("[data-evidence-close]").addEventListener("click", () => dialog.close());
 
-  const draw = () => { button.hidden = model.job.job_type === "PLAN" || !model.isFinal || model.job.engine_state === "RUNNING"; };
+  const draw = () => { button.hidden = ["PLAN", "CONNECTION_TEST"].includes(model.job.job_type) || !model.isFinal || model.job.engine_state === "RUNNING"; };
   model.onChange(draw);
   draw();
 }

@@ -58,9 +58,11 @@ export class StatusBar {
     const made = this.#content();
     const key = JSON.stringify(made.key);
     if (key === this.#drawn) return;
+    // Nothing is below it yet: what it grows by need not be measured.
+    const isFirst = !this.#drawn;
     this.#drawn = key;
     const { banner, notice } = made;
-    const before = this.#host.offsetHeight;
+    const before = isFirst ? 0 : this.#host.offsetHeight;
     banner ? this.#host.setAttribute("data-banner", banner) : this.#host.removeAttribute("data-banner");
     this.#host.toggleAttribute("data-warns", Boolean(made.warns));
     notice ? this.#host.setAttribute("data-notice", notice) : this.#host.removeAttribute("data-notice");
@@ -68,7 +70,7 @@ export class StatusBar {
     const hadFocus = this.#host.contains(document.activeElement);
     this.#host.replaceChildren(icon(made.icon), h("div", { class: "strip-main" }, ...made.lines), ...made.end);
     if (hadFocus) this.#host.querySelector("button, a")?.focus();
-    const grown = this.#host.offsetHeight - before;
+    const grown = isFirst ? 0 : this.#host.offsetHeight - before;
     if (grown) this.onGrow(grown);
   }
 

@@ -28,6 +28,7 @@ export function verdict(model) {
   switch (job.status) {
     case "SUCCESS":
       if (job.job_type === "PLAN") return planText(model);
+      if (job.job_type === "CONNECTION_TEST") return connectionText(job);
       if (job.job_type === "DESTROY") return changes ? `Destroy complete: ${count(changes.destroy)} destroyed` : "Destroy complete";
       return changes ? `Apply complete: ${doneText(changes)}` : "Apply complete";
     case "FAILED":
@@ -41,6 +42,12 @@ export function verdict(model) {
     default:
       return "";
   }
+}
+
+/** Who a CONNECTION_TEST was in the cloud. @param {any} job */
+function connectionText(job) {
+  const { principal, account } = job.execution_metadata?.connection ?? {};
+  return principal ? `Connected as ${principal}${account && !principal.includes(account) ? `, account ${account}` : ""}` : "Connected";
 }
 
 /**

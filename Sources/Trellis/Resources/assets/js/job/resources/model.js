@@ -1,5 +1,7 @@
 // The resources of a job, in the order in which they are listed, and the time axis that all of them share.
 
+/** @typedef {{action: string, started_at: string, ended_at?: string, first_line?: number}} Part */
+
 /**
  * @typedef {object} Resource
  * @property {string} address
@@ -8,6 +10,7 @@
  * @property {string} [started_at]
  * @property {string} [ended_at]
  * @property {number} [first_line]
+ * @property {Part[]} [parts] of a replacement: what was destroyed and created, in this order
  * @property {string[]} waits_for
  * @property {boolean} critical
  */
@@ -17,9 +20,19 @@
 export const isOpen = (item) => item.state === "running" || item.state === "refreshing";
 const start = (item) => (item.started_at ? Date.parse(item.started_at) : Infinity);
 
-/** How long it took, or has taken so far; null if that is not known. @param {Resource} item @param {number} now */
+/** How long a part took, or has taken so far; null if that is not known. @param {Resource} item @param {Part} part @param {number} now */
+export function partTook(item, part, now) {
+  const end = part.ended_at ? Date.parse(part.ended_at) : part === item.parts.at(-1) && isOpen(item) ? now : null;
+  return end === null || !part.started_at ? null : Math.max(0, end - Date.parse(part.started_at));
+}
+
+/** How long it took, or has taken so far, without what lies between a replacement's parts; null if that is not known. @param {Resource} item @param {number} now */
 export function elapsed(item, now) {
   if (!item.started_at) return null;
+  if (item.parts?.length) {
+    const known = item.parts.map((part) => partTook(item, part, now)).filter((took) => took !== null);
+    return known.length ? known.reduce((sum, took) => sum + took, 0) : null;
+  }
   if (item.ended_at) return Math.max(0, Date.parse(item.ended_at) - start(item));
   return isOpen(item) ? Math.max(0, now - start(item)) : null;
 }

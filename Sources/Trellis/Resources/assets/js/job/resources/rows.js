@@ -3,7 +3,7 @@
 import { h, icon, setText } from "../../lib/dom.js";
 import { clockTime, exact, span, ticking } from "../../lib/format.js";
 import { marked } from "../../lib/invisible.js";
-import { elapsed, isOpen } from "./model.js";
+import { elapsed, isOpen, partTook } from "./model.js";
 
 /** @typedef {import("./model.js").Resource} Resource */
 /** @typedef {{from: number, to: number, step: number}} Axis */
@@ -50,15 +50,15 @@ export function tick(row, item, { now, axis, isEnded }) {
   const took = elapsed(item, now);
   setText(row.querySelector(".took"), took === null ? "" : isOpen(item) ? ticking(took) : span(took));
   const lane = /** @type {HTMLElement} */ (row.querySelector(".lane"));
-  const place = axis && barPlace(item, axis, now);
+  const places = axis ? bars(item, axis, now) : [];
   // Also where there is no bar: all rows show one time axis.
   const step = axis ? `${(axis.step / (axis.to - axis.from)) * 100}%` : "100%";
   if (lane.style.getPropertyValue("--tick") !== step) lane.style.setProperty("--tick", step);
-  const key = `${item.state} ${item.action} ${item.critical} ${isEnded} ${place?.join(" ")} ${item.waits_for[0]} ${item.first_line}`;
+  const key = `${item.state} ${item.critical} ${isEnded} ${JSON.stringify(places)} ${item.waits_for[0]}`;
   if (lane.dataset.key === key) return;
   lane.dataset.key = key;
-  const parts = [];
-  if (place) parts.push(...bars(item, place));
+  const parts = places.map(barNode);
+  if (places.length && item.critical) parts.push(placed(h("i", { class: "crit-o" }), places[0].left, places.at(-1).left + places.at(-1).width - places[0].left));
   if (item.state === "waiting" && item.waits_for.length && !isEnded) {
     const more = item.waits_for.length > 1 ? ` and ${item.waits_for.length - 1}${item.waits_for.length > 9 ? "+" : ""} more` : "";
     parts.push(h("span", { class: "tip" }, "waits for ", marked(h("code"), item.waits_for[0]), more));
@@ -66,31 +66,46 @@ export function tick(row, item, { now, axis, isEnded }) {
   lane.replaceChildren(...parts);
 }
 
-/** From where to where a bar goes, in percent. @returns {[number, number]|null} */
-function barPlace(item, axis, now) {
-  if (!item.started_at) return null;
-  const length = axis.to - axis.from;
-  const from = Date.parse(item.started_at);
-  const took = elapsed(item, now) ?? 0;
-  const left = Math.max(0, Math.min(100, ((from - axis.from) / length) * 100));
-  const width = Math.max(0, Math.min(100 - left, (took / length) * 100));
-  return [Math.round(left * 100) / 100, Math.round(width * 100) / 100];
+const KINDS = { running: "run", refreshing: "run", failed: "err", unknown: "unknown", done: "done", waiting: "done" };
+const PART_WORDS = { delete: "destroying", create: "creating" };
+
+/** @typedef {{kind: string, left: number, width: number, line?: number, what: string}} Bar in percent of the axis */
+
+/** What a row's lane shows: one bar, or one for each part of a replacement. @param {Resource} item @returns {Bar[]} */
+function bars(item, axis, now) {
+  if (!item.parts?.length) {
+    const kind = item.action === "delete" && item.state !== "failed" ? "del" : KINDS[item.state];
+    return item.started_at ? [bar(item, axis, elapsed(item, now) ?? 0, kind, "")] : [];
+  }
+  return item.parts.map((part, i, all) => {
+    const isLast = i === all.length - 1;
+    const took = partTook(item, part, now) ?? 0;
+    const isBad = isLast && (item.state === "failed" || item.state === "unknown");
+    const kind = isBad ? KINDS[item.state] : part.action === "delete" ? "del" : isLast ? KINDS[item.state] : "done";
+    return bar(part, axis, took, kind, PART_WORDS[part.action] ?? part.action);
+  });
 }
 
-const KINDS = { running: "run", refreshing: "run", failed: "err", unknown: "unknown", done: "done", waiting: "done" };
+/** @returns {Bar} */
+function bar({ started_at: from, first_line: line }, axis, took, kind, what) {
+  const length = axis.to - axis.from;
+  const left = Math.max(0, Math.min(100, ((Date.parse(from) - axis.from) / length) * 100));
+  const width = Math.max(0, Math.min(100 - left, (took / length) * 100));
+  return { kind, left: Math.round(left * 100) / 100, width: Math.round(width * 100) / 100, line, what };
+}
 
-/** @param {Resource} item @param {number[]} place */
-function bars(item, [left, width]) {
-  const kind = item.action === "delete" && item.state !== "failed" ? "del" : KINDS[item.state];
-  const line = item.first_line;
-  const bar = h("button", {
-    class: "bar-s", type: "button", tabindex: -1, "data-k": kind, "data-line": line, disabled: !line,
-    title: line ? `Go to line ${line}` : null, "aria-label": line ? `Go to line ${line}` : "No line",
-  });
-  const nodes = item.critical ? [bar, h("i", { class: "crit-o" })] : [bar];
-  // Not as an attribute, which the page's security policy forbids.
-  for (const node of nodes) Object.assign(node.style, { left: `${left}%`, width: `${width}%` });
-  return nodes;
+/** @param {Bar} bar */
+function barNode({ kind, left, width, line, what }) {
+  const text = line ? `${what ? `${sentence(what)}: go` : "Go"} to line ${line}` : "No line";
+  return placed(h("button", {
+    class: "bar-s", type: "button", tabindex: -1, "data-k": kind, "data-line": line, disabled: !line, title: line ? text : null, "aria-label": text,
+  }), left, width);
+}
+
+// Not as an attribute, which the page's security policy forbids.
+function placed(node, left, width) {
+  Object.assign(node.style, { left: `${left}%`, width: `${width}%` });
+  return node;
 }
 
 /** An address with its module dimmed. @param {string} address */
@@ -111,9 +126,15 @@ function moduleEnd(address) {
   }
 }
 
+const PART_DONE = { delete: "Destroyed", create: "Created" };
+
 /** What is shown below the selected row. @param {Resource} item @param {boolean} isEnded */
 export function makePeek(item, isEnded) {
   const lines = [`${sentence(stateText(item, isEnded))}.`];
+  item.parts?.forEach((part, i, all) => {
+    const took = part.ended_at ? partTook(item, part, 0) : null;
+    if (took !== null && PART_DONE[part.action] && !(item.state === "failed" && i === all.length - 1)) lines.push(`${PART_DONE[part.action]} in ${span(took)}.`);
+  });
   if (item.started_at) lines.push(`Began ${exact(Date.parse(item.started_at))}.`);
   if (item.started_at && !item.ended_at && item.state === "done") lines.push("The engine does not print when a refresh ends.");
   if (item.waits_for.length && !isEnded) lines.push(`Waits for ${item.waits_for.join(", ")}.`);

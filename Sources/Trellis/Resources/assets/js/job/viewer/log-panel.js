@@ -242,6 +242,8 @@ export class LogPanel {
   }
 
   #draw() {
+    // Once it is shown, it has another size, and is drawn.
+    if (this.#window.isHidden) return;
     this.follow.remember();
     if (this.follow.pinned) this.#window.showEnd();
     else {

@@ -48,6 +48,8 @@ export class LogWindow {
 
   /** Learns the height of a row: after a change of the font, the zoom or the layout. */
   measure() {
+    // A log that is not shown has no height, and would have the whole page laid out.
+    if (this.isHidden) return;
     const height = Number.parseFloat(getComputedStyle(this.#scroller).lineHeight);
     if (height > 0) this.#rowHeight = height;
     if (!this.#wrap) this.#estimate = this.#rowHeight;
@@ -60,6 +62,11 @@ export class LogWindow {
     this.#scroller.toggleAttribute("data-wrap", wrap);
     this.#estimate = this.#rowHeight * (wrap ? 1.4 : 1);
     this.#columns = -1;
+  }
+
+  /** Another view is shown. */
+  get isHidden() {
+    return this.#scroller.closest("[hidden]") !== null;
   }
 
   /** How many rows are in view, at least. */
