@@ -84,7 +84,7 @@ def test_terraform_reads_an_s3_state_with_nothing_but_the_identity(cloud: Cloud)
     begun = len(cloud.sts.exchanges())
     plan = cloud.api.plan(vine["id"])
     deploy = cloud.api.wait(cloud.api.post(f"/api/jobs/{plan['id']}/apply", {})["id"], "SUCCESS", log=True)
-    assert deploy["execution_metadata"]["outputs"]["vpc"]["value"] == "vpc-0a1b2c3d"
+    assert deploy["execution_metadata"]["outputs"]["vpc"] == "vpc-0a1b2c3d"
     asked = cloud.sts.exchanges()[begun:]
     assert all("claims" in exchange for exchange in asked), asked
     # The Tendril tries it out, and then Terraform uses it.
@@ -151,7 +151,7 @@ def test_a_job_of_three_lives_of_a_token_succeeds(cloud: Cloud, gate: Gates) -> 
     begun = len(cloud.sts.exchanges())
     hold.open()
     done = cloud.api.wait(job["id"], "SUCCESS", log=True)
-    assert done["execution_metadata"]["outputs"]["vpc"]["value"] == "vpc-0a1b2c3d"
+    assert done["execution_metadata"]["outputs"]["vpc"] == "vpc-0a1b2c3d"
     assert done["log_state"] == "COMPLETE"
     assert cloud.log(job["id"]).count("Credentials renewed, valid until ") >= 6
     late = cloud.sts.exchanges()[begun:]

@@ -50,8 +50,8 @@ import Wire
         #expect(token["additionalProperties"] == false)
 
         let job = try #require(schema("CreateJobRequest"))
-        #expect(job["required"] == ["job_type", "vine_id"])
-        #expect(job["properties"]?["job_type"] == ["type": "string", "enum": ["PLAN", "DEPLOY", "DESTROY"]])
+        #expect(job["required"] == ["job_type"])
+        #expect(job["properties"]?["job_type"] == ["type": "string", "enum": ["PLAN", "DEPLOY", "DESTROY", "CONNECTION_TEST"]])
         #expect(job["properties"]?["parallelism"]?["type"] == ["null", "integer"])
         #expect(job["properties"]?["targets"]?["type"] == ["null", "array"])
     }

@@ -316,6 +316,7 @@ import Wire
                 "reportResources": #"{"epoch": 1, "items": []}"#,
                 "savePlanChanges": #"{"epoch": 1, "changes": [], "is_first": true}"#,
                 "lockState": #"{"ID": "\#(job.id):1"}"#,
+                "createIdentityToken": #"{"epoch": 1, "phase": "plan"}"#,
             ]
             var calls = 0
             for endpoint in Endpoints.all {
