@@ -114,7 +114,7 @@ def test_D_details_open(page: Page, deployed, options) -> None:
 
 
 @pytest.mark.parametrize("options", LOOKS, ids=IDS)
-@pytest.mark.parametrize("path", ["/dashboard/jobs", "/dashboard/vines", "/dashboard/tendrils", "/sign-in", "/nope"])
+@pytest.mark.parametrize("path", ["/dashboard/jobs", "/dashboard/vines", "/dashboard/tendrils", "/dashboard/api", "/sign-in", "/nope"])
 def test_other_pages(page: Page, planned, path: str, options, watcher: Watcher) -> None:
     watcher.network_may_fail = path == "/nope"
     page.goto(path)

@@ -355,6 +355,8 @@ def test_a_plan_and_the_job_behind_it_have_a_forecast(page: Page, api: Api) -> N
     page.wait_for_timeout(3000)
     first.save().report(status="SUCCESS", engine_state="GONE")
     second = plan()
+    # It is made after the start is acknowledged.
+    until(page, lambda: api.get(f"/api/jobs/{second.id}").get("forecast"), "the plan before gives one")
     record = api.get(f"/api/jobs/{second.id}")
     assert record["forecast"]["basis"] == "the last plan" and "progress" not in record, record
     behind = api.job("PLAN", vine, assigned_worker_id=tendril.id)

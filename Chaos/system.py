@@ -37,6 +37,9 @@ class TestSystem:
     __test__ = False  # for pytest, which would collect it by its name
 
     disk: Path | None = None
+    trellis: ManagedProcess | None = None
+    tendril: ManagedProcess | None = None
+    proxy: Any = None
     #: The DEPLOY of the round, and what its faults keep while they are on.
     job = ""
     backup: Path | None = None
@@ -50,6 +53,14 @@ class TestSystem:
         self, folder: Path, binary: Path, *tendril_options: str, small_disk: bool = False, engine: str = "sqlite",
     ) -> None:
         self.folder, self.engine = folder, engine
+        try:
+            self.start(binary, tendril_options, small_disk)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, binary: Path, tendril_options: tuple[str, ...], small_disk: bool) -> None:
+        folder = self.folder
         self.data, self.work = folder / "data", folder / "tendril"
         #: What the provisioner wrote down, and hard links to captures.
         self.records = folder / "records"
@@ -62,12 +73,12 @@ class TestSystem:
             self.disk = self.work
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
-        options = self.start_postgres() if engine == "postgres" else []
+        options = self.start_postgres() if self.engine == "postgres" else []
         self.trellis = self.node(binary, HOST, self.data, "trellis.log", *options)
         self.trellis.start()
         self.wait_until_ready()
         targets = [(HOST, self.port)]
-        if engine == "postgres":
+        if self.engine == "postgres":
             self.second = self.node(binary, SECOND_HOST, folder / "data-2", "trellis-2.log", *options)
             self.second.start()
             self.wait_until_ready(self.second, SECOND_HOST)
@@ -120,10 +131,12 @@ class TestSystem:
 
     def start_postgres(self) -> list[str]:
         """Starts the server; returns the options with which a node uses it."""
-        self.postgres = PostgresServer().create()
+        self.postgres = PostgresServer()
+        self.postgres.create()
         address = self.postgres.url()
         if self.with_standby:
-            self.standby = PostgresServer().follow(self.postgres)
+            self.standby = PostgresServer()
+            self.standby.follow(self.postgres)
             server, name = address.rsplit("/", 1)
             address = f"{server},127.0.0.1:{self.standby.port}/{name}"
         else:
@@ -154,7 +167,7 @@ class TestSystem:
 
     @property
     def nodes(self) -> list[ManagedProcess]:
-        return [self.trellis, *([self.second] if self.second else [])]
+        return [node for node in (self.trellis, self.second) if node]
 
     def vine(self, seed: int, seconds: float) -> str:
         """A vine with a secret variable, whose apply runs the provisioner for this many seconds."""
@@ -200,14 +213,16 @@ class TestSystem:
 
     def close(self) -> None:
         for part in (self.tendril, *self.nodes):
-            part.signal(signal.SIGCONT)
-            part.kill()
+            if part:
+                part.signal(signal.SIGCONT)
+                part.kill()
         for pid in self.processes():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.proxy.stop()
+        if self.proxy:
+            self.proxy.stop()
         if self.database_proxy:
             self.database_proxy.stop()
         if self.pooler:

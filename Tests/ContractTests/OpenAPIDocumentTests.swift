@@ -51,7 +51,10 @@ import Wire
 
         let job = try #require(schema("CreateJobRequest"))
         #expect(job["required"] == ["job_type"])
-        #expect(job["properties"]?["job_type"] == ["type": "string", "enum": ["PLAN", "DEPLOY", "DESTROY", "CONNECTION_TEST"]])
+        #expect(
+            job["properties"]?["job_type"] == [
+                "type": "string", "enum": ["PLAN", "DEPLOY", "DESTROY", "CONNECTION_TEST"],
+            ])
         #expect(job["properties"]?["parallelism"]?["type"] == ["null", "integer"])
         #expect(job["properties"]?["targets"]?["type"] == ["null", "array"])
     }

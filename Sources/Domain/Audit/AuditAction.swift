@@ -127,6 +127,11 @@ extension AuditAction {
         Group(
             name: "Rights",
             actions: [.createGrant, .revokeGrant, .createVineyard, .renameVineyard, .deleteVineyard, .request]),
+        Group(
+            name: "Identities",
+            actions: [
+                .createIdentity, .updateIdentity, .deleteIdentity, .testConnection, .issueToken, .createSigningKey,
+            ]),
         Group(name: "Tendrils", actions: [.registerTendril, .revokeTendril, .updateTendril]),
         Group(name: "Audit", actions: [.exportAudit, .deleteEvents, .readEvidence]),
     ]

@@ -71,7 +71,9 @@ enum ReferencePage {
     private static func field(_ parameter: JSONValue) -> [String: any Sendable] {
         var row: [String: any Sendable] = [
             "name": parameter["name"]?.stringValue ?? "", "place": parameter["in"]?.stringValue ?? "",
-            "type": type(of: parameter["schema"] ?? [:]),
+            // A pattern says less than the sentence about it.
+            "type": parameter["in"] == "header"
+                ? parameter["description"]?.stringValue ?? "" : type(of: parameter["schema"] ?? [:]),
         ]
         if parameter["required"] == true { row["required"] = true }
         return row
@@ -81,7 +83,7 @@ enum ReferencePage {
         let required = Set((schema["required"]?.items ?? []).compactMap(\.stringValue))
         return (schema["properties"]?.members ?? []).map { name, property in
             var row: [String: any Sendable] = ["name": name, "type": type(of: property)]
-            row["schema"] = link(to: property)
+            row["link"] = link(to: property)
             if required.contains(name) { row["required"] = true }
             return row
         }

@@ -129,7 +129,12 @@ struct WorkerService: Sendable {
         let event = caller.event(.reportJob, on: job, changes: report.auditFacts, ambient)
         let change = try await store.recording(event).change(id, events, facts: facts, at: ambient.now())
         metrics.changed(change.job, from: job)
-        if !events.isEmpty { await forecasts.update(change.job) }
+        if report.status == .processing {
+            // The Tendril starts the engine once this is answered.
+            Task { await forecasts.update(change.job) }
+        } else if !events.isEmpty {
+            await forecasts.update(change.job)
+        }
         let state = change.job.state
         return ReportStatusResponse(status: state.status, engineState: state.engine, logState: state.log.name)
     }

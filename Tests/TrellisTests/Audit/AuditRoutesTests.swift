@@ -77,10 +77,9 @@ import Wire
             let evidence = denied.filter { $0.action == "evidence.read" }
             #expect(evidence.count == 2 && evidence.contains { $0.changes["count"] == 8 })
             #expect(evidence.allSatisfy { $0.resourceId == "GET /api/jobs/\(job)/evidence" })
-            #expect(
-                evidence.allSatisfy {
-                    $0.reason == "Answered as not found, because the right jobs:read is missing."
-                }, "\(evidence.map(\.reason))")
+            let right = AuditEndpoints.evidence.description.caller.permission?.rawValue ?? ""
+            let reason = "Answered as not found, because the right \(right) is missing."
+            #expect(evidence.allSatisfy { $0.reason == reason }, "\(evidence.map(\.reason))")
             let others = denied.filter { $0.action == "request" }
             #expect(others.contains { $0.resourceId == "GET /dashboard/jobs/\(job)" })
             #expect(others.allSatisfy { !($0.resourceId ?? "").contains(absent.rawValue) })
