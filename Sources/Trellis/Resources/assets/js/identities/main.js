@@ -91,7 +91,7 @@ function testText(test, identity) {
   if (!test) return h("p", {}, identity.used_by.length ? "Not tested yet" : "Choose it in a vine, then it can be tested");
   const link = h("a", { class: "mono", href: `/dashboard/jobs/${test.id}` }, shortId(test.id));
   if (test.status === "SUCCESS") return h("p", { "data-tone": "ok" }, icon("SUCCESS", "s"), "Works, job ", link, ", ", agoTime(test.completed_at));
-  if (test.status === "FAILED") return h("p", { "data-tone": "err" }, icon("FAILED", "s"), test.error_message ?? "Failed", " Job ", link, ", ", agoTime(test.completed_at));
+  if (test.status === "FAILED") return h("p", { "data-tone": "err" }, icon("FAILED", "s"), (test.error_message ?? "Failed").replace(/[^.]$/, "$&."), " Job ", link, ", ", agoTime(test.completed_at));
   return h("p", {}, `${test.status.charAt(0)}${test.status.slice(1).toLowerCase()}, job `, link);
 }
 
@@ -139,7 +139,7 @@ function drawSides() {
   one("[data-sides]").replaceChildren(...SIDES.map((side) => h("fieldset", {}, h("legend", {}, side.title),
     ...cloud.fields.map(({ name, label, hint, isOptional }) => h("label", { class: "field" },
       h("span", {}, label, isOptional ? h("i", {}, " optional") : null),
-      h("input", { name: `${side.name}.${name}`, value: edited?.[side.name]?.[name] ?? "", placeholder: hint, autocomplete: "off", spellcheck: "false", maxlength: 512 }))))));
+      h("input", { name: `${side.name}.${name}`, value: edited?.[side.name]?.[name] ?? "", placeholder: side.name === "apply" ? hint.replace("-plan", "-apply") : hint, autocomplete: "off", spellcheck: "false", maxlength: 512 }))))));
 }
 
 function openForm(identity) {
