@@ -54,8 +54,8 @@ import Wire
 
     @Test(arguments: [
         ("{", "not valid JSON"), (#"{"vine_id": "x"}"#, "job_type"), (#"{"job_type": 5}"#, "job_type"),
-        (#"{"job_type": "PLAN"}"#, "\"vine_id\" is missing"),
-        (#"{"job_type": "PLAN", "vine_id": null}"#, "must not be null"),
+        (#"{"vine_id": null}"#, "\"job_type\" is missing"),
+        (#"{"job_type": null}"#, "must not be null"),
         (#"{"job_type": "PLAN", "vine_id": "x"}"#, "\"vine_id\" is not valid"),
     ])
     func errorsNameTheField(body: String, says: String) {
