@@ -6,6 +6,7 @@ internal import HummingbirdTLS
 internal import LiveFeed
 internal import Logging
 internal import NIOSSL
+internal import Prometheus
 internal import Storage
 internal import WebSocket
 
@@ -160,11 +161,11 @@ struct TrellisComponents {
             table: router, check: rights, repeats: RepeatedCalls(store: store, ambient: ambient))
         try addAPI(to: api, vines: vines, jobs: jobs, records: records)
         RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
-        if let registry = configuration.metrics {
-            MetricsRoutes(store: store, registry: registry, ambient: ambient) { [connections] in
-                [("realtime", connections.count), ("events", streamLimit.followers)]
-            }.add(to: api)
-        }
+        MetricsRoutes(
+            store: store, registry: configuration.metrics ?? PrometheusRegistry(ServerMetrics.families), ambient: ambient
+        ) { [connections] in
+            [("realtime", connections.count), ("events", streamLimit.followers)]
+        }.add(to: api)
         let pages = PageRoutes(
             renderer: renderer, jobs: jobs, vines: vines, records: records, lines: LineWindowReader(store: store),
             plans: PlanReader(store: store), check: rights, providers: configuration.providers)

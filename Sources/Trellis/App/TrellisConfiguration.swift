@@ -28,7 +28,7 @@ public struct TrellisConfiguration: Sendable {
     var passwordCost = PasswordHash.Cost()
     /// Days that audit events are kept; nil for all.
     public var auditDays: Int?
-    /// What `/metrics` shows; nil for no such path.
+    /// What `/metrics` shows beside the values of the store.
     public var metrics: PrometheusRegistry?
     /// The file with the key that several nodes share; nil for the one in the data folder, and a node that is alone.
     public var secretKeyFile: String?
