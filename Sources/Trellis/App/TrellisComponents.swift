@@ -162,7 +162,8 @@ struct TrellisComponents {
         try addAPI(to: api, vines: vines, jobs: jobs, records: records)
         RealtimeRoutes(authorization: realtimeAuthorization).add(to: router)
         MetricsRoutes(
-            store: store, registry: configuration.metrics ?? PrometheusRegistry(ServerMetrics.families), ambient: ambient
+            store: store, registry: configuration.metrics ?? PrometheusRegistry(ServerMetrics.families),
+            ambient: ambient
         ) { [connections] in
             [("realtime", connections.count), ("events", streamLimit.followers)]
         }.add(to: api)
