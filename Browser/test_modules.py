@@ -624,7 +624,7 @@ def diagnostic(cause: str, more: str = "", others: int = 0, **place: str | int) 
     (diagnostic("creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", file="main.tf", line=3),
      ["creating RDS DB Instance (shop): NoSubnets", "operation error RDS.", "", "main.tf:3", 0]),
     # A long cause is shortened to its first sentence.
-    (diagnostic(f"{'word ' * 30}. Then more", "of it.", file="main.tf"), [("word " * 30).strip(), "Then more of it.", "", "main.tf", 0]),
+    (diagnostic(f"{'word ' * 30}end. Then more", "of it.", file="main.tf"), [f"{'word ' * 30}end", "Then more of it.", "", "main.tf", 0]),
     (diagnostic("ROOT CAUSE", address="terraform_data.a"), ["ROOT CAUSE", "", "terraform_data.a", "", 0]),
     # The facts count, whatever the message says.
     ({"error_message": "on x.tf line 3", **diagnostic("Cycle")}, ["Cycle", "", "", "", 0]),
