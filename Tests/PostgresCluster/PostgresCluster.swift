@@ -117,11 +117,21 @@ public final class PostgresCluster: Sendable {
     /// Executes one statement on a connection of its own. Returns whether its first row says true, if it says either.
     @discardableResult
     public func execute(_ sql: String, in database: String = "postgres") throws -> Bool? {
-        let connection = try PostgresConnection(PostgresSettings(address: address(of: database)))
+        let connection = try connect(to: database)
         // What a test sets up waits for no standby.
         try connection.query("SET synchronous_commit = local", [])
         let result = try connection.query(sql, [])
         return try? result.first?.optionalFlag(0)
+    }
+
+    /// A server that has just started, or is loaded, may close a first connection.
+    private func connect(to database: String) throws -> PostgresConnection {
+        let settings = PostgresSettings(address: address(of: database))
+        for _ in 0..<20 {
+            if let connection = try? PostgresConnection(settings) { return connection }
+            usleep(100_000)
+        }
+        return try PostgresConnection(settings)
     }
 
     private func waitUntilReady() throws {

@@ -95,7 +95,7 @@ import Testing
 
     @Test func aServerThatIsNotThereIsNamed() async throws {
         var settings = PostgresSettings(address: "host=/tmp/no-such-folder dbname=x")
-        settings.callTimeout = .milliseconds(300)
+        settings.callTimeout = .seconds(3)
         let pool = PostgresPool(settings)
         let error = await #expect(throws: PostgresError.self) { try await pool.read { _ in } }
         #expect(error?.kind == .connection)

@@ -28,7 +28,7 @@ import Wire
     @Test func itShowsWhatThereIs() async throws {
         try await TrellisHarness.run(metrics: PrometheusRegistry(ServerMetrics.families)) { _, api in
             let vine =
-                #"{"project_name": "shop", "environment_stage": "test", "source": {"type": "inline", "files": {}}}"#
+                #"{"project_name": "shop", "environment_stage": "test", "source": {"type": "inline", "files": {"main.tf": ""}}}"#
             let id = try JSONDecoder().decode(
                 Created.self, from: try await api.post("/api/vines", vine).body
             ).id

@@ -10,8 +10,8 @@ import Wire
         #expect(
             JobStep.allCases.map(\.rawValue) == [
                 "start", "lock", "fetchState", "judge", "prepare", "initialise", "readBackend", "pullBefore", "plan",
-                "show", "readPlan", "packPlan", "uploadPlan", "confirm", "apply", "settleState", "pullAfter", "collect",
-                "unlock", "report", "cleanUp",
+                "show", "readPlan", "packPlan", "uploadPlan", "confirm", "apply", "testConnection", "settleState", "pullAfter",
+                "collect", "unlock", "report", "cleanUp",
             ])
     }
 

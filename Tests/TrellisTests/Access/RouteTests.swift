@@ -14,7 +14,8 @@ import Wire
     private static let open = [
         "GET /healthz": 200, "GET /readyz": 200, "GET /sign-in": 200, "POST /sign-in": 401,
         "POST /sign-in/invitation": 400, "POST /sign-in/code": 400, "GET /sign-in/oidc/start": 404,
-        "GET /sign-in/oidc/callback": 400,
+        "GET /sign-in/oidc/callback": 400, "GET /.well-known/openid-configuration": 200,
+        "GET /.well-known/jwks.json": 200,
     ]
 
     @Test func theAPIIsItsEndpoints() async throws {
