@@ -10,7 +10,8 @@ import Wire
         #expect(
             JobStep.allCases.map(\.rawValue) == [
                 "start", "lock", "fetchState", "judge", "prepare", "initialise", "readBackend", "pullBefore", "plan",
-                "show", "readPlan", "packPlan", "uploadPlan", "confirm", "apply", "testConnection", "settleState", "pullAfter",
+                "show", "readPlan", "packPlan", "uploadPlan", "confirm", "apply", "testConnection", "settleState",
+                "pullAfter",
                 "collect", "unlock", "report", "cleanUp",
             ])
     }
