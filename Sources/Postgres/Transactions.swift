@@ -118,13 +118,17 @@ extension PostgresPool {
         _ body: @Sendable () async throws -> Value
     ) async throws -> Value {
         var failures = 0
+        var lost: PostgresError?
         while true {
             do {
                 return try await body()
-            } catch let error as PostgresError {
+            } catch let found as PostgresError {
                 failures += 1
+                // That the time is over says less than why there was no connection.
+                let error = found.kind == .timeout ? lost ?? found : found
+                if found.kind == .connection { lost = found }
                 let delay: Duration
-                switch error.remedy(isReadOnly: isCancellable) {
+                switch found.remedy(isReadOnly: isCancellable) {
                 case .none: throw error
                 case .retry:
                     guard failures < 20 else { throw error }

@@ -156,6 +156,10 @@ public final class PostgresStore: Store {
             CommitTimer.record(since: begun)
             await number.report(changes)
             return value
+        } catch let error as PostgresError where error.kind == .unknownCommit {
+            // It may have been stored; this node's own changes reach its readers only from here.
+            await number.report([.everything])
+            throw StorageError.mapped(error)
         } catch {
             number.drop()
             throw StorageError.mapped(error)

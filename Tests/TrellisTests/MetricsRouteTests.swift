@@ -27,10 +27,8 @@ import Wire
 
     @Test func itShowsWhatThereIs() async throws {
         try await TrellisHarness.run(metrics: PrometheusRegistry(ServerMetrics.families)) { _, api in
-            let vine =
-                #"{"project_name": "shop", "environment_stage": "test", "source": {"type": "inline", "files": {"main.tf": ""}}}"#
             let id = try JSONDecoder().decode(
-                Created.self, from: try await api.post("/api/vines", vine).body
+                Created.self, from: try await api.post("/api/vines", API.vine).body
             ).id
             let job = try await api.post("/api/jobs", #"{"vine_id": "\#(id)", "job_type": "PLAN"}"#)
             #expect(job.status == 201, "\(text(job))")

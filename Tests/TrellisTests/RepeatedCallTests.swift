@@ -29,6 +29,21 @@ import Wire
         }
     }
 
+    /// What a token without limits was answered is not for one with few scopes.
+    @Test func anotherTokenOfTheAccountGetsNoEarlierAnswer() async throws {
+        try await TrellisHarness.run { _, api in
+            let made = try await api.post("/api/tokens", #"{"name": "weak", "scopes": ["account:write"]}"#)
+            let weak = API(client: api.client, token: try JSONDecoder().decode(Token.self, from: made.body).token)
+            let body = #"{"name": "ci"}"#
+            #expect(try await api.call(.post, "/api/tokens", body, headers: key("make-ci")).status == 201)
+            let reply = try await weak.call(.post, "/api/tokens", body, headers: key("make-ci"))
+            #expect(reply.status == 409)
+            #expect(!String(decoding: reply.body, as: UTF8.self).contains("\"token\""))
+        }
+    }
+
+    private struct Token: Decodable { var token: String }
+
     @Test func aRefusedRequestCanBeSentAgain() async throws {
         try await TrellisHarness.run { _, api in
             let body = #"{"name": "north"}"#

@@ -6,7 +6,7 @@ public struct RepeatableRequest: Hashable, Sendable {
     public var owner: String
     /// The key that the client chose.
     public var key: String
-    /// SHA-256 of the method, the path, the query and the body, in hexadecimal digits.
+    /// SHA-256 of the method, the path, the query, the credential and the body, in hexadecimal digits.
     public var digest: String
     /// Tells this request from others with the same key.
     public var id: Identifier<RepeatableRequest>

@@ -11,8 +11,8 @@ final class LogFeed: Sendable {
         /// True once the ring has its beginning.
         var isOpen = false
         var isRunning = false
-        /// When the oldest commit that is not in the ring was announced.
-        var waitsSince: ContinuousClock.Instant?
+        /// A commit that is not in the ring, and when it was announced.
+        var waiting: (seq: Int64, since: ContinuousClock.Instant)?
     }
 
     let job: JobID
@@ -38,6 +38,7 @@ final class LogFeed: Sendable {
         let end = try await source.logEnd(of: job)
         filling.withLock { filling in
             if !filling.isOpen { ring.reset(head: end) }
+            if let waiting = filling.waiting, waiting.seq <= end { filling.waiting = nil }
             filling.isOpen = true
         }
     }
@@ -48,7 +49,7 @@ final class LogFeed: Sendable {
     /// Rows up to `seq` are committed. Returns at once.
     func committed(upTo seq: Int64) {
         let starts = filling.withLock { filling in
-            if seq > max(filling.known, ring.head) { filling.waitsSince = filling.waitsSince ?? .now }
+            if seq > ring.head, filling.waiting == nil { filling.waiting = (seq, .now) }
             filling.known = max(filling.known, seq)
             guard filling.isOpen, !filling.isRunning, filling.known > ring.head, !ring.isBroken else { return false }
             filling.isRunning = true
@@ -61,12 +62,8 @@ final class LogFeed: Sendable {
         while let after = next() {
             do {
                 let rows = try await source.logRows(of: job, after: after, maxBytes: limits.pageBytes)
-                let waitsSince = filling.withLock { filling in
-                    defer { filling.waitsSince = nil }
-                    return filling.waitsSince
-                }
                 ring.append(rows, bound: bound())
-                if let waitsSince, !rows.isEmpty { FeedLag.record(since: waitsSince) }
+                if let moment = delivered() { FeedLag.record(since: moment) }
                 if rows.isEmpty { forget(after) }
             } catch {
                 // The store is unavailable; readers wait and lose nothing.
@@ -74,6 +71,15 @@ final class LogFeed: Sendable {
             }
             // Pause, so that rows that arrive meanwhile are delivered together.
             if ring.head >= filling.withLock(\.known) { try? await Task.sleep(for: limits.pause(for: ring.readers)) }
+        }
+    }
+
+    /// When the waiting commit was announced, if the ring has it now. The next one waits at least from now on.
+    private func delivered() -> ContinuousClock.Instant? {
+        filling.withLock { filling in
+            guard let waiting = filling.waiting, ring.head >= waiting.seq else { return nil }
+            filling.waiting = filling.known > ring.head ? (filling.known, .now) : nil
+            return waiting.since
         }
     }
 

@@ -96,12 +96,21 @@ final class SharedRing<Entry: RingEntry>: Sendable {
     /// Adds entries and wakes who waits for them. Drops what every reader has passed, then what costs
     /// more than `bound`.
     func append(_ entries: some Sequence<Entry>, bound: Int) {
+        add(bound: bound) { _ in entries }
+    }
+
+    /// Adds one entry, made for the position after the newest one: nobody else can take that meanwhile.
+    func append(bound: Int, _ make: (_ position: Int64) -> Entry) {
+        add(bound: bound) { head in CollectionOfOne(make(head + 1)) }
+    }
+
+    private func add<Entries: Sequence<Entry>>(bound: Int, _ entries: (_ head: Int64) -> Entries) {
         let woken: [@Sendable () -> Void] = state.withLock { state in
             let before = state.ring.head
             // Overrun readers read from the store, so nothing is kept for them.
             let tail = state.ring.tail
             let slowest = state.readers.values.reduce(before) { $1.after >= tail ? min($0, $1.after) : $0 }
-            do { try state.ring.append(entries) } catch { state.isBroken = true }
+            do { try state.ring.append(entries(before)) } catch { state.isBroken = true }
             state.ring.trim(upTo: slowest, bound: bound)
             guard state.ring.head > before || state.isBroken else { return [] }
             var woken: [@Sendable () -> Void] = []

@@ -64,10 +64,12 @@ public final class TableFeed: Sendable {
     private func pass() async {
         while let (key, event) = next() {
             guard let record = await record(of: key) else { continue }
-            let row = FeedRow(
-                position: ring.head + 1, table: key.table, event: event, committedAt: now(), record: record.record,
-                audience: record.audience)
-            ring.append([row], bound: limits.ringBytes)
+            let committedAt = now()
+            ring.append(bound: limits.ringBytes) { position in
+                FeedRow(
+                    position: position, table: key.table, event: event, committedAt: committedAt,
+                    record: record.record, audience: record.audience)
+            }
         }
     }
 

@@ -59,17 +59,23 @@ public protocol AccessStore: Sendable {
     /// nor released ends after ``RefreshableSession/claimLifetime``.
     func claimRefresh(ofSession hash: Data, since time: Timestamp, at now: Timestamp) async throws -> Bool
 
-    /// Ends a claim without a result.
-    func releaseRefresh(ofSession hash: Data) async throws
+    /// Ends the claim that was made at `claim` without a result, if it is still there.
+    func releaseRefresh(ofSession hash: Data, claim: Timestamp) async throws
 
     /// Stores what a refresh brought: the next refresh token, and the groups of the session's user. An event that is
     /// being recorded names the groups that changed; without any, it is not stored.
+    ///
+    /// - Parameter claim: the moment of the claim under which it was asked. If another node has claimed the session
+    ///   since, what that node finds is newer, and nothing is stored.
     @discardableResult func recordRefresh(
-        ofSession hash: Data, refreshToken: String, groups: [String], at now: Timestamp
+        ofSession hash: Data, claim: Timestamp, refreshToken: String, groups: [String], at now: Timestamp
     ) async throws -> GroupsChange
 
     /// Ends a session that the identity provider has ended. The groups of its user no longer count.
-    func endRefusedSession(hash: Data) async throws
+    ///
+    /// - Parameter claim: as for ``recordRefresh(ofSession:claim:refreshToken:groups:at:)``; nil ends it in any case.
+    /// - Returns: whether it was ended.
+    @discardableResult func endRefusedSession(hash: Data, claim: Timestamp?) async throws -> Bool
 
     /// Records when credentials were last used, in one commit. An older time than the stored one is ignored.
     func recordUse(tokens: [Data: Timestamp], sessions: [Data: Timestamp]) async throws

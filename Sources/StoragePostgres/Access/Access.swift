@@ -210,25 +210,29 @@ extension PostgresStore {
         }
     }
 
-    public func releaseRefresh(ofSession hash: Data) async throws {
+    public func releaseRefresh(ofSession hash: Data, claim: Timestamp) async throws {
         try await write { db, _ in
-            db.run("UPDATE sessions SET refresh_claimed_at = NULL WHERE hash = $1", hash)
+            db.run(
+                "UPDATE sessions SET refresh_claimed_at = NULL WHERE hash = $1 AND refresh_claimed_at = $2", hash,
+                claim)
         }
     }
 
     @discardableResult
     public func recordRefresh(
-        ofSession hash: Data, refreshToken: String, groups: [String], at now: Timestamp
+        ofSession hash: Data, claim: Timestamp, refreshToken: String, groups: [String], at now: Timestamp
     ) async throws -> GroupsChange {
         let refresh = try vault.encrypt(
             Data(refreshToken.utf8), for: .refreshToken(session: AccessEntry.id(of: hash)))
         let stored = try StoredJSON.encode(groups)
         return try await write(completing: .groupsChanged) { db, _ in
             let before = try db.row(
-                "SELECT u.* FROM users AS u JOIN sessions AS s ON s.user_name = u.name WHERE s.hash = $1 FOR UPDATE",
-                hash
+                """
+                SELECT u.* FROM users AS u JOIN sessions AS s ON s.user_name = u.name
+                WHERE s.hash = $1 AND s.refresh_claimed_at = $2 FOR UPDATE
+                """, hash, claim
             ).map { try UserRow(stored: $0) }
-            // The session ended meanwhile.
+            // The session ended meanwhile, or another node has claimed it.
             guard let before else { return GroupsChange() }
             db.run(
                 "UPDATE sessions SET refresh = $1, refreshed_at = $2, refresh_claimed_at = NULL WHERE hash = $3",
@@ -238,14 +242,16 @@ extension PostgresStore {
         }
     }
 
-    public func endRefusedSession(hash: Data) async throws {
+    public func endRefusedSession(hash: Data, claim: Timestamp?) async throws -> Bool {
         try await write { db, _ in
+            let session = try db.row(
+                "SELECT user_name, refresh_claimed_at FROM sessions WHERE hash = $1 FOR UPDATE", hash)
+            guard let session else { return false }
+            if let claim, try session.optionalTime("refresh_claimed_at") != claim { return false }
             db.run(
-                """
-                UPDATE users SET groups = '[]', groups_at = NULL
-                WHERE name = (SELECT user_name FROM sessions WHERE hash = $1)
-                """, hash)
+                "UPDATE users SET groups = '[]', groups_at = NULL WHERE name = $1", try session.text("user_name"))
             db.run("DELETE FROM sessions WHERE hash = $1", hash)
+            return true
         }
     }
 

@@ -61,14 +61,16 @@ enum NodeRows {
         return news
     }
 
+    /// Whether a node could have a duty now. Asking writes nothing.
+    static func isFree(_ duty: String, for node: String, _ db: Database) throws -> Bool {
+        let row = try db.row(
+            "SELECT holder = $2 OR expires_at < clock_timestamp() AS is_free FROM duties WHERE name = $1", duty,
+            PostgresValue.uuid(node))
+        return try row?.flag("is_free") ?? true
+    }
+
     /// Takes or renews a duty. - Returns: its term; nil while another node has it.
     static func take(_ duty: String, for node: String, _ db: Database) throws -> Int64? {
-        let row = try db.row(
-            """
-            SELECT holder = $2 OR expires_at < clock_timestamp() AS is_free FROM duties WHERE name = $1
-            """, duty, PostgresValue.uuid(node))
-        // Asking must not write.
-        guard try row?.flag("is_free") ?? true else { return nil }
         let lifetime = "interval '\(HeldDuties.lifetime.components.seconds) seconds'"
         return try db.row(
             """

@@ -276,7 +276,8 @@ extension PostgresNodes {
         case .ask: break
         }
         do {
-            let term = try await pool.write { [id] db in try NodeRows.take(duty, for: id, db) }
+            let isFree = try await pool.readOnce { [id] db in try NodeRows.isFree(duty, for: id, db) }
+            let term = isFree ? try await pool.write { [id] db in try NodeRows.take(duty, for: id, db) } : nil
             return state.withLock { $0.duties.take(duty, term: term, asked: asked, at: .now) }
         } catch {
             if let term = state.withLock({ $0.duties.answerWithoutDatabase(duty, at: .now) }) { return term }

@@ -209,24 +209,29 @@ extension SQLiteStore {
         }
     }
 
-    public func releaseRefresh(ofSession hash: Data) async throws {
+    public func releaseRefresh(ofSession hash: Data, claim: Timestamp) async throws {
         try await write { db, _ in
-            try db.run("UPDATE sessions SET refresh_claimed_at = NULL WHERE hash = ?", hash)
+            try db.run(
+                "UPDATE sessions SET refresh_claimed_at = NULL WHERE hash = ? AND refresh_claimed_at = ?", hash,
+                claim.milliseconds)
         }
     }
 
     @discardableResult
     public func recordRefresh(
-        ofSession hash: Data, refreshToken: String, groups: [String], at now: Timestamp
+        ofSession hash: Data, claim: Timestamp, refreshToken: String, groups: [String], at now: Timestamp
     ) async throws -> GroupsChange {
         let refresh = try vault.encrypt(
             Data(refreshToken.utf8), for: .refreshToken(session: AccessEntry.id(of: hash)))
         let stored = try StoredJSON.encode(groups)
         return try await write(completing: .groupsChanged) { db, _ in
             let before = try db.row(
-                "SELECT u.* FROM users AS u JOIN sessions AS s ON s.user_name = u.name WHERE s.hash = ?", hash
+                """
+                SELECT u.* FROM users AS u JOIN sessions AS s ON s.user_name = u.name
+                WHERE s.hash = ? AND s.refresh_claimed_at = ?
+                """, hash, claim.milliseconds
             ).map { try UserRow(stored: $0) }
-            // The session ended meanwhile.
+            // The session ended meanwhile, or another node has claimed it.
             guard let before else { return GroupsChange() }
             try db.run(
                 "UPDATE sessions SET refresh = ?, refreshed_at = ?, refresh_claimed_at = NULL WHERE hash = ?",
@@ -237,14 +242,15 @@ extension SQLiteStore {
         }
     }
 
-    public func endRefusedSession(hash: Data) async throws {
+    public func endRefusedSession(hash: Data, claim: Timestamp?) async throws -> Bool {
         try await write { db, _ in
+            let session = try db.row("SELECT user_name, refresh_claimed_at FROM sessions WHERE hash = ?", hash)
+            guard let session else { return false }
+            if let claim, session.optionalTime("refresh_claimed_at") != claim { return false }
             try db.run(
-                """
-                UPDATE users SET groups = '[]', groups_at = NULL
-                WHERE name = (SELECT user_name FROM sessions WHERE hash = ?)
-                """, hash)
+                "UPDATE users SET groups = '[]', groups_at = NULL WHERE name = ?", session.text("user_name"))
             try db.run("DELETE FROM sessions WHERE hash = ?", hash)
+            return true
         }
     }
 

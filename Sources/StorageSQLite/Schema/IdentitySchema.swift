@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Storage
 
 extension SQLiteSchema {
     /// Cloud identities, the keys that sign their tokens, and jobs that only test a connection.
@@ -14,6 +15,9 @@ extension SQLiteSchema {
                     WHERE type = 'table' AND name = 'provision_jobs';
                 PRAGMA writable_schema = RESET;
                 """)
+        guard
+            try db.exists("SELECT 1 FROM sqlite_schema WHERE name = 'provision_jobs' AND sql LIKE '%CONNECTION_TEST%'")
+        else { throw StorageError(.corrupt, "The table of jobs is not as this version of Vintner expects it.") }
     }
 
     private static let identities = """

@@ -51,6 +51,12 @@ struct RepeatedCalls: Sendable {
         for part in [call.request.method.rawValue, call.request.uri.string] {
             hash.update(data: Data("\(part)\n".utf8))
         }
+        // Another credential of the account may have fewer rights: it must not get what this one was answered.
+        if case .user(let user) = call.context.principal {
+            switch user.credential {
+            case .tokenHash(let credential), .sessionHash(let credential): hash.update(data: credential)
+            }
+        }
         hash.update(data: body)
         return RepeatableRequest(
             owner: try call.account.name, key: key, digest: hash.finalize().hexadecimal, id: ambient.makeID(),

@@ -68,6 +68,9 @@ final class LogCompactor: Sendable {
                 while try await store.compact(job) { try Task.checkCancellation() }
             } catch is CancellationError {
                 throw CancellationError()
+            } catch let error as StorageError where error.kind == .fenced {
+                // Another node has the duty, and has found these jobs itself.
+                throw error
             } catch {
                 // The log stays as it is, and the next round tries again.
                 if !(error is Refusal) { grow([job]) }

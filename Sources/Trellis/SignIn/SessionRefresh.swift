@@ -154,7 +154,7 @@ final class SessionRefresh: Sendable {
 
     private func refresh(_ session: RefreshableSession) async throws -> RefreshSchedule<Credential>.Outcome {
         guard let client = providers.client(ofIssuer: session.identity.issuer) else {
-            return try await end(session, "its provider is not configured")
+            return try await end(session, claim: nil, "its provider is not configured")
         }
         let start = ambient.now()
         guard try await store.claimRefresh(ofSession: session.hash, since: session.refreshedAt, at: start) else {
@@ -167,30 +167,32 @@ final class SessionRefresh: Sendable {
                 .changeGroups, on: AuditResource("user", session.user, name: session.user),
                 reason: "\(client.provider.name) sent other groups.", ambient)
             let change = try await store.recording(event).recordRefresh(
-                ofSession: session.hash, refreshToken: found.refreshToken ?? session.refreshToken,
+                ofSession: session.hash, claim: start, refreshToken: found.refreshToken ?? session.refreshToken,
                 groups: found.groups ?? [], at: now)
             if !change.isEmpty { await onChange() }
             // What the provider said may be as old as the question.
             return .confirmed(at: start)
         } catch let error as OpenIDError {
-            guard error == .unreachable else { return try await end(session, error.description) }
+            guard error == .unreachable else { return try await end(session, claim: start, error.description) }
             let now = ambient.now()
             providers.failed(client.provider.id, error, at: now)
             if now.milliseconds(since: session.refreshedAt) > Self.patience {
-                return try await end(session, error.description)
+                return try await end(session, claim: start, error.description)
             }
-            try await store.releaseRefresh(ofSession: session.hash)
+            try await store.releaseRefresh(ofSession: session.hash, claim: start)
             return .failed
         }
     }
 
     private func end(
-        _ session: RefreshableSession, _ reason: String
+        _ session: RefreshableSession, claim: Timestamp?, _ reason: String
     ) async throws -> RefreshSchedule<Credential>.Outcome {
         let event = AuditContext.system.event(
             .revokeSession, on: AuditResource("session", AccessEntry.id(of: session.hash), name: session.user),
             reason: reason, ambient)
-        try await store.recording(event).endRefusedSession(hash: session.hash)
+        guard try await store.recording(event).endRefusedSession(hash: session.hash, claim: claim) else {
+            return .elsewhere
+        }
         onEnded(.sessionHash(session.hash))
         logger.notice("a session ended", metadata: ["user": "\(session.user)", "reason": "\(reason)"])
         // The person's tokens have no groups now.

@@ -183,18 +183,21 @@ import Testing
                         hash: Data([1]), user: "ana", identity: identity("42"), refreshToken: "refresh-1",
                         refreshedAt: StoreFixture.at(0))
                 ])
+            let claimed = StoreFixture.at(59)
+            #expect(try await bench.store.claimRefresh(ofSession: Data([1]), since: claimed, at: claimed))
             let change = try await bench.store.recordRefresh(
-                ofSession: Data([1]), refreshToken: "refresh-2", groups: ["dev"], at: StoreFixture.at(60))
+                ofSession: Data([1]), claim: claimed, refreshToken: "refresh-2", groups: ["dev"],
+                at: StoreFixture.at(60))
             #expect(change == GroupsChange(from: ["ops"], to: ["dev"]))
             let gone = try await bench.store.recordRefresh(
-                ofSession: Data([9]), refreshToken: "x", groups: ["dev"], at: StoreFixture.at(60))
+                ofSession: Data([9]), claim: claimed, refreshToken: "x", groups: ["dev"], at: StoreFixture.at(60))
             #expect(gone.isEmpty)
             #expect(try await bench.store.sessionsToRefresh(before: StoreFixture.at(60), limit: 9).isEmpty)
             let next = try await bench.store.sessionsToRefresh(before: StoreFixture.at(61), limit: 9)
             #expect(next.map(\.refreshToken) == ["refresh-2"])
             let account = try await bench.store.account(ofSession: Data([2]), at: StoreFixture.at(61))
             #expect(account == Account(name: "ana", groups: ["dev"]))
-            try await bench.store.endRefusedSession(hash: Data([1]))
+            try await bench.store.endRefusedSession(hash: Data([1]), claim: nil)
             #expect(try await bench.store.account(ofSession: Data([1]), at: StoreFixture.at(62)) == nil)
             #expect(try await bench.store.account(ofSession: Data([2]), at: StoreFixture.at(62))?.groups == [])
         }
@@ -221,10 +224,19 @@ import Testing
             let end = 10 + RefreshableSession.claimLifetime / 1000
             #expect(try await !claim(at: end - 1))
             #expect(try await claim(at: end), "the node that had it is gone")
-            try await bench.store.releaseRefresh(ofSession: Data([1]))
+            try await bench.store.releaseRefresh(ofSession: Data([1]), claim: StoreFixture.at(end))
             #expect(try await claim(at: end + 1))
+            // The node that is too late changes nothing.
             try await bench.store.recordRefresh(
-                ofSession: Data([1]), refreshToken: "refresh-2", groups: [], at: StoreFixture.at(end + 2))
+                ofSession: Data([1]), claim: StoreFixture.at(10), refreshToken: "old", groups: ["old"],
+                at: StoreFixture.at(end + 2))
+            try await bench.store.releaseRefresh(ofSession: Data([1]), claim: StoreFixture.at(10))
+            #expect(try await !bench.store.endRefusedSession(hash: Data([1]), claim: StoreFixture.at(10)))
+            #expect(try await bench.store.refreshableSession(ofSession: Data([1]))?.refreshToken == "refresh-1")
+            #expect(try await !claim(at: end + 2))
+            try await bench.store.recordRefresh(
+                ofSession: Data([1]), claim: StoreFixture.at(end + 1), refreshToken: "refresh-2", groups: [],
+                at: StoreFixture.at(end + 2))
             #expect(try await !claim(at: end + 3), "it was refreshed since")
             #expect(try await claim(since: end + 2, at: end + 3))
         }
@@ -245,8 +257,10 @@ import Testing
                 NewToken(hash: Data([8]), name: "x", owner: "ben"), at: StoreFixture.at(1))
             #expect(try await bench.store.refreshableSession(ofSession: Data([1]))?.refreshToken == "one")
             #expect(try await bench.store.refreshableSession(ofSession: Data([3])) == nil)
+            let claimed = StoreFixture.at(59)
+            _ = try await bench.store.claimRefresh(ofSession: Data([2]), since: claimed, at: claimed)
             try await bench.store.recordRefresh(
-                ofSession: Data([2]), refreshToken: "two-2", groups: [], at: StoreFixture.at(60))
+                ofSession: Data([2]), claim: claimed, refreshToken: "two-2", groups: [], at: StoreFixture.at(60))
             #expect(try await bench.store.refreshableSession(ofToken: Data([7]))?.refreshToken == "two-2")
             #expect(try await bench.store.refreshableSession(ofToken: Data([8])) == nil)
             #expect(try await bench.store.refreshableSession(ofToken: Data([9])) == nil)
