@@ -73,7 +73,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
     issuer = f"http://127.0.0.1:{port}"
     options = ["--identity-issuer", issuer, "--identity-token-lifetime", str(TOKEN_SECONDS)]
     with SecurityTokenService(folder / "sts", issuer) as sts, Server(
-            folder / "data", "--tendrils", "1", *options, port=port) as server:
+            folder / "data", "--tendrils", "1", *options, port=port, variables=sts.operators) as server:
         sts.put("states", "net/terraform.tfstate", json.dumps(STATE))
         yield Cloud(server, sts, browser)
 

@@ -26,13 +26,16 @@ class RemoteServer:
 
 
 class Server:
-    """A running server. `options` are those of `vintner up`; `output` is everything that its processes print."""
+    """A running server. `options` are those of `vintner up`; `variables` are added to its environment; `output` is everything
+    that its processes print."""
 
-    def __init__(self, data: Path, *options: str, program: Path | None = None, port: int = 0) -> None:
+    def __init__(self, data: Path, *options: str, program: Path | None = None, port: int = 0,
+                 variables: dict[str, str] | None = None) -> None:
         self.data = data
         self.output = data.parent / f"{data.name}.log"
         self.process = ManagedProcess(
-            [str(program or binary()), "up", "--data", str(data), "--port", str(port), *options], self.output)
+            [str(program or binary()), "up", "--data", str(data), "--port", str(port), *options], self.output,
+            variables)
         self.start()
 
     def start(self) -> None:

@@ -156,9 +156,14 @@ class SecurityTokenService:
         self.trust(role, *conditions[f"{name}:sub"], audience=conditions[f"{name}:aud"])
 
     @property
+    def operators(self) -> dict[str, str]:
+        """The environment of a Tendril that exchanges tokens here."""
+        return {"AWS_ENDPOINT_URL_STS": self.url}
+
+    @property
     def environment(self) -> dict[str, str]:
-        """Where the AWS SDK finds the service."""
-        return {"AWS_ENDPOINT_URL_STS": self.url, "AWS_ENDPOINT_URL_S3": self.url}
+        """The environment of a vine that has its files here."""
+        return {"AWS_ENDPOINT_URL_S3": self.url}
 
     def exchanges(self) -> list[dict[str, Any]]:
         """What was asked, in order: `role`, `agent`, `token`, and `claims` or `refused`."""

@@ -45,7 +45,13 @@ import Testing
 
     @Test(arguments: [
         "vine:{vine_id}", "phase:{phase}", "{vine_id}:{phase}:{name}", "{vine_id} {phase}", "{vine_id}:{phase}:*",
-        "{vine_id}:{phase}:{vine_id}:{vineyard_id}:" + String(repeating: "x", count: 12),
+        "{vine_id}:{vineyard_id}:{vine_id}:" + String(repeating: "x", count: 12) + ":{phase}",
+        // Something follows the phase, so that a policy for applying could fit a plan.
+        "{phase}:{vine_id}", "vineyard:{vineyard_id}:phase:{phase}:vine:{vine_id}", "{vine_id}:{phase}:",
+        "{vine_id}:{phase}x",
+        // Values that run into each other.
+        "{vine_id}{phase}", "{vine_id}:phase-{phase}", "{stage}{vine_id}:{phase}", "{vine_id}:{stage}.x:{phase}",
+        "x{vine_id}/{phase}",
     ]) func templatesThatCanGoWrongAreRefused(_ template: String) {
         #expect(throws: Refusal.self) { try TokenSubject(template) }
     }
@@ -54,6 +60,13 @@ import Testing
         let subject = try TokenSubject("acme:{vine_id}:{phase}")
         #expect(subject.text(vineyard: vineyard, vine: vine, stage: "s", phase: .apply) == "acme:\(vine):apply")
         #expect(subject.pattern(vineyard: vineyard, phase: .plan) == nil)
+        #expect(
+            try TokenSubject("{vineyard_id}/{vine_id}/{phase}").pattern(vineyard: vineyard, phase: .plan)
+                == "\(vineyard)/*/plan")
+        // What follows a star is not compared by every cloud.
+        for template in ["{vine_id}:{vineyard_id}:{phase}", "s:{stage}:y:{vineyard_id}:v:{vine_id}:{phase}"] {
+            #expect(try TokenSubject(template).pattern(vineyard: vineyard, phase: .plan) == nil)
+        }
         #expect(
             try TokenSubject().pattern(vineyard: vineyard, phase: .plan)
                 == "vineyard:\(vineyard):vine:*:stage:*:phase:plan")
@@ -117,6 +130,52 @@ import Testing
         #expect(throws: Refusal.self) { try azure.check(for: .azure, called: "plan") }
         azure.subscriptionId = vineyard.rawValue
         try azure.check(for: .azure, called: "plan")
+    }
+
+    /// They are in commands that people paste into a shell.
+    @Test(arguments: [";id", "$(id)", "a b", "a&b", "a|b", "a'b", "a\nb", "-f", "A", "", "a(b)", "ä", "a#b"])
+    func whatACommandNamesIsPlain(_ text: String) {
+        var access = CloudAccess()
+        access.workloadIdentityProvider = "projects/1/locations/global/workloadIdentityPools/p/providers/x"
+        func isRefused(_ change: (inout CloudAccess) -> Void) -> Bool {
+            var changed = access
+            change(&changed)
+            do { try changed.check(for: .gcp, called: "plan") } catch { return true }
+            return false
+        }
+        #expect(!isRefused { $0.project = "example.com:data-1" })
+        #expect(!isRefused { $0.serviceAccount = "plan@data.iam.gserviceaccount.com" })
+        #expect(isRefused { $0.project = text })
+        guard text != "A" else { return }
+        #expect(isRefused { $0.serviceAccount = "\(text)@data.iam.gserviceaccount.com" })
+        guard text != "-f" else { return }
+        #expect(isRefused { $0.serviceAccount = "plan@\(text)" })
+        #expect(
+            isRefused {
+                $0.workloadIdentityProvider = "projects/1/locations/global/workloadIdentityPools/\(text)/providers/x"
+            })
+        let role = CloudAccess(roleArn: "arn:aws:iam::111122223333:role/x\(text.isEmpty ? "|" : text)")
+        #expect(throws: Refusal.self) { try role.check(for: .aws, called: "plan") }
+    }
+
+    @Test func aGoogleCommandQuotesWhatItNames() throws {
+        var access = CloudAccess()
+        access.workloadIdentityProvider = "projects/1/locations/global/workloadIdentityPools/p/providers/x"
+        access.project = "data"
+        var account = access
+        account.serviceAccount = "apply@data.iam.gserviceaccount.com"
+        let identity = CloudIdentity(
+            id: CloudIdentityID(randomBytes: [UInt8](repeating: 12, count: 16)), name: "shop", vineyard: vineyard,
+            provider: .gcp, plan: access, apply: account, createdBy: "ana", createdAt: at(0), updatedAt: at(0))
+        func text(_ applying: Bool) throws -> String {
+            TrustPolicy.make(
+                for: identity, applying: applying, issuer: "https://vintner.example.com", subject: try TokenSubject(),
+                vines: [(vine, "production")]
+            ).text
+        }
+        #expect(try text(false).contains("add-iam-policy-binding 'data' "))
+        #expect(try text(true).contains(" 'apply@data.iam.gserviceaccount.com' "))
+        #expect(try text(true).contains("--member='principal://iam.googleapis.com/projects/1/"))
     }
 
     @Test func policiesNameTheVinesAndThePhase() throws {

@@ -163,40 +163,56 @@ extension CloudAccess {
         let parts = (roleArn ?? "").split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
         guard parts.count == 6, parts[0] == "arn", ["aws", "aws-cn", "aws-us-gov"].contains(parts[1]),
             parts[2] == "iam", parts[3].isEmpty, parts[4].count == 12, parts[4].allSatisfy(\.isNumber),
-            parts[5].hasPrefix("role/"), parts[5].count > 5
+            parts[5].hasPrefix("role/"), parts[5].count > 5, Self.isPlain(parts[5], and: "/+=,.@_-")
         else {
             throw Refusal(.invalid, "\"\(field).role_arn\" is the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME.")
         }
         if let sessionName {
-            let isFine = sessionName.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_=,.@-".contains($0)) }
-            guard (2...64).contains(sessionName.count), isFine else {
+            guard (2...64).contains(sessionName.count), Self.isPlain(sessionName, and: "_=,.@-") else {
                 throw Refusal(.invalid, "\"\(field).session_name\" has 2 to 64 letters, digits and _=,.@-.")
             }
         }
         if let durationSeconds, !(900...43_200).contains(durationSeconds) {
             throw Refusal(.invalid, "\"\(field).duration_seconds\" is 900 to 43200.")
         }
-        if let region {
-            let isFine = region.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }
-            guard region.count <= 32, isFine else {
-                throw Refusal(.invalid, "\"\(field).region\" is the name of a region, such as eu-west-1.")
-            }
+        if let region, !Self.isRegion(region) {
+            throw Refusal(.invalid, "\"\(field).region\" is the name of a region, such as eu-west-1.")
         }
+    }
+
+    /// It becomes part of an address.
+    public static func isRegion(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count) && text == text.lowercased() && isPlain(text, and: "-")
+    }
+
+    private static func isPlain(_ text: some StringProtocol, and others: String) -> Bool {
+        text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || others.contains($0)) }
     }
 
     private func checkGoogle(_ field: String) throws(Refusal) {
         let parts = (workloadIdentityProvider ?? "").split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 8, parts[0] == "projects", parts[1].allSatisfy(\.isNumber), !parts[1].isEmpty,
             parts[2] == "locations", parts[4] == "workloadIdentityPools", parts[6] == "providers",
-            !parts[3].isEmpty, !parts[5].isEmpty, !parts[7].isEmpty
+            !parts[3].isEmpty, !parts[5].isEmpty, !parts[7].isEmpty, parts.allSatisfy({ Self.isPlain($0, and: "_-") })
         else {
             throw Refusal(
                 .invalid,
                 "\"\(field).workload_identity_provider\" is "
                     + "projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER.")
         }
-        if let serviceAccount, !serviceAccount.contains("@") {
-            throw Refusal(.invalid, "\"\(field).service_account\" is the e-mail address of a service account.")
+        // Both are in commands that people paste.
+        if let serviceAccount {
+            let sides = serviceAccount.split(separator: "@", omittingEmptySubsequences: false)
+            guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty, Self.isPlain(sides[0], and: "._-"),
+                Self.isPlain(sides[1], and: ".-"), !serviceAccount.hasPrefix("-")
+            else {
+                throw Refusal(.invalid, "\"\(field).service_account\" is the e-mail address of a service account.")
+            }
+        }
+        if let project {
+            guard project == project.lowercased(), Self.isPlain(project, and: ":.-"), !project.hasPrefix("-") else {
+                throw Refusal(.invalid, "\"\(field).project\" is the ID of a project: small letters, digits and :.-.")
+            }
         }
     }
 

@@ -11,8 +11,8 @@ public struct TokenSubject: Hashable, Sendable {
 
     private static let placeholders = ["vineyard_id", "vine_id", "stage", "phase"]
 
-    /// - Throws: ``Refusal`` `.invalid` for a template with an unknown placeholder, without the vine or the phase, or
-    ///   whose subjects can become too long.
+    /// - Throws: ``Refusal`` `.invalid` for a template with an unknown placeholder, without the vine, with anything but
+    ///   the phase at its end, with placeholders that run into what is beside them, or whose subjects can become too long.
     public init(_ template: String = TokenSubject.standard) throws(Refusal) {
         var rest = template
         for name in Self.placeholders { rest = rest.replacing("{\(name)}", with: "") }
@@ -23,6 +23,15 @@ public struct TokenSubject: Hashable, Sendable {
         }
         guard template.contains("{vine_id}"), template.contains("{phase}") else {
             throw Refusal(.invalid, "A subject needs {vine_id} and {phase}: each vine and phase must have its own.")
+        }
+        // What a policy says before or after a star must not fit another phase. No value has a colon or a slash.
+        guard template.hasSuffix(":{phase}") || template.hasSuffix("/{phase}") else {
+            throw Refusal(.invalid, "A subject ends with :{phase} or /{phase}.")
+        }
+        for part in template.split(whereSeparator: { $0 == ":" || $0 == "/" }) where part.contains("{") {
+            guard Self.placeholders.contains(where: { part == "{\($0)}" }) else {
+                throw Refusal(.invalid, "In a subject, each placeholder stands by itself between : or /.")
+            }
         }
         self.template = template
         let longest = text(
@@ -39,9 +48,12 @@ public struct TokenSubject: Hashable, Sendable {
             vineyard: vineyard.rawValue, vine: vine.rawValue, stage: Self.short(stage: stage), phase: phase.rawValue)
     }
 
-    /// A pattern for all vines of a vineyard, in which `*` stands for any text; nil for a template that names none.
+    /// A pattern for all vines of a vineyard, in which `*` stands for any text; nil for a template that does not name
+    /// the vineyard before vine and stage. Policies compare what comes before the first star.
     public func pattern(vineyard: VineyardID, phase: TokenPhase) -> String? {
-        guard template.contains("{vineyard_id}") else { return nil }
+        guard let place = template.firstRange(of: "{vineyard_id}")?.lowerBound,
+            !template[..<place].contains("{vine_id}"), !template[..<place].contains("{stage}")
+        else { return nil }
         return text(vineyard: vineyard.rawValue, vine: "*", stage: "*", phase: phase.rawValue)
     }
 

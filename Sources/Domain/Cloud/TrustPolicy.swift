@@ -105,16 +105,16 @@ public struct TrustPolicy: Hashable, Sendable {
             let member = "principal://iam.googleapis.com/\(pool)/subject/\(subject)"
             guard let account = access.serviceAccount else {
                 return """
-                    gcloud projects add-iam-policy-binding \(access.project ?? "PROJECT") \\
+                    gcloud projects add-iam-policy-binding '\(access.project ?? "PROJECT")' \\
                       --role=ROLE \\
-                      --member="\(member)"
+                      --member='\(member)'
                     """
             }
             return """
                 gcloud iam service-accounts add-iam-policy-binding \\
-                  \(account) \\
+                  '\(account)' \\
                   --role=roles/iam.workloadIdentityUser \\
-                  --member="\(member)"
+                  --member='\(member)'
                 """
         }.joined(separator: "\n")
     }

@@ -19,11 +19,20 @@ package enum RightsRules {
 
     /// Whether a job may be created on a vine where two people are needed.
     ///
-    /// - Parameter planner: who made the plan that the job applies.
+    /// - Parameters:
+    ///   - phase: what a CONNECTION_TEST gets a token for.
+    ///   - planner: who made the plan that the job applies.
     /// - Throws: ``Refusal`` `.forbidden`.
-    package static func checkTwoPeople(_ type: JobType, by user: String, planner: String?) throws(Refusal) {
+    package static func checkTwoPeople(
+        _ type: JobType, phase: TokenPhase?, by user: String, planner: String?
+    ) throws(Refusal) {
         switch type {
-        case .plan, .connectionTest: return
+        case .plan: return
+        case .connectionTest:
+            guard phase != .plan else { return }
+            throw Refusal(
+                .forbidden,
+                "This stage needs two people, so nobody tests the identity for applying alone. Test it for planning.")
         case .deploy:
             guard planner == user else { return }
             throw Refusal(

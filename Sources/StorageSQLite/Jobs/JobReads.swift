@@ -20,7 +20,8 @@ extension SQLiteStore {
             if let plan = stored.record.plan { try Self.take(plan, into: &stored.record, db) }
             if vine.needsTwoPeople {
                 let planner = try stored.record.plan.flatMap { try JobRow.find($0, db) }?.createdBy
-                try RightsRules.checkTwoPeople(job.type, by: job.createdBy, planner: planner)
+                try RightsRules.checkTwoPeople(
+                    job.type, phase: job.options.testedPhase, by: job.createdBy, planner: planner)
             }
             try stored.insert(db, secrets: sealed)
             let title = JobTitle(stored.record.projectName, stored.record.environmentStage)

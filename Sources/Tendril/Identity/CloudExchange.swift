@@ -18,12 +18,10 @@ struct CloudSession: Hashable, Sendable {
 
 /// Exchanges a token for a cloud's credentials, to see that it works. The credentials themselves are dropped.
 protocol CloudExchanging: Sendable {
-    /// - Parameter environment: the engine's; it can name other endpoints.
     /// - Throws: ``CloudExchangeError``.
-    func exchange(_ token: IdentityTokenResponse, environment: [String: String]) async throws -> CloudSession
+    func exchange(_ token: IdentityTokenResponse) async throws -> CloudSession
 
-    /// Where Google exchanges tokens.
-    var googleTokenURL: String { get }
+    var endpoints: CloudEndpoints { get }
 }
 
 /// A failed exchange, explained; never holds a token.
@@ -35,7 +33,7 @@ struct CloudExchangeError: Error, Hashable, CustomStringConvertible {
 
 /// The exchange over HTTP.
 struct HTTPCloudExchange: CloudExchanging {
-    var googleTokenURL = "https://sts.googleapis.com/v1/token"
+    var endpoints = CloudEndpoints()
 
     private static let timeout = TimeAmount.seconds(20)
     private static let responseBytes = 1 << 20
@@ -48,21 +46,18 @@ struct HTTPCloudExchange: CloudExchanging {
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
-    func exchange(_ token: IdentityTokenResponse, environment: [String: String]) async throws -> CloudSession {
-        switch token.provider {
-        case .aws: try await assumeRole(token, environment)
-        case .gcp: try await exchangeWithGoogle(token)
-        case .azure: try await exchangeWithAzure(token, environment)
+    func exchange(_ token: IdentityTokenResponse) async throws -> CloudSession {
+        let url = try endpoints.url(for: token.provider, token.access)
+        return switch token.provider {
+        case .aws: try await assumeRole(token, at: url)
+        case .gcp: try await exchangeWithGoogle(token, at: url)
+        case .azure: try await exchangeWithAzure(token, at: url)
         }
     }
 
     // MARK: - AWS
 
-    private func assumeRole(
-        _ token: IdentityTokenResponse, _ environment: [String: String]
-    ) async throws -> CloudSession {
-        let region = environment["AWS_REGION"] ?? token.access.region
-        let url = environment["AWS_ENDPOINT_URL_STS"] ?? Self.endpoint(of: token.access.roleArn ?? "", region: region)
+    private func assumeRole(_ token: IdentityTokenResponse, at url: String) async throws -> CloudSession {
         let answer = try await post(
             url,
             [
@@ -81,20 +76,15 @@ struct HTTPCloudExchange: CloudExchanging {
         }
         let parts = arn.split(separator: ":", omittingEmptySubsequences: false)
         return CloudSession(
-            principal: arn, account: parts.count > 4 ? String(parts[4]) : nil, region: region,
+            principal: arn, account: parts.count > 4 ? String(parts[4]) : nil, region: token.access.region,
             expiresAt: answer.element("Expiration").flatMap { Timestamp($0) })
-    }
-
-    private static func endpoint(of role: String, region: String?) -> String {
-        let suffix = role.hasPrefix("arn:aws-cn:") ? "amazonaws.com.cn" : "amazonaws.com"
-        return region.map { "https://sts.\($0).\(suffix)" } ?? "https://sts.\(suffix)"
     }
 
     // MARK: - Google Cloud
 
-    private func exchangeWithGoogle(_ token: IdentityTokenResponse) async throws -> CloudSession {
+    private func exchangeWithGoogle(_ token: IdentityTokenResponse, at url: String) async throws -> CloudSession {
         let answer = try await post(
-            googleTokenURL,
+            url,
             [
                 ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("audience", token.audience),
                 ("scope", "https://www.googleapis.com/auth/cloud-platform"),
@@ -113,13 +103,9 @@ struct HTTPCloudExchange: CloudExchanging {
 
     // MARK: - Azure
 
-    private func exchangeWithAzure(
-        _ token: IdentityTokenResponse, _ environment: [String: String]
-    ) async throws -> CloudSession {
-        var host = environment["AZURE_AUTHORITY_HOST"] ?? "https://login.microsoftonline.com"
-        while host.hasSuffix("/") { host.removeLast() }
+    private func exchangeWithAzure(_ token: IdentityTokenResponse, at url: String) async throws -> CloudSession {
         let answer = try await post(
-            "\(host)/\(token.access.tenantId ?? "")/oauth2/v2.0/token",
+            url,
             [
                 ("grant_type", "client_credentials"), ("client_id", token.access.clientId ?? ""),
                 ("scope", "https://management.azure.com/.default"),

@@ -10,6 +10,9 @@ struct IdentityFiles: Sendable {
     /// As whom the engine runs; nil for the Tendril's own user.
     let user: EngineUser?
 
+    /// Below the run root: where the folders of all jobs are whose engines run as another user.
+    static let folderName = ".identities"
+
     init(_ job: JobFolder, user: EngineUser?) {
         folder = job.identity
         self.user = user
@@ -21,9 +24,16 @@ struct IdentityFiles: Sendable {
 
     /// Writes what belongs to a token. A file that is there is replaced atomically: an engine reads the old token or the
     /// new one, never a part of one.
+    ///
+    /// The engine runs meanwhile. So the folder, and the one that it lies in, stay the Tendril's: the engine's user can
+    /// put nothing there that would be followed.
     func write(_ answer: IdentityTokenResponse, tokenURL: String) throws {
-        try Files.makeFolder(folder)
-        if let user { try user.ownAlone(folder) }
+        if user == nil {
+            try Files.makeFolder(folder)
+        } else {
+            let parent = folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]
+            for place in [String(parent), folder] { try EngineUser.makePassableFolder(place) }
+        }
         try replace(token, by: Data(answer.token.utf8))
         guard answer.provider == .gcp else { return }
         try replace(account, by: Data(externalAccount(answer, tokenURL: tokenURL).bytes))
@@ -32,8 +42,11 @@ struct IdentityFiles: Sendable {
     private func replace(_ path: String, by data: Data) throws {
         let draft = path + ".new"
         try Files.remove(draft)
-        try Files.create(data, at: draft, mode: 0o600)
-        if let user { try user.own(draft) }
+        if let user {
+            try user.create(Array(data), at: draft)
+        } else {
+            try Files.create(data, at: draft, mode: 0o600)
+        }
         try Files.move(draft, to: path)
     }
 
@@ -55,9 +68,11 @@ struct IdentityFiles: Sendable {
     // MARK: - The environment
 
     /// What the engine's environment gets. What the vine itself says about its region stays.
-    func environment(for answer: IdentityTokenResponse, over vine: [String: String]) -> [String: String] {
+    func environment(
+        for answer: IdentityTokenResponse, over vine: [String: String], endpoints: CloudEndpoints = CloudEndpoints()
+    ) -> [String: String] {
         let access = answer.access
-        var entries: [String: String] = [:]
+        var entries = endpoints.environment(for: answer.provider)
         switch answer.provider {
         case .aws:
             entries["AWS_WEB_IDENTITY_TOKEN_FILE"] = token
@@ -106,14 +121,34 @@ struct IdentityFiles: Sendable {
     }
 }
 
+/// Names with which a vine's environment would take the place of its identity, or send the token somewhere else.
+enum IdentityRules {
+    static func refused(by provider: CloudProvider) -> Set<String> {
+        IdentityFiles.reserved(by: provider).union(redirecting(provider))
+    }
+
+    /// The operator may set these; they stay in what an engine inherits from the Tendril.
+    private static func redirecting(_ provider: CloudProvider) -> Set<String> {
+        switch provider {
+        case .aws:
+            [
+                "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_STS_ENDPOINT", "TF_AWS_STS_ENDPOINT", "AWS_CA_BUNDLE",
+            ]
+        case .gcp: ["GOOGLE_UNIVERSE_DOMAIN", "GOOGLE_CLOUD_UNIVERSE_DOMAIN"]
+        case .azure:
+            [
+                "AZURE_AUTHORITY_HOST", "ARM_METADATA_HOST", "ARM_METADATA_HOSTNAME", "ARM_OIDC_REQUEST_URL",
+                "ARM_OIDC_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+            ]
+        }
+    }
+}
+
 extension CloudAccess {
     var sessionNameOrDefault: String { sessionName ?? "vintner" }
 }
 
 extension JobFolder {
-    /// The folder of ``IdentityFiles``.
-    var identity: String { exchange + "/identity" }
-
     /// The tokens that the log masks: kept as long as the folder, as ``keptSecrets`` are.
     var keptTokens: String { path + "/tokens.json" }
 }

@@ -30,7 +30,9 @@ struct JobContext: Sendable {
 
     /// `WORK_DIR/jobs/JOB`.
     func folder(of job: JobID) -> JobFolder {
-        JobFolder(path: "\(jobs)/\(job)", exchange: user.map { _ in "\(exchanges)/\(job)" })
+        JobFolder(
+            path: "\(jobs)/\(job)", exchange: user.map { _ in "\(exchanges)/\(job)" },
+            identity: user.map { _ in "\(runRoot)/\(IdentityFiles.folderName)/\(job)" })
     }
 
     /// Where engines of another user exchange files with the Tendril.

@@ -30,16 +30,18 @@ extension JobRunner {
                 try await self.host.trellis.identityToken(self.lease, phase: phase)
             }
         }
+        try Self.check(order, for: token.provider)
         try await place(token)
         let vine = host.environment.forVine(
             order.snapshot.settings, secrets: order.secrets.environment, metadataFile: folder.metadata)
-        try Self.check(order, for: token.provider)
         let files = IdentityFiles(folder, user: host.user)
-        let made = JobIdentity(token, phase: phase, environment: files.environment(for: token, over: vine))
+        let made = JobIdentity(
+            token, phase: phase,
+            environment: files.environment(for: token, over: vine, endpoints: host.cloud.endpoints))
         identity = made
         if !isResumed {
             await note(token.sentence)
-            _ = try await check(token, vine.merging(made.environment) { _, own in own })
+            _ = try await check(token)
         }
         await made.keepFresh(sleeper: host.sleeper, ambient: host.ambient) { [weak self] in
             try await self?.renew(phase)
@@ -47,12 +49,12 @@ extension JobRunner {
     }
 
     /// Exchanges the token once, so that a job with an identity that does not work ends before its engine starts.
-    func check(_ token: IdentityTokenResponse, _ environment: [String: String]) async throws -> CloudSession {
+    func check(_ token: IdentityTokenResponse) async throws -> CloudSession {
         var attempt = 1
         while true {
             do {
                 return try await stop.interrupting { [host] in
-                    try await host.cloud.exchange(token, environment: environment)
+                    try await host.cloud.exchange(token)
                 }
             } catch let error as CloudExchangeError {
                 guard error.isTransient, attempt < 4 else { throw JobError(description: error.description) }
@@ -82,18 +84,19 @@ extension JobRunner {
         let texts = KeptTokens.texts(of: token.token)
         try KeptTokens.add(texts, in: folder)
         await services?.log.hide(texts)
-        try IdentityFiles(folder, user: host.user).write(token, tokenURL: host.cloud.googleTokenURL)
+        try IdentityFiles(folder, user: host.user).write(token, tokenURL: host.cloud.endpoints.google)
     }
 
-    /// Keys in the vine's environment would be used silently, instead of the identity.
+    /// Keys in the vine's environment would be used silently, instead of the identity; and with an endpoint, tokens
+    /// would be sent to where the vine says.
     private static func check(_ order: ClaimResponse, for provider: CloudProvider) throws {
         let names = Set(order.snapshot.settings.environment.keys).union(order.secrets.environment.keys)
-        let reserved = names.intersection(IdentityFiles.reserved(by: provider)).sorted()
+        let reserved = names.intersection(IdentityRules.refused(by: provider)).sorted()
         guard let first = reserved.first else { return }
         throw JobError(
             description:
-                "The vine has a cloud identity, and \(first) in its environment, which would be used instead. Remove "
-                + "one of them.")
+                "The vine has a cloud identity, and \(first) in its environment, which would be used instead or change "
+                + "where the token is sent. Remove one of them.")
     }
 
     /// No new token is written after this; the files go with the others that hold secrets.
@@ -116,11 +119,10 @@ extension JobRunner {
         let texts = KeptTokens.texts(of: token.token)
         try KeptTokens.add(texts, in: folder)
         await services?.log.hide(texts)
+        try Self.check(order, for: token.provider)
         await note(token.sentence)
-        let environment = host.environment.forVine(
-            order.snapshot.settings, secrets: [:], metadataFile: folder.metadata)
         let begun = host.ambient.now()
-        let session = try await check(token, environment)
+        let session = try await check(token)
         let took = host.ambient.now().milliseconds(since: begun)
         var facts: [String: JSONValue] = [
             "principal": .string(session.principal), "provider": .string(token.provider.rawValue),

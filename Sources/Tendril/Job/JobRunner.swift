@@ -66,10 +66,8 @@ actor JobRunner {
         }
         try folder.remove()
         try Files.makeFolder(host.jobs)
-        if let user = host.user {
-            try Files.makeFolder(folder.exchange)
-            try user.own(folder.exchange)
-        }
+        // The engine's user gets it once everything is in it, just before the engine starts.
+        if host.user != nil { try Files.makeFolder(folder.exchange) }
         try folder.create()
         try progress.save(folder.progress, durably: false)
     }

@@ -31,12 +31,50 @@ public struct EngineUser: Codable, Hashable, Sendable {
         home = entry.pw_dir.map { String(cString: $0) } ?? "/"
     }
 
-    /// Gives the file or folder to the user, with all that is in it; no link is followed. Only for what nothing of the
-    /// user's can change meanwhile.
-    func own(_ path: String) throws(PosixError) {
-        guard lchown(path, uid, gid) == 0 else { throw PosixError("chown", path) }
-        guard Files.kind(of: path) == .folder else { return }
-        for name in Posix.names(in: path) { try own("\(path)/\(name)") }
+    /// Gives the file or folder to the user, with all that is in it. No link is followed, also if a process of the user
+    /// puts one there meanwhile. `path` itself lies in a folder that the user can't change.
+    func own(_ path: String) throws(PosixError) { try own(path, in: AT_FDCWD, shown: path) }
+
+    private func own(_ name: String, in folder: Int32, shown: String) throws(PosixError) {
+        guard fchownat(folder, name, uid, gid, AT_SYMLINK_NOFOLLOW) == 0 else { throw PosixError("chown", shown) }
+        let number = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard number >= 0 else {
+            // Not a folder.
+            if errno == ENOTDIR || errno == ELOOP { return }
+            throw PosixError("open", shown)
+        }
+        defer { close(number) }
+        for name in try Posix.list("/proc/self/fd/\(number)") {
+            try own(name, in: number, shown: "\(shown)/\(name)")
+        }
+    }
+
+    /// Creates a file that only the user can read. Nothing may be at `path`; no link is followed.
+    func create(_ data: [UInt8], at path: String) throws(PosixError) {
+        let number = try Posix.openRegular(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o400)
+        let file = OpenFile(adopting: number, path: path)
+        let error = data.withUnsafeBytes { bytes -> PosixError? in
+            do throws(PosixError) {
+                try file.writeAll(bytes)
+                return nil
+            } catch { return error }
+        }
+        if let error { throw error }
+        guard fchmod(number, 0o400) == 0, fchown(number, uid, gid) == 0 else { throw PosixError("chown", path) }
+    }
+
+    /// Makes a folder of the Tendril's that others can pass through, and not list or change. It may be there.
+    ///
+    /// - Throws: if there is a link, or something of another user's.
+    static func makePassableFolder(_ path: String) throws(PosixError) {
+        guard mkdir(path, 0o711) == 0 || errno == EEXIST else { throw PosixError("mkdir", path) }
+        let number = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard number >= 0 else { throw PosixError("open", path) }
+        defer { close(number) }
+        var status = stat()
+        guard fstat(number, &status) == 0 else { throw PosixError("fstat", path) }
+        guard status.st_uid == geteuid() else { throw PosixError("open", path, code: EPERM) }
+        guard fchmod(number, 0o711) == 0 else { throw PosixError("chmod", path) }
     }
 
     /// Gives the folder itself to the user, not what is in it.

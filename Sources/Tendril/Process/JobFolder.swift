@@ -10,10 +10,13 @@ struct JobFolder: Hashable, Sendable {
     let path: String
     /// Where the files are that the engine itself reads and writes: the same, unless it runs as another user.
     let exchange: String
+    /// The folder of ``IdentityFiles``. The engine reads there, and nobody but the Tendril can change a name in it.
+    let identity: String
 
-    init(path: String, exchange: String? = nil) {
+    init(path: String, exchange: String? = nil, identity: String? = nil) {
         self.path = path
         self.exchange = exchange ?? path
+        self.identity = identity ?? path + "/identity"
     }
 
     /// The capture files: append-only, all phases of the job in order.
@@ -47,9 +50,10 @@ struct JobFolder: Hashable, Sendable {
 
     var exists: Bool { Posix.exists(order) }
 
-    /// Deletes it with all that was captured.
+    /// Deletes it with all that was captured. `path` goes last: a Tendril that is killed before finds the job again.
     func remove() throws {
-        try Files.remove(path)
+        try Files.remove(identity)
         if exchange != path { try Files.remove(exchange) }
+        try Files.remove(path)
     }
 }

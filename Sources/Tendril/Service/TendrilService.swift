@@ -102,6 +102,7 @@ public struct TendrilService: Sendable {
         }
         for folder in [plugins, "\(root)/.jobs"] { try Files.makeFolder(folder) }
         guard chmod("\(root)/.jobs", 0o711) == 0 else { throw FileError.last("\(root)/.jobs") }
+        try EngineUser.makePassableFolder("\(root)/\(IdentityFiles.folderName)")
         if Files.kind(of: plugins) == .folder { try user.ownAlone(plugins) }
     }
 
@@ -138,7 +139,8 @@ public struct TendrilService: Sendable {
                 resolving: min(.seconds(60), configuration.gitTimeout), fetching: configuration.gitTimeout),
             user: configuration.runAs,
             artifactLimit: configuration.artifactLimit,
-            lockPatience: configuration.lockPatience, logger: logger)
+            lockPatience: configuration.lockPatience,
+            cloud: HTTPCloudExchange(endpoints: CloudEndpoints(environment: own)), logger: logger)
     }
 }
 

@@ -15,7 +15,7 @@ public struct IssuerConfiguration: Hashable, Sendable {
     public init(url: String, subject: TokenSubject, tokenLifetime: Int64) throws(Refusal) {
         guard let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty, parts.query == nil,
             parts.fragment == nil, parts.user == nil, parts.password == nil, !url.hasSuffix("/"),
-            url.utf8.count <= 255
+            url.utf8.count <= 255, url.allSatisfy(Self.isPlain)
         else { throw Refusal(.invalid, "The issuer is a URL without a slash, a query or a user at its end.") }
         // Clouds take https only. Without it, only tests on this machine can use it.
         guard parts.scheme == "https" || parts.scheme == "http" && ["127.0.0.1", "localhost"].contains(host) else {
@@ -24,6 +24,11 @@ public struct IssuerConfiguration: Hashable, Sendable {
         self.url = url
         self.subject = subject
         self.tokenLifetime = tokenLifetime
+    }
+
+    /// The URL gets into policies as it is.
+    private static func isPlain(_ character: Character) -> Bool {
+        character.isASCII && (character.isLetter || character.isNumber || "-._~:/%[]".contains(character))
     }
 
     public static let standardLifetime: Int64 = 15 * 60_000
@@ -66,6 +71,12 @@ struct TokenIssuer: Sendable {
         guard let id = job.snapshot.settings.identity else {
             throw Refusal(.conflict, "The job's vine has no cloud identity.")
         }
+        // As it is now: who takes an identity from a vine takes it from the vine's jobs, too.
+        guard let vine = try await store.vine(job.vine), vine.settings.identity == id else {
+            throw Refusal(
+                .conflict,
+                "The vine no longer uses the cloud identity that it had when this job was created. Plan again.")
+        }
         guard let identity = try await store.identity(id) else {
             throw Refusal(.conflict, "The cloud identity of this job was deleted. Choose another one, and plan again.")
         }
@@ -74,6 +85,9 @@ struct TokenIssuer: Sendable {
         }
         guard job.tokenPhases.contains(phase) else {
             throw Refusal(.conflict, "A \(job.type.rawValue) gets no tokens for the phase \(phase.rawValue).")
+        }
+        if job.type == .connectionTest, vine.needsTwoPeople {
+            try RightsRules.checkTwoPeople(job.type, phase: phase, by: job.createdBy, planner: nil)
         }
         let access = identity.access(in: phase)
         let audience = access.audience(for: identity.provider)

@@ -106,7 +106,8 @@ struct JobService: Sendable {
         guard old.status.isTerminal else {
             throw Refusal(.conflict, "The job is \(old.status.rawValue); only ended jobs can be re-run.")
         }
-        guard try await store.vine(old.vine) != nil else { throw Refusal(.conflict, Self.deletedVine) }
+        guard let vine = try await store.vine(old.vine) else { throw Refusal(.conflict, Self.deletedVine) }
+        try Self.checkIdentity(of: old, against: vine)
         let policy = try await rerunPolicy(of: old)
         if case .deploy(let plan) = policy {
             return try await apply(plan, to: old.assignedWorker, by: caller, rerunOf: old.id)
@@ -120,6 +121,21 @@ struct JobService: Sendable {
         return try await insert(
             job, secrets: secrets, note: "\(type.rawValue) queued by \(caller.name), a re-run of \(old.id.short)",
             by: caller)
+    }
+
+    /// A re-run has the old job's settings, and must not bring back an identity that was taken from the vine, nor the
+    /// stage that a token names.
+    private static func checkIdentity(of old: Job, against vine: Vine) throws(Refusal) {
+        let (before, now) = (old.snapshot.settings, vine.settings)
+        guard before.identity == now.identity else {
+            throw Refusal(.conflict, "The vine has another cloud identity than this job had. Create a new job instead.")
+        }
+        guard now.identity == nil || before.environmentStage == now.environmentStage else {
+            throw Refusal(
+                .conflict,
+                "The vine has another stage than this job had, and its cloud identity depends on it. Create a new job "
+                    + "instead.")
+        }
     }
 
     /// Why a job can't be applied or re-run.

@@ -15,6 +15,7 @@ struct VineRoutes: Sendable {
         api.on(VineEndpoints.create, bodyLimit: bodyLimit) { call, message in
             let vineyard = message.vineyardId ?? Vineyard.defaultID
             try await call.require(.vinesWrite, on: .vineyard(vineyard))
+            if let identity = message.identityId { try await call.require(.vinesRead, on: .identity(identity)) }
             return try await show(service.create(message, by: call.audit), call)
         }
         api.on(VineEndpoints.list, use: list)
@@ -22,6 +23,12 @@ struct VineRoutes: Sendable {
         api.on(VineEndpoints.update, bodyLimit: bodyLimit) { call, patch in
             if !patch.isOfVariablesOnly { try await call.require(.vinesWrite, on: .vine(call.path)) }
             if let vineyard = patch.vineyardId { try await call.require(.vinesWrite, on: .vineyard(vineyard)) }
+            // The one that the vine has may be sent again by somebody who sees only the vine.
+            if case .value(let identity) = patch.identityId,
+                try await service.find(call.path).settings.identity != identity
+            {
+                try await call.require(.vinesRead, on: .identity(identity))
+            }
             return try await show(
                 service.update(call.path, with: patch, ifRevision: call.matchedRevision(), by: call.audit), call)
         }

@@ -16,6 +16,13 @@ import Wire
         return fields
     }
 
+    /// - Parameter environment: the Tendril's own.
+    private func cloud(_ environment: [String: String] = [:], google: String? = nil) -> HTTPCloudExchange {
+        var endpoints = CloudEndpoints(environment: environment)
+        if let google { endpoints.google = google }
+        return HTTPCloudExchange(endpoints: endpoints)
+    }
+
     private static let assumed = """
         <AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
           <AssumeRoleWithWebIdentityResult>
@@ -36,11 +43,43 @@ import Wire
         "<ErrorResponse><Error><Type>Sender</Type><Code>\(code)</Code><Message>\(message)</Message></Error></ErrorResponse>"
     }
 
+    @Test(arguments: [
+        ("aws", "eu-west-1", "https://sts.eu-west-1.amazonaws.com"), ("aws", nil, "https://sts.amazonaws.com"),
+        ("aws-cn", nil, "https://sts.cn-north-1.amazonaws.com.cn"),
+        ("aws-us-gov", nil, "https://sts.us-gov-west-1.amazonaws.com"),
+    ]) func theIdentityAloneSaysWhereATokenGoes(_ partition: String, _ region: String?, _ url: String) throws {
+        let access = CloudAccess(roleArn: "arn:\(partition):iam::111122223333:role/x", region: region)
+        #expect(try CloudEndpoints().url(for: .aws, access) == url)
+    }
+
+    @Test(arguments: ["x.example.com/", "eu-west-1@evil", "EU", "", String(repeating: "a", count: 33)])
+    func aRegionThatIsNoneSendsNothing(_ region: String) {
+        let access = CloudAccess(roleArn: "arn:aws:iam::111122223333:role/x", region: region)
+        #expect(throws: CloudExchangeError.self) { try CloudEndpoints().url(for: .aws, access) }
+    }
+
+    @Test(arguments: [
+        "http://sts.example.com", "https://a:b@sts.example.com", "ftp://127.0.0.1", "sts.example.com",
+        "https://sts.example.com/?x", "http://127.0.0.1.example.com", "",
+    ]) func anEndpointOfTheOperatorIsHTTPSOrOnThisMachine(_ url: String) throws {
+        for (name, provider) in [("AWS_ENDPOINT_URL_STS", CloudProvider.aws), ("AZURE_AUTHORITY_HOST", .azure)] {
+            let error = #expect(throws: CloudExchangeError.self) {
+                try CloudEndpoints(environment: [name: url]).url(for: provider, CloudAccess())
+            }
+            #expect(error?.description.contains(name) == true)
+        }
+        let access = CloudAccess(roleArn: "arn:aws:iam::111122223333:role/x")
+        for url in ["https://sts.example.com", "http://127.0.0.1:9000", "http://localhost:1"] {
+            let endpoints = CloudEndpoints(environment: ["AWS_ENDPOINT_URL_STS": url])
+            #expect(try endpoints.url(for: .aws, access) == url)
+            #expect(endpoints.environment(for: .aws) == ["AWS_ENDPOINT_URL_STS": url])
+        }
+    }
+
     @Test func anAWSRoleIsAssumed() async throws {
         let server = try TinyServer { _ in TinyServer.answer(200, Self.assumed, type: "text/xml") }
         let token = JobIdentityTests.token()
-        let session = try await HTTPCloudExchange().exchange(
-            token, environment: ["AWS_ENDPOINT_URL_STS": server.url, "AWS_REGION": "eu-west-1"])
+        let session = try await cloud(["AWS_ENDPOINT_URL_STS": server.url]).exchange(token)
         #expect(session.principal == "arn:aws:sts::111122223333:assumed-role/vintner-plan/vintner")
         #expect(session.account == "111122223333" && session.region == "eu-west-1")
         #expect(session.expiresAt == Timestamp("2026-11-28T14:30:00Z"))
@@ -72,7 +111,7 @@ import Wire
         let server = try TinyServer { _ in TinyServer.answer(400, body, type: "text/xml") }
         let token = JobIdentityTests.token()
         let error = await #expect(throws: CloudExchangeError.self) {
-            try await HTTPCloudExchange().exchange(token, environment: ["AWS_ENDPOINT_URL_STS": server.url])
+            try await cloud(["AWS_ENDPOINT_URL_STS": server.url]).exchange(token)
         }
         let text = error?.description ?? ""
         #expect(text.contains(sentence) && text.contains(message) && text.contains(code), "\(text)")
@@ -89,8 +128,7 @@ import Wire
 
     @Test func nothingThatAnswersIsASentenceToo() async throws {
         let error = await #expect(throws: CloudExchangeError.self) {
-            try await HTTPCloudExchange().exchange(
-                JobIdentityTests.token(), environment: ["AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"])
+            try await cloud(["AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"]).exchange(JobIdentityTests.token())
         }
         #expect(error?.isTransient == true && error?.description.contains("can't be reached at 127.0.0.1") == true)
     }
@@ -103,8 +141,7 @@ import Wire
             "HTTP/1.1 307 X\r\nLocation: \(location)/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
         await #expect(throws: CloudExchangeError.self) {
-            try await HTTPCloudExchange().exchange(
-                JobIdentityTests.token(), environment: ["AWS_ENDPOINT_URL_STS": server.url])
+            try await cloud(["AWS_ENDPOINT_URL_STS": server.url]).exchange(JobIdentityTests.token())
         }
         #expect(other.requests.isEmpty)
     }
@@ -130,7 +167,7 @@ import Wire
         var made = JobIdentityTests.token(provider: .gcp, access: access)
         made.audience = access.audience(for: .gcp)
         let token = made
-        let session = try await HTTPCloudExchange(googleTokenURL: server.url).exchange(token, environment: [:])
+        let session = try await cloud(google: server.url).exchange(token)
         #expect(session.principal == "plan@data.iam.gserviceaccount.com")
         #expect(session.expiresAt == token.issuedAt.advanced(by: 3_600_000))
 
@@ -141,7 +178,7 @@ import Wire
             )
         }
         let error = await #expect(throws: CloudExchangeError.self) {
-            try await HTTPCloudExchange(googleTokenURL: refusing.url).exchange(token, environment: [:])
+            try await cloud(google: refusing.url).exchange(token)
         }
         #expect(error?.description.contains("attribute condition") == true)
         #expect(error?.description.contains(token.subject) == true)
@@ -163,8 +200,7 @@ import Wire
         var access = CloudAccess()
         (access.clientId, access.tenantId) = ("app", tenant)
         let token = JobIdentityTests.token(provider: .azure, access: access)
-        let session = try await HTTPCloudExchange().exchange(
-            token, environment: ["AZURE_AUTHORITY_HOST": server.url + "/"])
+        let session = try await cloud(["AZURE_AUTHORITY_HOST": server.url + "/"]).exchange(token)
         #expect(session.principal == "application app")
 
         let refusing = try TinyServer { _ in
@@ -174,7 +210,7 @@ import Wire
             )
         }
         let error = await #expect(throws: CloudExchangeError.self) {
-            try await HTTPCloudExchange().exchange(token, environment: ["AZURE_AUTHORITY_HOST": refusing.url])
+            try await cloud(["AZURE_AUTHORITY_HOST": refusing.url]).exchange(token)
         }
         let text = error?.description ?? ""
         #expect(text.contains("Azure compares them exactly") && text.contains(token.subject))

@@ -14,11 +14,15 @@ final class FakeCloud: CloudExchanging {
 
     init(refusing refusal: CloudExchangeError? = nil) { self.refusal = refusal }
 
-    var googleTokenURL: String { "https://sts.test/v1/token" }
+    var endpoints: CloudEndpoints {
+        var endpoints = CloudEndpoints(environment: ["AWS_ENDPOINT_URL_STS": "https://sts.operator.test"])
+        endpoints.google = "https://sts.test/v1/token"
+        return endpoints
+    }
     /// The roles that were asked for.
     var roles: [String] { seen.withLock { $0 } }
 
-    func exchange(_ token: IdentityTokenResponse, environment: [String: String]) async throws -> CloudSession {
+    func exchange(_ token: IdentityTokenResponse) async throws -> CloudSession {
         seen.withLock { $0.append(token.access.title) }
         if let refusal { throw refusal }
         return CloudSession(
@@ -85,6 +89,7 @@ final class FakeCloud: CloudExchanging {
         let environment = seen.withLock { $0 }
         #expect(environment["AWS_ROLE_ARN"] == "arn:aws:iam::111122223333:role/vintner-plan")
         #expect(environment["AWS_ROLE_SESSION_NAME"] == "vintner")
+        #expect(environment["AWS_ENDPOINT_URL_STS"] == "https://sts.operator.test")
         // The vine's own region stays.
         #expect(environment["AWS_REGION"] == "eu-central-1")
         #expect(cloud.roles == ["arn:aws:iam::111122223333:role/vintner-plan"])
@@ -204,6 +209,24 @@ final class FakeCloud: CloudExchanging {
         #expect(environment["ARM_USE_OIDC"] == "true" && environment["ARM_CLIENT_ID"] == "client")
         #expect(environment["ARM_OIDC_TOKEN_FILE_PATH"]?.hasSuffix("/identity/token") == true)
         #expect(environment["ARM_SUBSCRIPTION_ID"] == "subscription")
+    }
+
+    /// A vine must not choose where its token goes, nor what a cloud is recognized by.
+    @Test(arguments: [
+        (CloudProvider.aws, "AWS_ENDPOINT_URL_STS"), (.aws, "AWS_ENDPOINT_URL"), (.aws, "AWS_CONFIG_FILE"),
+        (.aws, "AWS_SHARED_CREDENTIALS_FILE"), (.aws, "AWS_CA_BUNDLE"), (.azure, "AZURE_AUTHORITY_HOST"),
+    ]) func aVineThatRedirectsItsTokenFails(_ provider: CloudProvider, _ name: String) async throws {
+        for type in [JobType.plan, .connectionTest] {
+            let cloud = FakeCloud()
+            let options = type == .connectionTest ? RunOptions(testedPhase: .plan) : nil
+            let order = Fixtures.order(
+                type, environment: [name: "https://evil.example.com"], options: options, identity: identity)
+            try await run(order, FakeJobServices(engine: ScriptedEngine().run), cloud: cloud, provider: provider)
+            let report = await trellis.lastReport
+            #expect(report?.status == .failed && report?.errorMessage?.contains(name) == true)
+            #expect(cloud.roles.isEmpty)
+        }
+        #expect(!IdentityRules.refused(by: .aws).contains("AWS_ENDPOINT_URL_S3"))
     }
 
     @Test func aConnectionTestRunsNoEngine() async throws {

@@ -245,8 +245,20 @@ import Wire
             #expect(try await patch(#"{"environment": {"A": "b"}}"#, own.id) == 403)
             #expect(try await patch(#"{"two_people": true}"#, own.id) == 403)
             #expect(try await fay.post("/api/vines", API.vine).status == 403)
-            // Nobody takes a vine to where one may not.
+            // Whoever may not see an identity does not learn its name.
+            let hidden = try await api.post("/api/identities", API.identity("top-secret", in: bank))
+                .decode(IdentityResponse.self).id
             #expect(try await grant("user:fay", "maintainer", "vineyard:\(shop)", api).status == 201)
+            let replies = [
+                try await fay.call(.patch, "/api/vines/\(own.id)", #"{"identity_id": "\#(hidden)"}"#),
+                try await fay.post(
+                    "/api/vines",
+                    String(API.vine.dropLast()) + #", "vineyard_id": "\#(shop)", "identity_id": "\#(hidden)"}"#),
+            ]
+            for reply in replies {
+                #expect(reply.status == 404 && reply.error == "Cloud identity not found.", "\(reply.text)")
+            }
+            // Nobody takes a vine to where one may not.
             #expect(try await patch(#"{"vineyard_id": "\#(bank)"}"#, own.id) == 404)
             #expect(try await patch(#"{"two_people": true}"#, own.id) == 200)
             #expect(try await job("DESTROY", own.id).error?.contains("two people") == true)

@@ -185,6 +185,75 @@ import Wire
         }
     }
 
+    /// Nobody gets a token for applying alone where two people are needed.
+    @Test func aTestForApplyingNeedsTwoPeopleAsAnApplyDoes() async throws {
+        try await TrellisHarness.run { _, api async throws in
+            let identity = try await api.post("/api/identities", API.identity("shop")).decode(IdentityResponse.self)
+            let vine = try await api.makeVine()
+            func patch(_ body: String) async throws -> Int {
+                try await api.call(.patch, "/api/vines/\(vine.id)", body).status
+            }
+            func test(_ phase: String) async throws -> Reply {
+                try await api.post(
+                    "/api/jobs",
+                    #"{"job_type": "CONNECTION_TEST", "identity_id": "\#(identity.id)", "phase": "\#(phase)"}"#)
+            }
+            #expect(try await patch(#"{"identity_id": "\#(identity.id)"}"#) == 200)
+            // The rule may come while the job waits.
+            #expect(try await test("apply").status == 201)
+            let tendril = try await api.makeTendril()
+            let order = try await tendril.claim()
+            #expect(try await tendril.report(order, #""status": "PROCESSING", "run_root": "/run""#).status == 200)
+            #expect(try await patch(#"{"two_people": true}"#) == 200)
+            let token = try await tendril.post(
+                "/api/jobs/\(order.jobId)/identity-token", #"{"epoch": 1, "phase": "apply"}"#)
+            #expect(token.status == 403 && token.error?.contains("two people") == true)
+            let end = #""status": "FAILED", "engine_state": "GONE", "error_message": "x""#
+            #expect(try await tendril.report(order, end).status == 200)
+            for phase in ["apply", "destroy"] {
+                let refused = try await test(phase)
+                #expect(refused.status == 403 && refused.error?.contains("two people") == true)
+            }
+            #expect(try await api.post("/api/jobs/\(order.jobId)/rerun").status == 403)
+            #expect(try await test("plan").status == 201)
+        }
+    }
+
+    @Test func anIdentityThatIsTakenFromAVineIsTakenFromItsJobs() async throws {
+        try await TrellisHarness.run { _, api async throws in
+            let running = try await running(api)
+            func patch(_ body: String) async throws -> Int {
+                try await api.call(.patch, "/api/vines/\(running.order.vineId)", body).status
+            }
+            let rerun = "/api/jobs/\(running.order.jobId)/rerun"
+            #expect(try await running.token().status == 200)
+            #expect(try await patch(#"{"identity_id": null}"#) == 200)
+            let taken = try await running.token()
+            #expect(taken.status == 409 && taken.error?.contains("no longer uses the cloud identity") == true)
+            let end = #""status": "FAILED", "engine_state": "GONE", "error_message": "x""#
+            #expect(try await running.tendril.report(running.order, end).status == 200)
+            let refused = try await api.post(rerun)
+            #expect(refused.status == 409 && refused.error?.contains("another cloud identity") == true)
+            let back = #"{"identity_id": "\#(running.identity)"}"#
+            #expect(try await patch(back) == 200)
+            #expect(try await patch(#"{"environment_stage": "prod"}"#) == 200)
+            #expect(try await api.post(rerun).error?.contains("another stage") == true)
+            #expect(try await patch(#"{"environment_stage": "dev"}"#) == 200)
+            #expect(try await api.post(rerun).status == 201)
+        }
+    }
+
+    @Test func anIssuerIsPlain() throws {
+        let subject = try TokenSubject()
+        for url in [
+            "https://a\"b.example.com", "https://a.example.com/$(id)", "https://a.example.com/a b", "https://ä.de",
+        ] {
+            #expect(throws: Refusal.self) {
+                try IssuerConfiguration(url: url, subject: subject, tokenLifetime: IssuerConfiguration.standardLifetime)
+            }
+        }
+    }
+
     @Test func keysRotateWithoutAGap() async throws {
         try await TrellisHarness.run { harness, api async throws in
             let keys = harness.parts.issuer.keys
