@@ -47,11 +47,15 @@ def test_somebody_is_invited_disabled_enabled_and_removed(page: Page) -> None:
     expect(row).to_have_count(0)
 
 
-def test_an_invitation_gives_a_role_and_teams(page: Page, api: Api) -> None:
+def test_an_invitation_gives_a_role_and_teams(page: Page, other_server: Server) -> None:
+    # A server of its own: once somebody has a role, everybody needs one.
+    assert other_server.link
+    api = Api(other_server)
+    page = sign_in_by_link(page.context, other_server.link)
     name, team, place = unique("ida"), unique("web"), unique("yard")
     api.post("/api/vineyards", {"name": place})
     api.post("/api/teams", {"name": team})
-    page.goto("/dashboard/people")
+    page.goto(f"{other_server.url}/dashboard/people")
     page.get_by_role("button", name="Invite").click()
     form = page.locator("[data-new]")
     form.get_by_label("Name", exact=True).fill(name)

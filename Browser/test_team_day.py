@@ -53,7 +53,7 @@ class Company:
         page.locator("form[data-invitation]").get_by_label("Password").fill(LOCAL_PASSWORD)
         page.get_by_role("button", name="Create account").click()
         # A password's hash takes long in a debug build.
-        page.wait_for_url("**/dashboard/jobs", timeout=180_000)
+        page.wait_for_url("**/dashboard/jobs", timeout=240_000)
         return page
 
     def sign_in(self, name: str) -> Page:
