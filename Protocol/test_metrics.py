@@ -17,7 +17,7 @@ MONITORING = ROOT / "examples" / "monitoring"
 
 
 def read(server: Server, api: Api) -> str:
-    answer = requests.get(f"{server.url}/metrics", headers={"Authorization": f"Bearer {api.token}"}, timeout=30)
+    answer = requests.get(f"{server.url}/metrics", headers={"Authorization": f"Bearer {server.token}"}, timeout=30)
     assert answer.status_code == 200
     return answer.text
 
