@@ -28,6 +28,9 @@ const signals = /** @type {any} */ (AbortSignal);
 
 const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
 
+/** Milliseconds for a call that computes a password, which takes long on purpose, and longer on a busy server. */
+export const PASSWORD_TIME = 180_000;
+
 /**
  * @param {string} method
  * @param {string} path

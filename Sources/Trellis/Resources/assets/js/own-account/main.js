@@ -1,7 +1,7 @@
 // One's own account: tokens, sessions, password.
 
 import "../account.js";
-import { call, get, post, remove } from "../lib/api.js";
+import { call, get, PASSWORD_TIME, post, remove } from "../lib/api.js";
 import { copyFrom } from "../lib/copy.js";
 import { h, icon, one, setText } from "../lib/dom.js";
 import { agoTime, counted, exact, startTimes } from "../lib/format.js";
@@ -135,7 +135,7 @@ async function drawAccount() {
 }
 
 onSubmit(password, one("[data-password-error]"), async ({ current, password: fresh }) => {
-  await call("PUT", "/api/account/password", { password: fresh.value, ...(current.value ? { current: current.value } : {}) });
+  await call("PUT", "/api/account/password", { password: fresh.value, ...(current.value ? { current: current.value } : {}) }, { timeout: PASSWORD_TIME });
   password.reset();
   announce("Password set", { urgent: true });
   setText(one("[data-password-note]"), "The password is set. All other browsers are signed out.");

@@ -1,6 +1,6 @@
 // An invitation: a link that leads once to "choose a password".
 
-import { post } from "../lib/api.js";
+import { PASSWORD_TIME, post } from "../lib/api.js";
 import { one, setText } from "../lib/dom.js";
 import { exact } from "../lib/format.js";
 import { messageOf } from "../lib/toast.js";
@@ -19,7 +19,7 @@ export class Invitation {
       const button = one("button[type=submit]", this.#form);
       button.disabled = true;
       try {
-        await post("/sign-in", { invitation: this.#secret, password: password.value });
+        await post("/sign-in", { invitation: this.#secret, password: password.value }, { timeout: PASSWORD_TIME });
         onDone();
       } catch (error) {
         this.#fail(messageOf(error));

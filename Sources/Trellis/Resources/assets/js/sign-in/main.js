@@ -1,7 +1,7 @@
 // Signing in: by the link's token, which is in the fragment so that it is not logged, by an API token, by a password, or
 // through an identity provider.
 
-import { post } from "../lib/api.js";
+import { PASSWORD_TIME, post } from "../lib/api.js";
 import { all, one, setText } from "../lib/dom.js";
 import { messageOf } from "../lib/toast.js";
 import { Invitation } from "./invitation.js";
@@ -59,7 +59,7 @@ local.addEventListener("submit", async (event) => {
   button.disabled = true;
   refusal.hidden = true;
   try {
-    await post("/sign-in", { name: name.value, password: password.value });
+    await post("/sign-in", { name: name.value, password: password.value }, { timeout: PASSWORD_TIME });
     location.replace(next());
   } catch (error) {
     refusal.hidden = false;
